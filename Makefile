@@ -1,0 +1,120 @@
+# Build, test and check the bucardo machine. `make help` lists what to ask for.
+
+VERSION := 0.1.0
+
+CC       ?= gcc
+SANITIZE ?=
+BUILD    ?= build$(if $(filter clang%,$(CC)),-clang)$(if $(SANITIZE),-sanitize)
+PREFIX   ?= /usr/local
+
+LIBS     := libuv libpq libssl libcrypto yaml-0.1 jansson
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
+CFLAGS   ?= -O2 -g
+override CFLAGS += -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(WARNINGS) \
+	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc \
+	$(shell pkg-config --cflags $(LIBS)) \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+LDLIBS   := $(shell pkg-config --libs $(LIBS))
+LDFLAGS  += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+SOURCES  := $(wildcard src/*/*.c)
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+BINARY   := $(BUILD)/bucardo-machine
+UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+HEADERS  := $(wildcard include/bucardo_machine/*.h src/*/*.h)
+FORMATTED := $(wildcard src/*.c src/*/*.c tests/*/*.c tests/*/*.h) $(HEADERS)
+# Helper programs of the other test folders, one file a program.
+HELPERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*.c tests/bench/*.c))
+FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all
+all: $(BINARY) ## the program, in build/
+
+$(BINARY): $(BUILD)/src/main.o $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/src/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Itests -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.SECONDARY:
+
+.PHONY: install
+install: $(BINARY) ## put the program into PREFIX/bin
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/bucardo-machine
+
+.PHONY: unit
+unit: $(UNIT) ## build and run the unit tests
+	@scripts/run-programs $(UNIT)
+
+.PHONY: helpers fuzzers
+helpers: $(HELPERS)
+fuzzers: $(FUZZERS)
+
+.PHONY: fuzz
+fuzz: ## random input for the parsers, 20 s each (SECONDS=N)
+	@tests/fuzz/run $(or $(SECONDS),20)
+
+.PHONY: docs
+docs: $(BINARY) ## write docs/configuration.md from the table of keys
+	@$(BINARY) config reference >docs/configuration.md
+
+.PHONY: check-headers
+check-headers: ## every header compiles by itself
+	@for h in $(HEADERS); do \
+		echo "#include \"$$h\"" | $(CC) $(CFLAGS) -I. -fsyntax-only -x c - || exit 1; \
+	done
+
+.PHONY: check-layers
+check-layers: ## folders include only what lies below them; banned calls
+	@scripts/check-layers
+
+.PHONY: check-shape
+check-shape: ## lengths of functions and files
+	@scripts/check-shape
+
+.PHONY: format
+format: ## rewrite the sources in the house format
+	@clang-format -i $(FORMATTED)
+
+# Other versions than the house's (14, Debian 12's) format some lines differently.
+.PHONY: check-format
+check-format: ## fail where the format differs
+	@clang-format --version | grep -q 'version 14\.' || \
+		{ echo "the format is checked with clang-format 14 only"; exit 0; }; \
+	clang-format --dry-run -Werror $(FORMATTED)
+
+.PHONY: lint
+lint: check-headers check-layers check-shape check-format ## all static checks
+
+.PHONY: check
+check: all unit lint ## what to run before each commit; scripts/check runs everything
+
+.PHONY: bench
+bench: all helpers ## measure, and print medians (minutes)
+	@tests/bench/run
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build build-*
+
+.PHONY: help
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 18
+
+-include $(OBJECTS:.o=.d) $(BUILD)/src/main.d $(wildcard $(BUILD)/tests/*/*.d)

@@ -1,0 +1,58 @@
+/* Monotonic and wall time, and their texts. */
+#include "bucardo_machine/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_msec(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+uint64_t bm_clock_msec(void)
+{
+	return (uint64_t)read_msec(CLOCK_BOOTTIME);
+}
+
+int64_t bm_clock_wall_msec(void)
+{
+	return read_msec(CLOCK_REALTIME);
+}
+
+const char *bm_clock_format(int64_t wall_msec, char *out)
+{
+	int64_t msec = (wall_msec % 1000 + 1000) % 1000; /* also before 1970 */
+	time_t seconds = (time_t)((wall_msec - msec) / 1000);
+	char date[BM_CLOCK_TEXT_SIZE];
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(out, BM_CLOCK_TEXT_SIZE, "%.19s.%03dZ", date, (int)msec);
+	return out;
+}
+
+const char *bm_clock_format_span(uint64_t msec, char *out)
+{
+	uint64_t seconds = msec / 1000;
+
+	if (msec < 1000) {
+		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " ms", msec);
+	} else if (seconds < 60) {
+		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " s", seconds);
+	} else if (seconds < 3600) {
+		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " min %" PRIu64 " s", seconds / 60,
+				seconds % 60);
+	} else if (seconds < 86400) {
+		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " h %" PRIu64 " min",
+				seconds / 3600, seconds / 60 % 60);
+	} else {
+		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " d %" PRIu64 " h",
+				seconds / 86400, seconds / 3600 % 24);
+	}
+	return out;
+}

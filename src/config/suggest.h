@@ -1,0 +1,19 @@
+/*
+ * suggest - what a misspelt key was probably meant to be
+ */
+#ifndef CONFIG_SUGGEST_H
+#define CONFIG_SUGGEST_H
+
+#include "bucardo_machine/strbuf.h"
+
+/*
+ * Append "; did you mean 'x'?" for the known key nearest to `name` under
+ * `prefix`, or for a key of that very name elsewhere; then which keys are known
+ * under `prefix`.
+ */
+void bm_suggest_key(const char *prefix, const char *name, struct bm_strbuf *out);
+
+/* Edits (insert, delete, replace, swap neighbours) between two short texts. */
+unsigned bm_suggest_distance(const char *a, const char *b);
+
+#endif

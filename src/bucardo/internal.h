@@ -1,0 +1,193 @@
+/* internal - what the files of src/bucardo share about one struct bm_bucardo. */
+#ifndef BUCARDO_INTERNAL_H
+#define BUCARDO_INTERNAL_H
+
+#include "bucardo/health.h"
+#include "bucardo/ladder.h"
+#include "bucardo/title.h"
+#include "bucardo/tree.h"
+#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/lines.h"
+#include "bucardo_machine/log.h"
+
+#define BUCARDO_AREA "bucardo"
+
+/* ---- daemon.c: the tree as one unit ---- */
+
+enum daemon_phase {
+	DAEMON_ABSENT,	 /* no tree */
+	DAEMON_LEARNING, /* a pid file we did not cause appeared: whose is it? */
+	DAEMON_CLEARING, /* about to start: leftovers are ending */
+	DAEMON_RUNNING,	 /* the master lives */
+	DAEMON_ENDING	 /* the master is gone, others of its tree are ending */
+};
+
+struct daemon {
+	enum daemon_phase phase;
+	pid_t pid; /* of the master */
+	uint64_t start_time;
+	struct bm_pidfd_watch *watch; /* an adopted master that is no child of ours */
+	bool adopted;
+	bool stopping;	     /* the unit asked for the end */
+	bool own_stop_file;  /* we wrote it */
+	bool operator_stop;  /* a person wrote it */
+	bool idle_at_start;  /* the master began without any active sync */
+	uint64_t ready_msec; /* bm_clock_msec(); 0: not ready */
+	uint64_t since_msec; /* when this phase began */
+	int exit_status;
+	bool lost_database;	/* the master's last words were about a connection */
+	char last_words[256];	/* of the master; "" none */
+	struct bm_timer *timer; /* the unit's */
+	struct bm_timer *pulse; /* looks again while something is on its way */
+};
+
+extern const struct bm_unit_host bucardo_unit_host; /* ctx: struct bm_bucardo */
+
+void daemon_pulse(void *ctx);
+/* Something changed in the piddir. */
+void daemon_piddir_changed(struct bm_bucardo *bucardo);
+void daemon_close(struct bm_bucardo *bucardo);
+
+/* ---- output.c: what Bucardo prints becomes our log ---- */
+
+struct output {
+	struct bm_lines *pipe; /* stdout and stderr of the master we started */
+	struct bm_lines *fifo; /* log.bucardo of the trees that persons start */
+	struct told {	       /* lines that would repeat, with the time they were last told */
+		uint64_t hash, msec;
+	} told[16];
+};
+
+/* Make the FIFO that .bucardorc names as the log, and read it. */
+int output_open_fifo(struct bm_bucardo *bucardo, struct bm_error *err);
+/* A pipe for a new master; its write end, or -1. */
+int output_open_pipe(struct bm_bucardo *bucardo, struct bm_error *err);
+void output_close(struct bm_bucardo *bucardo);
+
+/* ---- kin.c: VAC, CTL and KID, watched so that their loss has no consequence ---- */
+
+struct kin_member {
+	enum bucardo_role role;
+	char sync[TREE_NAME_SIZE];
+	pid_t pid;
+	struct bm_pidfd_watch *watch;
+	struct bm_bucardo *bucardo;
+	struct kin_member *next;
+};
+
+struct kin {
+	struct kin_member *members;
+	struct bm_folder_watch *folder;
+	uint64_t vac_seen_msec; /* when a VAC was last there */
+};
+
+int kin_open(struct bm_bucardo *bucardo, struct bm_error *err);
+/* Compare the pid files with what is watched. */
+void kin_rescan(struct bm_bucardo *bucardo);
+bool kin_has(const struct bm_bucardo *bucardo, enum bucardo_role role, const char *sync);
+void kin_close(struct bm_bucardo *bucardo);
+
+/* ---- judge.c: samples in, views and repairs out ---- */
+
+struct judged_sync {
+	char *name;
+	struct sync_history history;
+	struct ladder_state ladder;
+	enum bm_health health;
+	uint64_t since_msec;
+	struct bm_strbuf why, advice;
+	char *bad_text, *blocker_query, *blocker_db;
+	int64_t backlog_rows, lag_msec, good_age_msec, bad_age_msec;
+	pid_t blocker_pid;
+	bool active, reachable, run_open;
+	bool autokick; /* it is meant to run by itself, or its migration released it */
+	bool released; /* nobody but us kicks it */
+	unsigned recent_failures;
+	bool was_lost;		 /* its KID ended and has not come back */
+	bool known_to_master;	 /* was there when the master got ready */
+	uint64_t kicked_msec;	 /* when we last kicked it */
+	uint64_t told_kick_msec; /* when the log last said so */
+	uint64_t reread_msec;	 /* when it last read its tables anew for failing */
+	uint64_t missing_msec;	 /* since when it has no CTL though it should; 0: it has */
+	bool missing_autokick;	 /* autokick then: a change starts the time anew */
+	uint64_t revived_msec;	 /* when we last tried to give it one */
+	unsigned revivals;
+	bool present; /* in the latest sample */
+};
+
+struct judge {
+	size_t count;
+	struct judged_sync *syncs;
+	uint64_t taken_msec;   /* 0: no sample yet */
+	struct bm_strbuf away; /* names and errors of the databases that are away */
+	bool can_start;
+	bool stopped;		    /* by an operator, through the machine */
+	uint64_t stopped_seen_msec; /* since when the master is in state T; 0 */
+	uint64_t ping_msec;	    /* a ping is on its way since; 0 */
+	uint64_t pong_msec;	    /* the last answer, or attempt */
+};
+
+struct judged_sync *judge_find(struct bm_bucardo *bucardo, const char *name);
+void judge_close(struct bm_bucardo *bucardo);
+
+/* ---- repair.c: what is done about it; each is lossless ---- */
+
+void repair_notify(struct bm_bucardo *bucardo, const char *message);
+void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why);
+void repair_all(struct bm_bucardo *bucardo);
+void repair_pong(struct bm_bucardo *bucardo);
+
+/* ---- settings.c: limits on databases and syncs, housekeeping of syncrun ---- */
+
+struct settings {
+	bool busy;
+	bool again;
+	uint64_t applied_msec, pruned_msec;
+	size_t sync_count, db_count; /* of the sample they were applied for */
+};
+
+void settings_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation);
+
+/* ---- install.c ---- */
+
+struct installation;
+void installation_cancel(struct installation *installation); /* NULL is accepted */
+
+/* ---- the object ---- */
+
+/* What bm_bucardo_declare() was told. */
+struct declared {
+	size_t count;
+	struct declared_sync {
+		char *name;
+		bool released;
+	} * syncs;
+};
+
+struct bm_bucardo {
+	struct bm_loop *loop;
+	struct bm_conn *conn;
+	struct bm_bucardo_options options;
+	void (*changed)(void *ctx, struct bm_unit *unit);
+	void (*event)(void *ctx, enum bm_bucardo_event event, const char *text);
+	void *ctx;
+	struct bm_unit *unit;
+	char *piddir, *stop_file, *reason_file, *log_dir;
+	struct daemon daemon;
+	struct output output;
+	struct kin kin;
+	struct judge judge;
+	struct declared declared;
+	struct settings settings;
+	struct installation *installation;
+};
+
+/* declared.c: NULL when no migration made this sync. */
+const struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char *sync);
+void declared_finish(struct bm_bucardo *bucardo);
+
+/* Tell the owner; `format` makes the text. */
+void bucardo_tell(struct bm_bucardo *bucardo, enum bm_bucardo_event event, const char *format,
+		...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,369 @@
+/*
+ * repair - what is done about a sync or a tree that does not do its work
+ *
+ * Everything here is lossless: captured rows stay in the delta tables of the
+ * source until a run has applied them. A kick too many costs an empty run.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo/internal.h"
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/strbuf.h"
+
+/* A waiting row older than this, with no run, was forgotten: an autokick run
+ * begins within half a second. */
+#define FORGOTTEN_MSEC 2000
+#define KICK_INTERVAL_MSEC 4000
+#define TELL_KICK_MSEC 60000
+
+/* A sync that nobody else kicks: a run ends long before, or is open still. */
+#define RELEASED_INTERVAL_MSEC 500
+
+/*
+ * A sync without CTL so long is not just being started. One that is unknown to the
+ * master was just added: its maker is about to type `bucardo reload`, which gives up
+ * when a reload of ours keeps the master busy. With autokick off it is not meant to
+ * run yet.
+ */
+#define MISSING_MSEC 2000
+#define MISSING_NEW_MSEC 8000
+#define MISSING_UNKICKED_MSEC 60000
+#define REVIVE_FIRST_MSEC 5000
+#define REVIVE_LIMIT_MSEC 60000
+
+/* How often a failing sync reads its tables anew. */
+#define REREAD_MSEC 20000
+
+/* The master answers a ping within 0.3 s; while it connects to a silent
+ * database it may take connect_timeout for each. */
+#define PING_EVERY_MSEC 10000
+#define PONG_LIMIT_MSEC 45000
+#define STOPPED_LIMIT_MSEC 1500
+
+/* A tree that a person started without syncs has no VAC, and never gets one. */
+#define VAC_LIMIT_MSEC 30000
+
+static void on_notified(void *ctx, const struct bm_result *result)
+{
+	(void)ctx;
+	if (result->error != NULL) {
+		bm_log(BM_LOG_WARN, BUCARDO_AREA,
+				BM_FIELDS(bm_str("err", result->error->message)),
+				"cannot send a notification to Bucardo");
+	}
+}
+
+/*
+ * A master without syncs does not listen to channel "bucardo", where the message is
+ * the payload; to "bucardo_MESSAGE" a master listens only while it deems that message
+ * useful. What comes in both ways at once it takes as one.
+ */
+void repair_notify(struct bm_bucardo *bucardo, const char *message)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	char *channel = bm_format("bucardo_%s", message);
+
+	bm_strbuf_puts(&sql, "NOTIFY bucardo, ");
+	bm_quote_literal(&sql, message);
+	bm_strbuf_puts(&sql, "; NOTIFY ");
+	bm_quote_ident(&sql, channel);
+	free(channel);
+	bm_conn_query(bucardo->conn, bm_strbuf_text(&sql), NULL, 0, on_notified, NULL);
+	bm_strbuf_finish(&sql);
+}
+
+static void notify_sync(struct bm_bucardo *bucardo, const char *verb, const char *sync)
+{
+	struct bm_strbuf message = BM_STRBUF_INIT;
+
+	bm_strbuf_printf(&message, "%s_sync_%s", verb, sync);
+	repair_notify(bucardo, bm_strbuf_text(&message));
+	bm_strbuf_finish(&message);
+}
+
+void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why)
+{
+	uint64_t now = bm_clock_msec();
+	/* While it is in trouble the same kick comes every few seconds. */
+	bool is_news = sync->told_kick_msec == 0 ||
+			now - sync->told_kick_msec >= TELL_KICK_MSEC;
+
+	sync->kicked_msec = now;
+	sync->told_kick_msec = is_news ? now : sync->told_kick_msec;
+	bm_log(is_news ? BM_LOG_INFO : BM_LOG_DEBUG, BUCARDO_AREA,
+			BM_FIELDS(bm_str("sync", sync->name), bm_str("why", why),
+					bm_int("rows", sync->backlog_rows)),
+			"kicking the sync");
+	notify_sync(bucardo, "kick", sync->name);
+}
+
+static void restart_tree(struct bm_bucardo *bucardo, const char *why)
+{
+	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "restarting Bucardo: %s", why);
+	bm_unit_restart(bucardo->unit, why);
+}
+
+/* ---- what was forgotten ---- */
+
+static void kick_forgotten(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+{
+	uint64_t patience = sync->released ? 0 : FORGOTTEN_MSEC;
+	uint64_t interval = sync->released ? RELEASED_INTERVAL_MSEC : KICK_INTERVAL_MSEC;
+	bool waits = sync->backlog_rows > 0 && sync->lag_msec >= (int64_t)patience &&
+			!sync->run_open;
+	/* A failing one too: after a person's `bucardo reload` nothing runs unless kicked. */
+	bool sound = sync->health == BM_HEALTH_RUNNING ||
+			sync->health == BM_HEALTH_CATCHING_UP ||
+			sync->health == BM_HEALTH_STALLED || sync->health == BM_HEALTH_FAILING;
+
+	if (waits && sound && sync->autokick && now - sync->kicked_msec >= interval) {
+		repair_kick(bucardo, sync, "rows wait and no run has begun");
+	}
+}
+
+/* ---- failing syncs ---- */
+
+/*
+ * A KID tries again every few seconds, which is enough when rights or rows were
+ * mended. Columns it knows from its start: a changed table needs a reload of the
+ * sync. While the tables differ, validation fails and the sync is not served;
+ * watch_served() tries again, ever more rarely, until it passes.
+ */
+static void reread_failing(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+{
+	if (sync->health != BM_HEALTH_FAILING || !kin_has(bucardo, BUCARDO_CTL, sync->name)) {
+		return;
+	}
+	if (now - sync->since_msec >= REREAD_MSEC && now - sync->reread_msec >= REREAD_MSEC) {
+		sync->reread_msec = now;
+		bm_log(BM_LOG_INFO, BUCARDO_AREA, BM_FIELDS(bm_str("sync", sync->name)),
+				"its runs still fail: reading its tables anew");
+		notify_sync(bucardo, "reload", sync->name);
+		notify_sync(bucardo, "kick", sync->name);
+	}
+}
+
+/* ---- syncs the master does not serve ---- */
+
+static uint64_t revive_interval(unsigned revivals)
+{
+	uint64_t interval = REVIVE_FIRST_MSEC;
+
+	while (revivals-- > 0 && interval < REVIVE_LIMIT_MSEC) {
+		interval *= 2;
+	}
+	return interval < REVIVE_LIMIT_MSEC ? interval : REVIVE_LIMIT_MSEC;
+}
+
+/*
+ * An active sync without CTL: its databases were away when the master looked (it
+ * never looks again), or it was added later, or its validation failed. Waking it
+ * alone disturbs nobody; one that is unknown to the master needs a reload. Never a
+ * restart: the person who has just added it is typing the next command, which
+ * would find Bucardo down. The VAC that is missing then is seen to later.
+ */
+static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+{
+	/* Now and then a reload all the same: what we know of the master may be wrong. */
+	bool known = sync->known_to_master && sync->revivals % 4 != 3;
+
+	sync->revived_msec = now;
+	sync->revivals++;
+	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "sync '%s' is active but not served: %s",
+			sync->name, known ? "activating it" : "reloading Bucardo");
+	if (known) {
+		notify_sync(bucardo, "activate", sync->name);
+		notify_sync(bucardo, "kick", sync->name);
+	} else {
+		repair_notify(bucardo, "mcp_reload");
+		sync->known_to_master = true;
+	}
+}
+
+static uint64_t missing_patience(const struct judged_sync *sync)
+{
+	if (sync->known_to_master) {
+		return MISSING_MSEC;
+	}
+	return sync->autokick ? MISSING_NEW_MSEC : MISSING_UNKICKED_MSEC;
+}
+
+static void watch_served(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+{
+	if (!sync->active || !sync->reachable || kin_has(bucardo, BUCARDO_CTL, sync->name)) {
+		sync->missing_msec = 0;
+		if (sync->active && sync->reachable) {
+			sync->revivals = 0;
+		}
+		return;
+	}
+	if (sync->missing_msec == 0 || sync->missing_autokick != sync->autokick) {
+		sync->missing_msec = now;
+		sync->missing_autokick = sync->autokick;
+	}
+	if (now - sync->missing_msec >= missing_patience(sync) &&
+			(sync->revivals == 0 ||
+					now - sync->revived_msec >=
+							revive_interval(sync->revivals - 1))) {
+		revive(bucardo, sync, now);
+	}
+}
+
+/* ---- the ladder ---- */
+
+static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_rung rung)
+{
+	char *text = bm_format("sync '%s' stalled (%s): %s", sync->name,
+			bm_strbuf_text(&sync->why), bm_rung_name(rung));
+
+	bm_log(BM_LOG_WARN, BUCARDO_AREA,
+			BM_FIELDS(bm_str("sync", sync->name), bm_str("to", bm_rung_name(rung)),
+					bm_int("rows", sync->backlog_rows),
+					bm_int("lag_ms", sync->lag_msec),
+					bm_str("why", bm_strbuf_text(&sync->why))),
+			"sync is stalled, climbing the ladder");
+	switch (rung) {
+	case BM_RUNG_KICK:
+		repair_kick(bucardo, sync, "stalled");
+		break;
+	case BM_RUNG_RELOAD_SYNC:
+		notify_sync(bucardo, "reload", sync->name);
+		/* A reload is followed by no run unless asked for; this waits in the
+		 * master until it is done. */
+		notify_sync(bucardo, "kick", sync->name);
+		break;
+	case BM_RUNG_RESTART_TREE:
+		restart_tree(bucardo, text);
+		break;
+	case BM_RUNG_RESTART_POSTGRES:
+		bucardo_tell(bucardo, BM_BUCARDO_RESTART_POSTGRES, "%s", text);
+		break;
+	default:
+		bucardo_tell(bucardo, BM_BUCARDO_HOLD, "%s", text);
+		break;
+	}
+	free(text);
+}
+
+static void work_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+{
+	if (ladder_is_over(&sync->ladder, sync->health, sync->history.applied_msec,
+			    bucardo->daemon.ready_msec, now)) {
+		bm_log(BM_LOG_INFO, BUCARDO_AREA,
+				BM_FIELDS(bm_str("sync", sync->name),
+						bm_str("from", bm_rung_name(sync->ladder.rung)),
+						bm_int("rows", sync->backlog_rows),
+						bm_int("lag_ms", sync->lag_msec)),
+				"off the ladder: the sync is %s", bm_health_name(sync->health));
+		sync->ladder = (struct ladder_state){BM_RUNG_NONE, 0};
+	}
+	enum bm_rung next = bucardo->options.ladder
+			? ladder_next(&sync->ladder, sync->health, bucardo->daemon.ready_msec,
+					  now)
+			: BM_RUNG_NONE;
+	if (next != BM_RUNG_NONE) {
+		ladder_climbed(&sync->ladder, next, now);
+		climb(bucardo, sync, next);
+	}
+}
+
+/* ---- the master itself ---- */
+
+static bool is_frozen(struct bm_bucardo *bucardo, uint64_t now)
+{
+	struct judge *judge = &bucardo->judge;
+	struct bm_process process;
+
+	if (bm_process_read(bucardo->daemon.pid, &process, NULL) != 0 ||
+			(process.state != 'T' && process.state != 't')) {
+		judge->stopped_seen_msec = 0;
+		return false;
+	}
+	if (judge->stopped_seen_msec == 0) {
+		judge->stopped_seen_msec = now;
+	}
+	return now - judge->stopped_seen_msec >= STOPPED_LIMIT_MSEC;
+}
+
+static bool is_silent(struct bm_bucardo *bucardo, uint64_t now)
+{
+	struct judge *judge = &bucardo->judge;
+
+	if (judge->ping_msec == 0) {
+		if (now - judge->pong_msec >= PING_EVERY_MSEC) {
+			judge->ping_msec = now;
+			repair_notify(bucardo, "mcp_ping");
+		}
+		return false;
+	}
+	if (!bm_conn_is_up(bucardo->conn)) {
+		judge->ping_msec = 0;
+		return false;
+	}
+	return now - judge->ping_msec >= PONG_LIMIT_MSEC;
+}
+
+void repair_pong(struct bm_bucardo *bucardo)
+{
+	bucardo->judge.ping_msec = 0;
+	bucardo->judge.pong_msec = bm_clock_msec();
+}
+
+static bool lacks_vac(struct bm_bucardo *bucardo, uint64_t now)
+{
+	bool serves = false;
+
+	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
+		serves = serves || m->role == BUCARDO_CTL;
+	}
+	if (!serves || kin_has(bucardo, BUCARDO_VAC, "")) {
+		bucardo->kin.vac_seen_msec = now;
+		return false;
+	}
+	return bucardo->daemon.idle_at_start &&
+			now - bucardo->kin.vac_seen_msec >= VAC_LIMIT_MSEC;
+}
+
+static bool mend_master(struct bm_bucardo *bucardo, uint64_t now)
+{
+	const char *why = NULL;
+
+	if (is_frozen(bucardo, now)) {
+		why = "the master is stopped by a signal (state T)";
+	} else if (is_silent(bucardo, now)) {
+		why = "the master does not answer a ping";
+	} else if (lacks_vac(bucardo, now)) {
+		why = "it began without syncs and has no VAC, so delta tables would grow";
+	}
+	if (why == NULL) {
+		return false;
+	}
+	bucardo->judge.ping_msec = 0;
+	bucardo->judge.pong_msec = now;
+	bucardo->judge.stopped_seen_msec = 0;
+	restart_tree(bucardo, why);
+	return true;
+}
+
+void repair_all(struct bm_bucardo *bucardo)
+{
+	const struct daemon *daemon = &bucardo->daemon;
+	uint64_t now = bm_clock_msec();
+
+	if (daemon->phase != DAEMON_RUNNING || daemon->ready_msec == 0 || daemon->stopping ||
+			daemon->operator_stop || mend_master(bucardo, now)) {
+		return;
+	}
+	for (size_t i = 0; i < bucardo->judge.count; i++) {
+		struct judged_sync *sync = &bucardo->judge.syncs[i];
+		if (!sync->present) {
+			continue;
+		}
+		kick_forgotten(bucardo, sync, now);
+		reread_failing(bucardo, sync, now);
+		watch_served(bucardo, sync, now);
+		work_ladder(bucardo, sync, now);
+	}
+}

@@ -1,0 +1,46 @@
+/*
+ * connect - the two databases, and blocking statements
+ *
+ * Every session has the same pinned settings, so that text means the same on both
+ * sides. Texts of connections never get into a message: they are named by role
+ * ("source", "destination") and, where it helps, by host, port and database.
+ */
+#ifndef BUCARDO_MACHINE_TRANSFER_CONNECT_H
+#define BUCARDO_MACHINE_TRANSFER_CONNECT_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "bucardo_machine/error.h"
+
+struct bm_endpoint {
+	const char *role; /* "source" or "destination" */
+	char *conninfo;
+	char *place;	   /* "shop on db.example:5432" */
+	char encoding[64]; /* client_encoding of our sessions; "" until known */
+	bool is_destination;
+};
+
+/* Take over a conninfo string or URI; one with a password in it is refused. */
+int bm_endpoint_init(struct bm_endpoint *endpoint, const char *role, const char *conninfo,
+		struct bm_error *err);
+void bm_endpoint_finish(struct bm_endpoint *endpoint);
+
+/* A new session with the settings pinned, or NULL. Close with PQfinish(). */
+PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error *err);
+
+/* Run one or more statements; the last result (PQclear), or NULL with `err`. */
+PGresult *bm_sql(PGconn *conn, const char *sql, struct bm_error *err);
+PGresult *bm_sql_params(PGconn *conn, const char *sql, int count, const char *const *params,
+		struct bm_error *err);
+
+/* The same where nobody looks at the result. */
+int bm_sql_do(PGconn *conn, const char *sql, struct bm_error *err);
+
+/* The first cell as a text of its own (free()), NULL when there is none or on failure. */
+char *bm_sql_value(PGconn *conn, const char *sql, struct bm_error *err);
+
+/* Fill `err` from SQLSTATE and message: TRANSIENT for what may pass, else SQL. */
+int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message);
+
+#endif

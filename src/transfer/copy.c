@@ -1,0 +1,453 @@
+/*
+ * The rows:
+ *
+ *     plan      big tables become key ranges, small ones stay whole (bm_plan_chunks)
+ *     batch     one chunk, or many small tables together, is one transaction
+ *     relay     COPY out of the snapshot, COPY into the destination, streaming
+ *     ledger    the chunks of the batch are marked done in the same transaction
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "transfer/chunks.h"
+#include "transfer/crew.h"
+#include "transfer/large_objects.h"
+#include "transfer/relay.h"
+
+/* Small tables share a transaction up to this many, and this many bytes. */
+#define BATCH_CHUNKS 250
+#define BATCH_BYTES ((uint64_t)8 << 20)
+
+/* From this size on the better way to load a whole table is worth a TRUNCATE. */
+#define FROZEN_BYTES ((uint64_t)1 << 20)
+
+/* How often chunks that a crash of the destination took back are copied again. */
+#define MOST_ROUNDS 10
+
+/* The first key of an advisory lock, the chunk's number being the second. */
+#define LOCK_CHUNK "781077323"
+
+/* ---- plan ---- */
+
+static void add_chunk(struct bm_transfer *t, const struct bm_table *table,
+		const struct bm_key *key, const char *const *low, const char *const *high,
+		unsigned parts)
+{
+	struct bm_strbuf condition = BM_STRBUF_INIT;
+	struct bm_chunk *chunk = bm_ledger_add_chunk(&t->ledger);
+
+	if (key != NULL) {
+		bm_chunk_condition(key, low, high, &condition);
+	}
+	chunk->table = bm_strdup(table->name);
+	chunk->condition = bm_strdup(bm_strbuf_text(&condition));
+	chunk->estimate = table->bytes / parts;
+	bm_strbuf_finish(&condition);
+}
+
+static void row_of(const PGresult *rows, int row, const char **values)
+{
+	for (int i = 0; i < PQnfields(rows); i++) {
+		values[i] = PQgetvalue(rows, row, i);
+	}
+}
+
+static void add_ranges(struct bm_transfer *t, const struct bm_table *table,
+		const struct bm_key *key, const PGresult *rows)
+{
+	const char *low[32], *high[32];
+	int cuts = PQntuples(rows);
+
+	for (int i = 0; i <= cuts; i++) {
+		if (i > 0) {
+			row_of(rows, i - 1, low);
+		}
+		if (i < cuts) {
+			row_of(rows, i, high);
+		}
+		add_chunk(t, table, key, i > 0 ? low : NULL, i < cuts ? high : NULL,
+				(unsigned)cuts + 1);
+	}
+}
+
+static int plan_big_table(struct bm_transfer *t, const struct bm_table *table, unsigned parts,
+		struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	struct bm_key key;
+
+	if (bm_key_read(t->keeper, table->oid, &key, err) != 0) {
+		return -1;
+	}
+	if (key.count == 0) {
+		add_chunk(t, table, NULL, NULL, NULL, 1);
+		return 0;
+	}
+	bm_chunk_boundaries(table, &key, parts, &sql);
+	PGresult *rows = bm_sql(t->keeper, bm_strbuf_text(&sql), err);
+	if (rows != NULL) {
+		add_ranges(t, table, &key, rows);
+	}
+	PQclear(rows);
+	bm_strbuf_finish(&sql);
+	bm_key_finish(&key);
+	return rows != NULL ? 0
+			    : bm_error_wrap(err, "looking for boundaries in %s", table->name);
+}
+
+int bm_plan_chunks(struct bm_transfer *t, struct bm_error *err)
+{
+	for (size_t i = 0; i < t->tables.count; i++) {
+		const struct bm_table *table = &t->tables.list[i];
+		unsigned parts = bm_chunk_count(table->bytes, t->options.chunk_bytes);
+		if (parts == 1 || table->filter[0] != '\0') {
+			add_chunk(t, table, NULL, NULL, NULL, 1);
+		} else if (plan_big_table(t, table, parts, err) != 0) {
+			return -1;
+		}
+	}
+	return bm_plan_large_objects(t, err);
+}
+
+/* ---- batches ---- */
+
+static bool is_large_objects(const struct bm_chunk *chunk)
+{
+	return strcmp(chunk->table, BM_LARGE_OBJECTS) == 0;
+}
+
+struct batch {
+	struct bm_chunk **chunks;
+	size_t count;
+	bool taken;
+};
+
+struct copying {
+	struct bm_transfer *transfer;
+	struct bm_chunk **order; /* not yet done, biggest first */
+	size_t count;
+	struct batch *batches;
+	size_t batch_count;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct bm_chunk *left = *(struct bm_chunk *const *)a;
+	const struct bm_chunk *right = *(struct bm_chunk *const *)b;
+
+	if (left->estimate != right->estimate) {
+		return left->estimate > right->estimate ? -1 : 1;
+	}
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+static void make_batches(struct copying *copying)
+{
+	copying->batches = bm_alloc((copying->count + 1) * sizeof(*copying->batches));
+	for (size_t i = 0; i < copying->count;) {
+		struct batch *batch = &copying->batches[copying->batch_count++];
+		uint64_t bytes = copying->order[i]->estimate;
+		batch->chunks = &copying->order[i];
+		batch->count = 1;
+		/* Enough of them for every member to have some. */
+		size_t most = 1 + copying->count / (2 * copying->transfer->options.jobs);
+		most = most > BATCH_CHUNKS ? BATCH_CHUNKS : most;
+		while (++i < copying->count && batch->count < most) {
+			bytes += copying->order[i]->estimate;
+			if (bytes > BATCH_BYTES || is_large_objects(batch->chunks[0]) ||
+					is_large_objects(copying->order[i])) {
+				break;
+			}
+			batch->count++;
+		}
+	}
+}
+
+static void put_in_order(struct copying *copying)
+{
+	struct bm_ledger *ledger = &copying->transfer->ledger;
+
+	copying->order = bm_alloc((ledger->chunk_count + 1) * sizeof(*copying->order));
+	for (size_t i = 0; i < ledger->chunk_count; i++) {
+		if (!ledger->chunks[i].done) {
+			copying->order[copying->count++] = &ledger->chunks[i];
+		}
+	}
+	qsort(copying->order, copying->count, sizeof(*copying->order), by_size);
+	make_batches(copying);
+}
+
+static struct batch *take_batch(struct copying *copying)
+{
+	struct batch *found = NULL;
+
+	pthread_mutex_lock(&copying->transfer->mutex);
+	for (size_t i = 0; i < copying->batch_count && found == NULL; i++) {
+		if (!copying->batches[i].taken) {
+			found = &copying->batches[i];
+			found->taken = true;
+		}
+	}
+	pthread_mutex_unlock(&copying->transfer->mutex);
+	return found;
+}
+
+static void give_back(struct copying *copying, struct batch *batch)
+{
+	pthread_mutex_lock(&copying->transfer->mutex);
+	batch->taken = false;
+	pthread_mutex_unlock(&copying->transfer->mutex);
+}
+
+/* ---- one batch ---- */
+
+/*
+ * A table that is one chunk and was only just made is loaded frozen: truncated in the
+ * same transaction (it is empty), its rows need no second visit by VACUUM or by the
+ * first reader, and with wal_level=minimal no WAL. Truncating a small one costs more.
+ */
+static bool is_frozen(const struct bm_transfer *t, const struct bm_chunk *chunk)
+{
+	return chunk->condition[0] == '\0' && chunk->estimate >= FROZEN_BYTES && !t->is_indexed;
+}
+
+static bool is_binary(const struct bm_transfer *t, const struct bm_table *table)
+{
+	return t->binary_allowed && table->columns[0] != '\0' &&
+			(table->binary == BM_BINARY_ALWAYS ||
+					(table->binary == BM_BINARY_SAME_VERSION &&
+							t->same_version));
+}
+
+static int prepare(struct bm_transfer *t, const struct batch *batch,
+		struct bm_relay_item *items, struct bm_error *err)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct bm_chunk *chunk = batch->chunks[i];
+		const struct bm_table *table = bm_tables_find(&t->tables, chunk->table);
+		struct bm_strbuf out = BM_STRBUF_INIT, in = BM_STRBUF_INIT;
+		if (table == NULL) {
+			return bm_error_set(err, BM_ERR_PRECONDITION,
+					"table %s is no longer on the source: begin again with an "
+					"empty destination",
+					chunk->table);
+		}
+		bm_chunk_copy_out(table, chunk->condition, is_binary(t, table), &out);
+		bm_chunk_copy_in(table, is_binary(t, table),
+				table->filter[0] == '\0' && is_frozen(t, chunk), &in);
+		items[i] = (struct bm_relay_item){
+				.name = table->name,
+				.copy_out = bm_strbuf_detach(&out),
+				.copy_in = bm_strbuf_detach(&in),
+		};
+	}
+	return 0;
+}
+
+/* The statements that mark the batch done, and the transaction's end. */
+static int commit(struct bm_member *member, const struct batch *batch, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		bm_ledger_chunk_done(batch->chunks[i], member->snapshot, &sql);
+	}
+	bm_strbuf_puts(&sql, "COMMIT");
+	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	bm_strbuf_finish(&sql);
+	return rc == 0 ? 0 : bm_error_wrap(err, "committing a chunk");
+}
+
+static void count_done(struct bm_transfer *t, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		batch->chunks[i]->done = true;
+		atomic_fetch_add(&t->progress.rows, batch->chunks[i]->rows);
+		atomic_fetch_add(&t->progress.units_done, batch->chunks[i]->estimate);
+	}
+	atomic_fetch_add(&t->progress.done, (unsigned)batch->count);
+}
+
+static void free_items(struct bm_relay_item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free((char *)(uintptr_t)items[i].copy_out);
+		free((char *)(uintptr_t)items[i].copy_in);
+	}
+	free(items);
+}
+
+static int copy_tables(
+		struct bm_member *member, const struct batch *batch, struct bm_error *err)
+{
+	struct bm_transfer *t = member->transfer;
+	struct bm_relay_item *items = bm_alloc(batch->count * sizeof(*items));
+	int rc = prepare(t, batch, items, err);
+
+	if (rc == 0) {
+		rc = bm_relay_run(member->source, member->destination, items, batch->count,
+				&t->progress.bytes_moved, err);
+	}
+	for (size_t i = 0; i < batch->count && rc == 0; i++) {
+		batch->chunks[i]->rows = items[i].rows;
+		batch->chunks[i]->bytes = items[i].bytes;
+	}
+	free_items(items, batch->count);
+	return rc;
+}
+
+/*
+ * Begin the batch's transaction. A COMMIT whose answer got lost may have worked, or
+ * may be about to: the lock waits for that transaction's end, and then the ledger
+ * knows. 1: it was committed, there is nothing to do; 0: go on; -1.
+ */
+static int begin(struct bm_member *member, const struct batch *batch, struct bm_error *err)
+{
+	unsigned id = batch->chunks[0]->id;
+	char *sql = bm_format(
+			"BEGIN; SELECT pg_advisory_xact_lock(" LOCK_CHUNK ", %u);"
+			"SELECT done IS NOT NULL FROM bucardo_machine.chunk WHERE id = %u",
+			id, id);
+	char *done = bm_sql_value(member->destination, sql, err);
+	int rc = done == NULL ? -1 : done[0] == 't';
+
+	free(sql);
+	free(done);
+	return rc;
+}
+
+static int copy_batch(struct bm_member *member, const struct batch *batch, struct bm_error *err)
+{
+	int rc = begin(member, batch, err);
+
+	if (rc == 0) {
+		rc = is_large_objects(batch->chunks[0])
+				? bm_large_objects_copy(member, batch->chunks[0], err)
+				: copy_tables(member, batch, err);
+		rc = rc == 0 ? commit(member, batch, err) : -1;
+	} else if (rc > 0) {
+		rc = bm_sql_do(member->destination, "ROLLBACK", err);
+	}
+	if (rc == 0) {
+		count_done(member->transfer, batch);
+	}
+	return rc;
+}
+
+static int copy_next(struct bm_member *member, void *ctx, struct bm_error *err)
+{
+	struct copying *copying = ctx;
+	struct batch *batch = take_batch(copying);
+
+	if (batch == NULL) {
+		return 0;
+	}
+	if (copy_batch(member, batch, err) != 0) {
+		give_back(copying, batch);
+		return -1;
+	}
+	return 1;
+}
+
+/* What is done, from the ledger in memory; also after some of it got lost. */
+static void set_progress(struct bm_transfer *t)
+{
+	struct bm_progress *progress = &t->progress;
+	uint64_t units = 0, rows = 0;
+	unsigned done = 0;
+
+	for (size_t i = 0; i < t->ledger.chunk_count; i++) {
+		const struct bm_chunk *chunk = &t->ledger.chunks[i];
+		units += chunk->done ? chunk->estimate : 0;
+		rows += chunk->done ? chunk->rows : 0;
+		done += chunk->done;
+	}
+	atomic_store(&progress->units_done, units);
+	atomic_store(&progress->rows, rows);
+	atomic_store(&progress->done, done);
+}
+
+static void begin_progress(struct bm_transfer *t)
+{
+	struct bm_progress *progress = &t->progress;
+
+	progress->phase = "copy";
+	progress->total = (unsigned)t->ledger.chunk_count;
+	set_progress(t);
+	progress->bytes_before = atomic_load(&progress->units_done);
+	progress->reused_chunks = atomic_load(&progress->done);
+	for (size_t i = 0; i < t->ledger.chunk_count; i++) {
+		progress->bytes_total += t->ledger.chunks[i].estimate;
+	}
+	progress->units_total = progress->bytes_total;
+	for (size_t i = 0; i < t->ledger.work_count; i++) {
+		progress->units_total += t->ledger.works[i].cost;
+	}
+}
+
+/* All that is missing, once; how much of it a crash of the destination took back. */
+static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *err)
+{
+	struct copying copying = {.transfer = t};
+	int rc = 0;
+
+	*lost = 0;
+	put_in_order(&copying);
+	if (copying.count > 0) {
+		size_t jobs = t->options.jobs;
+		jobs = copying.batch_count < jobs ? copying.batch_count : jobs;
+		rc = bm_crew_run(t, (unsigned)jobs, true, copy_next, &copying, err);
+	}
+	free(copying.order);
+	free(copying.batches);
+	if (rc == 0) {
+		rc = bm_control_hold(t, err);
+	}
+	if (rc == 0) {
+		rc = bm_ledger_settle(t->control, &t->ledger, lost, err);
+		set_progress(t);
+	}
+	return rc;
+}
+
+static void tell_continuing(struct bm_transfer *t)
+{
+	unsigned reused = (unsigned)t->progress.reused_chunks;
+
+	if (reused > 0 && reused < t->progress.total) {
+		bm_transfer_note(t,
+				"continuing: %u of %u chunks are here already; the rest is read from "
+				"a new snapshot, so what was written on the source since the first "
+				"run may be there in part",
+				reused, t->progress.total);
+	}
+}
+
+int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
+{
+	unsigned renewals = t->renewals;
+	unsigned lost = 0;
+	unsigned rounds = 0;
+	int rc;
+
+	for (size_t i = 0; i < t->ledger.work_count; i++) {
+		t->is_indexed = t->is_indexed || t->ledger.works[i].done;
+	}
+	begin_progress(t);
+	tell_continuing(t);
+	do {
+		rc = copy_missing(t, &lost, err);
+	} while (rc == 0 && lost > 0 && ++rounds < MOST_ROUNDS);
+	if (t->renewals != renewals) {
+		bm_transfer_note(t,
+				"the source's snapshot was lost and replaced %u times: what was "
+				"written on the source meanwhile may be there in part",
+				t->renewals - renewals);
+	}
+	if (rc == 0 && lost > 0) {
+		return bm_error_set(err, BM_ERR_TRANSIENT,
+				"the destination crashed again and again and lost chunks each time");
+	}
+	return rc;
+}

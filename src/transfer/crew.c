@@ -1,0 +1,185 @@
+/* The members' threads, and the main thread that waits and tells. */
+#include "transfer/crew.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bucardo_machine/alloc.h"
+
+/* Pauses of 1, 2, 4, 8, 16, 16... s: a server may restart meanwhile. */
+#define ATTEMPTS 8
+#define FIRST_PAUSE_MSEC 1000
+#define LONGEST_PAUSE_MSEC 16000
+
+#define TELL_EVERY_MSEC 200
+
+struct crew {
+	struct bm_transfer *transfer;
+	bm_crew_work *work;
+	void *ctx;
+	bool with_source;
+	pthread_cond_t ended;
+	unsigned running;
+	bool failed;
+	struct bm_error error; /* the first one */
+};
+
+static void disconnect(struct bm_member *member)
+{
+	PQfinish(member->source);
+	PQfinish(member->destination);
+	member->source = member->destination = NULL;
+}
+
+static int connect_member(struct crew *crew, struct bm_member *member, struct bm_error *err)
+{
+	struct bm_transfer *t = crew->transfer;
+
+	if (member->destination != NULL) {
+		return 0;
+	}
+	if (crew->with_source) {
+		member->source = bm_snapshot_join(t, err);
+		if (member->source == NULL) {
+			return -1;
+		}
+		pthread_mutex_lock(&t->mutex);
+		memcpy(member->snapshot, t->snapshot, sizeof(member->snapshot));
+		pthread_mutex_unlock(&t->mutex);
+	}
+	member->destination = bm_destination_join(t, err);
+	return member->destination != NULL ? 0 : -1;
+}
+
+static bool has_failed(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->transfer->mutex);
+	bool failed = crew->failed;
+	pthread_mutex_unlock(&crew->transfer->mutex);
+	return failed;
+}
+
+static void report(struct crew *crew, const struct bm_error *err)
+{
+	pthread_mutex_lock(&crew->transfer->mutex);
+	if (!crew->failed) {
+		crew->failed = true;
+		crew->error = *err;
+	}
+	pthread_mutex_unlock(&crew->transfer->mutex);
+}
+
+/* In short steps, so that another member's failure ends the wait. */
+static void pause_for(struct crew *crew, int msec)
+{
+	for (; msec > 0 && !has_failed(crew); msec -= TELL_EVERY_MSEC) {
+		poll(NULL, 0, TELL_EVERY_MSEC);
+	}
+}
+
+static void work_off(struct crew *crew, struct bm_member *member)
+{
+	unsigned attempt = 0;
+	int pause_msec = FIRST_PAUSE_MSEC;
+
+	while (!has_failed(crew)) {
+		struct bm_error err = BM_ERROR_INIT;
+		int rc = connect_member(crew, member, &err);
+		rc = rc == 0 ? crew->work(member, crew->ctx, &err) : rc;
+		if (rc == 0) {
+			return;
+		}
+		if (rc > 0) {
+			attempt = 0;
+			pause_msec = FIRST_PAUSE_MSEC;
+			continue;
+		}
+		disconnect(member);
+		if (err.code != BM_ERR_TRANSIENT || ++attempt >= ATTEMPTS) {
+			report(crew, &err);
+			return;
+		}
+		pause_for(crew, pause_msec);
+		pause_msec = pause_msec * 2 > LONGEST_PAUSE_MSEC ? LONGEST_PAUSE_MSEC
+								 : pause_msec * 2;
+	}
+}
+
+static void *member_main(void *ctx)
+{
+	struct crew *crew = ctx;
+	struct bm_member member = {.transfer = crew->transfer};
+
+	work_off(crew, &member);
+	disconnect(&member);
+	pthread_mutex_lock(&crew->transfer->mutex);
+	crew->running--;
+	pthread_cond_signal(&crew->ended);
+	pthread_mutex_unlock(&crew->transfer->mutex);
+	return NULL;
+}
+
+static void tell(struct bm_transfer *t)
+{
+	struct bm_transfer_progress view = bm_progress_view(&t->progress, false);
+
+	if (t->options.progress != NULL) {
+		t->options.progress(t->options.ctx, &view);
+	}
+}
+
+static void wait_for_members(struct crew *crew)
+{
+	struct bm_transfer *t = crew->transfer;
+
+	pthread_mutex_lock(&t->mutex);
+	while (crew->running > 0) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += (long)TELL_EVERY_MSEC * 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&crew->ended, &t->mutex, &until);
+		pthread_mutex_unlock(&t->mutex);
+		tell(t);
+		pthread_mutex_lock(&t->mutex);
+	}
+	pthread_mutex_unlock(&t->mutex);
+}
+
+int bm_crew_run(struct bm_transfer *t, unsigned jobs, bool with_source, bm_crew_work *work,
+		void *ctx, struct bm_error *err)
+{
+	struct crew crew = {
+			.transfer = t, .work = work, .ctx = ctx, .with_source = with_source};
+	pthread_t *threads = bm_alloc((jobs + 1) * sizeof(*threads));
+	unsigned started = 0;
+
+	pthread_cond_init(&crew.ended, NULL);
+	for (; started < jobs; started++) {
+		pthread_mutex_lock(&t->mutex);
+		crew.running++;
+		pthread_mutex_unlock(&t->mutex);
+		if (pthread_create(&threads[started], NULL, member_main, &crew) != 0) {
+			struct bm_error failure = BM_ERROR_INIT;
+			bm_error_set(&failure, BM_ERR_TRANSIENT, "cannot start a thread: %m");
+			report(&crew, &failure);
+			crew.running--;
+			break;
+		}
+	}
+	wait_for_members(&crew);
+	for (unsigned i = 0; i < started; i++) {
+		pthread_join(threads[i], NULL);
+	}
+	pthread_cond_destroy(&crew.ended);
+	free(threads);
+	if (crew.failed) {
+		*err = crew.error;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,333 @@
+/*
+ * What comes after the rows: the works of the ledger, stage by stage, each marked
+ * done in its own transaction. Small ones share a transaction. One that fails does
+ * not hold up the others; it is told at the end, and tried again by the next run.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
+#include "transfer/crew.h"
+#include "transfer/works.h"
+
+/* Works of small tables share a transaction. */
+#define SMALL_BYTES ((uint64_t)1 << 20)
+#define BATCH_WORKS 32
+
+#define WAIT_MSEC 5
+
+/* How many failures a message names. */
+#define NAMED_FAILURES 5
+
+struct building {
+	struct bm_transfer *transfer;
+	struct bm_running running;
+	bool *failed; /* one a work */
+	unsigned failures;
+	struct bm_strbuf names;
+	bool tell_optional;
+};
+
+struct handful {
+	struct bm_work *list[BATCH_WORKS];
+	size_t count;
+};
+
+static bool is_optional(const struct bm_work *work)
+{
+	static const char *const types[] = {
+			"COMMENT ", "SECURITY LABEL ", "PUBLICATION", "EVENT TRIGGER ", "ACL "};
+
+	for (size_t i = 0; i < BM_COUNT_OF(types); i++) {
+		if (strncmp(work->name, types[i], strlen(types[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_small(const struct bm_work *work)
+{
+	return work->cost <= SMALL_BYTES && work->stage != BM_STAGE_REFRESH;
+}
+
+/*
+ * Take one work, or several small ones of a stage; those do not get in each other's
+ * way, being in one session. False: nothing may run now.
+ */
+static bool take(struct building *building, struct handful *out, bool *waiting)
+{
+	struct bm_ledger *ledger = &building->transfer->ledger;
+	struct bm_running others = building->running;
+
+	out->count = 0;
+	while (out->count < BATCH_WORKS &&
+			building->running.count < BM_COUNT_OF(building->running.list)) {
+		bool more;
+		struct bm_work *work = bm_works_next(ledger->works, ledger->work_count, &others,
+				building->failed, &more);
+		*waiting = out->count == 0 ? more : *waiting;
+		if (work == NULL ||
+				(out->count > 0 &&
+						(!is_small(work) ||
+								work->stage != out->list[0]->stage))) {
+			break;
+		}
+		out->list[out->count++] = work;
+		work->running = true;
+		building->running.list[building->running.count++] = work;
+		if (!is_small(work)) {
+			break;
+		}
+	}
+	return out->count > 0;
+}
+
+static void give_back(struct building *building, const struct handful *handful, bool done)
+{
+	struct bm_running *running = &building->running;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < running->count; i++) {
+		bool mine = false;
+		for (size_t j = 0; j < handful->count; j++) {
+			mine = mine || running->list[i] == handful->list[j];
+		}
+		if (!mine) {
+			running->list[kept++] = running->list[i];
+		}
+	}
+	running->count = kept;
+	for (size_t j = 0; j < handful->count; j++) {
+		struct bm_work *work = handful->list[j];
+		work->running = false;
+		work->done = work->done ||
+				(done &&
+						!building->failed[work -
+								building->transfer->ledger
+										.works]);
+	}
+}
+
+static int run(struct bm_member *member, struct bm_work *const *works, size_t count,
+		struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_puts(&sql, "BEGIN;");
+	for (size_t i = 0; i < count; i++) {
+		bm_strbuf_printf(&sql, "%s\n;", works[i]->sql);
+		bm_ledger_work_done(works[i], &sql);
+	}
+	bm_strbuf_puts(&sql, "COMMIT");
+	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	bm_strbuf_finish(&sql);
+	if (rc != 0 && PQstatus(member->destination) == CONNECTION_OK) {
+		bm_sql_do(member->destination, "ROLLBACK", NULL);
+	}
+	return rc;
+}
+
+static void remember_failure(struct building *building, const struct bm_work *work,
+		const struct bm_error *err)
+{
+	pthread_mutex_lock(&building->transfer->mutex);
+	building->failed[work - building->transfer->ledger.works] = true;
+	if (!is_optional(work)) {
+		building->failures++;
+	}
+	if (building->failures <= NAMED_FAILURES) {
+		bm_strbuf_printf(&building->names, "%s%s: %s",
+				building->names.length > 0 ? "; " : "", work->name,
+				err->message);
+	}
+	pthread_mutex_unlock(&building->transfer->mutex);
+}
+
+static void count_done(struct bm_transfer *t, const struct bm_work *work)
+{
+	atomic_fetch_add(&t->progress.units_done, work->cost);
+	atomic_fetch_add(&t->progress.done, 1);
+}
+
+/*
+ * After a lost session: a COMMIT may have worked though its answer never came. Those
+ * that are done leave the handful; a transaction that still runs is waited for.
+ */
+static int drop_committed(
+		struct bm_member *member, struct handful *handful, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	size_t kept = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < handful->count && rc == 0; i++) {
+		struct bm_work *work = handful->list[i];
+		bm_strbuf_clear(&sql);
+		bm_strbuf_printf(&sql,
+				"SELECT done IS NOT NULL FROM bucardo_machine.work WHERE id = %u"
+				" FOR UPDATE",
+				work->id);
+		char *done = work->tried
+				? bm_sql_value(member->destination, bm_strbuf_text(&sql), err)
+				: bm_strdup("f");
+		rc = done != NULL ? 0 : -1;
+		if (rc == 0 && done[0] == 't') {
+			work->done = true;
+			count_done(member->transfer, work);
+		} else {
+			handful->list[kept++] = work;
+		}
+		work->tried = true;
+		free(done);
+	}
+	handful->count = rc == 0 ? kept : handful->count;
+	bm_strbuf_finish(&sql);
+	return rc;
+}
+
+/* All at once; if that fails, one by one. -1 only when the session is lost. */
+static int run_handful(struct building *building, struct bm_member *member,
+		const struct handful *handful, struct bm_error *err)
+{
+	int rc = run(member, handful->list, handful->count, err);
+
+	if (rc == 0) {
+		for (size_t i = 0; i < handful->count; i++) {
+			count_done(member->transfer, handful->list[i]);
+		}
+		return 0;
+	}
+	if (err->code == BM_ERR_TRANSIENT) {
+		return -1;
+	}
+	for (size_t i = 0; i < handful->count; i++) {
+		struct bm_error why = BM_ERROR_INIT;
+		if (run(member, &handful->list[i], 1, &why) == 0) {
+			count_done(member->transfer, handful->list[i]);
+		} else if (why.code == BM_ERR_TRANSIENT) {
+			*err = why;
+			return -1;
+		} else {
+			remember_failure(building, handful->list[i], &why);
+		}
+	}
+	return 0;
+}
+
+static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
+{
+	struct building *building = ctx;
+	struct handful handful;
+	bool waiting = false;
+
+	pthread_mutex_lock(&member->transfer->mutex);
+	bool taken = take(building, &handful, &waiting);
+	waiting = waiting || building->running.count > 0;
+	pthread_mutex_unlock(&member->transfer->mutex);
+	if (!taken) {
+		if (waiting) {
+			poll(NULL, 0, WAIT_MSEC);
+		}
+		return waiting ? 1 : 0;
+	}
+	struct handful rest = handful;
+	int rc = drop_committed(member, &rest, err);
+	if (rc == 0 && rest.count > 0) {
+		rc = run_handful(building, member, &rest, err);
+	}
+	pthread_mutex_lock(&member->transfer->mutex);
+	give_back(building, &handful, rc == 0);
+	pthread_mutex_unlock(&member->transfer->mutex);
+	return rc == 0 ? 1 : -1;
+}
+
+static unsigned begin_progress(struct bm_transfer *t)
+{
+	uint64_t units = t->progress.bytes_total;
+	unsigned left = 0;
+
+	for (size_t i = 0; i < t->ledger.work_count; i++) {
+		const struct bm_work *work = &t->ledger.works[i];
+		units += work->done ? work->cost : 0;
+		left += !work->done;
+	}
+	t->progress.phase = "index";
+	t->progress.total = (unsigned)t->ledger.work_count;
+	atomic_store(&t->progress.done, t->progress.total - left);
+	atomic_store(&t->progress.units_done, units);
+	return left;
+}
+
+static int tell_failures(struct building *building, struct bm_error *err)
+{
+	if (building->failures == 0) {
+		if (building->names.length > 0) {
+			bm_transfer_note(building->transfer, "left out: %s",
+					bm_strbuf_text(&building->names));
+		}
+		return 0;
+	}
+	return bm_error_set(err, BM_ERR_SQL,
+			"%u of %u objects could not be made on the destination: %s; mend that and "
+			"run the same command again",
+			building->failures, (unsigned)building->transfer->ledger.work_count,
+			bm_strbuf_text(&building->names));
+}
+
+/* All that is missing, once; how much of it a crash of the destination took back. */
+static int build_missing(struct building *building, unsigned *lost, struct bm_error *err)
+{
+	struct bm_transfer *t = building->transfer;
+	unsigned left = begin_progress(t);
+	int rc = 0;
+
+	*lost = 0;
+	if (left > 0) {
+		unsigned jobs = left < t->options.jobs ? left : t->options.jobs;
+		rc = bm_crew_run(t, jobs, false, build_next, building, err);
+	}
+	if (rc == 0) {
+		rc = bm_control_hold(t, err);
+	}
+	return rc == 0 ? bm_ledger_settle(t->control, &t->ledger, lost, err) : -1;
+}
+
+/* An unlogged table that a crash emptied after it was copied. */
+static int find_emptied(const struct bm_transfer *t, struct bm_error *err)
+{
+	for (size_t i = 0; i < t->ledger.chunk_count; i++) {
+		if (!t->ledger.chunks[i].done) {
+			return bm_error_set(err, BM_ERR_TRANSIENT,
+					"the destination crashed, which emptied its unlogged table "
+					"%s after it was copied; run the same command again",
+					t->ledger.chunks[i].table);
+		}
+	}
+	return 0;
+}
+
+int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
+{
+	struct building building = {.transfer = t};
+	unsigned lost = 0;
+	int rc;
+
+	building.failed = bm_alloc(t->ledger.work_count + 1);
+	do {
+		rc = build_missing(&building, &lost, err);
+	} while (rc == 0 && lost > 0 && find_emptied(t, NULL) == 0);
+	rc = rc == 0 ? find_emptied(t, err) : -1;
+	rc = rc == 0 ? tell_failures(&building, err) : -1;
+	rc = rc == 0 ? bm_sequences_copy(t, err) : -1;
+	rc = rc == 0 ? bm_ledger_close(t->control, err) : -1;
+	t->ledger.finished = rc == 0;
+	if (rc == 0) {
+		t->progress.phase = "done";
+	}
+	bm_strbuf_finish(&building.names);
+	free(building.failed);
+	return rc;
+}

@@ -1,0 +1,64 @@
+/* internal - what the steps of a transfer share. */
+#ifndef BUCARDO_MACHINE_TRANSFER_INTERNAL_H
+#define BUCARDO_MACHINE_TRANSFER_INTERNAL_H
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bucardo_machine/transfer.h"
+#include "transfer/catalog.h"
+#include "transfer/connect.h"
+#include "transfer/ledger.h"
+#include "transfer/progress.h"
+
+struct bm_transfer {
+	struct bm_transfer_options options;
+	struct bm_endpoint source, destination;
+	char *source_id; /* which cluster and database the source is */
+
+	PGconn *control; /* destination: the lock, the ledger */
+	bool destination_is_superuser;
+	bool binary_allowed, same_version;
+	bool is_indexed; /* some of what comes after the rows is there already */
+
+	pthread_mutex_t mutex; /* for what is below, and the queues of the crews */
+	PGconn *keeper;	       /* source: its transaction holds the snapshot */
+	char snapshot[64];     /* "" when there is none yet */
+	unsigned renewals;     /* how often a lost snapshot was replaced */
+
+	struct bm_tables tables;
+	struct bm_ledger ledger;
+	struct bm_progress progress;
+};
+
+/* Tell a person; from the main thread. */
+void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
+		__attribute__((format(printf, 2, 3)));
+
+/*
+ * Make sure the keeper lives and `snapshot` is valid; a new one is taken when the
+ * session was lost. Any thread.
+ */
+int bm_snapshot_hold(struct bm_transfer *t, struct bm_error *err);
+
+/* The same for `control`: connect again, and take the lock again. Main thread. */
+int bm_control_hold(struct bm_transfer *t, struct bm_error *err);
+
+/* Sessions of a worker. The source's is inside the snapshot. */
+PGconn *bm_snapshot_join(struct bm_transfer *t, struct bm_error *err);
+PGconn *bm_destination_join(struct bm_transfer *t, struct bm_error *err);
+
+/* ---- the parts of bm_transfer_schema() and bm_transfer_index() ---- */
+
+/* Split the tables into chunks; the list goes into the ledger in memory. */
+int bm_plan_chunks(struct bm_transfer *t, struct bm_error *err);
+
+/* Set all sequences of the destination to where the source's are now. */
+int bm_sequences_copy(struct bm_transfer *t, struct bm_error *err);
+
+/* Plan REFRESH and ANALYZE. */
+int bm_plan_refresh(struct bm_transfer *t, struct bm_error *err);
+void bm_plan_analyze(struct bm_transfer *t);
+
+#endif

@@ -1,0 +1,452 @@
+/*
+ * The relay's loop: two sockets, two queues of bytes, one reader of messages for each
+ * direction. Messages of COPY data are passed on piece by piece; all others are short
+ * and looked at whole.
+ */
+#include "transfer/relay.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/strbuf.h"
+#include "transfer/connect.h"
+#include "transfer/wire.h"
+
+/* A message that is no row: an error with its context may be long; the rest is cut off. */
+#define KEPT_BYTES 4096
+
+/* Rows above this travel in pieces, so that the destination need not hold one whole. */
+#define WHOLE_ROW_BYTES ((uint32_t)64 * 1024)
+
+/* Statements sent ahead of the answers. */
+#define AHEAD 32
+
+/* Neither side gave or took a byte for this long: somebody is stuck. */
+#define STALL_MSEC ((uint64_t)60 * 60 * 1000)
+
+/* Bytes on their way to a server. */
+struct queue {
+	char *data;
+	size_t start, end, capacity;
+};
+
+/* A stream of messages: one type byte, four of length that include themselves, body. */
+struct reader {
+	unsigned char header[5];
+	size_t header_length;
+	uint32_t left; /* of the body */
+	bool in_body, reframe;
+	char body[KEPT_BYTES + 1];
+	size_t body_length;
+};
+
+struct relay {
+	struct bm_wire source, destination;
+	struct queue to_source, to_destination;
+	struct reader from_source, from_destination;
+	char *input;
+	struct bm_relay_item *items;
+	size_t count;
+	size_t asked;	/* items whose copy_out was sent */
+	size_t given;	/* items the source is done with */
+	size_t taken;	/* items the destination is done with */
+	uint64_t *rows; /* what the source said it sent */
+	_Atomic uint64_t *moved;
+	struct bm_error *err;
+};
+
+/* ---- queues ---- */
+
+static size_t queue_length(const struct queue *queue)
+{
+	return queue->end - queue->start;
+}
+
+static void queue_add(struct queue *queue, const void *data, size_t length)
+{
+	if (queue->start == queue->end) {
+		queue->start = queue->end = 0;
+	}
+	if (queue->end + length > queue->capacity && queue->start > 0) {
+		memmove(queue->data, queue->data + queue->start, queue_length(queue));
+		queue->end -= queue->start;
+		queue->start = 0;
+	}
+	if (queue->end + length > queue->capacity) {
+		queue->capacity = 2 * (queue->end + length);
+		queue->data = bm_realloc(queue->data, queue->capacity, 1);
+	}
+	memcpy(queue->data + queue->end, data, length);
+	queue->end += length;
+}
+
+static void queue_message(struct queue *queue, char type, const char *body, size_t length)
+{
+	unsigned char header[5] = {(unsigned char)type};
+	uint32_t size = htonl((uint32_t)length + 4);
+
+	memcpy(header + 1, &size, 4);
+	queue_add(queue, header, sizeof(header));
+	if (length > 0) {
+		queue_add(queue, body, length);
+	}
+}
+
+static void queue_statement(struct queue *queue, const char *sql)
+{
+	queue_message(queue, 'Q', sql, strlen(sql) + 1);
+}
+
+/* 1: something went out, 0: nothing could, -1: lost. */
+static int queue_flush(struct queue *queue, struct bm_wire *wire, struct bm_error *err)
+{
+	size_t length = queue_length(queue);
+
+	if (length == 0) {
+		return 0;
+	}
+	if (length > BM_RELAY_BUFFER) {
+		length = BM_RELAY_BUFFER;
+	}
+	ssize_t put = bm_wire_write(wire, queue->data + queue->start, length, err);
+	if (put > 0) {
+		queue->start += (size_t)put;
+	}
+	return put > 0 ? 1 : (int)put;
+}
+
+/* ---- messages ---- */
+
+/* The field of an error message that begins with `code`, or NULL. */
+static const char *error_field(const struct reader *reader, char code)
+{
+	for (size_t i = 0; i < reader->body_length && reader->body[i] != '\0';) {
+		if (reader->body[i] == code) {
+			return reader->body + i + 1;
+		}
+		i += strlen(reader->body + i) + 1;
+	}
+	return NULL;
+}
+
+static int server_error(
+		struct relay *relay, const struct reader *reader, const char *role, size_t item)
+{
+	const char *message = error_field(reader, 'M');
+	const char *context = error_field(reader, 'W');
+
+	bm_sql_error(relay->err, error_field(reader, 'C'),
+			message != NULL ? message : "an error without a message");
+	if (context != NULL) {
+		char where[200];
+		bm_text_copy(where, sizeof(where), context);
+		where[strcspn(where, "\n")] = '\0';
+		bm_error_wrap(relay->err, "%s", where);
+	}
+	return bm_error_wrap(relay->err, "copying %s: the %s says",
+			item < relay->count ? relay->items[item].name : "?", role);
+}
+
+/* The number at the end of "COPY 123". */
+static uint64_t rows_of(const struct reader *reader)
+{
+	return strncmp(reader->body, "COPY ", 5) == 0 ? strtoull(reader->body + 5, NULL, 10)
+						      : 0;
+}
+
+static int protocol_error(struct relay *relay, const char *role, char type)
+{
+	return bm_error_set(relay->err, BM_ERR_TRANSIENT,
+			"the %s sent a message of type 0x%02x in the middle of a copy", role,
+			(unsigned char)type);
+}
+
+static int on_source_message(struct relay *relay, const struct reader *reader)
+{
+	char type = (char)reader->header[0];
+
+	if (relay->given >= relay->count && strchr("NSA", type) == NULL) {
+		return protocol_error(relay, "source", type);
+	}
+	switch (type) {
+	case 'H':
+		queue_statement(&relay->to_destination, relay->items[relay->given].copy_in);
+		return 0;
+	case 'c':
+		queue_message(&relay->to_destination, 'c', NULL, 0);
+		return 0;
+	case 'C':
+		relay->rows[relay->given] = rows_of(reader);
+		return 0;
+	case 'Z':
+		relay->given++;
+		return 0;
+	case 'E':
+		return server_error(relay, reader, "source", relay->given);
+	case 'N':
+	case 'S':
+	case 'A':
+		return 0;
+	default:
+		return protocol_error(relay, "source", type);
+	}
+}
+
+static int on_destination_message(struct relay *relay, const struct reader *reader)
+{
+	char type = (char)reader->header[0];
+
+	switch (type) {
+	case 'C':
+		if (relay->taken < relay->count) {
+			relay->items[relay->taken].rows = rows_of(reader);
+		}
+		return 0;
+	case 'Z':
+		relay->taken++;
+		return 0;
+	case 'E':
+		return server_error(relay, reader, "destination", relay->taken);
+	case 'G':
+	case 'N':
+	case 'S':
+	case 'A':
+		return 0;
+	default:
+		return protocol_error(relay, "destination", type);
+	}
+}
+
+/* A piece of a row, on its way through. */
+static void pass_on(struct relay *relay, struct reader *reader, const char *data, size_t length)
+{
+	if (reader->reframe) {
+		queue_message(&relay->to_destination, 'd', data, length);
+	} else {
+		queue_add(&relay->to_destination, data, length);
+	}
+	relay->items[relay->given].bytes += length;
+}
+
+/* The header is whole: what follows? */
+static int begin_body(struct relay *relay, struct reader *reader, bool rows_pass)
+{
+	uint32_t size;
+
+	memcpy(&size, reader->header + 1, 4);
+	size = ntohl(size);
+	if (size < 4 || size > 0x40000000 + 4) {
+		return protocol_error(relay, rows_pass ? "source" : "destination",
+				(char)reader->header[0]);
+	}
+	reader->left = size - 4;
+	reader->in_body = true;
+	reader->body_length = 0;
+	reader->reframe = reader->left > WHOLE_ROW_BYTES;
+	if (rows_pass && reader->header[0] == 'd' && !reader->reframe) {
+		queue_add(&relay->to_destination, reader->header, sizeof(reader->header));
+	}
+	return 0;
+}
+
+static void keep(struct reader *reader, const char *data, size_t length)
+{
+	size_t room = KEPT_BYTES - reader->body_length;
+
+	if (length > room) {
+		length = room;
+	}
+	memcpy(reader->body + reader->body_length, data, length);
+	reader->body_length += length;
+}
+
+/* Take the bytes of one server apart. */
+static int feed(struct relay *relay, struct reader *reader, const char *data, size_t length,
+		bool rows_pass)
+{
+	while (length > 0 || (reader->in_body && reader->left == 0)) {
+		if (!reader->in_body) {
+			size_t missing = sizeof(reader->header) - reader->header_length;
+			size_t part = length < missing ? length : missing;
+			memcpy(reader->header + reader->header_length, data, part);
+			reader->header_length += part;
+			data += part;
+			length -= part;
+			if (part == missing && begin_body(relay, reader, rows_pass) != 0) {
+				return -1;
+			}
+			continue;
+		}
+		bool row = rows_pass && reader->header[0] == 'd';
+		size_t part = length < reader->left ? length : reader->left;
+		if (row && relay->given < relay->count) {
+			pass_on(relay, reader, data, part);
+		} else {
+			keep(reader, data, part);
+		}
+		data += part;
+		length -= part;
+		reader->left -= (uint32_t)part;
+		if (reader->left > 0) {
+			continue;
+		}
+		reader->in_body = false;
+		reader->header_length = 0;
+		reader->body[reader->body_length] = '\0';
+		if (!row &&
+				(rows_pass ? on_source_message(relay, reader)
+					   : on_destination_message(relay, reader)) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- the loop ---- */
+
+static void ask_ahead(struct relay *relay)
+{
+	while (relay->asked < relay->count && relay->asked < relay->given + AHEAD) {
+		queue_statement(&relay->to_source, relay->items[relay->asked++].copy_out);
+	}
+}
+
+/* 1: something came in, 0: nothing, -1. */
+static int receive(struct relay *relay, struct bm_wire *wire, struct reader *reader,
+		bool rows_pass)
+{
+	ssize_t got = bm_wire_read(wire, relay->input, BM_RELAY_BUFFER, relay->err);
+
+	if (got <= 0) {
+		return (int)got;
+	}
+	if (rows_pass && relay->moved != NULL) {
+		atomic_fetch_add_explicit(relay->moved, (uint64_t)got, memory_order_relaxed);
+	}
+	return feed(relay, reader, relay->input, (size_t)got, rows_pass) != 0 ? -1 : 1;
+}
+
+static bool has_room(const struct relay *relay)
+{
+	return queue_length(&relay->to_destination) < BM_RELAY_BUFFER;
+}
+
+/* Everything that goes without waiting. 1: something went, 0: nothing, -1. */
+static int step(struct relay *relay)
+{
+	int moved = 0;
+	int result;
+
+	ask_ahead(relay);
+	if ((result = queue_flush(&relay->to_source, &relay->source, relay->err)) < 0) {
+		return -1;
+	}
+	moved |= result;
+	/* First what the destination says: its error is the reason for a lost write. */
+	if ((result = receive(relay, &relay->destination, &relay->from_destination, false)) <
+			0) {
+		return -1;
+	}
+	moved |= result;
+	if ((result = queue_flush(&relay->to_destination, &relay->destination, relay->err)) <
+			0) {
+		return -1;
+	}
+	moved |= result;
+	if (has_room(relay) && relay->given < relay->count) {
+		result = receive(relay, &relay->source, &relay->from_source, true);
+		if (result < 0) {
+			return -1;
+		}
+		moved |= result;
+	}
+	return moved;
+}
+
+static int wait_for_sockets(struct relay *relay)
+{
+	struct pollfd fds[2] = {
+			{.fd = relay->destination.fd, .events = POLLIN},
+			{.fd = relay->source.fd},
+	};
+
+	if (queue_length(&relay->to_destination) > 0) {
+		fds[0].events |= POLLOUT;
+	}
+	if (has_room(relay)) {
+		fds[1].events |= POLLIN;
+	}
+	if (queue_length(&relay->to_source) > 0) {
+		fds[1].events |= POLLOUT;
+	}
+	if (poll(fds, 2, 10000) < 0 && errno != EINTR) {
+		return bm_error_set(relay->err, BM_ERR_IO, "poll failed: %m");
+	}
+	return 0;
+}
+
+static int pump(struct relay *relay)
+{
+	uint64_t last_msec = bm_clock_msec();
+
+	while (relay->given < relay->count || relay->taken < relay->count) {
+		int moved = step(relay);
+		if (moved < 0) {
+			return -1;
+		}
+		if (moved > 0) {
+			last_msec = bm_clock_msec();
+		} else if (bm_clock_msec() - last_msec > STALL_MSEC) {
+			return bm_error_set(relay->err, BM_ERR_TIMEOUT,
+					"no byte moved for an hour while copying %s",
+					relay->items[relay->taken].name);
+		} else if (wait_for_sockets(relay) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int compare_rows(const struct relay *relay, struct bm_error *err)
+{
+	for (size_t i = 0; i < relay->count; i++) {
+		if (relay->items[i].rows != relay->rows[i]) {
+			return bm_error_set(err, BM_ERR_INTERNAL,
+					"copying %s: the source sent %" PRIu64
+					" rows, the destination took %" PRIu64,
+					relay->items[i].name, relay->rows[i],
+					relay->items[i].rows);
+		}
+	}
+	return 0;
+}
+
+int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
+		_Atomic uint64_t *moved, struct bm_error *err)
+{
+	struct relay *relay = bm_alloc(sizeof(*relay));
+	int rc = -1;
+
+	*relay = (struct relay){.items = items, .count = count, .moved = moved, .err = err};
+	relay->rows = bm_alloc((count + 1) * sizeof(*relay->rows));
+	relay->input = bm_alloc(BM_RELAY_BUFFER);
+	if (bm_wire_init(&relay->source, source, "source", err) == 0 &&
+			bm_wire_init(&relay->destination, destination, "destination", err) ==
+					0 &&
+			pump(relay) == 0) {
+		rc = compare_rows(relay, err);
+	}
+	free(relay->rows);
+	free(relay->input);
+	free(relay->to_source.data);
+	free(relay->to_destination.data);
+	free(relay);
+	return rc;
+}

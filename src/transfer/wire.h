@@ -1,0 +1,32 @@
+/*
+ * wire - a session's bytes, without libpq in between
+ *
+ * libpq hands out COPY data one whole message at a time, and a message is a whole
+ * row: a value of 500 MB would need a gigabyte here. So libpq makes the session
+ * (hosts, TLS, passwords), and between two statements, when it has nothing buffered,
+ * its socket is read and written directly. Reads and writes never block.
+ */
+#ifndef BUCARDO_MACHINE_TRANSFER_WIRE_H
+#define BUCARDO_MACHINE_TRANSFER_WIRE_H
+
+#include <libpq-fe.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "bucardo_machine/error.h"
+
+struct bm_wire {
+	int fd;
+	void *tls; /* the SSL object; NULL: plain */
+	const char *role;
+	short wants; /* events of poll(2) the last call was missing */
+};
+
+int bm_wire_init(struct bm_wire *wire, PGconn *conn, const char *role, struct bm_error *err);
+
+/* Bytes moved; 0: none now, poll for `wants`; -1: the connection is lost. */
+ssize_t bm_wire_read(struct bm_wire *wire, void *data, size_t size, struct bm_error *err);
+ssize_t bm_wire_write(
+		struct bm_wire *wire, const void *data, size_t size, struct bm_error *err);
+
+#endif

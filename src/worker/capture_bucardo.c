@@ -1,0 +1,301 @@
+/*
+ * What capture writes into the control database and lets Bucardo make at the ends.
+ *
+ * Statements instead of the program `bucardo`: they say what they mean in one
+ * transaction, where the program guesses, connects once a table, and stops half-way.
+ * The triggers of schema bucardo, which connect to the databases for each row, are
+ * kept quiet with session_replication_role; validate_sync() is called by name.
+ *
+ * validate_sync() creates the triggers, in a transaction of its own at each end, from
+ * inside the control server. Its connections get a lock_timeout through dbconn, which
+ * is put back before the commit, so that nobody else ever sees it.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "worker/ask.h"
+#include "worker/capture.h"
+#include "worker/lossless.h"
+
+/* An application that has to queue behind us waits no longer than this. */
+#define LOCK_OPTION "options=-clock_timeout=500"
+
+/* What bucardo/ would otherwise add to dbconn by itself: the same values. */
+static const char limits[] = "connect_timeout=5;tcp_user_timeout=10000;keepalives_idle=5;"
+			     "keepalives_interval=2;keepalives_count=3";
+
+static int do_control(struct bm_capture *capture, const char *sql, int count,
+		const char *const *params, struct bm_error *err)
+{
+	return bm_phase_do(capture->phase, BM_END_CONTROL, sql, count, params, err);
+}
+
+static int begin(struct bm_capture *capture, struct bm_error *err)
+{
+	if (do_control(capture, "BEGIN", 0, NULL, err) != 0) {
+		return -1;
+	}
+	return do_control(
+			capture, "SET LOCAL session_replication_role = replica", 0, NULL, err);
+}
+
+/* Commit, or with rc -1 roll back and keep the error. */
+static int end(struct bm_capture *capture, int rc, struct bm_error *err)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+
+	if (rc == 0) {
+		return do_control(capture, "COMMIT", 0, NULL, err);
+	}
+	do_control(capture, "ROLLBACK", 0, NULL, &ignored);
+	return -1;
+}
+
+/* ---- databases and groups ---- */
+
+static int put_database(struct bm_capture *capture, const char *name, enum bm_end which,
+		struct bm_error *err)
+{
+	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(capture->phase, which);
+	struct bm_strbuf dbconn = BM_STRBUF_INIT;
+	char port[16];
+
+	snprintf(port, sizeof(port), "%u", endpoint->port);
+	bm_phase_dbconn(endpoint, &dbconn);
+	bm_strbuf_printf(&dbconn, "%s%s", dbconn.length > 0 ? ";" : "", limits);
+	const char *const params[] = {name, endpoint->host, port, endpoint->dbname,
+			endpoint->user, bm_strbuf_text(&dbconn)};
+	int rc = do_control(capture,
+			"INSERT INTO bucardo.db (name, dbhost, dbport, dbname, dbuser, dbconn)"
+			" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE"
+			" SET dbhost = excluded.dbhost, dbport = excluded.dbport,"
+			" dbname = excluded.dbname, dbuser = excluded.dbuser,"
+			" dbconn = excluded.dbconn WHERE (db.dbhost, db.dbport, db.dbname,"
+			" db.dbuser, db.dbconn) IS DISTINCT FROM (excluded.dbhost,"
+			" excluded.dbport, excluded.dbname, excluded.dbuser, excluded.dbconn)",
+			6, params, err);
+	bm_strbuf_finish(&dbconn);
+	return rc == 0 ? 0 : bm_error_wrap(err, "adding database '%s' to Bucardo", name);
+}
+
+/* One statement each: $1 herd, $2 dbgroup, $3 source, $4 destination, $5 its role. */
+static const char *const group_steps[] = {
+		"INSERT INTO bucardo.herd (name) SELECT $1 WHERE $2 <> '' AND $3 <> '' AND $4 <> ''"
+		" AND $5 <> '' ON CONFLICT DO NOTHING",
+		"INSERT INTO bucardo.dbgroup (name) SELECT $2 WHERE $1 <> '' AND $3 <> ''"
+		" AND $4 <> '' AND $5 <> '' ON CONFLICT DO NOTHING",
+		"INSERT INTO bucardo.dbmap (db, dbgroup, role) SELECT m.db, $2, m.role"
+		" FROM (VALUES ($3, 'source'), ($4, $5)) AS m(db, role) WHERE $1 <> ''"
+		" ON CONFLICT (db, dbgroup) DO NOTHING",
+};
+
+static int put_group(struct bm_capture *capture, const struct bm_capture_group *group,
+		struct bm_error *err)
+{
+	const char *const params[] = {group->herd, group->dbgroup, capture->source,
+			capture->destination, group->is_both ? "source" : "target"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(group_steps); i++) {
+		if (do_control(capture, group_steps[i], 5, params, err) != 0) {
+			return bm_error_wrap(err, "adding group '%s' to Bucardo", group->herd);
+		}
+	}
+	return 0;
+}
+
+int bm_capture_names(struct bm_capture *capture, struct bm_error *err)
+{
+	int rc = begin(capture, err);
+
+	if (rc == 0) {
+		rc = put_database(capture, capture->source, BM_END_SOURCE, err);
+	}
+	if (rc == 0) {
+		rc = put_database(capture, capture->destination, BM_END_DESTINATION, err);
+	}
+	for (size_t i = 0; rc == 0 && i < capture->group_count; i++) {
+		rc = put_group(capture, &capture->groups[i], err);
+	}
+	return end(capture, rc, err);
+}
+
+/* ---- what is there ---- */
+
+static const char members_sql[] =
+		"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename)"
+		" FROM bucardo.goat g JOIN bucardo.herdmap h ON h.goat = g.id"
+		" JOIN bucardo.sync s ON s.herd = h.herd WHERE s.name = $1";
+
+/* The triggers of the sync, switched on, and the tables that they write to. */
+static const char captured_sql[] =
+		"SELECT d.tablename FROM bucardo.bucardo_delta_names d"
+		" JOIN pg_class c ON c.oid = to_regclass(d.tablename)"
+		" WHERE d.sync = $1 AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL"
+		" AND to_regclass('bucardo.' || d.trackname) IS NOT NULL AND"
+		" (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D'"
+		"  AND t.tgname IN ('bucardo_delta', left('bucardo_note_trunc_' || $1, 63))) = 2";
+
+/* Keep of `is_done` what is in the answer too. */
+static void keep_those_in(struct bm_capture_group *group, const PGresult *rows)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		bool found = false;
+		for (int row = 0; group->is_done[i] && !found && row < PQntuples(rows); row++) {
+			found = strcmp(PQgetvalue(rows, row, 0), group->tables[i]->quoted) == 0;
+		}
+		group->is_done[i] = found;
+	}
+}
+
+static int narrow(struct bm_capture *capture, struct bm_capture_group *group, enum bm_end which,
+		const char *sql, struct bm_error *err)
+{
+	const char *const params[] = {group->sync};
+	PGresult *rows = bm_phase_ask(capture->phase, which, sql, 1, params, err);
+
+	if (rows == NULL && strcmp(err->sqlstate, "42P01") != 0) {
+		return bm_error_wrap(
+				err, "looking what is captured on the %s", bm_end_name(which));
+	}
+	if (rows == NULL) {
+		/* Bucardo has made nothing there yet. */
+		*err = (struct bm_error)BM_ERROR_INIT;
+		memset(group->is_done, 0, group->count * sizeof(*group->is_done));
+		return 0;
+	}
+	keep_those_in(group, rows);
+	PQclear(rows);
+	return 0;
+}
+
+int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
+		struct bm_error *err)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		group->is_done[i] = true;
+	}
+	if (narrow(capture, group, BM_END_CONTROL, members_sql, err) != 0 ||
+			narrow(capture, group, BM_END_SOURCE, captured_sql, err) != 0) {
+		return -1;
+	}
+	return group->is_both ? narrow(capture, group, BM_END_DESTINATION, captured_sql, err)
+			      : 0;
+}
+
+/* ---- taking tables in ---- */
+
+static char *encode_tables(struct bm_chosen_table *const *tables, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct bm_chosen_table *t = tables[i];
+		json_array_append_new(list,
+				json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", t->schema,
+						"name", t->name, "key", t->key, "key_quoted",
+						t->key_quoted, "key_types", t->key_types,
+						"columns", t->columns));
+	}
+	char *text = json_dumps(list, JSON_COMPACT);
+	json_decref(list);
+	return text;
+}
+
+/*
+ * $1 the tables, $2 the source's name, $3 the herd, $4 the sync, $5 the dbgroup. The
+ * sync stays inactive until it is released: a master that starts would run an active
+ * one at once, in the middle of the copy.
+ */
+#define TABLES_AND_GOATS                                                                        \
+	" FROM json_array_elements($1::json) t JOIN bucardo.goat g ON g.db = $2"                \
+	" AND g.schemaname = t->>'schema' AND g.tablename = t->>'name' AND g.reltype = 'table'" \
+	" WHERE $3 <> '' AND $4 <> '' AND $5 <> ''"
+static const char *const take_steps[] = {
+		"INSERT INTO bucardo.goat (db, schemaname, tablename, pkey, qpkey, pkeytype)"
+		" SELECT $2, t->>'schema', t->>'name', t->>'key', t->>'key_quoted', t->>'key_types'"
+		" FROM json_array_elements($1::json) t WHERE $3 <> '' AND $4 <> '' AND $5 <> ''"
+		" AND NOT EXISTS (SELECT 1 FROM bucardo.goat g WHERE g.db = $2"
+		"  AND g.schemaname = t->>'schema' AND g.tablename = t->>'name'"
+		"  AND g.reltype = 'table')",
+		"INSERT INTO bucardo.customcols (goat, clause)"
+		" SELECT g.id, 'SELECT ' || (t->>'columns')" TABLES_AND_GOATS
+		" AND t->>'columns' <> ''"
+		" AND NOT EXISTS (SELECT 1 FROM bucardo.customcols c WHERE c.goat = g.id)",
+		"INSERT INTO bucardo.herdmap (herd, goat) SELECT $3, g.id" TABLES_AND_GOATS
+		" ON CONFLICT (herd, goat) DO NOTHING",
+		"INSERT INTO bucardo.sync (name, herd, dbs, autokick, status, analyze_after_copy)"
+		" SELECT $4, $3, $5, false, 'inactive', false WHERE $1 <> '' AND $2 <> ''"
+		" ON CONFLICT (name) DO NOTHING",
+};
+
+static int limit_locks(struct bm_capture *capture, bool limited, struct bm_error *err)
+{
+	const char *const params[] = {capture->source, capture->destination, ";" LOCK_OPTION};
+
+	return do_control(capture,
+			limited ? "UPDATE bucardo.db SET dbconn = dbconn || $3 WHERE name IN ($1, $2)"
+				: "UPDATE bucardo.db SET dbconn = replace(dbconn, $3, '')"
+				  " WHERE name IN ($1, $2)",
+			3, params, err);
+}
+
+static int validate(struct bm_capture *capture, const struct bm_capture_group *group,
+		struct bm_error *err)
+{
+	const char *const params[] = {group->sync};
+
+	if (do_control(capture, "SELECT bucardo.validate_sync($1)", 1, params, err) == 0) {
+		return 0;
+	}
+	/* Perl keeps the text only. */
+	if (strstr(err->message, "lock timeout") != NULL) {
+		snprintf(err->sqlstate, sizeof(err->sqlstate), "55P03");
+	}
+	return -1;
+}
+
+static int put_tables(struct bm_capture *capture, const struct bm_capture_group *group,
+		const char *list, struct bm_error *err)
+{
+	const char *const params[] = {
+			list, capture->source, group->herd, group->sync, group->dbgroup};
+
+	for (size_t i = 0; i < BM_COUNT_OF(take_steps); i++) {
+		if (do_control(capture, take_steps[i], 5, params, err) != 0) {
+			return bm_error_wrap(err, "adding tables to sync '%s'", group->sync);
+		}
+	}
+	return 0;
+}
+
+int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
+		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
+{
+	char *list = encode_tables(tables, count);
+	int rc = bm_lossless_prepare(capture->phase, BM_END_SOURCE, list, err);
+
+	if (rc == 0 && group->is_both) {
+		rc = bm_lossless_prepare(capture->phase, BM_END_DESTINATION, list, err);
+	}
+	if (rc == 0) {
+		rc = begin(capture, err);
+		if (rc == 0) {
+			rc = put_tables(capture, group, list, err);
+		}
+		if (rc == 0) {
+			rc = limit_locks(capture, true, err);
+		}
+		if (rc == 0) {
+			rc = validate(capture, group, err);
+		}
+		if (rc == 0) {
+			rc = limit_locks(capture, false, err);
+		}
+		rc = end(capture, rc, err);
+	}
+	free(list);
+	return rc;
+}

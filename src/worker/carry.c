@@ -1,0 +1,122 @@
+/*
+ * Phases schema, copy and index: transfer/ does the work, and keeps its own ledger on
+ * the destination; here its words become our lines.
+ *
+ * On the destination everything is written in replica role, as Bucardo writes: no
+ * trigger fires, and with direction both nothing of the copy is captured as a change
+ * to be carried back.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/transfer.h"
+#include "worker/phase.h"
+#include "worker/report.h"
+
+static void put_word(struct bm_strbuf *out, const char *keyword, const char *value)
+{
+	if (value == NULL) {
+		return;
+	}
+	bm_strbuf_printf(out, "%s%s='", out->length > 0 ? " " : "", keyword);
+	for (; *value != '\0'; value++) {
+		if (*value == '\'' || *value == '\\') {
+			bm_strbuf_putc(out, '\\');
+		}
+		bm_strbuf_putc(out, *value);
+	}
+	bm_strbuf_putc(out, '\'');
+}
+
+static void put_conninfo(struct bm_strbuf *out, const struct bm_phase_endpoint *endpoint)
+{
+	char port[16];
+
+	snprintf(port, sizeof(port), "%u", endpoint->port);
+	put_word(out, "host", endpoint->host);
+	put_word(out, "port", port);
+	put_word(out, "dbname", endpoint->dbname);
+	put_word(out, "user", endpoint->user);
+	put_word(out, "sslmode", endpoint->sslmode);
+	put_word(out, "sslrootcert", endpoint->sslrootcert);
+}
+
+static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
+{
+	const struct bm_phase *phase = ctx;
+
+	if (strcmp(phase->order.phase, "copy") == 0) {
+		bm_report_progress(progress->bytes, progress->bytes_total, "bytes",
+				"copying rows");
+	} else {
+		bm_report_progress(progress->done, progress->total,
+				strcmp(phase->order.phase, "index") == 0 ? "indexes"
+									 : "objects",
+				progress->phase);
+	}
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	(void)ctx;
+	bm_report_note("%s", text);
+}
+
+static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct bm_error *err)
+{
+	static const struct {
+		const char *name;
+		int (*run)(struct bm_transfer *transfer, struct bm_error *err);
+	} parts[] = {
+			{"schema", bm_transfer_schema},
+			{"copy", bm_transfer_copy},
+			{"index", bm_transfer_index},
+	};
+	int rc = 0;
+
+	/* The earlier ones find that nothing is missing, and read what the next one needs. */
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(parts); i++) {
+		rc = parts[i].run(transfer, err);
+		if (strcmp(parts[i].name, phase->order.phase) == 0) {
+			break;
+		}
+	}
+	return rc;
+}
+
+int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
+{
+	struct bm_strbuf source = BM_STRBUF_INIT, destination = BM_STRBUF_INIT;
+
+	put_conninfo(&source, &phase->order.source);
+	put_conninfo(&destination, &phase->order.destination);
+	put_word(&destination, "options", "-c session_replication_role=replica");
+	const struct bm_transfer_options options = {.source = bm_strbuf_text(&source),
+			.destination = bm_strbuf_text(&destination),
+			.jobs = phase->order.jobs,
+			.progress = on_progress,
+			.note = on_note,
+			.ctx = phase};
+	struct bm_transfer *transfer = bm_transfer_open(&options, err);
+	int rc = transfer == NULL ? -1 : 0;
+	/* Finished: nothing is left to do in any of the three. */
+	if (rc == 0 && !bm_transfer_is_finished(transfer)) {
+		rc = run_part(phase, transfer, err);
+	}
+	if (rc == 0) {
+		struct bm_transfer_progress end = bm_transfer_progress(transfer);
+		json_object_set_new(
+				phase->evidence, "bytes", json_integer((json_int_t)end.bytes));
+		json_object_set_new(
+				phase->evidence, "rows", json_integer((json_int_t)end.rows));
+		json_object_set_new(phase->evidence, "reused_chunks",
+				json_integer((json_int_t)end.reused_chunks));
+	}
+	bm_transfer_close(transfer);
+	bm_strbuf_finish(&source);
+	bm_strbuf_finish(&destination);
+	return rc;
+}

@@ -1,0 +1,119 @@
+/* One statement about the catalog of the source. */
+#include "worker/chosen.h"
+
+#include <stdlib.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
+
+/*
+ * A key is the primary key, or else the unique index with the fewest columns that are
+ * all NOT NULL (Bucardo itself would also take one with NULLs, and lose those rows).
+ * Columns that older servers do not have are read through to_jsonb().
+ *
+ * Names: Bucardo makes the name of a delta table in two ways that differ when a quoted
+ * name is longer than 57 characters, it writes names between plain quotes, and it
+ * joins schema and table with the same '_' that may be part of them.
+ */
+/* clang-format off */
+static const char tables_sql[] =
+"WITH t AS (SELECT c.oid, n.nspname, c.relname,"
+"  quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,"
+"  replace(n.nspname || '_' || c.relname, '.', '_') AS joined"
+"  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+"  WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
+"  AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
+"  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT 1 FROM pg_depend d"
+"   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),"
+" keys AS (SELECT DISTINCT ON (i.indrelid) i.indrelid,"
+"   string_agg(a.attname, '|' ORDER BY k.n) AS key,"
+"   string_agg(quote_ident(a.attname), '|' ORDER BY k.n) AS quoted,"
+"   string_agg(CASE y.typname WHEN 'int2' THEN 'smallint' WHEN 'int4' THEN 'integer'"
+"    WHEN 'int8' THEN 'bigint' ELSE y.typname END, '|' ORDER BY k.n) AS types"
+"  FROM pg_index i"
+"  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)"
+"  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
+"  JOIN pg_type y ON y.oid = a.atttypid"
+"  WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
+"  AND k.n <= coalesce((to_jsonb(i)->>'indnkeyatts')::int, i.indnatts)"
+"  GROUP BY i.indexrelid, i.indrelid, i.indisprimary HAVING bool_and(a.attnotnull)"
+"  ORDER BY i.indrelid, i.indisprimary DESC, count(*), i.indexrelid),"
+" made AS (SELECT t.oid, count(*) OVER (PARTITION BY CASE WHEN length(joined) > 57"
+"   THEN substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10) ELSE joined END) AS twins"
+"  FROM t)"
+" SELECT t.oid, t.nspname, t.relname, t.quoted, coalesce(k.key, ''), coalesce(k.quoted, ''),"
+" coalesce(k.types, ''),"
+" coalesce((SELECT CASE WHEN bool_or(coalesce(to_jsonb(a)->>'attgenerated', '') <> '')"
+"   THEN string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
+"    FILTER (WHERE coalesce(to_jsonb(a)->>'attgenerated', '') = '') END"
+"  FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped), ''),"
+" CASE WHEN k.key IS NULL THEN 'it has no primary key and no unique index over NOT NULL columns,"
+" by which Bucardo could tell its rows apart'"
+"  WHEN t.quoted LIKE '%\"%' AND length(t.quoted) > 57 THEN"
+"   'its quoted name is longer than 57 characters: Bucardo would look for its changes under"
+" another name'"
+"  WHEN t.nspname ~ '[\"\\\\]' OR t.relname ~ '[\"\\\\]' THEN"
+"   'Bucardo cannot handle a quote or backslash in a name'"
+"  WHEN k.quoted LIKE '%\"\"%' OR length(k.key) - length(replace(k.key, '|', ''))"
+"   <> length(k.types) - length(replace(k.types, '|', '')) OR k.key ~ '[\"\\\\]' THEN"
+"   'Bucardo cannot handle a quote, backslash or bar in the name of a key column'"
+"  WHEN made.twins > 1 THEN 'Bucardo would keep its changes and those of another table in one"
+" place: schema and table joined by _ read the same'"
+"  ELSE '' END,"
+" CASE WHEN k.key IS NULL THEN 'ALTER TABLE ' || t.quoted || ' ADD PRIMARY KEY (...)'"
+"  ELSE 'rename it, or copy it again inside the freeze' END"
+" FROM t JOIN made USING (oid) LEFT JOIN keys k ON k.indrelid = t.oid"
+" ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\"";
+/* clang-format on */
+
+static void take_table(struct bm_chosen_table *table, const PGresult *rows, int row)
+{
+	char **const fields[] = {&table->oid, &table->schema, &table->name, &table->quoted,
+			&table->key, &table->key_quoted, &table->key_types, &table->columns,
+			&table->left_out, &table->mend};
+
+	for (size_t i = 0; i < BM_COUNT_OF(fields); i++) {
+		*fields[i] = bm_strdup(PQgetvalue(rows, row, (int)i));
+	}
+}
+
+int bm_chosen_read(struct bm_phase *phase, struct bm_chosen *out, struct bm_error *err)
+{
+	*out = (struct bm_chosen){0};
+	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, tables_sql, 0, NULL, err);
+	if (rows == NULL) {
+		return bm_error_wrap(err, "reading the tables of the source");
+	}
+	out->tables = bm_alloc(((size_t)PQntuples(rows) + 1) * sizeof(*out->tables));
+	for (int row = 0; row < PQntuples(rows); row++) {
+		take_table(&out->tables[out->count++], rows, row);
+	}
+	PQclear(rows);
+	return 0;
+}
+
+void bm_chosen_finish(struct bm_chosen *tables)
+{
+	for (size_t i = 0; i < tables->count; i++) {
+		const struct bm_chosen_table *t = &tables->tables[i];
+		char *const texts[] = {t->oid, t->schema, t->name, t->quoted, t->key,
+				t->key_quoted, t->key_types, t->columns, t->left_out, t->mend};
+		for (size_t j = 0; j < BM_COUNT_OF(texts); j++) {
+			free(texts[j]);
+		}
+	}
+	free(tables->tables);
+	*tables = (struct bm_chosen){0};
+}
+
+char *bm_chosen_oids(const struct bm_chosen *tables)
+{
+	struct bm_strbuf list = BM_STRBUF_INIT;
+
+	bm_strbuf_putc(&list, '{');
+	for (size_t i = 0; i < tables->count; i++) {
+		bm_strbuf_printf(&list, "%s%s", i > 0 ? "," : "", tables->tables[i].oid);
+	}
+	bm_strbuf_putc(&list, '}');
+	return bm_strbuf_detach(&list);
+}

@@ -1,0 +1,53 @@
+/*
+ * lossless - what Bucardo needs around it so that it loses no row
+ *
+ * Bucardo marks a change as done by the stamp of its transaction, now(). A second
+ * transaction with the same stamp that commits later counts as done too, and is
+ * purged (bucardo#216). Against that, on every database whose changes a declared
+ * migration captures, in schema `bucardo` (so that it goes away with it):
+ *
+ *     stamp   delta tables are made before Bucardo does, with a default for the
+ *             stamp in which the transaction number takes part: a collision is rare
+ *     heal    a stamp that is marked as done and belongs to several transactions gets
+ *             a new value, so that its rows are pending again: harmless, because
+ *             Bucardo copies the row as it is then
+ *     purge   ours, in one snapshot with the healing, so that no row goes that was
+ *             not applied; Bucardo's own purge is kept away from these tables by a
+ *             trigger on the list that it works from
+ *
+ * Threads: each caller with its own connection.
+ */
+#ifndef WORKER_LOSSLESS_H
+#define WORKER_LOSSLESS_H
+
+#include <libpq-fe.h>
+#include <stdint.h>
+
+#include "worker/phase.h"
+
+/*
+ * Make the functions of one end and the delta tables for `tables`, a JSON list of
+ * {schema, name, key_quoted}. Harmless to repeat; takes no lock on tables with rows
+ * but that of a reader.
+ */
+int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
+		struct bm_error *err);
+
+/* Name the sync whose deltas are tended to here; before its triggers are made. */
+int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
+		const char *target, struct bm_error *err);
+
+/* What was done in a tending. */
+struct bm_tended {
+	int64_t healed, purged; /* rows */
+};
+
+/*
+ * Heal, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
+ * where the sync was not claimed. Waits for nobody's lock: what is busy is left for
+ * the next time. Within `limit_msec`.
+ */
+int bm_lossless_tend(PGconn *conn, const char *sync, bool purge, uint64_t limit_msec,
+		struct bm_tended *out, struct bm_error *err);
+
+#endif

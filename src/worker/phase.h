@@ -1,0 +1,57 @@
+/*
+ * phase - `worker phase`: one phase of a declared migration, run once
+ *
+ * The order comes on stdin, lines go to stdout (docs/worker-protocol.md). When
+ * stdin is closed the process ends at once, wherever it is: every phase looks first
+ * for what already holds, and does only what is missing.
+ *
+ * Threads: the phase runs on the first one; another only waits for the end of stdin.
+ */
+#ifndef WORKER_PHASE_H
+#define WORKER_PHASE_H
+
+#include <libpq-fe.h>
+
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/strbuf.h"
+#include "worker/phase_order.h"
+
+struct json_t;
+
+enum bm_end { BM_END_CONTROL, BM_END_SOURCE, BM_END_DESTINATION, BM_END_COUNT };
+
+struct bm_phase {
+	struct bm_phase_order order;
+	PGconn *conns[BM_END_COUNT]; /* NULL until asked for */
+	struct json_t *evidence;     /* of the "done" line */
+	char mend[1024];	     /* of the "failed" line: what a person can do */
+};
+
+/* The role `worker phase`; the exit code. */
+int bm_phase_run(void);
+
+/* The connection to one end, made when there is none. NULL with `err`. */
+PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+
+/* One statement at one end; as bm_ask(), with a limit of minutes. */
+PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
+		const char *const *params, struct bm_error *err);
+
+/* The same without a result. */
+int bm_phase_do(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
+		const char *const *params, struct bm_error *err);
+
+const struct bm_phase_endpoint *bm_phase_endpoint(
+		const struct bm_phase *phase, enum bm_end end);
+const char *bm_end_name(enum bm_end end); /* "source"; static */
+
+/* "sslmode=require;sslrootcert='...'": as bucardo.db.dbconn has it. */
+void bm_phase_dbconn(const struct bm_phase_endpoint *endpoint, struct bm_strbuf *out);
+
+/* The phases, one row each in phase.c. */
+int bm_preflight_run(struct bm_phase *phase, struct bm_error *err);
+int bm_capture_run(struct bm_phase *phase, struct bm_error *err);
+int bm_carry_run(struct bm_phase *phase, struct bm_error *err); /* schema, copy, index */
+int bm_replicate_run(struct bm_phase *phase, struct bm_error *err);
+
+#endif

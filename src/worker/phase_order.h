@@ -1,0 +1,45 @@
+/*
+ * phase_order - what one `worker phase` is to do
+ *
+ * One line of JSON, described in docs/worker-protocol.md. Texts belong to the
+ * decoded JSON, which the order keeps.
+ */
+#ifndef WORKER_PHASE_ORDER_H
+#define WORKER_PHASE_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bucardo_machine/error.h"
+
+struct json_t;
+
+struct bm_phase_endpoint {
+	const char *host;
+	unsigned port;
+	const char *dbname;
+	const char *user;
+	const char *sslmode;	 /* NULL: libpq's default */
+	const char *sslrootcert; /* NULL: none */
+};
+
+/* A name of a migration: it becomes part of names in Bucardo. */
+#define BM_MIGRATION_NAME_BYTES 32
+
+struct bm_phase_order {
+	struct json_t *root;
+	const char *phase; /* "preflight" */
+	const char *socket_dir;
+	const char *name; /* of the migration */
+	struct bm_phase_endpoint source, destination;
+	bool is_both; /* direction both; else forward */
+	unsigned jobs;
+	bool fix; /* preflight: apply the safe mends */
+};
+
+/* Fails with BM_ERR_CONFIG; finish `out` in either case. */
+int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order *out,
+		struct bm_error *err);
+void bm_phase_order_finish(struct bm_phase_order *order);
+
+#endif

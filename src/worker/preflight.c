@@ -1,0 +1,268 @@
+/*
+ * Phase preflight:
+ *
+ *     connect to both ends, and say what is wrong when that fails
+ *     read which tables there are, and which Bucardo cannot carry
+ *     walk the table of checks; with `fix` run the mends that are safe
+ *
+ * Nothing is changed without `fix`. A finding that stops fails the phase.
+ */
+#include "worker/preflight.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "worker/chosen.h"
+
+struct walk {
+	struct bm_phase *phase;
+	char *oids; /* of the chosen tables */
+	unsigned findings[BM_GRADE_STOPS + 1];
+	uint64_t done, total;
+};
+
+static void find(struct walk *walk, enum bm_grade grade, const char *object, const char *why,
+		const char *mend)
+{
+	walk->findings[grade]++;
+	bm_report_finding(grade, object, why, mend);
+}
+
+/* ---- the ends ---- */
+
+/* What a person has to mend; anything else may be over in a minute. */
+static bool is_ours_to_mend(const char *message)
+{
+	static const char *const signs[] = {"password", "pg_hba.conf", "does not exist",
+			"certificate", "SSL", "sslmode", "not permitted to log in", "passfile"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(signs); i++) {
+		if (strstr(message, signs[i]) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
+{
+	if (bm_phase_conn(walk->phase, end, err) != NULL) {
+		return 0;
+	}
+	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_mend(err->message);
+	const char *mend = ours ? "check host, port, dbname, user and sslmode in machine.yaml, "
+				  "the line for them in pgpass, and the server's pg_hba.conf"
+				: "the machine tries again by itself";
+	find(walk, BM_GRADE_STOPS, bm_end_name(end), err->message, mend);
+	snprintf(walk->phase->mend, sizeof(walk->phase->mend), "%s", mend);
+	err->code = ours ? BM_ERR_PRECONDITION : err->code;
+	return -1;
+}
+
+/* pg_dump refuses a server that is newer than itself; libpq came with it. */
+static void check_tools(struct walk *walk)
+{
+	int ours = PQlibVersion() / 10000;
+	int theirs = PQserverVersion(walk->phase->conns[BM_END_SOURCE]) / 10000;
+	char why[160];
+
+	if (theirs > ours) {
+		snprintf(why, sizeof(why),
+				"it runs PostgreSQL %d, and the pg_dump of this machine is of "
+				"version %d",
+				theirs, ours);
+		find(walk, BM_GRADE_STOPS, "the source", why,
+				"use an image of the machine with a newer PostgreSQL");
+	}
+}
+
+/* ---- one check ---- */
+
+static enum bm_end other_end(enum bm_end end)
+{
+	return end == BM_END_SOURCE ? BM_END_DESTINATION : BM_END_SOURCE;
+}
+
+/* The rows of a check, or NULL with `err`. */
+static PGresult *ask_check(
+		struct walk *walk, const struct bm_check *check, struct bm_error *err)
+{
+	const char *param = check->takes_tables ? walk->oids : NULL;
+	PGresult *fed = NULL;
+
+	if (check->feed != NULL) {
+		fed = bm_phase_ask(
+				walk->phase, other_end(check->end), check->feed, 0, NULL, err);
+		if (fed == NULL) {
+			return NULL;
+		}
+		param = PQgetvalue(fed, 0, 0);
+	}
+	PGresult *rows = bm_phase_ask(
+			walk->phase, check->end, check->sql, param != NULL, &param, err);
+	PQclear(fed);
+	return rows;
+}
+
+/* Returns whether something was mended, so that the check is worth repeating. */
+static bool mend_rows(struct walk *walk, const struct bm_check *check, const PGresult *rows)
+{
+	bool any = false;
+
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct bm_error err = BM_ERROR_INIT;
+		const char *sql = PQgetvalue(rows, row, 2);
+		if (bm_phase_do(walk->phase, check->end, sql, 0, NULL, &err) == 0) {
+			bm_report_note("mended on the %s: %s", bm_end_name(check->end), sql);
+			any = true;
+		} else {
+			bm_report_note("could not mend on the %s: %s: %s",
+					bm_end_name(check->end), sql, err.message);
+		}
+	}
+	return any;
+}
+
+/* A server may hide some catalog from our role: then the check says so and no more. */
+static int take_refusal(struct walk *walk, const struct bm_check *check, struct bm_error *err)
+{
+	char why[900];
+
+	if (err->code != BM_ERR_SQL) {
+		return -1;
+	}
+	if (check->refused != NULL && strcmp(err->sqlstate, "42501") == 0) {
+		find(walk, check->grade, bm_end_name(check->end), check->refused,
+				check->refused_mend);
+		return 0;
+	}
+	snprintf(why, sizeof(why), "the %s could not be asked about '%s': %s",
+			bm_end_name(check->end), check->name, err->message);
+	find(walk, BM_GRADE_NOTE, check->name, why, "");
+	return 0;
+}
+
+static int run_check(struct walk *walk, const struct bm_check *check, struct bm_error *err)
+{
+	PGresult *rows = ask_check(walk, check, err);
+
+	if (rows != NULL && walk->phase->order.fix && check->mend_is_safe &&
+			mend_rows(walk, check, rows)) {
+		PQclear(rows);
+		rows = ask_check(walk, check, err);
+	}
+	if (rows == NULL) {
+		return take_refusal(walk, check, err);
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		find(walk, check->grade, PQgetvalue(rows, row, 0), PQgetvalue(rows, row, 1),
+				PQgetvalue(rows, row, 2));
+	}
+	PQclear(rows);
+	return 0;
+}
+
+static int run_checks(struct walk *walk, const struct bm_check *checks, size_t count,
+		struct bm_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		bm_report_progress(walk->done++, walk->total, "checks", checks[i].name);
+		if (checks[i].only_both && !walk->phase->order.is_both) {
+			continue;
+		}
+		*err = (struct bm_error)BM_ERROR_INIT;
+		if (run_check(walk, &checks[i], err) != 0) {
+			return bm_error_wrap(err, "check '%s'", checks[i].name);
+		}
+	}
+	return 0;
+}
+
+/* ---- the tables ---- */
+
+static int check_tables(struct walk *walk, const struct bm_chosen *tables, struct bm_error *err)
+{
+	size_t left_out = 0;
+	PGresult *size = bm_phase_ask(walk->phase, BM_END_SOURCE,
+			"SELECT coalesce(sum(pg_table_size(o)), 0) FROM unnest($1::oid[]) o", 1,
+			(const char *const *)&walk->oids, err);
+
+	if (size == NULL) {
+		return bm_error_wrap(err, "reading the size of the tables");
+	}
+	for (size_t i = 0; i < tables->count; i++) {
+		const struct bm_chosen_table *table = &tables->tables[i];
+		if (table->left_out[0] != '\0') {
+			left_out++;
+			find(walk, BM_GRADE_DEGRADES, table->quoted, table->left_out,
+					table->mend);
+		}
+	}
+	if (tables->count == 0) {
+		find(walk, BM_GRADE_STOPS, "tables",
+				"the source has no table that could be moved",
+				"name the right database as source in machine.yaml");
+	}
+	json_t *evidence = walk->phase->evidence;
+	json_object_set_new(evidence, "tables", json_integer((json_int_t)tables->count));
+	json_object_set_new(evidence, "left_out", json_integer((json_int_t)left_out));
+	json_object_set_new(evidence, "bytes", json_integer(atoll(PQgetvalue(size, 0, 0))));
+	PQclear(size);
+	return 0;
+}
+
+static int walk_all(struct walk *walk, struct bm_error *err)
+{
+	struct bm_chosen tables = {0};
+	const char *const name[] = {walk->phase->order.name};
+	int rc = -1;
+
+	if (bm_phase_do(walk->phase, BM_END_SOURCE,
+			    "SELECT set_config('bucardo_machine.migration', $1, false)", 1,
+			    name, err) != 0 ||
+			bm_chosen_read(walk->phase, &tables, err) != 0) {
+		return -1;
+	}
+	walk->oids = bm_chosen_oids(&tables);
+	check_tools(walk);
+	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
+			check_tables(walk, &tables, err) == 0 &&
+			run_checks(walk, bm_checks_servers, bm_check_servers_count, err) == 0 &&
+			run_checks(walk, bm_checks_tables, bm_check_tables_count, err) == 0) {
+		rc = 0;
+	}
+	bm_chosen_finish(&tables);
+	free(walk->oids);
+	return rc;
+}
+
+int bm_preflight_run(struct bm_phase *phase, struct bm_error *err)
+{
+	struct walk walk = {.phase = phase,
+			.total = bm_check_rights_count + bm_check_servers_count +
+					bm_check_tables_count};
+
+	if (connect_end(&walk, BM_END_SOURCE, err) != 0 ||
+			connect_end(&walk, BM_END_DESTINATION, err) != 0 ||
+			walk_all(&walk, err) != 0) {
+		return -1;
+	}
+	for (int grade = BM_GRADE_NOTE; grade <= BM_GRADE_STOPS; grade++) {
+		json_object_set_new(phase->evidence, bm_grade_name(grade),
+				json_integer(walk.findings[grade]));
+	}
+	if (walk.findings[BM_GRADE_STOPS] > 0) {
+		snprintf(phase->mend, sizeof(phase->mend),
+				"mend what the findings of severity 'stops' say; preflight runs "
+				"again by itself");
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"preflight found %u thing%s that must be mended first",
+				walk.findings[BM_GRADE_STOPS],
+				walk.findings[BM_GRADE_STOPS] == 1 ? "" : "s");
+	}
+	bm_report_progress(walk.total, walk.total, "checks", "all checks done");
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* Checks of the chosen tables of the source, and of what stands in their way. */
+#include "bucardo_machine/macros.h"
+#include "worker/preflight.h"
+
+/* clang-format off */
+#define CHOSEN " FROM pg_class c WHERE c.oid = ANY ($1::oid[])"
+#define USER_SCHEMA "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'bucardo'," \
+	" 'bucardo_machine')"
+#define OBJECTS(kind) " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
+	" WHERE c.relkind = '" kind "' AND " USER_SCHEMA
+
+const struct bm_check bm_checks_tables[] = {
+{ .name = "generated", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .only_both = true,
+  .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'it has a stored generated column, which Bucardo can leave"
+	" out one way only: the table is replicated forward, and not back', 'nothing, unless you want"
+	" to fall back: then replace the column by a trigger'" CHOSEN
+	" AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+	"  AND NOT a.attisdropped AND coalesce(to_jsonb(a)->>'attgenerated', '') = 's') ORDER BY 1" },
+{ .name = "unlogged", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'it is unlogged: a crash of the source empties it without"
+	" any trigger, and the destination keeps the rows', 'ALTER TABLE ' || c.oid::regclass ||"
+	" ' SET LOGGED'" CHOSEN " AND c.relpersistence = 'u' ORDER BY 1" },
+{ .name = "rules", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'rule ' || quote_ident(r.rulename) || ' rewrites statements:"
+	" what it sends to another table is captured there, what it drops is not', ''"
+	" FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid WHERE c.oid = ANY ($1::oid[])"
+	" ORDER BY 1" },
+{ .name = "always-triggers", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'trigger ' || quote_ident(t.tgname) || ' also fires for what"
+	" replication writes: on the destination it acts a second time', 'ALTER TABLE ' ||"
+	" c.oid::regclass || ' ENABLE TRIGGER ' || quote_ident(t.tgname)"
+	" FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
+	" AND t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal ORDER BY 1" },
+{ .name = "inheritance", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'it has inheritance children: each table is replicated by"
+	" itself', ''" CHOSEN " AND c.relkind = 'r'"
+	" AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid) ORDER BY 1" },
+{ .name = "float-keys", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'column ' || quote_ident(a.attname) || ' of its key is a"
+	" floating-point number: its text form may not find the row again', 'use numeric or an"
+	" integer as the key' FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+	" JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)"
+	" WHERE c.oid = ANY ($1::oid[]) AND a.atttypid IN (700, 701) ORDER BY 1" },
+{ .name = "partitioned", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
+  .sql = "SELECT c.oid::regclass::text, 'it is partitioned: its partitions are replicated one by one;"
+	" one that is created later is taken in only after it exists on the destination too', ''"
+	OBJECTS("p") " AND NOT coalesce((to_jsonb(c)->>'relispartition')::bool, false) ORDER BY 1" },
+{ .name = "materialised-views", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
+  .sql = "SELECT c.oid::regclass::text, 'a materialised view: it is not kept in step', 'REFRESH"
+	" MATERIALIZED VIEW ' || c.oid::regclass || ' on the destination when it is used there'"
+	OBJECTS("m") " ORDER BY 1" },
+{ .name = "foreign-tables", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
+  .sql = "SELECT c.oid::regclass::text, 'a foreign table: its rows stay where they are, and the"
+	" destination has to reach them', 'check the server and user mappings on the destination'"
+	OBJECTS("f") " ORDER BY 1" },
+{ .name = "idle-transactions", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .takes_tables = true,
+  .sql = "SELECT 'process ' || a.pid, 'role ' || coalesce(a.usename, '?') || ' is idle in a"
+	" transaction since ' || a.state_change || ' and has written to ' || (SELECT"
+	"  string_agg(DISTINCT l.relation::regclass::text, ', ') FROM pg_locks l WHERE l.pid = a.pid"
+	"  AND l.relation = ANY ($1::oid[])) || ': triggers there have to wait for its end',"
+	" 'SELECT pg_terminate_backend(' || a.pid || ')' FROM pg_stat_activity a"
+	" WHERE a.datname = current_database() AND a.state LIKE 'idle in transaction%'"
+	" AND a.state_change < now() - interval '5 seconds'"
+	" AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.relation = ANY ($1::oid[])"
+	"  AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',"
+	"  'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) ORDER BY a.state_change" },
+{ .name = "never-analyzed", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
+  .takes_tables = true, .mend_is_safe = true,
+  .sql = "SELECT c.oid::regclass::text, 'it was never analyzed: sizes and the time it takes are"
+	" guesses', 'ANALYZE ' || c.oid::regclass" CHOSEN
+	" AND c.reltuples <= 0 AND pg_relation_size(c.oid) > 8388608"
+	" AND pg_has_role(c.relowner, 'USAGE') ORDER BY 1" },
+{ .name = "other-bucardo", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'another Bucardo sync has a trigger on it (' ||"
+	" quote_ident(t.tgname) || '): its changes are captured for that one too, and what one has"
+	" purged the other may miss', 'remove that sync; or what it left: DROP SCHEMA bucardo CASCADE'"
+	" FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
+	" AND t.tgname ~ '^(bucardo_note_trunc_|btrunc_)'"
+	" AND t.tgname NOT IN (SELECT 'bucardo_note_trunc_' || s.name || x.suffix"
+	"  FROM (SELECT current_setting('bucardo_machine.migration', true) AS name) s,"
+	"  (VALUES ('_sync'), ('_forward')) x(suffix)) ORDER BY 1" },
+};
+const size_t bm_check_tables_count = BM_COUNT_OF(bm_checks_tables);
+/* clang-format on */

@@ -1,0 +1,113 @@
+/* engine - the engine's object, shared by the files of this folder. */
+#ifndef MIGRATE_ENGINE_H
+#define MIGRATE_ENGINE_H
+
+#include "bucardo_machine/migrate.h"
+#include "bucardo_machine/strbuf.h"
+#include "migrate/next.h"
+
+struct json_t;
+
+/* A row of the journal: `generation` counts its changes, `written` is the last one that
+ * the database has. */
+struct stamp {
+	uint64_t generation, written;
+};
+
+struct record {
+	enum bm_record_state state;
+	enum bm_failure failure;
+	int64_t started_at, ended_at; /* wall msec; 0 never */
+	unsigned attempt;	      /* failed tries in a row */
+	uint64_t retry_at_msec;
+	char *error, *mend;	 /* of the last failure; NULL none */
+	char *evidence;		 /* JSON; NULL none */
+	struct json_t *findings; /* array; NULL none */
+	struct stamp stamp;
+};
+
+struct progress {
+	bool known;
+	int64_t done, total;
+	char unit[16], text[160];
+	/* for the rate: */
+	uint64_t mark_msec;
+	int64_t mark_done;
+	double rate; /* a second; below 0: unknown */
+};
+
+struct migration {
+	char *name;
+	struct bm_migrate *migrate;
+	bool configured;
+	struct json_t *declared;   /* as machine.yaml has it; NULL when it has not */
+	struct json_t *definition; /* as the journal has it; NULL: new */
+	char *refusal;		   /* why `declared` is not taken over; NULL: it is */
+	enum bm_phase run_until;   /* as machine.yaml has it */
+	bool has_until;		   /* a person said otherwise */
+	enum bm_phase until;
+	bool paused;
+	int64_t paused_at;
+	char *paused_by;
+	struct stamp stamp;
+	struct record records[BM_PHASE_COUNT];
+
+	struct bm_phase_host *worker;
+	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
+	uint64_t worker_since_msec;
+	bool has_verdict;
+
+	/* what the last step said, for the views */
+	struct bm_next next;
+	uint64_t since_msec;
+	struct progress progress;
+	struct bm_phase_view phase_views[BM_PHASE_COUNT];
+	struct bm_finding *finding_views;
+};
+
+struct note {
+	struct note *next;
+	char *name, *phase, *text;
+	int64_t at;
+};
+
+struct bm_migrate {
+	struct bm_loop *loop;
+	struct bm_conn *conn;
+	struct bm_migrate_host host;
+	char *program, *socket_dir, *pgpass;
+	bool allowed, stopped;
+	bool journal_known;
+	char journal_error[512]; /* why it could not be read; "" */
+	struct bm_script *loading;
+	size_t count;
+	struct migration **migrations;
+	struct bm_timer *timer; /* the next retry */
+	struct bm_timer *soon;	/* the turn that is due */
+	bool turn_due;
+
+	/* the one write that is on its way */
+	bool writing;
+	struct stamp *writing_stamp; /* NULL: an event */
+	uint64_t writing_generation;
+	struct note *notes, **notes_end;
+	size_t note_count;
+};
+
+/* engine.c */
+void bm_migrate_turn_soon(struct bm_migrate *migrate);
+struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name);
+struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name);
+void bm_migrate_tell(struct migration *migration, enum bm_log_level level, enum bm_phase phase,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+enum bm_phase bm_migrate_until(const struct migration *migration);
+/* Compare what is declared with what the journal has. */
+void bm_migrate_settle(struct migration *migration);
+
+/* phase_run.c: one phase at work. */
+void bm_run_begin(struct migration *migration, enum bm_phase phase);
+void bm_run_spawn(struct migration *migration, enum bm_phase phase);
+void bm_run_cancel(struct migration *migration);
+void bm_run_retry_now(struct migration *migration);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * journal - what is proven, in schema `machine` of the control database
+ *
+ * A row per migration and a row per phase of it, each written whole in one
+ * statement, so that a crash leaves the old row or the new one. The engine's
+ * memory is what counts while it lives: a row that could not be written stays
+ * marked and is written when the database is back.
+ */
+#ifndef MIGRATE_JOURNAL_H
+#define MIGRATE_JOURNAL_H
+
+#include "migrate/engine.h"
+
+/* The version of the tables; a journal of a later one is not touched. */
+#define BM_JOURNAL_VERSION 1
+
+/* Create the tables where they are missing and read everything into the engine. `done`
+ * is called once unless cancelled. */
+struct bm_script *bm_journal_load(struct bm_migrate *migrate,
+		void (*done)(void *ctx, const struct bm_error *err));
+
+/* Write the next row or event that is not written; false when all are. */
+bool bm_journal_write(struct bm_migrate *migrate);
+
+/* Whether all rows are written; events may lag behind. */
+bool bm_journal_is_clean(const struct migration *migration);
+
+/* Put an event into the queue of those to be written. */
+void bm_journal_note(struct bm_migrate *migrate, const char *name, enum bm_phase phase,
+		const char *text);
+void bm_journal_finish(struct bm_migrate *migrate);
+
+#endif

@@ -1,0 +1,135 @@
+/* What a person asks of a migration: go on, pause, resume, and a look ahead. */
+#include "migrate/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "migrate/definition.h"
+
+static int no_such_migration(
+		const struct bm_migrate *migrate, const char *name, struct bm_error *err)
+{
+	struct bm_strbuf names = BM_STRBUF_INIT;
+
+	for (size_t i = 0; i < migrate->count; i++) {
+		bm_strbuf_printf(&names, "%s%s", i > 0 ? ", " : "",
+				migrate->migrations[i]->name);
+	}
+	bm_error_set(err, BM_ERR_CONFIG, "there is no migration '%s'; %s%s", name,
+			names.length > 0 ? "there are: " : "machine.yaml declares none",
+			bm_strbuf_text(&names));
+	bm_strbuf_finish(&names);
+	return -1;
+}
+
+/* The last phase that was begun; -1: none was. */
+static int furthest_phase(const struct migration *migration)
+{
+	int furthest = -1;
+
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		if (migration->records[phase].state != BM_RECORD_PENDING) {
+			furthest = (int)phase;
+		}
+	}
+	return furthest;
+}
+
+static void end_pause(struct migration *migration)
+{
+	migration->paused = false;
+	migration->paused_at = 0;
+	free(migration->paused_by);
+	migration->paused_by = NULL;
+}
+
+static int go(struct migration *migration, enum bm_phase until, const char *by,
+		struct bm_error *err)
+{
+	if (furthest_phase(migration) > (int)until) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"migration '%s' is past '%s' already: it is in '%s'",
+				migration->name, bm_phase_name(until),
+				bm_phase_name((enum bm_phase)furthest_phase(migration)));
+	}
+	migration->has_until = true;
+	migration->until = until;
+	end_pause(migration);
+	bm_run_retry_now(migration);
+	bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_COUNT, "goes on until %s, asked by %s",
+			bm_phase_name(until), by);
+	return 0;
+}
+
+static int pause_migration(struct migration *migration, enum bm_phase until, const char *by,
+		struct bm_error *err)
+{
+	(void)until;
+	if (migration->paused) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"migration '%s' is paused already, by %s", migration->name,
+				migration->paused_by);
+	}
+	migration->paused = true;
+	migration->paused_at = bm_clock_wall_msec();
+	migration->paused_by = bm_strdup(by);
+	bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_COUNT, "paused by %s", by);
+	return 0;
+}
+
+static int resume(struct migration *migration, enum bm_phase until, const char *by,
+		struct bm_error *err)
+{
+	(void)until;
+	(void)err;
+	end_pause(migration);
+	bm_run_retry_now(migration);
+	bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_COUNT, "resumed by %s", by);
+	return 0;
+}
+
+int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
+		enum bm_phase until, const char *by, struct bm_error *err)
+{
+	static int (*const verbs[])(struct migration * migration, enum bm_phase until,
+			const char *by, struct bm_error *err) = {
+			[BM_MIGRATE_GO] = go,
+			[BM_MIGRATE_PAUSE] = pause_migration,
+			[BM_MIGRATE_RESUME] = resume,
+	};
+	struct migration *migration = bm_migrate_find(migrate, name);
+
+	if (migration == NULL) {
+		return no_such_migration(migrate, name, err);
+	}
+	if (!migrate->journal_known) {
+		return bm_error_set(err, BM_ERR_TRANSIENT,
+				"the journal was not read yet, so that what is said now could get "
+				"lost: try again when `bucardo-machine status` shows postgres ready");
+	}
+	if (verbs[verb](migration, until, by, err) != 0) {
+		return -1;
+	}
+	migration->stamp.generation++;
+	bm_migrate_turn_soon(migrate);
+	return 0;
+}
+
+char *bm_migrate_preflight_order(
+		struct bm_migrate *migrate, const char *name, bool fix, struct bm_error *err)
+{
+	const struct migration *migration = bm_migrate_find(migrate, name);
+	const struct json_t *definition = NULL;
+
+	if (migration != NULL) {
+		definition = migration->declared != NULL ? migration->declared
+							 : migration->definition;
+	}
+	if (definition == NULL) {
+		no_such_migration(migrate, name, err);
+		return NULL;
+	}
+	return bm_definition_order(definition, BM_PHASE_PREFLIGHT, migrate->socket_dir, fix);
+}

@@ -1,0 +1,261 @@
+/* One phase at work: begun in the journal, its worker started, its lines and its end. */
+#include "migrate/engine.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+#include "migrate/definition.h"
+
+/* A worker that lived this long had its way: the pauses between tries are short again. */
+#define STABLE_MSEC 60000
+
+/* Workers that end without a verdict, in a row, until that counts as our own fault. */
+#define MOST_SILENT_ENDS 8
+
+/* The rate is measured over at least this long. */
+#define RATE_MSEC 2000
+
+static void replace(char **text, const char *by)
+{
+	char *copy = by != NULL && by[0] != '\0' ? bm_strdup(by) : NULL;
+
+	free(*text);
+	*text = copy;
+}
+
+static void touch(struct record *record)
+{
+	record->stamp.generation++;
+}
+
+/* ---- progress ---- */
+
+static void take_rate(struct progress *progress, int64_t done)
+{
+	uint64_t now = bm_clock_msec();
+
+	if (!progress->known) {
+		progress->mark_msec = now;
+		progress->mark_done = done;
+		progress->rate = -1;
+		return;
+	}
+	if (now - progress->mark_msec < RATE_MSEC) {
+		return;
+	}
+	double rate = (double)(done - progress->mark_done) * 1000.0 /
+			(double)(now - progress->mark_msec);
+	progress->rate = progress->rate < 0 ? rate : progress->rate * 0.7 + rate * 0.3;
+	progress->mark_msec = now;
+	progress->mark_done = done;
+}
+
+/* What was done never shrinks, and is never more than there is. */
+static void take_progress(struct migration *migration, const struct bm_phase_line *line)
+{
+	struct progress *progress = &migration->progress;
+	int64_t done = line->done;
+
+	if (progress->known && strcmp(progress->unit, line->unit) != 0) {
+		*progress = (struct progress){.rate = -1};
+	}
+	if (progress->known && done < progress->done) {
+		done = progress->done;
+	}
+	take_rate(progress, done);
+	progress->known = true;
+	progress->done = done;
+	progress->total = line->total > 0 && line->total < done ? done : line->total;
+	bm_text_copy(progress->unit, sizeof(progress->unit), line->unit);
+	bm_text_copy(progress->text, sizeof(progress->text), line->text);
+}
+
+/* ---- lines ---- */
+
+static void take_finding(struct migration *migration, const struct bm_phase_line *line)
+{
+	struct record *record = &migration->records[migration->worker_phase];
+
+	if (record->findings == NULL) {
+		record->findings = json_array();
+	}
+	json_array_append_new(record->findings,
+			json_pack("{s:s, s:o, s:o, s:o}", "severity",
+					bm_severity_name(line->severity), "object",
+					bm_json_text(line->object), "why",
+					bm_json_text(line->why), "mend",
+					bm_json_text(line->mend)));
+}
+
+static void take_done(struct migration *migration, const struct bm_phase_line *line)
+{
+	enum bm_phase phase = migration->worker_phase;
+	struct record *record = &migration->records[phase];
+	char *evidence = json_dumps(line->evidence, JSON_COMPACT);
+	char span[BM_CLOCK_TEXT_SIZE];
+
+	migration->has_verdict = true;
+	record->state = BM_RECORD_DONE;
+	record->ended_at = bm_clock_wall_msec();
+	record->attempt = 0;
+	record->retry_at_msec = 0;
+	replace(&record->error, NULL);
+	replace(&record->mend, NULL);
+	replace(&record->evidence, evidence);
+	touch(record);
+	bm_migrate_tell(migration, BM_LOG_INFO, phase, "%s is done after %s: %s",
+			bm_phase_name(phase),
+			bm_clock_format_span(
+					bm_clock_msec() - migration->worker_since_msec, span),
+			evidence);
+	free(evidence);
+}
+
+/* `attempt` is counted from the last try that had its way for a while. */
+static void fail(struct migration *migration, enum bm_phase phase, enum bm_failure failure,
+		const char *message, const char *mend)
+{
+	struct record *record = &migration->records[phase];
+	bool is_news = record->error == NULL || strcmp(record->error, message) != 0;
+	uint64_t now = bm_clock_msec();
+
+	if (now - migration->worker_since_msec >= STABLE_MSEC) {
+		record->attempt = 0;
+	}
+	record->attempt++;
+	record->state = BM_RECORD_FAILED;
+	record->failure = failure;
+	record->ended_at = bm_clock_wall_msec();
+	uint64_t pause = bm_failure_pause_msec(failure, record->attempt);
+	record->retry_at_msec = pause == UINT64_MAX ? UINT64_MAX : now + pause;
+	replace(&record->error, message);
+	replace(&record->mend, mend);
+	touch(record);
+	if (is_news) {
+		bm_migrate_tell(migration,
+				failure == BM_FAILURE_TRANSIENT ? BM_LOG_WARN : BM_LOG_ERROR,
+				phase, "%s failed (%s): %s%s%s", bm_phase_name(phase),
+				bm_failure_name(failure), message,
+				record->mend != NULL ? "; " : "",
+				record->mend != NULL ? record->mend : "");
+	}
+}
+
+static void on_line(void *ctx, const struct bm_phase_line *line)
+{
+	struct migration *migration = ctx;
+
+	switch (line->event) {
+	case BM_PHASE_EVENT_PROGRESS:
+		take_progress(migration, line);
+		break;
+	case BM_PHASE_EVENT_FINDING:
+		take_finding(migration, line);
+		break;
+	case BM_PHASE_EVENT_NOTE:
+		bm_migrate_tell(migration, BM_LOG_INFO, migration->worker_phase, "%s",
+				line->text);
+		break;
+	case BM_PHASE_EVENT_DONE:
+		take_done(migration, line);
+		break;
+	case BM_PHASE_EVENT_FAILED:
+		migration->has_verdict = true;
+		fail(migration, migration->worker_phase, line->failure, line->message,
+				line->mend);
+		break;
+	case BM_PHASE_EVENT_COUNT:
+		break;
+	}
+	bm_migrate_turn_soon(migration->migrate);
+}
+
+static void forget_worker(struct migration *migration)
+{
+	bm_phase_host_close(migration->worker);
+	migration->worker = NULL;
+	migration->worker_phase = BM_PHASE_COUNT;
+}
+
+static void on_end(void *ctx, const char *how)
+{
+	struct migration *migration = ctx;
+	enum bm_phase phase = migration->worker_phase;
+	struct record *record = &migration->records[phase];
+
+	if (how != NULL && !migration->has_verdict) {
+		bool ours = record->attempt + 1 >= MOST_SILENT_ENDS;
+		fail(migration, phase, ours ? BM_FAILURE_INTERNAL : BM_FAILURE_TRANSIENT, how,
+				ours ? "the log has what the worker said; `bucardo-machine resume` "
+				       "tries again"
+				     : "");
+	}
+	forget_worker(migration);
+	bm_migrate_turn_soon(migration->migrate);
+}
+
+/* ---- begin, spawn, cancel ---- */
+
+void bm_run_begin(struct migration *migration, enum bm_phase phase)
+{
+	struct record *record = &migration->records[phase];
+
+	if (record->state == BM_RECORD_PENDING) {
+		record->started_at = bm_clock_wall_msec();
+		bm_migrate_tell(migration, BM_LOG_INFO, phase, "%s begins",
+				bm_phase_name(phase));
+	}
+	record->state = BM_RECORD_BEGUN;
+	record->ended_at = 0;
+	touch(record);
+}
+
+void bm_run_spawn(struct migration *migration, enum bm_phase phase)
+{
+	struct bm_migrate *migrate = migration->migrate;
+	struct record *record = &migration->records[phase];
+	const struct bm_phase_options options = {.program = migrate->program,
+			.pgpass = migrate->pgpass,
+			.subject = migration->name};
+	struct bm_error err = BM_ERROR_INIT;
+	char *order = bm_definition_order(
+			migration->definition, phase, migrate->socket_dir, false);
+
+	json_decref(record->findings);
+	record->findings = NULL;
+	migration->progress = (struct progress){.rate = -1};
+	migration->has_verdict = false;
+	migration->worker_since_msec = bm_clock_msec();
+	migration->worker = bm_phase_host_start(
+			migrate->loop, &options, order, on_line, on_end, migration, &err);
+	if (migration->worker != NULL) {
+		migration->worker_phase = phase;
+	} else {
+		fail(migration, phase, BM_FAILURE_TRANSIENT, err.message, "");
+	}
+	free(order);
+}
+
+/* What it did stays; the phase is found begun and goes on from there. */
+void bm_run_cancel(struct migration *migration)
+{
+	forget_worker(migration);
+}
+
+void bm_run_retry_now(struct migration *migration)
+{
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		struct record *record = &migration->records[phase];
+		if (record->state == BM_RECORD_FAILED) {
+			record->state = BM_RECORD_BEGUN;
+			record->attempt = 0;
+			record->retry_at_msec = 0;
+			touch(record);
+		}
+	}
+}

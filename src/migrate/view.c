@@ -1,0 +1,137 @@
+/* What is shown of a migration. */
+#include "migrate/engine.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
+
+static const char *text_of(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return text != NULL ? text : "";
+}
+
+static enum bm_severity severity_of(const json_t *finding)
+{
+	for (enum bm_severity s = 0; s < BM_SEVERITY_COUNT; s++) {
+		if (strcmp(bm_severity_name(s), text_of(finding, "severity")) == 0) {
+			return s;
+		}
+	}
+	return BM_SEVERITY_NOTE;
+}
+
+static void fill_findings(struct migration *migration, struct bm_migration_view *view)
+{
+	const json_t *findings = migration->records[BM_PHASE_PREFLIGHT].findings;
+	size_t count = json_array_size(findings);
+
+	migration->finding_views = bm_realloc(
+			migration->finding_views, count + 1, sizeof(*migration->finding_views));
+	for (size_t i = 0; i < count; i++) {
+		const json_t *finding = json_array_get(findings, i);
+		migration->finding_views[i] = (struct bm_finding){severity_of(finding),
+				text_of(finding, "object"), text_of(finding, "why"),
+				text_of(finding, "mend")};
+	}
+	view->findings = migration->finding_views;
+	view->finding_count = count;
+}
+
+static void fill_phases(struct migration *migration, struct bm_migration_view *view)
+{
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		const struct record *record = &migration->records[phase];
+		migration->phase_views[phase] = (struct bm_phase_view){record->state,
+				record->started_at, record->ended_at,
+				record->evidence != NULL ? record->evidence : ""};
+	}
+	view->phases = migration->phase_views;
+}
+
+static void fill_progress(const struct migration *migration, struct bm_migration_view *view)
+{
+	const struct progress *progress = &migration->progress;
+	int64_t left = progress->total - progress->done;
+
+	view->unit = bm_phase_row(view->phase)->unit;
+	view->text = "";
+	view->rate = view->eta_msec = -1;
+	if (!progress->known || migration->worker_phase != view->phase) {
+		return;
+	}
+	view->done = progress->done;
+	view->total = progress->total;
+	view->unit = progress->unit[0] != '\0' ? progress->unit : view->unit;
+	view->text = progress->text;
+	if (progress->rate >= 0) {
+		view->rate = (int64_t)progress->rate;
+	}
+	if (progress->rate >= 1 && progress->total > 0) {
+		view->eta_msec = (int64_t)((double)left * 1000.0 / progress->rate);
+	}
+}
+
+/* The reason, most particular first. */
+static void fill_reason(const struct migration *migration, const struct record *record,
+		struct bm_migration_view *view)
+{
+	const char *why = migration->next.why;
+
+	view->why = why != NULL ? why : "";
+	view->mend = "";
+	if (migration->refusal != NULL) {
+		view->why = migration->refusal;
+		view->mend = "put back what it was, or give the new definition a name of its own "
+			     "(what this one made stays)";
+	} else if (migration->paused) {
+		view->why = migration->paused_by;
+		view->mend = "`bucardo-machine resume NAME` lets it go on";
+	} else if (why == NULL && record->error != NULL) {
+		view->why = record->error;
+		view->mend = record->mend != NULL ? record->mend : "";
+	}
+	if (view->why[0] == '\0' && migration->next.status == BM_MIGRATION_WAITING) {
+		view->why = migration->migrate->journal_error;
+	}
+}
+
+size_t bm_migrate_count(const struct bm_migrate *migrate)
+{
+	return migrate->count;
+}
+
+struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t index)
+{
+	struct migration *migration = migrate->migrations[index];
+	enum bm_phase phase = migration->next.phase < BM_PHASE_COUNT ? migration->next.phase
+								     : BM_PHASE_COUNT - 1;
+	const struct record *record = &migration->records[phase];
+	struct bm_migration_view view = {
+			.name = migration->name,
+			.phase = phase,
+			.until = bm_migrate_until(migration),
+			.status = migration->next.status,
+			.since_msec = migration->since_msec,
+			.attempt = record->attempt,
+			.failure = record->failure,
+			.pid = migration->worker != NULL ? bm_phase_host_pid(migration->worker)
+							 : 0,
+			.released = !migration->paused &&
+					migration->records[BM_PHASE_REPLICATE].state !=
+							BM_RECORD_PENDING,
+	};
+
+	if (record->state == BM_RECORD_FAILED && record->retry_at_msec != UINT64_MAX) {
+		view.retry_at_msec = record->retry_at_msec;
+	}
+	fill_reason(migration, record, &view);
+	fill_progress(migration, &view);
+	fill_findings(migration, &view);
+	fill_phases(migration, &view);
+	return view;
+}

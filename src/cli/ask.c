@@ -1,0 +1,290 @@
+/* The commands that are one question to the machine: health, service, config, events, status.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/render.h"
+
+static int complain(const struct bm_error *err)
+{
+	fprintf(stderr, "bucardo-machine: %s\n", err->message);
+	return CLI_FAILED;
+}
+
+static const char *text_of(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return text != NULL ? text : "";
+}
+
+static json_t *ask(const struct cli_call *call, json_t *request)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC, request, &err);
+
+	if (answer == NULL) {
+		complain(&err);
+	}
+	return answer;
+}
+
+/* ---- health ---- */
+
+int cli_health(const struct cli_call *call)
+{
+	const char *what = call->words[0];
+	struct bm_error err = BM_ERROR_INIT;
+
+	if (strcmp(what, "live") != 0 && strcmp(what, "ready") != 0) {
+		fprintf(stderr, "bucardo-machine: health can be asked for live or ready, not '%s'\n",
+				what);
+		return CLI_USAGE;
+	}
+	json_t *request = json_pack("{s:s, s:s}", "command", "health", "what", what);
+	json_t *answer = cli_client_call(call->runtime, CLI_PROBE_TIMEOUT_MSEC, request, &err);
+	if (answer == NULL) {
+		printf("not %s: %s\n", what, err.message); /* probes show what is on stdout */
+		return CLI_FAILED;
+	}
+	bool good = json_is_true(json_object_get(answer, "healthy"));
+	if (good) {
+		puts(what);
+	} else {
+		printf("not %s: %s\n", what, text_of(answer, "why"));
+	}
+	json_decref(answer);
+	return good ? CLI_OK : CLI_FAILED;
+}
+
+/* ---- service ---- */
+
+static int order(const struct cli_call *call, const char *verb, const char *done)
+{
+	json_t *answer = ask(call,
+			json_pack("{s:s, s:s, s:s}", "command", "service", "verb", verb, "unit",
+					call->words[0]));
+
+	if (answer == NULL) {
+		return CLI_FAILED;
+	}
+	printf("%s %s; `bucardo-machine status` shows how far it is\n", call->words[0], done);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+int cli_service_restart(const struct cli_call *call)
+{
+	return order(call, "restart", "is being restarted");
+}
+
+int cli_service_start(const struct cli_call *call)
+{
+	return order(call, "start", "is wanted up");
+}
+
+int cli_service_stop(const struct cli_call *call)
+{
+	return order(call, "stop", "is being stopped and stays so until `service start`");
+}
+
+static bool wants_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == '\0');
+}
+
+int cli_service_list(const struct cli_call *call)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	json_t *answer = ask(call, json_pack("{s:s}", "command", "status"));
+
+	if (answer == NULL) {
+		return CLI_FAILED;
+	}
+	cli_render_units(json_object_get(answer, "status"), wants_colour(), &out);
+	fputs(bm_strbuf_text(&out), stdout);
+	bm_strbuf_finish(&out);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+/* ---- config, the part that needs the machine ---- */
+
+int cli_config_reload(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s}", "command", "config-reload"), &err);
+
+	if (answer == NULL) {
+		complain(&err);
+		return err.code == BM_ERR_CONFIG ? CLI_UNUSABLE : CLI_FAILED;
+	}
+	puts("the configuration was read again and is in force");
+	json_decref(answer);
+	return CLI_OK;
+}
+
+int cli_config_show(const struct cli_call *call)
+{
+	json_t *answer = ask(call, json_pack("{s:s}", "command", "config-show"));
+
+	if (answer == NULL) {
+		return CLI_FAILED;
+	}
+	fputs(text_of(answer, "text"), stdout);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+/* ---- events ---- */
+
+static void print_event(const json_t *event, bool json)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+
+	if (json) {
+		json_dumpf(event, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		cli_render_event(event, wants_colour(), &out);
+		fputs(bm_strbuf_text(&out), stdout);
+		bm_strbuf_finish(&out);
+	}
+	fflush(stdout);
+}
+
+/* Print until the last answer, or until the reader of our stdout has gone. */
+static int print_events(struct cli_client *client, bool json, struct bm_error *err)
+{
+	for (;;) {
+		json_t *answer = cli_client_next(client, err);
+		if (answer == NULL) {
+			return -1;
+		}
+		bool done = json_is_true(json_object_get(answer, "done"));
+		int rc = done ? cli_client_check(answer, err) : 0;
+		if (!done) {
+			print_event(json_object_get(answer, "event"), json);
+		}
+		json_decref(answer);
+		if (done || ferror(stdout)) {
+			return rc;
+		}
+	}
+}
+
+int cli_events(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct cli_client client;
+	json_t *request = json_pack("{s:s, s:b}", "command", "events", "follow", call->follow);
+
+	if (cli_client_open(&client, call->runtime, CLI_TIMEOUT_MSEC, &err) != 0) {
+		json_decref(request);
+		return complain(&err);
+	}
+	int rc = cli_client_send(&client, request, &err);
+	if (call->follow) {
+		cli_client_wait_forever(&client);
+	}
+	if (rc == 0) {
+		rc = print_events(&client, call->json, &err);
+	}
+	cli_client_close(&client);
+	return rc == 0 ? CLI_OK : complain(&err);
+}
+
+/* ---- status ---- */
+
+static int take_status(const struct cli_call *call, struct bm_strbuf *out)
+{
+	json_t *answer = ask(call, json_pack("{s:s}", "command", "status"));
+
+	if (answer == NULL) {
+		return CLI_FAILED;
+	}
+	json_t *status = json_object_get(answer, "status");
+	if (call->json) {
+		char *text = json_dumps(status, JSON_INDENT(2));
+		bm_strbuf_printf(out, "%s\n", text);
+		free(text);
+	} else {
+		cli_render_status(status, wants_colour(), out);
+	}
+	json_decref(answer);
+	return CLI_OK;
+}
+
+static int print_status(const struct cli_call *call)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	int code = take_status(call, &out);
+
+	fputs(bm_strbuf_text(&out), stdout);
+	bm_strbuf_finish(&out);
+	return code;
+}
+
+/* The length of what fits into `rows` lines, without the newline of the last one. */
+static size_t fitting(const char *text, unsigned rows)
+{
+	size_t length = 0;
+
+	for (unsigned row = 0; text[length] != '\0'; length++) {
+		if (text[length] == '\n' && ++row == rows) {
+			break;
+		}
+	}
+	return length;
+}
+
+/* Cut at the edges of the screen: what matters most stands at the top, and must not
+ * scroll away. The machine is asked before the screen is cleared, so nothing flickers. */
+static void draw_status(const struct cli_call *call)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	struct winsize size = {.ws_row = 0};
+
+	fputs("\033[H\033[K", stdout); /* a complaint goes into the first line */
+	fflush(stdout);
+	if (take_status(call, &out) != CLI_OK) {
+		fputs("\033[J", stdout);
+	} else {
+		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+		const char *text = bm_strbuf_text(&out);
+		int length = (int)(size.ws_row > 0 ? fitting(text, size.ws_row) : out.length);
+		/* Clear; no wrapping of long lines while this is written. */
+		printf("\033[2J\033[?7l%.*s\033[?7h", length, text);
+	}
+	bm_strbuf_finish(&out);
+}
+
+int cli_status(const struct cli_call *call)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+
+	if (!call->watch) {
+		return print_status(call);
+	}
+	while (!ferror(stdout)) {
+		/* A machine that is away may come back. */
+		if (terminal) {
+			draw_status(call);
+		} else {
+			print_status(call);
+			putchar('\n');
+		}
+		fflush(stdout);
+		poll(NULL, 0, 1000);
+	}
+	return CLI_FAILED;
+}

@@ -1,0 +1,104 @@
+/*
+ * command - what one command line asks for, and the table of all commands
+ *
+ * One row of the table holds a command's words, its grammar, its help and its
+ * function, so that what is accepted, what is documented and what is done cannot
+ * drift apart. Parsing never exits or prints: bm_cli_main() does.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/log.h"
+
+/* Exit codes of every command; `run` has BM_EXIT_* of machine.h, the same numbers. */
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNUSABLE = 3 };
+
+/* Options, as a set: which of them a command takes. */
+enum cli_option {
+	CLI_VOLUME = 1 << 0,
+	CLI_RUNTIME = 1 << 1,
+	CLI_PGPASS = 1 << 2,
+	CLI_STRICT = 1 << 3,
+	CLI_LOG_FORMAT = 1 << 4,
+	CLI_LOG_LEVEL = 1 << 5,
+	CLI_JSON = 1 << 6,
+	CLI_WATCH = 1 << 7,
+	CLI_FOLLOW = 1 << 8,
+	CLI_UNTIL = 1 << 9,
+	CLI_FIX = 1 << 10,
+	CLI_SOURCE = 1 << 11,
+	CLI_DESTINATION = 1 << 12,
+	CLI_JOBS = 1 << 13,
+	CLI_CHUNK = 1 << 14
+};
+
+/* A command line, understood. Texts are borrowed from argv and the environment. */
+struct cli_call {
+	const struct cli_command *command;
+	char *const *words; /* those after the command's own */
+	size_t word_count;
+	char *const *child; /* what stands after `--`, NULL-terminated; NULL: no `--` */
+	bool want_help;
+	const char *volume, *runtime, *pgpass;
+	const char *source, *destination; /* NULL: not given */
+	unsigned jobs, chunk_mib;	  /* 0: not given */
+	bool strict, json, watch, follow, fix;
+	const char *until; /* the name of a phase; NULL: not given */
+	enum bm_log_format log_format;
+	enum bm_log_level log_level;
+	bool log_level_given, log_format_given;
+};
+
+struct cli_command {
+	const char *name;      /* one or two words, as typed: "config check" */
+	const char *arguments; /* for the usage line: "[FILE]" */
+	unsigned options;      /* set of enum cli_option */
+	size_t least, most;    /* words it takes */
+	bool takes_child;      /* `-- COMMAND...` may follow */
+	bool raw;	       /* everything after the name is its own business */
+	const char *summary;   /* one line, for the list */
+	const char *help;      /* the rest, for `help COMMAND` */
+	int (*run)(const struct cli_call *call);
+};
+
+/* The table, alphabetical by name. */
+const struct cli_command *cli_commands(size_t *count);
+
+/* The row called `name`, or NULL. */
+const struct cli_command *cli_command_find(const char *name);
+
+/*
+ * Understand a command line. On failure the message says what was typed and what
+ * is possible. No word at all means `help`. `argv` is reordered as getopt does.
+ */
+int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err);
+
+/* The function of each row; each lives in the file named after its first word. */
+int cli_clone(const struct cli_call *call);
+int cli_config_check(const struct cli_call *call);
+int cli_config_example(const struct cli_call *call);
+int cli_config_reference(const struct cli_call *call);
+int cli_config_reload(const struct cli_call *call);
+int cli_config_show(const struct cli_call *call);
+int cli_events(const struct cli_call *call);
+int cli_health(const struct cli_call *call);
+int cli_help(const struct cli_call *call);
+int cli_migrate(const struct cli_call *call);
+int cli_pause(const struct cli_call *call);
+int cli_plan(const struct cli_call *call);
+int cli_resume(const struct cli_call *call);
+int cli_run(const struct cli_call *call);
+int cli_service_list(const struct cli_call *call);
+int cli_service_restart(const struct cli_call *call);
+int cli_service_start(const struct cli_call *call);
+int cli_service_stop(const struct cli_call *call);
+int cli_session(const struct cli_call *call);
+int cli_status(const struct cli_call *call);
+int cli_version(const struct cli_call *call);
+int cli_worker(const struct cli_call *call);
+
+#endif

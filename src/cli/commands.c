@@ -1,0 +1,237 @@
+/* The table of commands: everything that can be typed, with its grammar and its help. */
+#include "cli/command.h"
+
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+
+#define RUNTIME_HELP                                                                           \
+	"The machine is asked through RUNTIME/control.sock; --runtime DIR or\n"                \
+	"BUCARDO_MACHINE_RUNTIME say where that is (default /run/bucardo-machine).\n"
+
+/* Keep alphabetical. */
+/* clang-format off */
+static const struct cli_command commands[] = {
+	{
+		.name = "clone",
+		.arguments = "--source CONNINFO --destination CONNINFO",
+		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_JSON,
+		.summary = "copy one database into an empty one, and resume after anything",
+		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
+			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
+			"  --jobs N                connections at once (4)\n"
+			"  --chunk N               MiB of a big table in one transaction (128)\n"
+			"  --json                  progress as one JSON object a line\n"
+			"Passwords come from the passfile (PGPASSFILE, ~/.pgpass) or PGPASSWORD, never from\n"
+			"the command line. Schema, rows, indexes, constraints, sequences, statistics; what\n"
+			"was left out is told. Killed at any instant, the same command goes on where it\n"
+			"stopped. Exit code 0 only when the destination is complete. Needs no machine.\n",
+		.run = cli_clone,
+	}, {
+		.name = "config check",
+		.arguments = "[FILE]",
+		.options = CLI_VOLUME,
+		.most = 1,
+		.summary = "say whether a configuration would be accepted",
+		.help = "Without FILE it is machine.yaml on the volume (--volume DIR or\n"
+			"BUCARDO_MACHINE_VOLUME, default /var/lib/bucardo-machine). Needs no running\n"
+			"machine. All errors are printed at once; exit code 3 when there is one.\n",
+		.run = cli_config_check,
+	}, {
+		.name = "config example",
+		.summary = "print a commented machine.yaml with every key",
+		.help = "Needs no running machine.\n",
+		.run = cli_config_example,
+	}, {
+		.name = "config reference",
+		.summary = "print every key with its type, default, limits and meaning",
+		.help = "Needs no running machine.\n",
+		.run = cli_config_reference,
+	}, {
+		.name = "config reload",
+		.options = CLI_RUNTIME,
+		.summary = "read machine.yaml again now",
+		.help = "A file with an error changes nothing: the machine keeps the configuration it has,\n"
+			"and the errors are printed. Exit code 3 then. Without a file the defaults are\n"
+			"taken.\n" RUNTIME_HELP,
+		.run = cli_config_reload,
+	}, {
+		.name = "config show",
+		.options = CLI_RUNTIME,
+		.summary = "print the configuration in force, defaults included",
+		.help = RUNTIME_HELP,
+		.run = cli_config_show,
+	}, {
+		.name = "events",
+		.options = CLI_RUNTIME | CLI_FOLLOW | CLI_JSON,
+		.summary = "print what happened lately, oldest first",
+		.help = "The machine remembers the last 500 events.\n"
+			"  --follow   stay, and print new ones as they come\n"
+			"  --json     one JSON object a line\n" RUNTIME_HELP,
+		.run = cli_events,
+	}, {
+		.name = "health",
+		.arguments = "live|ready",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "answer a probe: exit code 0 for yes, 1 for no",
+		.help = "  live    the machine's process answers\n"
+			"  ready   all that is wanted runs and no sync is in trouble\n"
+			"Prints one line. Never waits for a database; gives up after 1 s.\n" RUNTIME_HELP,
+		.run = cli_health,
+	}, {
+		.name = "help",
+		.arguments = "[COMMAND]",
+		.most = 2,
+		.summary = "list the commands, or explain one",
+		.help = "",
+		.run = cli_help,
+	}, {
+		.name = "migrate",
+		.arguments = "NAME [--until PHASE]",
+		.options = CLI_RUNTIME | CLI_UNTIL,
+		.least = 1, .most = 1,
+		.summary = "let a declared migration go on, to the end or to a phase",
+		.help = "NAME is a migration of machine.yaml. It goes on beyond its run_until, and tries\n"
+			"again what failed; a pause ends. Phases, in order: preflight, schema, capture,\n"
+			"copy, index, replicate. Returns when the machine has taken the order; watch it\n"
+			"with `status --watch`.\n"
+			"  --until PHASE   the last phase that it begins (default replicate)\n"
+			RUNTIME_HELP,
+		.run = cli_migrate,
+	}, {
+		.name = "pause",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "halt a migration; it stays so, in the next pod too",
+		.help = "Its worker is ended; what was finished stays, and nothing is lost: changes on the\n"
+			"source go on being captured, and are not carried until `resume NAME`.\n"
+			RUNTIME_HELP,
+		.run = cli_pause,
+	}, {
+		.name = "plan",
+		.arguments = "NAME [--fix]",
+		.options = CLI_RUNTIME | CLI_JSON | CLI_FIX,
+		.least = 1, .most = 1,
+		.summary = "look at both databases and say what a migration would do",
+		.help = "Reads only: it says which phases are to come, what was found in the way, and how\n"
+			"to mend that. Exit code 1 when something stops the migration.\n"
+			"  --fix      carry out the mends that are safe\n"
+			"  --json     the worker's own lines (docs/worker-protocol.md)\n" RUNTIME_HELP,
+		.run = cli_plan,
+	}, {
+		.name = "resume",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "end a pause, or try at once what failed",
+		.help = "Returns when the machine has taken the order; watch it with `status --watch`.\n"
+			RUNTIME_HELP,
+		.run = cli_resume,
+	}, {
+		.name = "run",
+		.arguments = "[-- COMMAND...]",
+		.options = CLI_VOLUME | CLI_RUNTIME | CLI_PGPASS | CLI_STRICT | CLI_LOG_FORMAT |
+			CLI_LOG_LEVEL,
+		.takes_child = true,
+		.summary = "be the machine (what the container runs), or run one command",
+		.help = "  --volume DIR       the persistent volume (BUCARDO_MACHINE_VOLUME,\n"
+			"                     default /var/lib/bucardo-machine)\n"
+			"  --runtime DIR      sockets and pid files (BUCARDO_MACHINE_RUNTIME,\n"
+			"                     default /run/bucardo-machine)\n"
+			"  --pgpass FILE      the Secret with the passwords (BUCARDO_MACHINE_PGPASS,\n"
+			"                     default /etc/bucardo-machine/pgpass/pgpass)\n"
+			"  --strict           end with exit code 3 where the machine would hold\n"
+			"  --log-format F     auto (text on a terminal, else JSON), text or json\n"
+			"  --log-level L      debug, info, warn or error\n"
+			"SIGTERM, SIGINT and SIGQUIT stop it in order; SIGHUP reads machine.yaml again.\n"
+			"Exit codes: 0 stopped as asked, 1 failed for good, 3 volume or configuration\n"
+			"unusable. With `-- COMMAND...` only that command runs, with the manners of a good\n"
+			"init; its exit code is ours, 128+N when signal N killed it, 127 when it is not\n"
+			"found, 126 when it cannot be executed.\n",
+		.run = cli_run,
+	}, {
+		.name = "service list",
+		.options = CLI_RUNTIME,
+		.summary = "list the units: postgres, bucardo, and those of machine.yaml",
+		.help = RUNTIME_HELP,
+		.run = cli_service_list,
+	}, {
+		.name = "service restart",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "stop a unit and start it again",
+		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+			"Restarting postgres restarts bucardo too.\n" RUNTIME_HELP,
+		.run = cli_service_restart,
+	}, {
+		.name = "service start",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "start a unit, and take back an earlier stop",
+		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+			RUNTIME_HELP,
+		.run = cli_service_start,
+	}, {
+		.name = "service stop",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "stop a unit; it stays stopped, in the next pod too",
+		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+			"`service start NAME` takes it back. Stopping postgres stops bucardo too.\n"
+			RUNTIME_HELP,
+		.run = cli_service_stop,
+	}, {
+		.name = "session",
+		.arguments = "[-- COMMAND...]",
+		.takes_child = true,
+		.summary = "run a login shell that survives idle load balancers",
+		.help = "`bash -l` on a terminal starts this by itself. A connection silent for\n"
+			"BUCARDO_MACHINE_KEEPALIVE seconds (150; 0: never) gets a byte that prints nothing.\n"
+			"When the client gave no sign for BUCARDO_MACHINE_HANGUP seconds (50; 0: never),\n"
+			"everything in the session is hung up; what must outlive it, start with setsid.\n",
+		.run = cli_session,
+	}, {
+		.name = "status",
+		.options = CLI_RUNTIME | CLI_JSON | CLI_WATCH,
+		.summary = "show the machine, its units, databases and syncs on one screen",
+		.help = "  --json     for programs; the members are described in docs/status.md\n"
+			"  --watch    draw it again every second, until Ctrl-C\n"
+			"Colours only on a terminal, and not when NO_COLOR is set.\n" RUNTIME_HELP,
+		.run = cli_status,
+	}, {
+		.name = "version",
+		.summary = "print the version",
+		.help = "",
+		.run = cli_version,
+	}, {
+		.name = "worker",
+		.arguments = "NAME",
+		.most = 1,
+		.raw = true,
+		.summary = "started by the machine itself, not by people",
+		.help = "",
+		.run = cli_worker,
+	},
+};
+/* clang-format on */
+
+const struct cli_command *cli_commands(size_t *count)
+{
+	*count = BM_COUNT_OF(commands);
+	return commands;
+}
+
+const struct cli_command *cli_command_find(const char *name)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0) {
+			return &commands[i];
+		}
+	}
+	return NULL;
+}

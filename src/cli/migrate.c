@@ -1,0 +1,218 @@
+/* The commands about declared migrations: migrate, pause, resume, plan. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/event.h"
+#include "bucardo_machine/migrate.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/render.h"
+
+static int complain(const struct bm_error *err)
+{
+	fprintf(stderr, "bucardo-machine: %s\n", err->message);
+	return CLI_FAILED;
+}
+
+/* ---- orders ---- */
+
+static int order(const struct cli_call *call, json_t *request, const char *done)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC, request, &err);
+
+	if (answer == NULL) {
+		return complain(&err);
+	}
+	printf("%s %s; `bucardo-machine status` shows how far it is\n", call->words[0], done);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+int cli_migrate(const struct cli_call *call)
+{
+	json_t *request = json_pack(
+			"{s:s, s:s}", "command", "migrate", "migration", call->words[0]);
+
+	if (call->until != NULL) {
+		json_object_set_new(request, "until", json_string(call->until));
+	}
+	return order(call, request, "goes on");
+}
+
+int cli_pause(const struct cli_call *call)
+{
+	return order(call,
+			json_pack("{s:s, s:s}", "command", "pause", "migration",
+					call->words[0]),
+			"is paused and stays so until `resume`");
+}
+
+int cli_resume(const struct cli_call *call)
+{
+	return order(call,
+			json_pack("{s:s, s:s}", "command", "resume", "migration",
+					call->words[0]),
+			"goes on");
+}
+
+/* ---- plan: a preflight of our own, beside whatever the machine does ---- */
+
+struct look {
+	const struct cli_call *call;
+	struct bm_loop *loop;
+	size_t finding_count;
+	int rc;
+	struct bm_strbuf why; /* it could not look to the end */
+};
+
+static void print_json(const struct bm_phase_line *line)
+{
+	json_t *object = NULL;
+
+	if (line->event == BM_PHASE_EVENT_FINDING) {
+		object = json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "finding", "severity",
+				bm_severity_name(line->severity), "object", line->object, "why",
+				line->why, "mend", line->mend);
+	} else if (line->event == BM_PHASE_EVENT_DONE) {
+		object = json_pack("{s:s, s:O}", "event", "done", "evidence", line->evidence);
+	} else if (line->event == BM_PHASE_EVENT_FAILED) {
+		object = json_pack("{s:s, s:s, s:s, s:s}", "event", "failed", "class",
+				bm_failure_name(line->failure), "message", line->message,
+				"mend", line->mend);
+	} else if (line->event == BM_PHASE_EVENT_NOTE) {
+		object = json_pack("{s:s, s:s}", "event", "note", "text", line->text);
+	}
+	if (object != NULL) {
+		json_dumpf(object, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(object);
+	}
+}
+
+static void print_text(struct look *look, const struct bm_phase_line *line)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+
+	if (line->event == BM_PHASE_EVENT_FINDING) {
+		if (look->finding_count++ == 0) {
+			bm_strbuf_puts(&out, "\nWhat was found:\n");
+		}
+		cli_render_finding(bm_severity_name(line->severity), line->object, line->why,
+				line->mend, &out);
+	} else if (line->event == BM_PHASE_EVENT_DONE) {
+		bm_strbuf_puts(&out, "\nNothing is in the way.\n");
+		cli_render_evidence(line->evidence, &out);
+	} else if (line->event == BM_PHASE_EVENT_FAILED) {
+		bm_strbuf_puts(&out, "\nIt cannot begin: ");
+		cli_render_wrapped(line->message, 17, 2, &out);
+		cli_render_wrapped(line->mend, 0, 2, &out);
+	} else if (line->event == BM_PHASE_EVENT_NOTE) {
+		cli_render_wrapped(line->text, 0, 2, &out);
+	}
+	fputs(bm_strbuf_text(&out), stdout);
+	bm_strbuf_finish(&out);
+}
+
+static void on_line(void *ctx, const struct bm_phase_line *line)
+{
+	struct look *look = ctx;
+
+	if (look->call->json) {
+		print_json(line);
+	} else {
+		print_text(look, line);
+	}
+	fflush(stdout);
+	if (line->event == BM_PHASE_EVENT_DONE) {
+		look->rc = CLI_OK;
+	}
+}
+
+static void on_end(void *ctx, const char *how)
+{
+	struct look *look = ctx;
+
+	if (how != NULL) {
+		bm_strbuf_puts(&look->why, how);
+	}
+	bm_loop_stop(look->loop);
+}
+
+static void on_signal(void *ctx, int signo)
+{
+	struct look *look = ctx;
+
+	if (signo == SIGINT || signo == SIGTERM || signo == SIGHUP) {
+		bm_strbuf_puts(&look->why, "interrupted");
+		bm_loop_stop(look->loop);
+	}
+}
+
+static int run_look(struct look *look, const char *line, struct bm_error *err)
+{
+	char *pgpass = bm_format("%s/pgpass", look->call->runtime);
+	const struct bm_phase_options options = {
+			.program = "/proc/self/exe", .pgpass = pgpass, .subject = "plan"};
+	struct bm_phase_host *host = NULL;
+
+	if (bm_event_begin(err) == 0 && (look->loop = bm_loop_create(err)) != NULL) {
+		bm_loop_on_signal(look->loop, on_signal, look);
+		host = bm_phase_host_start(
+				look->loop, &options, line, on_line, on_end, look, err);
+	}
+	if (host != NULL) {
+		bm_loop_run(look->loop);
+	}
+	bm_phase_host_close(host);
+	bm_loop_destroy(look->loop);
+	free(pgpass);
+	return host != NULL ? 0 : -1;
+}
+
+static void print_phases(const struct cli_call *call)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s}", "command", "status"), &err);
+
+	if (answer != NULL) {
+		cli_render_plan(json_object_get(answer, "status"), call->words[0], &out);
+		fputs(bm_strbuf_text(&out), stdout);
+	}
+	bm_strbuf_finish(&out);
+	json_decref(answer);
+}
+
+int cli_plan(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct look look = {.call = call, .rc = CLI_FAILED};
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s, s:s, s:b}", "command", "plan", "migration",
+					call->words[0], "fix", call->fix),
+			&err);
+
+	if (answer == NULL) {
+		return complain(&err);
+	}
+	if (!call->json) {
+		print_phases(call);
+	}
+	char *line = json_dumps(json_object_get(answer, "order"), JSON_COMPACT);
+	json_decref(answer);
+	int rc = run_look(&look, line, &err);
+	free(line);
+	if (rc != 0) {
+		complain(&err);
+	} else if (look.why.length > 0) {
+		fprintf(stderr, "bucardo-machine: the look was not finished: %s\n",
+				bm_strbuf_text(&look.why));
+	}
+	bm_strbuf_finish(&look.why);
+	return look.rc;
+}

@@ -1,0 +1,320 @@
+/*
+ * From argv to a struct cli_call. Options may stand anywhere before `--`; each is
+ * checked against the set its command takes, so that a misplaced one is an error
+ * and not a silent wish.
+ */
+#include "cli/command.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
+
+#define DEFAULT_VOLUME "/var/lib/bucardo-machine"
+#define DEFAULT_RUNTIME "/run/bucardo-machine"
+#define DEFAULT_PGPASS "/etc/bucardo-machine/pgpass/pgpass"
+
+/* getopt's value for --help; the others return their bit of enum cli_option. */
+#define HELP 'h'
+
+static const struct option options[] = {
+		{"chunk", required_argument, NULL, CLI_CHUNK << 8},
+		{"destination", required_argument, NULL, CLI_DESTINATION << 8},
+		{"fix", no_argument, NULL, CLI_FIX << 8},
+		{"follow", no_argument, NULL, CLI_FOLLOW << 8},
+		{"help", no_argument, NULL, HELP},
+		{"jobs", required_argument, NULL, CLI_JOBS << 8},
+		{"json", no_argument, NULL, CLI_JSON << 8},
+		{"log-format", required_argument, NULL, CLI_LOG_FORMAT << 8},
+		{"log-level", required_argument, NULL, CLI_LOG_LEVEL << 8},
+		{"pgpass", required_argument, NULL, CLI_PGPASS << 8},
+		{"runtime", required_argument, NULL, CLI_RUNTIME << 8},
+		{"source", required_argument, NULL, CLI_SOURCE << 8},
+		{"strict", no_argument, NULL, CLI_STRICT << 8},
+		{"until", required_argument, NULL, CLI_UNTIL << 8},
+		{"volume", required_argument, NULL, CLI_VOLUME << 8},
+		{"watch", no_argument, NULL, CLI_WATCH << 8},
+		{NULL, 0, NULL, 0},
+};
+
+static const char *option_name(unsigned option)
+{
+	for (const struct option *o = options; o->name != NULL; o++) {
+		if (o->val == (int)(option << 8)) {
+			return o->name;
+		}
+	}
+	return "?";
+}
+
+static const char *from_environment(const char *name, const char *fallback)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : fallback;
+}
+
+static int parse_log_format(struct cli_call *call, const char *text, struct bm_error *err)
+{
+	static const char *const names[] = {
+			[BM_LOG_AUTO] = "auto", [BM_LOG_TEXT] = "text", [BM_LOG_JSON] = "json"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			call->log_format = (enum bm_log_format)i;
+			call->log_format_given = true;
+			return 0;
+		}
+	}
+	return bm_error_set(err, BM_ERR_CONFIG,
+			"--log-format cannot be '%s': it is auto, text or json", text);
+}
+
+static int parse_log_level(struct cli_call *call, const char *text, struct bm_error *err)
+{
+	for (enum bm_log_level level = BM_LOG_DEBUG; level <= BM_LOG_ERROR; level++) {
+		if (strcmp(text, bm_log_level_name(level)) == 0) {
+			call->log_level = level;
+			call->log_level_given = true;
+			return 0;
+		}
+	}
+	return bm_error_set(err, BM_ERR_CONFIG,
+			"--log-level cannot be '%s': it is debug, info, warn or error", text);
+}
+
+/* An empty folder name would silently mean the working folder or `/`. */
+static int parse_path(
+		const char **out, const char *option, const char *text, struct bm_error *err)
+{
+	if (text[0] == '\0') {
+		return bm_error_set(err, BM_ERR_CONFIG, "--%s needs a path, not ''", option);
+	}
+	*out = text;
+	return 0;
+}
+
+static int parse_number(unsigned *out, const char *option, const char *text, unsigned most,
+		struct bm_error *err)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || value < 1 || value > most) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				"--%s cannot be '%s': it is a number from 1 to %u", option,
+				text, most);
+	}
+	*out = (unsigned)value;
+	return 0;
+}
+
+static int take_option(
+		struct cli_call *call, unsigned option, const char *text, struct bm_error *err)
+{
+	switch (option) {
+	case CLI_VOLUME:
+		return parse_path(&call->volume, "volume", text, err);
+	case CLI_RUNTIME:
+		return parse_path(&call->runtime, "runtime", text, err);
+	case CLI_PGPASS:
+		return parse_path(&call->pgpass, "pgpass", text, err);
+	case CLI_SOURCE:
+		call->source = text;
+		return 0;
+	case CLI_DESTINATION:
+		call->destination = text;
+		return 0;
+	case CLI_JOBS:
+		return parse_number(&call->jobs, "jobs", text, 64, err);
+	case CLI_CHUNK:
+		return parse_number(&call->chunk_mib, "chunk", text, 65536, err);
+	case CLI_LOG_FORMAT:
+		return parse_log_format(call, text, err);
+	case CLI_LOG_LEVEL:
+		return parse_log_level(call, text, err);
+	case CLI_STRICT:
+		call->strict = true;
+		return 0;
+	case CLI_JSON:
+		call->json = true;
+		return 0;
+	case CLI_WATCH:
+		call->watch = true;
+		return 0;
+	case CLI_FIX:
+		call->fix = true;
+		return 0;
+	case CLI_UNTIL:
+		call->until = text;
+		return 0;
+	default:
+		call->follow = true;
+		return 0;
+	}
+}
+
+/* All options; the set of those seen goes to `seen`, optind to the first word. */
+static int take_options(int argc, char **argv, struct cli_call *call, unsigned *seen,
+		struct bm_error *err)
+{
+	int value;
+
+	optind = 0; /* GNU: forget an earlier scan (tests parse many lines) */
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (value == HELP) {
+			call->want_help = true;
+		} else if (value == ':') {
+			return bm_error_set(err, BM_ERR_CONFIG, "option '%s' needs a value",
+					argv[optind - 1]);
+		} else if (value == '?') {
+			return bm_error_set(err, BM_ERR_CONFIG, "unknown option '%s'",
+					argv[optind - 1]);
+		} else {
+			*seen |= (unsigned)value >> 8;
+			if (take_option(call, (unsigned)value >> 8, optarg, err) != 0) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Names of two words go first: `config` alone is no command. */
+static bool find_command(struct cli_call *call)
+{
+	struct bm_strbuf name = BM_STRBUF_INIT;
+	size_t used = 0;
+
+	if (call->word_count == 0) {
+		call->command = cli_command_find("help");
+		return true;
+	}
+	if (call->word_count > 1) {
+		bm_strbuf_printf(&name, "%s %s", call->words[0], call->words[1]);
+		call->command = cli_command_find(bm_strbuf_text(&name));
+		used = 2;
+	}
+	if (call->command == NULL) {
+		call->command = cli_command_find(call->words[0]);
+		used = 1;
+	}
+	bm_strbuf_finish(&name);
+	if (call->command == NULL) {
+		return false;
+	}
+	call->words += used;
+	call->word_count -= used;
+	return true;
+}
+
+/* What can follow `word`, for somebody who typed half a command: "check, show, ...". */
+static void list_second_words(const char *word, struct bm_strbuf *out)
+{
+	size_t count;
+	const struct cli_command *commands = cli_commands(&count);
+	size_t length = strlen(word);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(commands[i].name, word, length) == 0 &&
+				commands[i].name[length] == ' ') {
+			bm_strbuf_printf(out, "%s%s", out->length > 0 ? ", " : "",
+					commands[i].name + length + 1);
+		}
+	}
+}
+
+static int unknown_command(const struct cli_call *call, struct bm_error *err)
+{
+	struct bm_strbuf possible = BM_STRBUF_INIT;
+
+	list_second_words(call->words[0], &possible);
+	if (possible.length == 0) {
+		bm_error_set(err, BM_ERR_CONFIG, "there is no command '%s'", call->words[0]);
+	} else if (call->word_count == 1) {
+		bm_error_set(err, BM_ERR_CONFIG, "'%s' needs one more word: %s", call->words[0],
+				bm_strbuf_text(&possible));
+	} else {
+		bm_error_set(err, BM_ERR_CONFIG,
+				"there is no command '%s %s'; after '%s' comes: %s",
+				call->words[0], call->words[1], call->words[0],
+				bm_strbuf_text(&possible));
+	}
+	bm_strbuf_finish(&possible);
+	return -1;
+}
+
+static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_error *err)
+{
+	const struct cli_command *command = call->command;
+	unsigned foreign = seen & ~command->options;
+
+	if (call->want_help) {
+		return 0;
+	}
+	if (foreign != 0) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'%s' takes no option --%s",
+				command->name, option_name(foreign & -foreign));
+	}
+	if (call->word_count < command->least) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'%s' needs %s", command->name,
+				command->arguments);
+	}
+	if (call->word_count > command->most) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'%s' does not expect the word '%s'%s",
+				command->name, call->words[command->most],
+				command->takes_child ? " (put -- before a command to be run)"
+						     : "");
+	}
+	if (call->child != NULL && (!command->takes_child || call->child[0] == NULL)) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				command->takes_child ? "'%s --' needs a command to run"
+						     : "'%s' takes nothing after --",
+				command->name);
+	}
+	return 0;
+}
+
+/* Cut the line at the first `--`: what follows belongs to somebody else's program. */
+static int cut_child(int argc, char **argv, struct cli_call *call)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			call->child = argv + i + 1;
+			return i;
+		}
+	}
+	return argc;
+}
+
+int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err)
+{
+	unsigned seen = 0;
+
+	*out = (struct cli_call){
+			.volume = from_environment("BUCARDO_MACHINE_VOLUME", DEFAULT_VOLUME),
+			.runtime = from_environment("BUCARDO_MACHINE_RUNTIME", DEFAULT_RUNTIME),
+			.pgpass = from_environment("BUCARDO_MACHINE_PGPASS", DEFAULT_PGPASS),
+			.log_level = BM_LOG_INFO,
+	};
+	const struct cli_command *first = argc > 1 ? cli_command_find(argv[1]) : NULL;
+	if (first != NULL && first->raw) {
+		out->command = first;
+		out->words = argv + 2;
+		out->word_count = (size_t)argc - 2;
+		return 0;
+	}
+	argc = cut_child(argc, argv, out);
+	if (take_options(argc, argv, out, &seen, err) != 0) {
+		return -1;
+	}
+	out->words = argv + optind;
+	out->word_count = (size_t)(argc - optind);
+	if (!find_command(out)) {
+		return unknown_command(out, err);
+	}
+	return check_grammar(out, seen, err);
+}

@@ -1,0 +1,45 @@
+/*
+ * table - columns of text as wide as their content, with notes under a row
+ *
+ * Cells are given in order, row by row. Width is counted in characters (UTF-8);
+ * control characters become spaces, what is wider than its column's limit is cut.
+ */
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bucardo_machine/strbuf.h"
+
+struct cli_column {
+	const char *head;
+	size_t limit; /* characters; 0: no limit */
+	bool right;   /* numbers */
+};
+
+enum cli_tint { CLI_PLAIN, CLI_GOOD, CLI_BUSY, CLI_BAD, CLI_DIM, CLI_BOLD };
+
+struct cli_table;
+
+struct cli_table *cli_table_create(const struct cli_column *columns, size_t count);
+void cli_table_destroy(struct cli_table *table); /* NULL is accepted */
+
+/* The next cell; a row is full after `count` of them. */
+void cli_table_cell(struct cli_table *table, enum cli_tint tint, const char *text);
+
+/* A line under the row that was filled last; nothing for an empty text. */
+void cli_table_note(struct cli_table *table, const char *label, const char *text);
+
+void cli_table_print(const struct cli_table *table, bool colour, struct bm_strbuf *out);
+
+/* `text` in a colour, when colours are wanted. */
+void cli_tinted(enum cli_tint tint, bool colour, const char *text, struct bm_strbuf *out);
+
+/* `text` without control characters, cut after `limit` characters (0: whole). */
+void cli_harmless(const char *text, size_t limit, struct bm_strbuf *out);
+
+/* Characters in a UTF-8 text. */
+size_t cli_width(const char *text);
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * bucardo - the only folder that knows Bucardo
+ *
+ * Owns the daemon tree (MCP, VAC, CTL, KID) as one unit, installs Bucardo into
+ * the control database, judges the health of each sync from what was observed,
+ * and repairs without losing rows, one rung of a ladder at a time. Facts about
+ * Bucardo 5.6 come from its source and from fault experiments; the comments
+ * beside the code say which.
+ *
+ * The remote databases are never contacted from here: what is known of them
+ * comes in as a struct bm_observation (worker/observe makes it).
+ *
+ * Threads: loop thread only.
+ */
+#ifndef BUCARDO_MACHINE_BUCARDO_H
+#define BUCARDO_MACHINE_BUCARDO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/event.h"
+#include "bucardo_machine/postgres.h"
+#include "bucardo_machine/supervise.h"
+
+/* The version the facts were established for; another is accepted with a warning. */
+#define BM_BUCARDO_VERSION "5.6.0"
+
+/* ---- what was observed: one sample of all databases and syncs ---- */
+
+enum bm_reach { BM_REACH_UNKNOWN, BM_REACH_YES, BM_REACH_NO };
+
+struct bm_db_sample { /* one row of bucardo.db */
+	const char *name;
+	enum bm_reach reach;
+	const char *error;   /* why not reachable; "" otherwise */
+	uint64_t since_msec; /* bm_clock_msec() when `reach` last changed */
+	const char *role;    /* "source" or "target", as any dbmap row says */
+};
+
+struct bm_sync_sample { /* one row of bucardo.sync */
+	const char *name;
+	bool active; /* not 'inactive': 'stalled' is Bucardo's own mark of an outage */
+	bool autokick;
+	size_t db_count; /* indexes into bm_observation.dbs */
+	const size_t *dbs;
+	int64_t backlog_rows;	   /* delta rows no run has applied yet, over all sources;
+				      -1 unknown. Counting stops at 1,000,000 */
+	int64_t lag_msec;	   /* age of the oldest of them; -1 unknown, 0 none */
+	bool run_open;		   /* a syncrun row without `ended` */
+	int64_t run_age_msec;	   /* since its `started`; -1 none */
+	const char *run_status;	   /* "Copying from source.public.t"; "" none */
+	int64_t run_moved;	   /* anything that grows while a run works: bytes or rows
+				      written on the destination session; -1 unknown */
+	int64_t good_age_msec;	   /* since the last Complete or empty run ended; -1 never */
+	int64_t bad_age_msec;	   /* since the last failed run ended; -1 never */
+	const char *bad_text;	   /* its error; "" none */
+	unsigned recent_failures;  /* failed runs in the last 5 minutes */
+	pid_t blocker_pid;	   /* pg_blocking_pids of the KID's session; 0 none */
+	const char *blocker_query; /* first 200 bytes; "" none */
+	const char *blocker_db;	   /* name of the database where it waits; "" none */
+};
+
+struct bm_observation {
+	uint64_t taken_msec; /* bm_clock_msec() */
+	size_t db_count;
+	const struct bm_db_sample *dbs;
+	size_t sync_count;
+	const struct bm_sync_sample *syncs;
+};
+
+/* ---- health ---- */
+
+enum bm_health {
+	BM_HEALTH_UNKNOWN,     /* no sample yet */
+	BM_HEALTH_IDLE,	       /* nothing waits */
+	BM_HEALTH_RUNNING,     /* a run works on a small backlog */
+	BM_HEALTH_CATCHING_UP, /* a backlog, and it shrinks or its run moves */
+	BM_HEALTH_BLOCKED,     /* waits for a lock of somebody else */
+	BM_HEALTH_UNREACHABLE, /* one of its databases is away */
+	BM_HEALTH_FAILING,     /* runs end with an error that a person must mend */
+	BM_HEALTH_STALLED,     /* a backlog, and no progress */
+	BM_HEALTH_STOPPED,     /* inactive, or the operator stopped Bucardo */
+	BM_HEALTH_COUNT
+};
+const char *bm_health_name(enum bm_health health); /* "catching-up"; static */
+
+/* The ladder for `stalled`, in this order, one rung at a time. */
+enum bm_rung {
+	BM_RUNG_NONE,
+	BM_RUNG_KICK,
+	BM_RUNG_RELOAD_SYNC,
+	BM_RUNG_RESTART_TREE,
+	BM_RUNG_RESTART_POSTGRES,
+	BM_RUNG_HOLD,
+	BM_RUNG_COUNT
+};
+const char *bm_rung_name(enum bm_rung rung); /* "reload-sync"; static */
+
+/* The judgement of one sync. Texts are owned by the bm_bucardo until the next
+ * bm_bucardo_observe(). */
+struct bm_sync_view {
+	const char *name;
+	enum bm_health health;
+	uint64_t since_msec; /* bm_clock_msec() when this health began */
+	const char *why;     /* one sentence; "" when healthy */
+	const char *advice;  /* what a person can do; "" when nothing is needed */
+	int64_t backlog_rows, lag_msec, good_age_msec, bad_age_msec; /* -1 unknown */
+	const char *bad_text;
+	pid_t blocker_pid;
+	const char *blocker_query, *blocker_db;
+	enum bm_rung rung; /* the highest rung climbed in this stall */
+};
+
+/* ---- the object ---- */
+
+struct bm_bucardo;
+
+struct bm_bucardo_options {	 /* borrowed texts must outlive the object */
+	const char *home_dir;	 /* HOME: .bucardorc, .pgpass of the install */
+	const char *runtime_dir; /* <runtime>/bucardo is piddir, cwd, reason/warning files */
+	const char *socket_dir;	 /* the control PostgreSQL's socket */
+	const char *bin_dir;	 /* PostgreSQL's programs, for psql in PATH */
+	const char *pgpass;	 /* PGPASSFILE for the tree */
+	uint64_t stalled_after_msec;
+	uint64_t checktime_msec;
+	unsigned syncrun_keep_rows;
+	bool ladder;
+};
+
+enum bm_bucardo_event {
+	BM_BUCARDO_OPERATOR_STOPPED, /* `bucardo stop` by a person; text: its reason */
+	BM_BUCARDO_OPERATOR_STARTED, /* `bucardo start` by a person; the tree was adopted */
+	BM_BUCARDO_RESTART_POSTGRES, /* the ladder asks for it; text: which sync and why */
+	BM_BUCARDO_HOLD,	     /* the ladder is at its end; text: what is wrong */
+	BM_BUCARDO_NOTE		     /* something for the event list; text */
+};
+
+/* `conn` (database bucardo) is borrowed. `changed` is the unit's callback. */
+struct bm_bucardo *bm_bucardo_create(struct bm_loop *loop,
+		const struct bm_bucardo_options *options, const struct bm_unit_policy *policy,
+		struct bm_conn *conn, void (*changed)(void *ctx, struct bm_unit *unit),
+		void (*event)(void *ctx, enum bm_bucardo_event event, const char *text),
+		void *ctx);
+void bm_bucardo_close(struct bm_bucardo *bucardo); /* NULL is accepted */
+struct bm_unit *bm_bucardo_unit(struct bm_bucardo *bucardo);
+
+/* Take over changed settings; takes effect at once where it can. */
+void bm_bucardo_configure(struct bm_bucardo *bucardo, const struct bm_bucardo_options *options);
+
+/*
+ * A sync that a declared migration made, with autokick off: it is not kicked before
+ * its migration releases it, and kicked whenever rows wait from then on.
+ */
+struct bm_declared_sync {
+	const char *name;
+	bool released;
+};
+
+/* All of them, instead of those told before; copied. */
+void bm_bucardo_declare(
+		struct bm_bucardo *bucardo, const struct bm_declared_sync *syncs, size_t count);
+
+/* The channels the control connection LISTENs on for bm_bucardo_notice(); NULL ends. */
+extern const char *const bm_bucardo_channels[];
+
+/* A notification of the control database, as BM_CONN_NOTICE gives it. */
+void bm_bucardo_notice(struct bm_bucardo *bucardo, const char *text);
+
+/*
+ * Install Bucardo into the control cluster and bring its settings in order:
+ * `.bucardorc`, schema (redone when an earlier install was cut off), piddir,
+ * reason and warning files, timers, log, sync and dbconn settings. Re-entrant.
+ * `admin` is a connection to database postgres. `done` is called once.
+ */
+void bm_bucardo_install(struct bm_bucardo *bucardo, struct bm_conn *admin,
+		void (*done)(void *ctx, const struct bm_error *err), void *ctx);
+
+/*
+ * Kill what is left of any Bucardo tree of this machine (found by pid files,
+ * title, user and working folder) and empty the piddir. Returns 1 while
+ * something is still ending (call again), 0 when clear, -1 with `err`.
+ */
+int bm_bucardo_clear_leftovers(struct bm_bucardo *bucardo, struct bm_error *err);
+
+/*
+ * Take in a sample: judge each sync, kick what waits and was forgotten, put the
+ * timeouts on new databases and checktime on new syncs, prune syncrun, climb the
+ * ladder. Also the moment at which a dead VAC is noticed.
+ */
+void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation);
+
+/* Whether starting the tree makes sense: some active sync has all its databases
+ * within reach, or there is none at all. `why` (may be NULL) names who is away. */
+bool bm_bucardo_can_start(const struct bm_bucardo *bucardo, struct bm_strbuf *why);
+
+/* Whether an operator's stop is in force that did not come by `bucardo stop`: the syncs
+ * of the samples to come are stopped, not unwell. */
+void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped);
+
+size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo);
+struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t index);
+pid_t bm_bucardo_mcp_pid(const struct bm_bucardo *bucardo); /* 0: none */
+
+#endif

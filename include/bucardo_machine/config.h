@@ -1,0 +1,131 @@
+/*
+ * config - machine.yaml as an immutable value, and the rules it is held against
+ *
+ * One table of keys (path, type, unit, default, limits, help) in
+ * src/config/keys.c drives loading, checking, `config show` and the printed
+ * reference. Loading collects every error, each with file:line:column, the
+ * key's path, what was found and what is allowed; one error is enough to get no
+ * configuration at all. Also here: the checks of pgpass, and its runtime copy.
+ *
+ * Ownership: a struct bm_config and all it points to is one arena, freed with
+ * bm_config_destroy(). It never changes after loading; share it as const.
+ */
+#ifndef BUCARDO_MACHINE_CONFIG_H
+#define BUCARDO_MACHINE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/log.h"
+#include "bucardo_machine/strbuf.h"
+
+/* The largest file that is read, in bytes. */
+#define BM_CONFIG_LIMIT_BYTES ((size_t)1024 * 1024)
+
+struct bm_config_unit {		       /* units[]: an extra process, up before postgres */
+	const char *name;	       /* [a-z][a-z0-9-]*, not postgres or bucardo, unique */
+	const char *const *command;    /* NULL-terminated, at least one */
+	const char *const *env;	       /* "NAME=value", NULL-terminated; may be empty */
+	const char *cwd;	       /* NULL: the machine's */
+	const char *ready_tcp;	       /* "ADDRESS:PORT", numeric; NULL: none */
+	const char *const *ready_exec; /* NULL: none */
+	uint64_t ready_timeout_msec;   /* default 30 s */
+	uint64_t stop_timeout_msec;    /* default 5 s */
+};
+
+/* The phases of a migration, in their order; `until` and the journal name them. */
+enum bm_phase {
+	BM_PHASE_PREFLIGHT,
+	BM_PHASE_SCHEMA,
+	BM_PHASE_CAPTURE,
+	BM_PHASE_COPY,
+	BM_PHASE_INDEX,
+	BM_PHASE_REPLICATE,
+	BM_PHASE_COUNT
+};
+const char *bm_phase_name(enum bm_phase phase); /* "preflight"; static */
+/* False when no phase has this name. */
+bool bm_phase_parse(const char *name, enum bm_phase *phase);
+
+enum bm_direction { BM_DIRECTION_BOTH, BM_DIRECTION_FORWARD };
+const char *bm_direction_name(enum bm_direction direction); /* "both"; static */
+
+struct bm_config_endpoint { /* a database; its password stands in pgpass */
+	const char *host;
+	unsigned port;
+	const char *dbname, *user;
+	const char *sslmode;	 /* as libpq names it; default prefer */
+	const char *sslrootcert; /* NULL: libpq's own place */
+};
+
+struct bm_config_migration { /* migrations[]: a database to be moved */
+	const char *name;    /* [a-z][a-z0-9_]*, unique */
+	struct bm_config_endpoint source, destination;
+	enum bm_direction direction;
+	enum bm_phase run_until; /* the last phase that runs by itself */
+	unsigned copy_jobs;
+};
+
+struct bm_config {
+	/* supervision: */
+	unsigned give_up_after;	     /* 0: never (default) */
+	uint64_t stop_deadline_msec; /* default 25 s */
+	uint64_t backoff_first_msec; /* default 500 ms */
+	uint64_t backoff_limit_msec; /* default 30 s */
+	uint64_t stable_after_msec;  /* default 60 s */
+	/* bucardo: */
+	uint64_t stalled_after_msec;	/* backlog without progress; default 20 s */
+	uint64_t checktime_msec;	/* put on syncs that have none; default 15 s */
+	uint64_t observe_interval_msec; /* default 1 s */
+	unsigned syncrun_keep_rows;	/* per sync; default 1000 */
+	bool ladder;			/* climb the ladder by itself; default true */
+	/* postgres: */
+	const char *const *postgres_settings; /* "name=value" passed with -c; NULL-terminated */
+	/* log: */
+	enum bm_log_format log_format;
+	enum bm_log_level log_level;
+	/* units: */
+	size_t unit_count;
+	const struct bm_config_unit *units;
+	/* migrations: */
+	size_t migration_count;
+	const struct bm_config_migration *migrations;
+};
+
+/* The configuration of a volume without machine.yaml: every default. */
+struct bm_config *bm_config_create_default(void);
+
+/*
+ * Parse and check `length` bytes; `name` stands for the file in messages. On
+ * failure returns NULL and appends one line an error to `errors`.
+ */
+struct bm_config *bm_config_parse(
+		const char *name, const char *text, size_t length, struct bm_strbuf *errors);
+
+/* Read and parse a file; a file that is not there is an error too. */
+struct bm_config *bm_config_load(const char *path, struct bm_strbuf *errors);
+
+void bm_config_destroy(struct bm_config *config); /* NULL is accepted */
+
+/* The effective configuration as YAML (`config show`): defaults marked in comments. */
+void bm_config_show(const struct bm_config *config, struct bm_strbuf *out);
+
+/* Every key with type, unit, default, limits and help, for people (`config reference`). */
+void bm_config_reference(struct bm_strbuf *out);
+
+/* A commented example file with every key at its default (machine.yaml.example). */
+void bm_config_example(struct bm_strbuf *out);
+
+/*
+ * ---- pgpass ----
+ * Copy `from` (the Secret) to `to` with mode 0600 when the content differs.
+ * Problems a person should know of (missing file, rights, malformed lines by
+ * number, never their content) are appended to `warnings`, a line each. Returns 1
+ * when `to` was replaced, 0 when not (no Secret, or equal), -1 when it could not be.
+ */
+int bm_pgpass_refresh(const char *from, const char *to, struct bm_strbuf *warnings,
+		struct bm_error *err);
+
+#endif

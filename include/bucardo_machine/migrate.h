@@ -1,0 +1,136 @@
+/*
+ * migrate - declared migrations, phase by phase, from the journal on
+ *
+ * For each migration of the configuration a pure function (src/migrate/next.c)
+ * compares what is declared with what the journal says, and names the next step:
+ * begin a phase, start its worker, or wait. Nothing remembers what it was about to
+ * do. The journal is schema `machine` of the control database; if it is lost, the
+ * phases begin again, and each finds out by itself what already holds.
+ *
+ * Migrations do not wait for each other. Each has one worker at most.
+ *
+ * Threads: loop thread only. Views are valid until the engine runs again.
+ */
+#ifndef BUCARDO_MACHINE_MIGRATE_H
+#define BUCARDO_MACHINE_MIGRATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bucardo_machine/config.h"
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/event.h"
+#include "bucardo_machine/log.h"
+#include "bucardo_machine/phase_host.h"
+#include "bucardo_machine/postgres.h"
+
+enum bm_migration_status {
+	BM_MIGRATION_WAITING, /* for a time, or for something that is named */
+	BM_MIGRATION_RUNNING,
+	BM_MIGRATION_PAUSED, /* by a person */
+	BM_MIGRATION_FAILED, /* a person must mend something */
+	BM_MIGRATION_DONE,   /* as far as it shall go by itself */
+	BM_MIGRATION_STATUS_COUNT
+};
+const char *bm_migration_status_name(enum bm_migration_status status); /* "waiting" */
+
+/* How far one phase is, as the journal has it. */
+enum bm_record_state {
+	BM_RECORD_PENDING,
+	BM_RECORD_BEGUN,
+	BM_RECORD_FAILED,
+	BM_RECORD_DONE,
+	BM_RECORD_STATE_COUNT
+};
+const char *bm_record_state_name(enum bm_record_state state); /* "pending"; static */
+
+struct bm_finding {
+	enum bm_severity severity;
+	const char *object, *why, *mend;
+};
+
+struct bm_phase_view {
+	enum bm_record_state state;
+	int64_t started_at, ended_at; /* wall msec; 0: never */
+	const char *evidence;	      /* JSON; "" none */
+};
+
+struct bm_migration_view {
+	const char *name;
+	enum bm_phase phase; /* where it is; the last one when all are done */
+	enum bm_phase until; /* how far it goes by itself */
+	enum bm_migration_status status;
+	const char *why, *mend;	 /* "" when there is nothing to say */
+	uint64_t since_msec;	 /* bm_clock_msec() when this status or phase began */
+	unsigned attempt;	 /* failed tries of this phase in a row */
+	enum bm_failure failure; /* of the last one, if there was one */
+	uint64_t retry_at_msec;	 /* bm_clock_msec(); 0: no retry is due */
+	pid_t pid;		 /* of its worker; 0 none */
+	int64_t done, total;	 /* progress of the phase; total 0: unknown */
+	const char *unit, *text;
+	int64_t rate;	  /* units a second, smoothed; -1 unknown */
+	int64_t eta_msec; /* -1 unknown */
+	bool released;	  /* its sync is kicked */
+	size_t finding_count;
+	const struct bm_finding *findings;  /* of the last preflight */
+	const struct bm_phase_view *phases; /* BM_PHASE_COUNT of them */
+};
+
+struct bm_migrate;
+
+struct bm_migrate_options {	/* copied */
+	const char *program;	/* /proc/self/exe */
+	const char *socket_dir; /* control PostgreSQL */
+	const char *pgpass;
+};
+
+struct bm_migrate_host {
+	/* Something happened; `subject` is the migration's name. */
+	void (*event)(void *ctx, enum bm_log_level level, const char *subject,
+			const char *text);
+	/* Some view changed, or the list of released syncs. */
+	void (*changed)(void *ctx);
+	void *ctx;
+};
+
+/* `conn` (database bucardo) is borrowed. */
+struct bm_migrate *bm_migrate_create(struct bm_loop *loop,
+		const struct bm_migrate_options *options, const struct bm_migrate_host *host,
+		struct bm_conn *conn);
+void bm_migrate_destroy(struct bm_migrate *migrate); /* NULL is accepted */
+
+/* Take over what is declared; a change that the journal forbids is refused, per migration. */
+void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *config);
+
+/* Something that failed migrations may wait for has changed (pgpass): try at once. */
+void bm_migrate_retry(struct bm_migrate *migrate);
+
+/* Whether the control database is up and Bucardo installed: nothing begins before. */
+void bm_migrate_allow(struct bm_migrate *migrate, bool allowed);
+
+/* End every worker for good: the machine stops. */
+void bm_migrate_stop(struct bm_migrate *migrate);
+
+enum bm_migrate_verb { BM_MIGRATE_GO, BM_MIGRATE_PAUSE, BM_MIGRATE_RESUME };
+
+/* `until` counts for BM_MIGRATE_GO only; `by` names who asked ("uid 0"). */
+int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
+		enum bm_phase until, const char *by, struct bm_error *err);
+
+/*
+ * The line that orders a preflight of `name` (with `fix`: and the safe mends) from
+ * `worker phase`, for whoever wants to look without beginning. Caller frees; NULL
+ * with `err` when there is no such migration.
+ */
+char *bm_migrate_preflight_order(
+		struct bm_migrate *migrate, const char *name, bool fix, struct bm_error *err);
+
+size_t bm_migrate_count(const struct bm_migrate *migrate);
+struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t index);
+
+/* One sentence for `plan`: what the phase does to the two databases. Static. */
+const char *bm_phase_comment(enum bm_phase phase);
+
+#endif

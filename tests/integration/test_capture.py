@@ -1,0 +1,154 @@
+"""Phase capture: `worker phase` by hand against a running machine."""
+
+import threading
+import time
+
+import pytest
+from support.phases import Phases
+from support.waiting import wait_for
+
+NASTY = """
+    CREATE TABLE nokey (a int);
+    CREATE TABLE nullable (a int UNIQUE);
+    CREATE TABLE by_index (a int NOT NULL, b text NOT NULL, c int UNIQUE, UNIQUE (a, b));
+    CREATE TABLE generated (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);
+    CREATE TABLE "Mixed Case" ("Key col" int PRIMARY KEY);
+    CREATE TABLE "A quoted name that is so long that Bucardo loses it" (id int PRIMARY KEY);
+    CREATE TABLE "with ""quotes"" in it" (id int PRIMARY KEY);
+    CREATE SCHEMA a; CREATE SCHEMA a_b;
+    CREATE TABLE a.b_c (id int PRIMARY KEY);
+    CREATE TABLE a_b.c (id int PRIMARY KEY);
+    CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
+"""
+LEFT_OUT = ['"A quoted name', "a.b_c", "a_b.c", "nokey", "nullable", "with "]
+
+
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    """(machine, source, dest): three databases on both servers, Bucardo installed."""
+    source, dest, _ = shared_workshop.pair("pagila")
+    source.copy_schema(dest, "pagila")
+    for server in (source, dest):
+        server.create_database("nasty")
+        server.sql(NASTY, dbname="nasty")
+    machine = shared_workshop.machine()
+    machine.write_pgpass(source, dest)
+    machine.start()
+    machine.wait_ready(60)
+    return machine, source, dest
+
+
+def triggers(server, dbname, name="bucardo_delta"):
+    return {row[0] for row in server.sql(
+        "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = %s", (name,), dbname)}
+
+
+class Writer:
+    """An application that updates one row over and over; the longest wait is kept."""
+
+    def __init__(self, server, dbname, statement):
+        self.connection = server.connect(dbname)
+        self.statement, self.longest, self.count = statement, 0.0, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def _write(self):
+        cursor = self.connection.cursor()
+        while not self._stop.wait(0.02):
+            begun = time.monotonic()
+            cursor.execute(self.statement)
+            self.longest = max(self.longest, time.monotonic() - begun)
+            self.count += 1
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the writer hangs"
+        self.connection.close()
+
+
+def test_an_idle_transaction_does_not_freeze_the_application(world):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "pagila", "pagila")
+    idle = source.connect("pagila", autocommit=False)
+    idle.cursor().execute("UPDATE film SET length = length WHERE film_id = 1")
+    writer = Writer(source, "pagila", "UPDATE film SET length = length WHERE film_id = 2")
+    run = phases.start("capture")
+    run.wait_line("note", "waiting for process", "idle in transaction", "public.film")
+    # All others are captured meanwhile, and the application goes on.
+    wait_for(lambda: len(triggers(source, "pagila")) == 20, 20, "the others are captured")
+    run.wait_line("note", "public.film", seconds=20)
+    assert "film" not in triggers(source, "pagila")
+    before = writer.count
+    wait_for(lambda: writer.count > before + 20, 20, "the application writes")
+    idle.commit()
+    idle.close()
+    assert run.wait(60).evidence["tables"] == 21, run.text()
+    writer.stop()
+    assert writer.longest < 2, f"a statement took {writer.longest:.1f} s"
+    assert len(triggers(source, "pagila")) == len(triggers(dest, "pagila")) == 21
+
+
+def test_repeating_it_changes_nothing(world):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "pagila", "pagila")
+    oids = "SELECT array_agg(oid ORDER BY oid) FROM pg_trigger WHERE tgname ~ '^bucardo'"
+    before = source.value(oids, dbname="pagila")
+    assert phases.run("capture").evidence["tables"] == 21
+    assert source.value(oids, dbname="pagila") == before
+
+
+def test_it_repairs_what_is_missing(world):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "pagila", "pagila")
+    source.sql("DROP TRIGGER bucardo_delta ON actor", dbname="pagila")
+    phases.run("capture")
+    assert "actor" in triggers(source, "pagila")
+
+
+def test_the_sync_does_not_run_before_it_is_released(world):
+    machine, _, _ = world
+    assert machine.control_sql(
+        "SELECT status, autokick FROM bucardo.sync WHERE name = 'pagila_sync'") == ["inactive|f"]
+    assert "lock_timeout" not in " ".join(machine.control_sql("SELECT dbconn FROM bucardo.db"))
+
+
+def test_leaves_out_what_bucardo_cannot_carry_and_says_so(world):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "nasty", "nasty")
+    run = phases.run("capture")
+    left_out = run.evidence["left_out"]
+    assert len(left_out) == len(LEFT_OUT), left_out
+    for name in LEFT_OUT:
+        assert any(name in quoted for quoted in left_out), (name, left_out)
+        assert run.finding(name)["severity"] == "degrades"
+    assert triggers(source, "nasty") == {"by_index", "generated", '"Mixed Case"', "parts_1"}
+    # Generated columns can be left out one way only.
+    assert triggers(dest, "nasty") == {"by_index", '"Mixed Case"', "parts_1"}
+    assert run.evidence["syncs"] == ["nasty_sync", "nasty_forward"]
+    assert machine.control_sql("SELECT clause FROM bucardo.customcols") == ["SELECT id"]
+    assert machine.control_sql("SELECT pkey, pkeytype FROM bucardo.goat "
+                               "WHERE tablename = 'by_index'") == ["a|b|integer|text"]
+
+
+def test_a_partition_made_later_is_taken_in(world):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "nasty", "nasty")
+    for server in (source, dest):
+        server.sql("CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200)",
+                   dbname="nasty")
+    phases.run("capture")
+    assert "parts_2" in triggers(source, "nasty") and "parts_2" in triggers(dest, "nasty")
+
+
+def test_it_fails_as_something_that_passes_while_the_source_is_down(world):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "pagila", "pagila")
+    source.stop()
+    try:
+        failed = phases.run("capture").failed
+    finally:
+        source.start()
+    assert failed["class"] == "transient" and "source" in failed["message"], failed

@@ -1,0 +1,108 @@
+"""Two transactions with one stamp: stock Bucardo loses a row, a declared migration does not.
+
+Nobody can start two transactions in the same microsecond on demand: a trigger on the delta
+table gives every change the same stamp, as bucardo#216 saw it happen by itself.
+"""
+
+import pytest
+from support.phases import Phases
+from support.waiting import TooLate, wait_for
+
+TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text)"
+ONE_STAMP = """
+    CREATE FUNCTION one_stamp() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.txntime = '2026-01-01 00:00:00.123456+00'; RETURN NEW; END $$;
+    CREATE TRIGGER one_stamp BEFORE INSERT ON bucardo.delta_public_t
+    FOR EACH ROW EXECUTE FUNCTION one_stamp()"""
+
+
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    source, dest = shared_workshop.server("source"), shared_workshop.server("dest")
+    for server in (source, dest):
+        for dbname in ("stock", "forward", "both"):
+            server.create_database(dbname)
+            server.sql(TABLE, dbname=dbname)
+    machine = shared_workshop.machine()
+    machine.write_pgpass(source, dest)
+    machine.start()
+    machine.wait_ready(60)
+    return machine, source, dest
+
+
+def collide(machine, source, dest, dbname, sync):
+    """Commit one change, let it be applied, commit the other with the same stamp."""
+    source.sql(ONE_STAMP, dbname=dbname)
+    late = source.connect(dbname, autocommit=False)
+    late.cursor().execute("INSERT INTO t VALUES (2, 'late')")
+    source.sql("INSERT INTO t VALUES (1, 'early')", dbname=dbname)
+    machine.shell(f"bucardo kick {sync} 30").check()
+    wait_for(lambda: ids(dest, dbname) == [1], 20, "the early row is there")
+    late.commit()
+    late.close()
+    machine.shell(f"bucardo kick {sync} 30").check()
+
+
+def ids(server, dbname):
+    return [row[0] for row in server.sql("SELECT id FROM t ORDER BY id", dbname=dbname)]
+
+
+def wait_served(machine, sync):
+    wait_for(lambda: machine.shell(f"bucardo kick {sync} 10").code == 0, 60, f"{sync} is served",
+             explain=machine.log_tail)
+
+
+@pytest.mark.full
+def test_stock_bucardo_loses_the_later_row(world):
+    machine, source, dest = world
+    for name, server in (("s", source), ("d", dest)):
+        machine.shell(f"bucardo add db {name} dbname=stock host={server.address} "
+                      f"port={server.port} user={server.user} conn=sslmode=require").check()
+    machine.shell("bucardo add all tables db=s relgroup=rg && "
+                  "bucardo add dbgroup dbg s:source d:target && "
+                  "bucardo add sync stock relgroup=rg dbs=dbg && bucardo reload").check()
+    wait_served(machine, "stock")
+    collide(machine, source, dest, "stock", "stock")
+    with pytest.raises(TooLate):
+        wait_for(lambda: ids(dest, "stock") == [1, 2], 12, "the late row is there")
+    assert ids(source, "stock") == [1, 2]
+
+
+@pytest.mark.parametrize("direction", [
+    pytest.param("forward", marks=pytest.mark.full), "both"])
+def test_a_declared_migration_loses_none(world, direction):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, direction, direction, direction=direction)
+    phases.run("capture")
+    phases.run("replicate")
+    sync = f"{direction}_sync"
+    wait_served(machine, sync)
+    collide(machine, source, dest, direction, sync)
+
+    def arrived():
+        machine.shell(f"bucardo kick {sync} 10").check()
+        return ids(dest, direction) == [1, 2]
+    wait_for(arrived, 20, "the late row is there", every=0.5, explain=machine.log_tail)
+
+
+@pytest.mark.full
+def test_what_was_applied_is_purged_by_us_alone(world):
+    machine, source, dest = world
+    sync = "both_sync"
+    assert source.value("SELECT count(*) FROM bucardo.bucardo_delta_targets", dbname="both") == 0
+    machine.shell(f"bucardo kick {sync} 10").check()
+
+    def emptied():
+        return source.value("SELECT (SELECT count(*) FROM bucardo.delta_public_t)"
+                            " + (SELECT count(*) FROM bucardo.track_public_t)", dbname="both") == 0
+    wait_for(emptied, 60, "deltas and tracks are gone", every=0.5)
+    assert ids(dest, "both") == [1, 2]
+
+
+def test_a_stock_default_of_a_delta_table_is_replaced(world):
+    _, source, _ = world
+    default = ("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef"
+               " WHERE adrelid = 'bucardo.delta_public_t'::regclass")
+    source.sql("ALTER TABLE bucardo.delta_public_t ALTER txntime SET DEFAULT now()", dbname="both")
+    wait_for(lambda: "txid_current" in source.value(default, dbname="both"), 20,
+             "the stamp is there again")

@@ -1,0 +1,348 @@
+"""The migration engine before phase workers that do as they are told (fake_phases.c)."""
+
+import json
+import os
+import shutil
+import stat
+
+import pytest
+from support.machine import Machine
+from support.users import give
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(200)
+
+BUILD = os.environ.get("BM_BUILD") or os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "build")
+PROGRAM = os.path.join(BUILD, "tests", "integration", "fake_phases")
+PHASES = ["preflight", "schema", "capture", "copy", "index", "replicate"]
+
+DONE = '{"v":1,"event":"done","evidence":{}}'
+
+
+def failed(kind, message, mend=""):
+    """The lines of a worker that ends with this failure."""
+    return json.dumps({"v": 1, "event": "failed", "class": kind, "message": message,
+                       "mend": mend}) + "\nexit 1"
+
+
+def progress(done, total, unit="bytes"):
+    return json.dumps({"v": 1, "event": "progress", "done": done, "total": total, "unit": unit,
+                       "text": "copying public.film"})
+
+
+def yaml(*names, extra="", host="192.0.2.1"):
+    """A machine.yaml with these migrations; their databases are never contacted."""
+    text = "version: 1\nmigrations:\n"
+    for name in names:
+        text += (f"  - name: {name}\n"
+                 f"    source: {{host: {host}, dbname: {name}, user: u}}\n"
+                 f"    destination: {{host: 192.0.2.2, dbname: {name}, user: u}}\n{extra}")
+    return text
+
+
+class Stage:
+    """A machine, and the folder with what its phase workers play."""
+
+    def __init__(self, shop):
+        self.folder = os.path.join(shop.folder, "fake")
+        os.makedirs(self.folder)
+        give(self.folder)
+        binary = shutil.copy(PROGRAM, os.path.join(shop.folder, "fake_phases"))
+        os.chmod(binary, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+        self.machine = Machine(shop.folder, binary, env={"FAKE_PHASES": self.folder})
+        shop.things.append(self.machine)
+
+    def play(self, name, phase, *lines):
+        path = os.path.join(self.folder, f"{name}.{phase}")
+        with open(path + ".new", "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+
+    def touch(self, name):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8"):
+            pass
+
+    def orders(self, name="app"):
+        """The phases whose workers were started, in order."""
+        return [order["phase"] for order in self.full_orders() if order["migration"]["name"] == name]
+
+    def full_orders(self):
+        path = os.path.join(self.folder, "orders")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def view(self, name="app"):
+        found = [m for m in self.machine.status_json()["migrations"] if m["name"] == name]
+        return found[0] if found else None
+
+    def wait(self, condition, what, name="app", seconds=60):
+        """The migration's status as soon as `condition` holds for it."""
+        def reached():
+            try:
+                view = self.view(name)
+            except AssertionError:
+                return None  # the machine is starting
+            return view if view and condition(view) else None
+        return wait_for(reached, seconds, f"migration {name} {what}")
+
+    def wait_at(self, phase, status, name="app", seconds=60):
+        return self.wait(lambda v: v["phase"] == phase and v["status"] == status,
+                         f"is {status} in {phase}", name, seconds)
+
+    def journal(self, columns, where="true"):
+        return self.machine.control_sql(
+            f"SELECT {columns} FROM machine.phase WHERE {where} ORDER BY started")
+
+
+@pytest.fixture
+def stage(workshop):
+    return Stage(workshop)
+
+
+def test_a_declared_migration_goes_through_every_phase_in_order(stage):
+    stage.machine.write_config(yaml("app", extra="    copy: {jobs: 7}\n"))
+    stage.machine.start()
+    view = stage.wait_at("replicate", "done")
+    assert stage.orders() == PHASES
+    assert [phase["state"] for phase in view["phases"]] == ["done"] * 6
+    assert all(phase["ended_at"] >= phase["started_at"] for phase in view["phases"])
+    order = stage.full_orders()[3]
+    assert order["v"] == 1 and order["fix"] is False
+    assert order["control"] == {"socket_dir": stage.machine.runtime}
+    assert order["migration"]["source"] == {"host": "192.0.2.1", "port": 5432, "dbname": "app",
+                                            "user": "u", "sslmode": "prefer", "sslrootcert": None}
+    assert order["migration"]["copy"] == {"jobs": 7}
+    stage.machine.wait_ready()
+    shown = stage.machine.cli("status").check()
+    assert "MIGRATION" in shown and "replicate" in shown
+    events = stage.machine.cli("events").check()
+    for phase in PHASES:
+        assert f"app: {phase} begins" in events and f"app: {phase} is done" in events
+
+
+def test_a_killed_machine_goes_on_with_the_phase_it_was_in(stage):
+    for phase in PHASES:
+        stage.play("app", phase, f"wait {phase}.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    for phase in PHASES:
+        stage.machine.start()
+        stage.wait(lambda v, p=phase: v["phase"] == p and v["pid"] is not None, f"works in {phase}")
+        stage.machine.kill9_everything()
+        stage.machine.fresh_runtime()
+        stage.touch(f"{phase}.go")
+    stage.machine.start()
+    stage.wait_at("replicate", "done")
+    # Each was begun twice at most, none that was done again.
+    assert sorted(set(stage.orders()), key=PHASES.index) == PHASES
+    assert stage.orders() == sorted(stage.orders(), key=PHASES.index)
+    assert all(stage.orders().count(phase) == 2 for phase in PHASES)
+
+
+def test_run_until_stops_there_and_a_person_goes_further(stage):
+    stage.machine.write_config(yaml("app", extra="    run_until: schema\n"))
+    stage.machine.start()
+    stage.wait_at("capture", "done")
+    assert stage.orders() == ["preflight", "schema"]
+    assert "goes on" in stage.machine.cli("migrate", "app", "--until", "copy").check()
+    stage.wait_at("index", "done")
+    assert stage.orders() == PHASES[:4]
+    refused = stage.machine.cli("migrate", "app", "--until", "schema")
+    assert refused.code == 1 and "is past 'schema' already" in refused.output
+    stage.machine.stop()
+    stage.machine.start()  # what a person said is in the journal
+    stage.wait_at("index", "done")
+    stage.machine.cli("migrate", "app").check()
+    stage.wait_at("replicate", "done")
+    assert stage.orders() == PHASES
+
+
+def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
+    stage.play("app", "copy", progress(1, 10), "wait copy.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait_at("copy", "running")
+    stage.machine.cli("pause", "app").check()
+    view = stage.wait_at("copy", "paused")
+    assert view["pid"] is None and "uid" in view["why"]
+    stage.touch("copy.go")
+    wait_for(lambda: stage.machine.control_sql(
+        "SELECT paused_by FROM machine.migration WHERE paused_at IS NOT NULL") != "", 10,
+        "the pause is in the journal")
+    stage.machine.kill9_everything()
+    stage.machine.fresh_runtime()
+    stage.machine.start()
+    stage.wait_at("copy", "paused")
+    assert stage.orders() == PHASES[:4]
+    again = stage.machine.cli("pause", "app")
+    assert again.code == 1 and "paused already" in again.output
+    stage.machine.cli("resume", "app").check()
+    stage.wait_at("replicate", "done")
+
+
+@pytest.mark.full
+def test_a_transient_failure_is_retried_ever_more_slowly_and_shown(stage):
+    stage.play("app", "copy", failed("transient", "the source is away"))
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    view = stage.wait(lambda v: v["attempt"] >= 3, "has failed three times")
+    assert view["status"] in ("waiting", "running") and view["why"] == "the source is away"
+    stage.wait(lambda v: v["retry_in_msec"] is not None and v["retry_in_msec"] > 2000,
+               "waits longer")
+    wait_for(lambda: stage.machine.status_json()["why"].startswith("migration 'app' is stuck"), 10,
+             "the machine says so")
+    stage.play("app", "copy", DONE)
+    stage.wait_at("replicate", "done")
+    stage.machine.wait_ready()
+
+
+def test_a_failure_of_ours_stops_until_a_person_resumes(stage):
+    stage.play("app", "schema", failed("internal", "cannot happen"))
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    view = stage.wait_at("schema", "failed")
+    assert view["why"] == "cannot happen" and view["retry_in_msec"] is None
+    stage.play("app", "schema", DONE)
+    stage.machine.stop()
+    stage.machine.start()
+    stage.wait_at("schema", "failed")
+    assert stage.orders() == ["preflight", "schema"]
+    stage.machine.cli("resume", "app").check()
+    stage.wait_at("replicate", "done")
+
+
+def test_an_operator_failure_names_the_mend_and_is_tried_again_when_pgpass_changes(stage):
+    finding = {"v": 1, "event": "finding", "severity": "stops", "object": "public.t",
+               "why": "has no key", "mend": "ALTER TABLE t ADD PRIMARY KEY (id)"}
+    stage.play("app", "preflight", json.dumps(finding),
+               failed("operator", "1 finding stops it", "mend it"))
+    stage.machine.write_pgpass(text="h:1:d:u:p\n")
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    view = stage.wait_at("preflight", "failed")
+    assert view["mend"] == "mend it" and view["findings"] == [
+        {k: finding[k] for k in ("severity", "object", "why", "mend")}]
+    assert 5000 < view["retry_in_msec"] <= 30000
+    stage.play("app", "preflight", DONE)
+    stage.machine.write_pgpass(text="h:1:d:u:q\n")
+    stage.wait_at("replicate", "done", seconds=20)
+    assert stage.view()["findings"] == []
+
+
+def test_a_worker_without_a_verdict_is_started_again(stage):
+    stage.play("app", "schema", "crash")
+    stage.play("app", "copy", "nonsense")
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    view = stage.wait(lambda v: v["attempt"] >= 1, "has failed")
+    assert "ended without a verdict" in view["why"]
+    stage.play("app", "schema", DONE)
+    view = stage.wait(lambda v: v["phase"] == "copy" and v["attempt"] >= 1, "has failed in copy")
+    assert "makes no sense: 'nonsense'" in view["why"]
+    stage.play("app", "copy", DONE)
+    stage.wait_at("replicate", "done")
+
+
+def test_migrations_leave_each_other_alone(stage):
+    stage.play("bad", "preflight", failed("internal", "broken"))
+    stage.play("slow", "copy", "wait slow.go", DONE)
+    stage.machine.write_config(yaml("bad", "slow", "good"))
+    stage.machine.start()
+    stage.wait_at("preflight", "failed", name="bad")
+    stage.wait_at("replicate", "done", name="good")
+    stage.wait_at("copy", "running", name="slow")
+    stage.touch("slow.go")
+    stage.wait_at("replicate", "done", name="slow")
+    assert stage.orders("bad") == ["preflight"]
+
+
+def test_a_harmless_change_is_taken_over_in_the_middle(stage):
+    stage.play("app", "copy", "wait copy.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait_at("copy", "running")
+    stage.machine.write_config(yaml("app", extra="    copy: {jobs: 9}\n"))
+    wait_for(lambda: stage.orders().count("copy") == 2, 20, "the copy began again")
+    assert stage.full_orders()[-1]["migration"]["copy"]["jobs"] == 9
+    stage.touch("copy.go")
+    stage.wait_at("replicate", "done")
+
+
+def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(stage):
+    stage.play("app", "copy", "wait copy.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait_at("copy", "running")
+    stage.machine.write_config(yaml("app", host="192.0.2.77"))
+    view = stage.wait_at("copy", "failed")
+    assert 'source.host was "192.0.2.1" and is "192.0.2.77" now' in view["why"]
+    assert view["pid"] is None and "put back" in view["mend"]
+    stage.machine.stop()
+    stage.machine.start()
+    stage.wait_at("copy", "failed")
+    stage.machine.write_config(yaml("app"))
+    stage.touch("copy.go")
+    stage.wait_at("replicate", "done")
+
+
+def test_before_the_schema_anything_may_change(stage):
+    stage.machine.write_config(yaml("app", extra="    run_until: preflight\n"))
+    stage.machine.start()
+    stage.wait_at("schema", "done")
+    stage.machine.write_config(yaml("app", host="192.0.2.77"))
+    stage.wait_at("replicate", "done")
+    assert stage.full_orders()[-1]["migration"]["source"]["host"] == "192.0.2.77"
+
+
+@pytest.mark.full
+def test_a_lost_control_database_is_rebuilt_from_what_the_phases_find(stage):
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait_at("replicate", "done")
+    stage.machine.stop()
+    shutil.rmtree(os.path.join(stage.machine.volume, "postgres"))
+    stage.machine.fresh_runtime()
+    stage.machine.start()
+    stage.wait_at("replicate", "done")
+    assert stage.orders() == PHASES * 2
+
+
+def test_progress_never_runs_backwards(stage):
+    stage.play("app", "copy", progress(60, 100), progress(40, 100), "wait copy.go",
+               progress(130, 100), "wait never")
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    view = stage.wait(lambda v: v["progress"]["done"] == 60, "has copied something")
+    assert view["progress"]["percent"] == 60 and view["progress"]["text"] == "copying public.film"
+    assert "60 bytes of 100 bytes, 60 %" in stage.machine.cli("status").check()
+    stage.touch("copy.go")
+    view = stage.wait(lambda v: v["progress"]["done"] == 130, "has copied more")
+    assert view["progress"]["percent"] == 100
+
+
+def test_plan_looks_without_beginning(stage):
+    finding = {"v": 1, "event": "finding", "severity": "degrades", "object": "public.t",
+               "why": "has no key: it is copied and not replicated", "mend": "add one"}
+    stage.play("app", "preflight", json.dumps(finding),
+               '{"v":1,"event":"done","evidence":{"tables":3,"bytes":1234567}}')
+    stage.machine.write_config(yaml("app", extra="    run_until: schema\n"))
+    stage.machine.start()
+    stage.wait_at("capture", "done")
+    shown = stage.machine.cli("plan", "app")
+    assert shown.code == 0, shown.output
+    assert "degrades public.t: has no key" in shown.output and "mend: add one" in shown.output
+    assert "capture    asked" in shown.output and "bytes: 1,234,567" in shown.output
+    lines = [json.loads(line) for line in
+             stage.machine.cli("plan", "app", "--json").check().splitlines()]
+    assert [line["event"] for line in lines] == ["finding", "done"]
+    stage.machine.cli("plan", "app", "--fix").check()
+    assert stage.full_orders()[-1]["fix"] is True
+    assert stage.view()["phase"] == "capture"
+    stage.play("app", "preflight", failed("operator", "no rights", "GRANT them"))
+    refused = stage.machine.cli("plan", "app")
+    assert refused.code == 1 and "It cannot begin: no rights" in refused.output
+    unknown = stage.machine.cli("plan", "other")
+    assert unknown.code == 1 and "there is no migration 'other'; there are: app" in unknown.output

@@ -1,0 +1,184 @@
+"""What a person does with the `bucardo` command in the pod keeps working (section 4)."""
+
+import os
+import shutil
+
+import pytest
+from support.traffic import marker
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(300)
+LIMIT = 30
+
+
+class Pod:
+    """A replicating machine, shared by the tests of this file."""
+
+    def __init__(self, machine, source, dest, dbname):
+        self.machine, self.source, self.dest, self.dbname = machine, source, dest, dbname
+
+    def types(self, command):
+        return self.machine.shell(command).check()
+
+    def replicates(self, seconds=LIMIT):
+        marker(self.source, self.dest, self.dbname, self.dbname, seconds)
+
+    def master(self):
+        """The pid the machine watches; a tree of a person is not among its descendants here."""
+        return self.machine.unit("bucardo")["pid"]
+
+    def one_tree(self):
+        """The watched master is the one of the pid file, and it lives."""
+        found = int(self.types(f"head -1 {self.machine.runtime}/bucardo/bucardo.mcp.pid"))
+        return found == self.master() and self.machine.shell(f"kill -0 {found}").code == 0
+
+    def bucardo_is(self, state, seconds=LIMIT):
+        return wait_for(lambda: self.machine.unit("bucardo")["state"] == state, seconds,
+                        f"bucardo is {state}", explain=self.machine.log_tail)
+
+
+@pytest.fixture(scope="module")
+def pod(shared_workshop):
+    return Pod(*shared_workshop.replicating())
+
+
+def test_a_stop_by_hand_is_respected_and_shown_with_its_reason(pod):
+    pod.machine.wait_ready(LIMIT)
+    pod.types("bucardo stop maintenance of the network")
+    pod.bucardo_is("down")
+    assert "maintenance of the network" in pod.machine.cli("status").output
+    for kind in ("mcp", "ctl", "kid", "vac"):
+        assert pod.machine.find(kind) == []
+
+
+def test_a_start_by_hand_is_adopted_and_does_not_hold_the_terminal(pod):
+    # The shell's output is a pipe: were it held by the tree, this would not return.
+    pod.types("bucardo start")
+    pod.bucardo_is("ready")
+    pod.replicates()
+    pod.machine.wait_ready(LIMIT)
+    assert pod.one_tree()
+
+
+def test_an_adopted_tree_that_dies_is_replaced(pod):
+    first = pod.master()
+    pod.types(f"kill -9 {first}")
+    pod.replicates()
+    assert pod.master() not in (0, first)
+    assert len(pod.machine.find("mcp")) == 1
+
+
+def test_a_restart_by_hand_leaves_one_tree(pod):
+    first = pod.master()
+    pod.types("bucardo restart")
+    wait_for(lambda: pod.master() not in (0, first), LIMIT, "another master")
+    pod.replicates()
+    assert pod.machine.find("mcp") == [] and pod.machine.find("vac") == []
+    assert pod.one_tree()
+
+
+def test_a_stop_that_cannot_be_written_down_is_respected_all_the_same(pod):
+    pod.machine.wait_ready(LIMIT)
+    marks = os.path.join(pod.machine.volume, "stopped")
+    shutil.rmtree(marks, ignore_errors=True)
+    with open(marks, "w", encoding="utf-8"):
+        pod.types("bucardo stop")
+    pod.bucardo_is("down")
+    wait_for(lambda: "bucardo stop" in pod.machine.unit("bucardo")["stopped_by"], LIMIT,
+             "status says who stopped it", explain=pod.machine.log_tail)
+    os.unlink(marks)
+    pod.types("bucardo start")
+    pod.bucardo_is("ready")
+    pod.replicates()
+
+
+def test_kick_reload_and_deactivate_do_what_they_say(pod):
+    pod.machine.wait_ready(LIMIT)
+    assert "DONE" in pod.types("bucardo kick MyDBSync 20")
+    pod.types("bucardo reload")
+    pod.replicates()
+    pod.types("bucardo deactivate MyDBSync")
+    pod.machine.wait_health("stopped", LIMIT)
+    wait_for(lambda: activates(pod), LIMIT, "the sync is active again", every=3,
+             explain=pod.machine.log_tail)
+    pod.replicates()
+
+
+def activates(pod):
+    """Type it, and look: a master that ends just then takes the word with it.
+
+    Bucardo's processes inherit the TLS sessions of the one that forked them; one that ends at
+    the wrong moment breaks its parent's ("decryption failed or bad record mac"), which the
+    machine heals in two seconds.
+    """
+    pod.types("bucardo activate MyDBSync")
+    return pod.machine.control_sql("SELECT status FROM sync WHERE name = 'MyDBSync'") == ["active"]
+
+
+def test_an_open_transaction_by_hand_delays_the_limits_and_disturbs_nothing(pod):
+    pod.machine.wait_ready(LIMIT)
+    master, mark = pod.master(), pod.machine.log_size()
+    # A database without limits, and a person's transaction that keeps them from being put.
+    pod.types(f"""psql -X -q -h '{pod.machine.runtime}' -d bucardo -U bucardo -v ON_ERROR_STOP=1 <<'SQL'
+SET session_replication_role = replica;
+INSERT INTO bucardo.db (name, dbhost, dbport, dbname, dbuser, dbpass, dbconn)
+SELECT 'Held', dbhost, dbport, dbname, dbuser, dbpass, 'sslmode=require' FROM bucardo.db
+WHERE name = 'MySourceDB';
+BEGIN;
+LOCK TABLE bucardo.db IN SHARE MODE;
+SELECT pg_sleep(14);
+COMMIT;
+SQL""")
+    assert "cannot put limits" in pod.machine.log()[mark:], "the lock came too late to matter"
+    wait_for(lambda: "tcp_user_timeout=" in str(pod.machine.control_sql(
+        "SELECT dbconn FROM bucardo.db WHERE name = 'Held'")), LIMIT, "the limits are put",
+        explain=pod.machine.log_tail)
+    pod.types(f"psql -X -q -h '{pod.machine.runtime}' -d bucardo -U bucardo "
+              "-c \"SET session_replication_role = replica\" "
+              "-c \"DELETE FROM bucardo.db WHERE name = 'Held'\"")
+    assert "lost-ready" not in pod.machine.log()[mark:]
+    assert pod.master() == master
+    pod.replicates()
+
+
+def test_a_sync_is_stopped_with_its_service_and_not_idle(pod):
+    pod.machine.cli("service", "stop", "bucardo").check()
+    pod.bucardo_is("down")
+    pod.source.sql("UPDATE product SET price = price + 1" if pod.dbname == "shop"
+                   else "UPDATE actor SET last_update = now()", dbname=pod.dbname)
+    assert "operator" in pod.machine.wait_health("stopped", LIMIT)["why"]
+    pod.machine.cli("service", "start", "bucardo").check()
+    pod.replicates()
+    pod.machine.wait_health("idle", LIMIT)
+
+
+def test_a_sync_added_while_it_runs_is_served_without_a_reload_by_hand(pod, shared_workshop):
+    other = shared_workshop.server("other")
+    other.create_database("small")
+    other.sql("CREATE TABLE extra (id int PRIMARY KEY, note text)", dbname="small")
+    pod.source.sql("CREATE TABLE extra (id int PRIMARY KEY, note text)", dbname=pod.dbname)
+    pod.machine.write_pgpass(pod.source, pod.dest, other)
+    pod.types(f"""set -e
+bucardo add db Other dbname=small host={other.address} port={other.port} user={other.user} \
+    pass={other.password} conn=sslmode=require
+bucardo add table extra db=MySourceDB relgroup=Extra
+bucardo add dbgroup ExtraGroup MySourceDB:source Other:target
+bucardo add sync ExtraSync relgroup=Extra dbs=ExtraGroup""")
+    pod.source.sql("INSERT INTO extra VALUES (1, 'first')", dbname=pod.dbname)
+    wait_for(lambda: other.sql("SELECT count(*) FROM extra", dbname="small") == [(1,)], LIMIT,
+             "the row is on the other server", explain=pod.machine.log_tail)
+    conn = pod.machine.control_sql("SELECT dbconn FROM bucardo.db WHERE name = 'Other'")
+    assert "sslmode=require" in str(conn) and "tcp_user_timeout=" in str(conn)
+
+
+def test_one_database_away_stops_only_its_own_sync(pod, shared_workshop):
+    other = next(thing for thing in shared_workshop.things if thing.name == "other")
+    other.stop("immediate")
+    pod.machine.wait_health("unreachable", LIMIT, sync="ExtraSync")
+    for number in range(3):
+        pod.source.sql(f"INSERT INTO extra VALUES (10 + {number}, 'later')", dbname=pod.dbname)
+        pod.replicates()
+    other.start()
+    wait_for(lambda: other.sql("SELECT count(*) FROM extra", dbname="small") == [(4,)], LIMIT,
+             "what waited is on the other server", explain=pod.machine.log_tail)
+    pod.replicates()

@@ -1,0 +1,145 @@
+"""Phase preflight: what it finds on databases that are not as they should be."""
+
+import pytest
+from support.phases import Phases, endpoint
+from support.waiting import wait_for
+
+SICK = """
+    CREATE TABLE nokey (a int);
+    CREATE UNLOGGED TABLE volatile (id int PRIMARY KEY);
+    CREATE TABLE generated (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);
+    CREATE TABLE floating (id float8 PRIMARY KEY);
+    CREATE TABLE parent (id int PRIMARY KEY);
+    CREATE TABLE child () INHERITS (parent);
+    CREATE TABLE ruled (id int PRIMARY KEY);
+    CREATE RULE away AS ON DELETE TO ruled DO INSTEAD NOTHING;
+    CREATE MATERIALIZED VIEW seen AS SELECT 1 AS one;
+    CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER ever BEFORE INSERT ON ruled FOR EACH ROW EXECUTE FUNCTION nothing();
+    ALTER TABLE ruled ENABLE ALWAYS TRIGGER ever;
+    CREATE TABLE big (id int PRIMARY KEY);
+    INSERT INTO big SELECT generate_series(1, 300000);
+    SELECT lo_from_bytea(0, 'x');
+"""
+DEGRADES = {"nokey": "no primary key", "floating": "floating-point", "ruled": "also fires",
+            "large objects": "no trigger can see", "child": "no primary key"}
+NOTES = {"volatile": "unlogged", "generated": "stored generated", "parent": "inheritance",
+         "ruled": "rewrites statements", "seen": "materialised view", "big": "never analyzed"}
+
+
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    """(machine, source, dest): the machine is never started, preflight needs none."""
+    source = shared_workshop.server("source", settings={"max_prepared_transactions": "5"})
+    dest = shared_workshop.server("dest")
+    for server in (source, dest):
+        server.create_database("app")
+        server.sql("CREATE ROLE plain LOGIN PASSWORD 'plain'")
+    source.sql(SICK, dbname="app")
+    machine = shared_workshop.machine()
+    machine.write_pgpass(text="".join(
+        s.pgpass_line().replace(f":{s.user}:{s.password}", ":plain:plain") + s.pgpass_line()
+        for s in (source, dest)))
+    return machine, source, dest
+
+
+@pytest.fixture
+def phases(world):
+    machine, source, dest = world
+    return Phases(machine, source, dest, "app", "app")
+
+
+def test_finds_what_is_special_about_tables(phases):
+    run = phases.run("preflight")
+    assert run.failed is None, run.text()
+    for grade, expected in (("degrades", DEGRADES), ("note", NOTES)):
+        for name, words in expected.items():
+            assert run.finding(f"{name}'", words)["severity"] == grade
+    assert run.evidence["left_out"] == 2 and run.evidence["stops"] == 0
+
+
+def test_fix_applies_what_is_safe_and_nothing_else(phases, world):
+    _, source, _ = world
+    run = phases.run("preflight", fix=True)
+    assert [n["text"] for n in run.events("note")] == ["mended on the source: ANALYZE public.big"]
+    assert not [f for f in run.findings() if f["object"].endswith("big")]
+    assert source.value("SELECT relpersistence FROM pg_class WHERE relname = 'volatile'",
+                        dbname="app") == "u"
+
+
+def test_who_stands_in_the_way_of_triggers(phases, world):
+    _, source, _ = world
+    idle = source.connect("app", autocommit=False)
+    idle.cursor().execute("INSERT INTO parent VALUES (1)")
+    pid = idle.get_backend_pid()
+    prepared = source.connect("app")
+    prepared.cursor().execute("BEGIN; INSERT INTO parent VALUES (2); PREPARE TRANSACTION 'gid'")
+    try:
+        wait_for(lambda: [f for f in phases.run("preflight").findings()
+                          if f["object"] == f"process {pid}" and "parent" in f["why"]], 20,
+                 "it counts as idle", every=0.5)
+        run = phases.run("preflight")
+        assert run.finding("gid", "ROLLBACK PREPARED")["severity"] == "degrades"
+    finally:
+        prepared.cursor().execute("ROLLBACK PREPARED 'gid'")
+        prepared.close()
+        idle.close()
+
+
+def test_a_plain_role_hears_everything_that_it_may_not(world, phases):
+    _, source, dest = world
+    run = phases.run("preflight", source=endpoint(source, "app", "plain"),
+                     destination=endpoint(dest, "app", "plain"))
+    assert run.failed["class"] == "operator", run.text()
+    for words in (("schema bucardo there", "GRANT CREATE ON DATABASE"),
+                  ("schema cannot be made there", "GRANT CREATE ON DATABASE"),
+                  ("nokey", "GRANT SELECT, TRIGGER"),
+                  ("'destination'", "session_replication_role"),
+                  ("'source'", "session_replication_role")):
+        assert run.finding(*words)["severity"] == "stops"
+
+
+def test_a_role_like_that_of_a_managed_server_is_enough(world, phases):
+    _, source, dest = world
+    source.sql("GRANT CREATE ON DATABASE app TO plain")
+    source.sql("GRANT SELECT, TRIGGER ON ALL TABLES IN SCHEMA public TO plain", dbname="app")
+    dest.sql("ALTER DATABASE app OWNER TO plain")
+    dest.sql("GRANT SET ON PARAMETER session_replication_role TO plain")
+    run = phases.run("preflight", source=endpoint(source, "app", "plain"),
+                     destination=endpoint(dest, "app", "plain"), direction="forward")
+    assert run.failed is None, run.text()
+
+
+def test_source_and_destination_must_differ(world, phases):
+    _, source, _ = world
+    run = phases.run("preflight", destination=endpoint(source, "app"))
+    assert run.finding("the same database")["severity"] == "stops"
+
+
+def test_a_filled_destination_stops(world, phases):
+    _, _, dest = world
+    dest.sql("CREATE TABLE foreign_data AS SELECT 1 AS id", dbname="app")
+    try:
+        assert phases.run("preflight").finding("foreign_data")["severity"] == "stops"
+    finally:
+        dest.sql("DROP TABLE foreign_data", dbname="app")
+
+
+def test_a_source_without_tables_stops(world, phases):
+    _, source, _ = world
+    source.create_database("empty")
+    run = phases.run("preflight", source=endpoint(source, "empty"))
+    assert run.finding("no table")["severity"] == "stops"
+
+
+@pytest.mark.parametrize("change,words,kind", [
+    ({"user": "nobody"}, "password", "operator"),
+    ({"dbname": "missing"}, "does not exist", "operator"),
+    ({"sslmode": "verify-full"}, "certificate", "operator"),
+    ({"port": 1}, "refused", "transient"),
+])
+def test_a_connection_that_fails_says_why_and_whose_turn_it_is(world, phases, change, words, kind):
+    _, source, _ = world
+    run = phases.run("preflight", source={**endpoint(source, "app"), **change})
+    assert words in run.failed["message"] and run.failed["class"] == kind, run.failed
+    assert source.password not in run.text()

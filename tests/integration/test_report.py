@@ -1,0 +1,19 @@
+"""Story 6 as a plain process: what only a person can mend is reported, and not fought."""
+
+import pytest
+from support.stories import reports
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def parts(shared_workshop):
+    return shared_workshop.replicating(sample="shop")
+
+
+def test_a_lock_on_the_destination_is_reported_with_its_holder_and_not_fought(parts):
+    reports.a_lock_on_the_destination_is_reported_with_its_holder_and_not_fought(parts)
+
+
+def test_a_column_added_on_the_source_only_is_reported_with_the_mend(parts):
+    reports.a_column_added_on_the_source_only_is_reported_with_the_mend(parts)

@@ -1,0 +1,135 @@
+"""Is the content of two databases the same? Own SQL; shares nothing with what is tested.
+
+differences(a, b, dbname) returns readable lines; an empty list means equal. Every ordinary
+table outside the catalogs and Bucardo's own schema is compared by row count and by sums of
+the md5 of each row's text (order does not matter, duplicates do), every sequence by its
+last value. For a table that differs, the first differing rows are named by primary key.
+"""
+
+from .waiting import TooLate, wait_for
+
+_FIXED = ("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; "
+          "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = ''")
+
+_RELATIONS = """
+SELECT format('%%I.%%I', n.nspname, c.relname) AS name, c.oid
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = %s AND n.nspname !~ '^(pg_|information_schema$|bucardo)'
+ ORDER BY 1"""
+
+_COLUMNS = """
+SELECT pg_catalog.quote_ident(attname) FROM pg_catalog.pg_attribute
+ WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attname"""
+
+_KEY = """
+SELECT pg_catalog.quote_ident(a.attname)
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a
+    ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+ WHERE i.indrelid = %s AND i.indisprimary ORDER BY a.attname"""
+
+
+class _Side:
+    """One database, read in one snapshot."""
+
+    def __init__(self, server, dbname):
+        self.label = server.name
+        self.connection = server.connect(dbname, autocommit=False)
+        self.cursor = self.connection.cursor()
+        self.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        self.cursor.execute(_FIXED)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def rows(self, query, params=None):
+        self.cursor.execute(query, params)
+        return self.cursor.fetchall()
+
+    def relations(self, kind):
+        return dict(self.rows(_RELATIONS, (kind,)))
+
+    def columns(self, oid):
+        return [name for (name,) in self.rows(_COLUMNS, (oid,))]
+
+    def digest(self, table, columns):
+        half = "pg_catalog.sum(('x' || pg_catalog.substr(h, {}, 16))::bit(64)::bigint)"
+        return self.rows(f"SELECT pg_catalog.count(*), {half.format(1)}, {half.format(17)} FROM "
+                         f"(SELECT pg_catalog.md5(ROW({', '.join(columns)})::text) AS h "
+                         f"FROM ONLY {table}) hashes")[0]
+
+    def hashes(self, table, key, columns):
+        return dict(self.rows(f"SELECT ROW({', '.join(key)})::text, "
+                              f"ROW({', '.join(columns)})::text FROM ONLY {table}"))
+
+
+def _table_differences(a, b, table, oid_a, oid_b):
+    columns, other = a.columns(oid_a), b.columns(oid_b)
+    if columns != other:
+        return [f"{table}: columns differ: {a.label} has {', '.join(columns)}; "
+                f"{b.label} has {', '.join(other)}"]
+    if not columns:
+        return []
+    digest_a, digest_b = a.digest(table, columns), b.digest(table, columns)
+    if digest_a == digest_b:
+        return []
+    lines = [f"{table}: {a.label} has {digest_a[0]} rows, {b.label} has {digest_b[0]}"]
+    key = [name for (name,) in a.rows(_KEY, (oid_a,))] or columns
+    rows_a, rows_b = a.hashes(table, key, columns), b.hashes(table, key, columns)
+    for name in sorted(rows_a.keys() | rows_b.keys()):
+        if rows_a.get(name) != rows_b.get(name):
+            lines.append(f"  {name}: {a.label} {rows_a.get(name, '(none)')} "
+                         f"| {b.label} {rows_b.get(name, '(none)')}")
+        if len(lines) > 5:
+            break
+    return lines
+
+
+def _sequence_differences(a, b, name):
+    # last_value together with is_called says which value comes next.
+    query = f"SELECT last_value, is_called FROM {name}"
+    value_a, value_b = a.rows(query)[0], b.rows(query)[0]
+    if value_a == value_b:
+        return []
+    return [f"sequence {name}: {a.label} {value_a} | {b.label} {value_b}"]
+
+
+def differences(a, b, dbname, dbname_b=None, sequences=True):
+    """Readable differences between database `dbname` of servers `a` and `b`."""
+    lines = []
+    with _Side(a, dbname) as left, _Side(b, dbname_b or dbname) as right:
+        for kind, what in (("r", "table"), ("S", "sequence")):
+            if kind == "S" and not sequences:
+                continue
+            in_a, in_b = left.relations(kind), right.relations(kind)
+            for name in sorted(in_a.keys() ^ in_b.keys()):
+                lines.append(f"{what} {name} is only in {a.name if name in in_a else b.name}")
+            for name in sorted(in_a.keys() & in_b.keys()):
+                lines += _table_differences(left, right, name, in_a[name], in_b[name]) \
+                    if kind == "r" else _sequence_differences(left, right, name)
+        if not left.relations("r"):
+            lines.append(f"{a.name} has no tables at all: nothing was compared")
+    return lines
+
+
+def row_count(server, dbname):
+    """All rows of all compared tables: to show that something was compared."""
+    with _Side(server, dbname) as side:
+        return sum(side.rows(f"SELECT pg_catalog.count(*) FROM ONLY {table}")[0][0]
+                   for table in side.relations("r"))
+
+
+def wait_equal(a, b, dbname, seconds=60, sequences=True):
+    """Wait until the contents are equal; traffic must have stopped before."""
+    last = []
+
+    def equal():
+        last[:] = differences(a, b, dbname, sequences=sequences)
+        return not last
+
+    try:
+        wait_for(equal, seconds, f"{a.name} and {b.name} are equal", every=0.3)
+    except TooLate as error:
+        raise AssertionError("\n".join([str(error), *last])) from None

@@ -1,0 +1,78 @@
+"""Processes of this computer, containers' ones included: who is below whom, who is what."""
+
+import os
+
+
+def cmdline(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+
+
+def _title(text):
+    def matches(pid):
+        try:
+            return text in cmdline(pid)
+        except OSError:
+            return False
+    return matches
+
+
+def _is_postmaster(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "postgres" \
+            and not cmdline(pid).startswith("postgres:")
+    except OSError:
+        return False
+
+
+KINDS = {
+    "mcp": _title("Bucardo Master Control Program"),
+    "ctl": _title("Bucardo Controller."),
+    "kid": _title("Bucardo Kid."),
+    "vac": _title("Bucardo VAC."),
+    "postmaster": _is_postmaster,
+    "backend": _title("postgres: bucardo bucardo"),
+    "observe": _title("worker observe"),
+}
+
+
+def pids():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def children(pid):
+    found = []
+    for parent, child in _parents():
+        if parent == pid:
+            found.append(child)
+    return found
+
+
+def _parents():
+    for pid in pids():
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                yield int(file.read().rpartition(b")")[2].split()[1]), pid
+        except OSError:
+            continue
+
+
+def descendants(pid):
+    """All processes below `pid`."""
+    by_parent = {}
+    for parent, child in _parents():
+        by_parent.setdefault(parent, []).append(child)
+    found, queue = [], [pid]
+    while queue:
+        below = by_parent.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+def send(pid, signo):
+    """Signal a process that may be gone already."""
+    try:
+        os.kill(pid, signo)
+    except ProcessLookupError:
+        pass

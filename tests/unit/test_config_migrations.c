@@ -1,0 +1,193 @@
+/* `migrations:` is read as it is meant, or refused with every reason at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bucardo_machine/config.h"
+#include "bucardo_machine/macros.h"
+
+#define ENDS "source: {host: a, dbname: d, user: u}, destination: {host: b, dbname: d, user: u}"
+
+static struct bm_config *parse_good(const char *text)
+{
+	struct bm_strbuf errors = BM_STRBUF_INIT;
+	struct bm_config *config = bm_config_parse("f", text, strlen(text), &errors);
+
+	assert_string_equal(bm_strbuf_text(&errors), "");
+	assert_non_null(config);
+	bm_strbuf_finish(&errors);
+	return config;
+}
+
+static void test_a_short_migration_has_the_documented_defaults(void **state)
+{
+	(void)state;
+	struct bm_config *config = parse_good(
+			"version: 1\nmigrations: [{name: app, " ENDS "}]\n");
+	const struct bm_config_migration *migration = config->migrations;
+
+	assert_int_equal(config->migration_count, 1);
+	assert_string_equal(migration->name, "app");
+	assert_string_equal(migration->source.host, "a");
+	assert_int_equal(migration->source.port, 5432);
+	assert_string_equal(migration->source.sslmode, "prefer");
+	assert_null(migration->source.sslrootcert);
+	assert_string_equal(migration->destination.host, "b");
+	assert_int_equal(migration->direction, BM_DIRECTION_BOTH);
+	assert_int_equal(migration->run_until, BM_PHASE_REPLICATE);
+	assert_int_equal(migration->copy_jobs, 4);
+	bm_config_destroy(config);
+}
+
+static void test_every_key_of_a_migration_reaches_its_member(void **state)
+{
+	(void)state;
+	struct bm_config *config = parse_good(
+			"version: 1\nmigrations:\n- name: app_2\n"
+			"  source: {host: /run/pg, port: 7446, dbname: \"my db\", user: u1,\n"
+			"    sslmode: verify-full, sslrootcert: /ca.pem}\n"
+			"  destination: {host: 10.0.0.2, port: 1, dbname: e, user: u2, sslmode: disable}\n"
+			"  direction: forward\n  run_until: copy\n"
+			"  copy: {jobs: 7}\n");
+	const struct bm_config_migration *migration = config->migrations;
+
+	assert_string_equal(migration->source.host, "/run/pg");
+	assert_int_equal(migration->source.port, 7446);
+	assert_string_equal(migration->source.dbname, "my db");
+	assert_string_equal(migration->source.sslmode, "verify-full");
+	assert_string_equal(migration->source.sslrootcert, "/ca.pem");
+	assert_int_equal(migration->destination.port, 1);
+	assert_string_equal(migration->destination.user, "u2");
+	assert_string_equal(migration->destination.sslmode, "disable");
+	assert_int_equal(migration->direction, BM_DIRECTION_FORWARD);
+	assert_int_equal(migration->run_until, BM_PHASE_COPY);
+	assert_int_equal(migration->copy_jobs, 7);
+	bm_config_destroy(config);
+}
+
+static void test_what_is_shown_can_be_loaded_and_means_the_same(void **state)
+{
+	(void)state;
+	struct bm_strbuf first = BM_STRBUF_INIT, second = BM_STRBUF_INIT;
+	struct bm_config *config = parse_good(
+			"version: 1\nmigrations: [{name: app, copy: {jobs: 7}, " ENDS "}]\n");
+
+	bm_config_show(config, &first);
+	bm_config_destroy(config);
+	config = parse_good(bm_strbuf_text(&first));
+	bm_config_show(config, &second);
+	bm_config_destroy(config);
+	assert_string_equal(bm_strbuf_text(&first), bm_strbuf_text(&second));
+	assert_non_null(strstr(bm_strbuf_text(&first), "sslmode: \"prefer\" # default"));
+	assert_non_null(strstr(bm_strbuf_text(&first), "jobs: 7\n"));
+	bm_strbuf_finish(&first);
+	bm_strbuf_finish(&second);
+}
+
+static const struct {
+	const char *text; /* of one migration */
+	const char *complaint;
+} bad[] = {
+		{"name: App, " ENDS, "[0].name: found 'App', not a migration's name"},
+		{"name: a-b, " ENDS, "not a migration's name"},
+		{"name: app, destination: {host: b, dbname: d, user: u}",
+				"[0].source: missing; it must be given: a mapping"},
+		{"name: app, source: {host: a, dbname: d, user: u, password: geheim}, "
+		 "destination: {host: b, dbname: d, user: u}",
+				"[0].source.password: unknown key; passwords stand in pgpass"},
+		{"name: app, source: {host: a, dbname: d}, "
+		 "destination: {host: b, dbname: d, user: u}",
+				"[0].source.user: missing"},
+		{"name: app, source: {host: \"postgresql://u@h/d\", dbname: d, user: u}, "
+		 "destination: {host: b, dbname: d, user: u}",
+				"a URL; the host alone"},
+		{"name: app, source: {host: \"a,b\", dbname: d, user: u}, "
+		 "destination: {host: b, dbname: d, user: u}",
+				"not a host"},
+		{"name: app, source: {host: a, dbname: \"d;x\", user: u}, "
+		 "destination: {host: b, dbname: d, user: u}",
+				"not a name that Bucardo can connect with"},
+		{"name: app, source: {host: a, dbname: d, user: u, sslmode: on}, "
+		 "destination: {host: b, dbname: d, user: u}",
+				"not an sslmode"},
+		{"name: app, source: {host: a, dbname: d, user: u}, "
+		 "destination: {host: a, dbname: d, user: v}",
+				"[0].destination: the same database as the source"},
+		{"name: app, tables: {include: [x.y]}, " ENDS, "[0].tables: unknown key"},
+		{"name: app, owners: keep, " ENDS, "[0].owners: unknown key"},
+		{"name: app, run_until: cutover, " ENDS, "one of preflight, schema"},
+		{"name: app, copy: {jobs: 0}, " ENDS, "a whole number from 1 to 64"},
+		{"name: app, copy: {max_rate: 1MB}, " ENDS, "[0].copy.max_rate: unknown key"},
+		{"name: app, " ENDS "}, {name: app, " ENDS,
+				"migrations[1].name: migrations[0] has this name already"},
+};
+
+static void test_what_is_wrong_is_refused_with_the_reason(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < BM_COUNT_OF(bad); i++) {
+		struct bm_strbuf errors = BM_STRBUF_INIT;
+		char text[1024];
+		snprintf(text, sizeof(text), "version: 1\nmigrations: [{%s}]\n", bad[i].text);
+		assert_null(bm_config_parse("f", text, strlen(text), &errors));
+		if (strstr(bm_strbuf_text(&errors), bad[i].complaint) == NULL) {
+			fail_msg("%s\ngave: %s", text, bm_strbuf_text(&errors));
+		}
+		assert_null(strstr(bm_strbuf_text(&errors), "geheim"));
+		bm_strbuf_finish(&errors);
+	}
+}
+
+static void test_every_phase_has_a_name_that_finds_it(void **state)
+{
+	(void)state;
+	enum bm_phase found = BM_PHASE_COUNT;
+
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		assert_true(bm_phase_parse(bm_phase_name(phase), &found));
+		assert_int_equal(found, phase);
+	}
+	assert_false(bm_phase_parse("unknown", &found));
+}
+
+static void test_the_migration_in_the_example_is_a_good_one(void **state)
+{
+	(void)state;
+	struct bm_strbuf example = BM_STRBUF_INIT, text = BM_STRBUF_INIT;
+
+	bm_config_example(&example);
+	bm_strbuf_puts(&text, "version: 1\nmigrations:\n");
+	for (char *line = strstr(example.text, "#  - name: app");
+			line != NULL && *line == '#';) {
+		char *end = strchr(line, '\n');
+		bm_strbuf_add(&text, line + 1, (size_t)(end - line));
+		line = end + 1;
+	}
+	struct bm_config *config = parse_good(bm_strbuf_text(&text));
+	assert_int_equal(config->migration_count, 1);
+	assert_int_equal(config->migrations[0].source.port, 5433);
+	assert_int_equal(config->migrations[0].copy_jobs, 4);
+	bm_config_destroy(config);
+	bm_strbuf_finish(&example);
+	bm_strbuf_finish(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_a_short_migration_has_the_documented_defaults),
+			cmocka_unit_test(test_every_key_of_a_migration_reaches_its_member),
+			cmocka_unit_test(test_what_is_shown_can_be_loaded_and_means_the_same),
+			cmocka_unit_test(test_what_is_wrong_is_refused_with_the_reason),
+			cmocka_unit_test(test_the_migration_in_the_example_is_a_good_one),
+			cmocka_unit_test(test_every_phase_has_a_name_that_finds_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

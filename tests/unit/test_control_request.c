@@ -1,0 +1,160 @@
+/* Requests of the control socket: what is understood, and that nothing else is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bucardo_machine/macros.h"
+#include "control/request.h"
+
+static int parse(const char *line, struct bm_control_request *out)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	int rc = bm_control_parse(line, strlen(line), out, &err);
+
+	assert_true(rc == 0 || (err.code != BM_ERR_NONE && err.message[0] != '\0'));
+	return rc;
+}
+
+static void test_every_command_is_understood_by_its_name(void **state)
+{
+	static const char *const members =
+			",\"what\":\"live\",\"verb\":\"stop\",\"unit\":\"x\",\"migration\":\"app\"}";
+	char line[256];
+
+	(void)state;
+	for (int i = 0; i < BM_CONTROL_COMMAND_COUNT; i++) {
+		struct bm_control_request request;
+		snprintf(line, sizeof(line), "{\"command\":\"%s\"%s",
+				bm_control_command_name((enum bm_control_command)i), members);
+		assert_int_equal(parse(line, &request), 0);
+		assert_int_equal(request.command, i);
+	}
+}
+
+static void test_members_arrive(void **state)
+{
+	struct bm_control_request request;
+
+	(void)state;
+	assert_int_equal(parse("{\"command\":\"service\",\"verb\":\"restart\",\"unit\":\"b\"}",
+					 &request),
+			0);
+	assert_int_equal(request.verb, BM_SERVICE_RESTART);
+	assert_string_equal(request.unit, "b");
+	assert_int_equal(
+			parse("{\"command\":\"events\",\"after\":7,\"follow\":true}", &request),
+			0);
+	assert_int_equal(request.after, 7);
+	assert_true(request.follow);
+	assert_int_equal(parse("{\"command\":\"health\",\"what\":\"ready\"}", &request), 0);
+	assert_true(request.ready);
+	assert_int_equal(
+			parse("{\"command\":\"migrate\",\"migration\":\"app\",\"until\":\"copy\"}",
+					&request),
+			0);
+	assert_string_equal(request.migration, "app");
+	assert_int_equal(request.until, BM_PHASE_COPY);
+	assert_int_equal(parse("{\"command\":\"migrate\",\"migration\":\"app\"}", &request), 0);
+	assert_int_equal(request.until, BM_PHASE_REPLICATE);
+	assert_int_equal(parse("{\"command\":\"plan\",\"migration\":\"app\",\"fix\":true}",
+					 &request),
+			0);
+	assert_true(request.fix);
+	assert_int_equal(parse("{\"command\":\"migrate\",\"migration\":\"app\","
+			       "\"until\":\"party\"}",
+					 &request),
+			-1);
+	assert_int_equal(parse("{\"command\":\"pause\"}", &request), -1);
+}
+
+static void test_members_of_later_versions_are_ignored(void **state)
+{
+	struct bm_control_request request;
+
+	(void)state;
+	assert_int_equal(parse("{\"command\":\"status\",\"colour\":[1,{}]}", &request), 0);
+}
+
+static void test_what_is_no_request_is_refused(void **state)
+{
+	static const char *const lines[] = {
+			"",
+			"status",
+			"[]",
+			"{",
+			"{}",
+			"{\"command\":1}",
+			"{\"command\":\"STATUS\"}",
+			"{\"command\":\"status\",\"command\":\"status\"}",
+			"{\"command\":\"sta\\u0000tus\"}",
+			"{\"command\":\"status\"} x",
+			"\xff\xfe{\"command\":\"status\"}",
+			"{\"command\":\"health\"}",
+			"{\"command\":\"health\",\"what\":\"well\"}",
+			"{\"command\":\"service\",\"verb\":\"kill\",\"unit\":\"x\"}",
+			"{\"command\":\"service\",\"verb\":\"stop\"}",
+			"{\"command\":\"service\",\"verb\":\"stop\",\"unit\":\"\"}",
+			"{\"command\":\"service\",\"verb\":\"stop\",\"unit\":5}",
+			"{\"command\":\"events\",\"after\":-1}",
+			"{\"command\":\"events\",\"after\":99999999999999999999}",
+			"{\"command\":\"events\",\"after\":\"x\"}",
+			"{\"command\":\"events\",\"follow\":1}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(lines); i++) {
+		struct bm_control_request request;
+		if (parse(lines[i], &request) == 0) {
+			fail_msg("this was accepted: %s", lines[i]);
+		}
+	}
+}
+
+static void test_a_name_longer_than_any_unit_is_refused_not_cut(void **state)
+{
+	struct bm_control_request request;
+	char line[512];
+
+	(void)state;
+	snprintf(line, sizeof(line),
+			"{\"command\":\"service\",\"verb\":\"stop\",\"unit\":\"%0*d\"}",
+			BM_CONTROL_NAME_BYTES, 0);
+	assert_int_equal(parse(line, &request), -1);
+	snprintf(line, sizeof(line),
+			"{\"command\":\"service\",\"verb\":\"stop\",\"unit\":\"%0*d\"}",
+			BM_CONTROL_NAME_BYTES - 1, 0);
+	assert_int_equal(parse(line, &request), 0);
+}
+
+static void test_deep_nesting_is_refused(void **state)
+{
+	size_t length = BM_CONTROL_LIMIT_BYTES;
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_control_request request;
+	char *line = malloc(length);
+
+	(void)state;
+	memset(line, '[', length);
+	assert_int_equal(bm_control_parse(line, length, &request, &err), -1);
+	free(line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_every_command_is_understood_by_its_name),
+			cmocka_unit_test(test_members_arrive),
+			cmocka_unit_test(test_members_of_later_versions_are_ignored),
+			cmocka_unit_test(test_what_is_no_request_is_refused),
+			cmocka_unit_test(test_a_name_longer_than_any_unit_is_refused_not_cut),
+			cmocka_unit_test(test_deep_nesting_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

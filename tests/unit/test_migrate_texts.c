@@ -1,0 +1,165 @@
+/* What goes between the engine, its workers and its journal: lines, orders, definitions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "migrate/definition.h"
+#include "migrate/line.h"
+
+/* ---- lines of a worker ---- */
+
+static int decode(const char *text, struct bm_phase_decoded *out)
+{
+	struct bm_error err = BM_ERROR_INIT;
+
+	return bm_phase_line_decode(text, strlen(text), out, &err);
+}
+
+static void test_every_event_of_a_worker_is_understood(void **state)
+{
+	(void)state;
+	struct bm_phase_decoded got;
+
+	assert_int_equal(decode("{\"v\":1,\"event\":\"progress\",\"done\":5,\"total\":9,"
+				"\"unit\":\"bytes\",\"text\":\"t\"}",
+					 &got),
+			0);
+	assert_int_equal(got.line.event, BM_PHASE_EVENT_PROGRESS);
+	assert_int_equal(got.line.done, 5);
+	assert_int_equal(got.line.total, 9);
+	assert_string_equal(got.line.unit, "bytes");
+	bm_phase_line_finish(&got);
+	assert_int_equal(decode("{\"v\":1,\"event\":\"finding\",\"severity\":\"degrades\","
+				"\"object\":\"o\",\"why\":\"w\",\"mend\":\"m\"}",
+					 &got),
+			0);
+	assert_int_equal(got.line.severity, BM_SEVERITY_DEGRADES);
+	assert_string_equal(got.line.mend, "m");
+	bm_phase_line_finish(&got);
+	assert_int_equal(decode("{\"v\":1,\"event\":\"note\",\"text\":\"t\"}", &got), 0);
+	bm_phase_line_finish(&got);
+	assert_int_equal(
+			decode("{\"v\":1,\"event\":\"done\",\"evidence\":{\"a\":1}}", &got), 0);
+	assert_int_equal(json_object_size(got.line.evidence), 1);
+	bm_phase_line_finish(&got);
+	assert_int_equal(decode("{\"v\":1,\"event\":\"failed\",\"class\":\"operator\","
+				"\"message\":\"no\",\"mend\":\"do\"}",
+					 &got),
+			0);
+	assert_int_equal(got.line.failure, BM_FAILURE_OPERATOR);
+	assert_string_equal(got.line.message, "no");
+	bm_phase_line_finish(&got);
+}
+
+static void test_a_line_that_makes_no_sense_is_refused(void **state)
+{
+	(void)state;
+	static const char *const nonsense[] = {
+			"",
+			"hello",
+			"[]",
+			"{}",
+			"{\"v\":2,\"event\":\"note\",\"text\":\"t\"}",
+			"{\"v\":1,\"event\":\"party\"}",
+			"{\"v\":1,\"event\":\"note\"}",
+			"{\"v\":1,\"event\":\"progress\",\"done\":-1,\"total\":9}",
+			"{\"v\":1,\"event\":\"progress\",\"done\":\"1\",\"total\":9}",
+			"{\"v\":1,\"event\":\"finding\",\"severity\":\"bad\",\"why\":\"w\"}",
+			"{\"v\":1,\"event\":\"done\"}",
+			"{\"v\":1,\"event\":\"failed\",\"class\":\"odd\",\"message\":\"m\"}",
+			"{\"v\":1,\"event\":\"failed\",\"class\":\"internal\"}",
+	};
+
+	for (size_t i = 0; i < BM_COUNT_OF(nonsense); i++) {
+		struct bm_phase_decoded got;
+		if (decode(nonsense[i], &got) == 0) {
+			fail_msg("%s was understood", nonsense[i]);
+		}
+		bm_phase_line_finish(&got);
+	}
+}
+
+/* ---- definitions ---- */
+
+static struct bm_config_migration make_migration(void)
+{
+	return (struct bm_config_migration){.name = "app",
+			.source = {"a", 5432, "d", "u", "prefer", NULL},
+			.destination = {"b", 5433, "d", "u", "verify-full", "/ca.pem"},
+			.run_until = BM_PHASE_REPLICATE,
+			.copy_jobs = 4};
+}
+
+static void test_an_order_is_what_the_protocol_says(void **state)
+{
+	(void)state;
+	struct bm_config_migration migration = make_migration();
+	json_t *definition = bm_definition_create(&migration);
+	char *order = bm_definition_order(definition, BM_PHASE_CAPTURE, "/run/bm", true);
+
+	assert_string_equal(order,
+			"{\"v\":1,\"phase\":\"capture\",\"control\":{\"socket_dir\":\"/run/bm\"},"
+			"\"migration\":{\"name\":\"app\",\"source\":{\"host\":\"a\",\"port\":5432,"
+			"\"dbname\":\"d\",\"user\":\"u\",\"sslmode\":\"prefer\","
+			"\"sslrootcert\":null},\"destination\":{\"host\":\"b\",\"port\":5433,"
+			"\"dbname\":\"d\",\"user\":\"u\",\"sslmode\":\"verify-full\","
+			"\"sslrootcert\":\"/ca.pem\"},\"direction\":\"both\","
+			"\"copy\":{\"jobs\":4}},\"fix\":true}");
+	free(order);
+	json_decref(definition);
+}
+
+/* What is said about a migration that was `old` and is `now`. */
+static const char *difference(
+		const struct bm_config_migration *old, const struct bm_config_migration *now)
+{
+	static struct bm_strbuf text = BM_STRBUF_INIT;
+	json_t *was = bm_definition_create(old);
+	json_t *is = bm_definition_create(now);
+
+	bm_strbuf_finish(&text);
+	bm_definition_compare(was, is, &text);
+	json_decref(was);
+	json_decref(is);
+	return bm_strbuf_text(&text);
+}
+
+static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void **state)
+{
+	(void)state;
+	struct bm_config_migration old = make_migration(), now = make_migration();
+
+	assert_string_equal(difference(&old, &now), "");
+	now.copy_jobs = 9;
+	now.run_until = BM_PHASE_COPY;
+	assert_string_equal(difference(&old, &now), "");
+	now.source.host = "c";
+	now.destination.sslrootcert = NULL;
+	assert_string_equal(difference(&old, &now),
+			"source.host was \"a\" and is \"c\" now, "
+			"destination.sslrootcert was \"/ca.pem\" and is null now");
+	now = make_migration();
+	now.direction = BM_DIRECTION_FORWARD;
+	assert_string_equal(difference(&old, &now),
+			"direction was \"both\" and is \"forward\" now");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_every_event_of_a_worker_is_understood),
+			cmocka_unit_test(test_a_line_that_makes_no_sense_is_refused),
+			cmocka_unit_test(test_an_order_is_what_the_protocol_says),
+			cmocka_unit_test(
+					test_only_the_pace_may_change_once_data_depends_on_a_definition),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,353 @@
+/* The status: its JSON (a public interface) and its screen, as golden texts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bucardo_machine/macros.h"
+#include "cli/render.h"
+#include "cli/table.h"
+#include "status/json.h"
+
+#define NOW_MSEC 100000000
+#define WALL_MSEC 1795413600000 /* 2026-11-23T06:00:00Z */
+#define AGO(seconds) (NOW_MSEC - (seconds)*1000)
+
+static struct bm_status_unit units[] = {
+		{
+				.view = {.name = "postgres",
+						.state = BM_UNIT_READY,
+						.wanted = true,
+						.since_msec = AGO(7500),
+						.last_exit = "",
+						.why = "ready"},
+				.kind = "postgres",
+				.pid = 20,
+				.stopped_by = "",
+		},
+		{
+				.view = {.name = "bucardo",
+						.state = BM_UNIT_READY,
+						.wanted = true,
+						.since_msec = AGO(200),
+						.restarts = 2,
+						.last_exit = "killed by SIGKILL",
+						.why = "ready"},
+				.kind = "bucardo",
+				.pid = 31,
+				.stopped_by = "",
+		},
+};
+
+static struct bm_status_database databases[] = {
+		{"src", "source", "", BM_REACH_YES, AGO(7000)},
+		{"dst", "target", "", BM_REACH_YES, AGO(7000)},
+};
+
+static struct bm_sync_view healthy_sync(void)
+{
+	return (struct bm_sync_view){
+			.name = "app",
+			.health = BM_HEALTH_CATCHING_UP,
+			.since_msec = AGO(12),
+			.why = "",
+			.advice = "",
+			.backlog_rows = 12345,
+			.lag_msec = 3100,
+			.good_age_msec = 4000,
+			.bad_age_msec = -1,
+			.bad_text = "",
+			.blocker_query = "",
+			.blocker_db = "",
+	};
+}
+
+static struct bm_status machine_of(enum bm_machine_state state, size_t sync_count,
+		const struct bm_sync_view *syncs)
+{
+	return (struct bm_status){
+			.version = "0.1.0",
+			.pid = 1,
+			.now_msec = NOW_MSEC,
+			.started_at = WALL_MSEC - 7600000,
+			.state = state,
+			.since_msec = AGO(180),
+			.ready = state == BM_MACHINE_READY,
+			.why = "",
+			.advice = "",
+			.volume = "/var/lib/bucardo-machine",
+			.runtime = "/run/bucardo-machine",
+			.found = "syncs, replication on",
+			.config_path = "/var/lib/bucardo-machine/machine.yaml",
+			.config_state = "default",
+			.config_errors = "",
+			.pgpass_warnings = "",
+			.unit_count = BM_COUNT_OF(units),
+			.units = units,
+			.database_count = BM_COUNT_OF(databases),
+			.databases = databases,
+			.sync_count = sync_count,
+			.syncs = syncs,
+	};
+}
+
+/* The screen of a status, by way of its JSON, as in real life. */
+static char *screen(const struct bm_status *status, bool colour)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	char *text = bm_status_json_at(status, WALL_MSEC);
+	json_t *root = json_loads(text, 0, NULL);
+
+	assert_non_null(root);
+	cli_render_status(root, colour, &out);
+	json_decref(root);
+	free(text);
+	return bm_strbuf_detach(&out);
+}
+
+static void assert_screen(const struct bm_status *status, const char *golden)
+{
+	char *text = screen(status, false);
+
+	assert_string_equal(text, golden);
+	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
+		assert_true(strcspn(line, "\n") <= CLI_COLUMNS);
+	}
+	free(text);
+}
+
+#include "golden_status.h"
+
+static void test_the_json_has_every_documented_member(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+	char *text = bm_status_json_at(&status, WALL_MSEC);
+
+	(void)state;
+	assert_string_equal(text, GOLDEN_JSON);
+	free(text);
+}
+
+static void test_texts_in_any_encoding_come_out(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+
+	(void)state;
+	sync.bad_text = "Verbindung verweigert \xfc";
+	char *text = bm_status_json_at(&status, WALL_MSEC);
+	assert_non_null(strstr(text, "\"Verbindung verweigert ?\""));
+	free(text);
+}
+
+static void test_lines_become_an_array(void **state)
+{
+	struct bm_status status = machine_of(BM_MACHINE_READY, 0, NULL);
+
+	(void)state;
+	status.config_errors = "one\n\ntwo";
+	char *text = bm_status_json_at(&status, WALL_MSEC);
+	assert_non_null(strstr(text, "\"errors\":[\"one\",\"two\"]"));
+	free(text);
+}
+
+static void test_the_screen_when_all_is_well(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+
+	(void)state;
+	assert_screen(&status, GOLDEN_WELL);
+}
+
+static void test_the_screen_of_a_machine_without_a_sync(void **state)
+{
+	struct bm_status status = machine_of(BM_MACHINE_READY, 0, NULL);
+
+	(void)state;
+	status.database_count = 0;
+	status.found = "nothing, a new volume";
+	assert_screen(&status, GOLDEN_EMPTY);
+}
+
+static void test_the_screen_when_a_database_is_away(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status_database away[] = {databases[0], databases[1]};
+	struct bm_status status = machine_of(BM_MACHINE_DEGRADED, 1, &sync);
+
+	(void)state;
+	away[1].reach = BM_REACH_NO;
+	away[1].since_msec = AGO(61);
+	away[1].error = "connection to server at \"10.0.0.2\", port 5432 failed: Connection refused";
+	status.databases = away;
+	status.why = "sync 'app' is unreachable: database 'dst' is away";
+	status.advice = "see that the server of 'dst' runs and can be reached from this pod; "
+			"replication goes on by itself then";
+	sync.health = BM_HEALTH_UNREACHABLE;
+	sync.why = "database 'dst' is away";
+	sync.advice = status.advice;
+	assert_screen(&status, GOLDEN_AWAY);
+}
+
+static void test_the_screen_names_who_blocks(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_DEGRADED, 1, &sync);
+
+	(void)state;
+	status.why = "sync 'app' is blocked";
+	sync.health = BM_HEALTH_BLOCKED;
+	sync.why = "waits for a lock on the destination";
+	sync.advice = "let that session finish, or end it with SELECT pg_terminate_backend(4711)";
+	sync.blocker_pid = 4711;
+	sync.blocker_db = "dst";
+	sync.blocker_query = "LOCK TABLE public.rental\n\x1b[2J IN ACCESS EXCLUSIVE MODE";
+	assert_screen(&status, GOLDEN_BLOCKED);
+}
+
+static void test_the_screen_of_a_failing_sync(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_DEGRADED, 1, &sync);
+
+	(void)state;
+	status.why = "sync 'app' is failing";
+	sync.health = BM_HEALTH_FAILING;
+	sync.good_age_msec = -1;
+	sync.bad_text = "Source and target database mismatch: column 'note' of table "
+			"public.film is on the source only, and the target has no such column";
+	sync.advice = "add the column to the destination";
+	assert_screen(&status, GOLDEN_FAILING);
+}
+
+static void test_the_screen_of_a_machine_that_holds(void **state)
+{
+	struct bm_status status = machine_of(BM_MACHINE_HOLDING, 0, NULL);
+
+	(void)state;
+	status.unit_count = 0;
+	status.database_count = 0;
+	status.why = "the volume holds data of PostgreSQL 13, and this image has 17";
+	status.advice = "use the image with PostgreSQL 13, or move the data away";
+	status.found = "data of another PostgreSQL";
+	status.config_state = "rejected";
+	status.config_errors = "machine.yaml:3:5: supervision.give_up_afer: unknown key\n"
+			       "machine.yaml:9:1: unit: unknown key; did you mean 'units'?\n";
+	status.pgpass_warnings = "line 4 has 3 fields, 5 are needed\n";
+	assert_screen(&status, GOLDEN_HOLDING);
+}
+
+static void test_the_screen_says_who_stopped_a_unit(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status_unit stopped[] = {units[0], units[1]};
+	struct bm_status status = machine_of(BM_MACHINE_DEGRADED, 1, &sync);
+
+	(void)state;
+	stopped[0].view.state = BM_UNIT_BACKOFF;
+	stopped[0].view.failures = 3;
+	stopped[0].view.retry_at_msec = NOW_MSEC + 4000;
+	stopped[0].view.why = "died";
+	stopped[0].view.last_exit = "exit code 1";
+	stopped[0].pid = 0;
+	stopped[1].view.state = BM_UNIT_DOWN;
+	stopped[1].view.wanted = false;
+	stopped[1].view.why = "no longer wanted";
+	stopped[1].pid = 0;
+	stopped[1].stopped_by = "service stop (uid 0)";
+	stopped[1].stopped_at = WALL_MSEC - 60000;
+	status.units = stopped;
+	sync.health = BM_HEALTH_STOPPED;
+	sync.backlog_rows = -1;
+	sync.lag_msec = -1;
+	assert_screen(&status, GOLDEN_STOPPED);
+}
+
+static void test_colours_come_only_when_asked_for(void **state)
+{
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+	char *plain = screen(&status, false), *coloured = screen(&status, true);
+
+	(void)state;
+	assert_null(strchr(plain, '\033'));
+	assert_non_null(strstr(coloured, "\033[32mready\033[0m"));
+	free(plain);
+	free(coloured);
+}
+
+static void test_numbers_are_grouped(void **state)
+{
+	static const struct {
+		int64_t number;
+		const char *text;
+	} cases[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {-1000, "-1,000"}, {-100, "-100"},
+			{1000000, "1,000,000"}};
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
+		struct bm_strbuf out = BM_STRBUF_INIT;
+		cli_render_number(cases[i].number, &out);
+		assert_string_equal(bm_strbuf_text(&out), cases[i].text);
+		bm_strbuf_finish(&out);
+	}
+}
+
+static void test_a_word_longer_than_the_screen_is_broken(void **state)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	char word[CLI_COLUMNS * 3];
+
+	(void)state;
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	cli_render_wrapped(word, 10, 10, &out);
+	for (const char *line = bm_strbuf_text(&out); *line != '\0';
+			line += strcspn(line, "\n") + 1) {
+		assert_true(strcspn(line, "\n") <= CLI_COLUMNS);
+	}
+	bm_strbuf_finish(&out);
+}
+
+static void test_texts_cannot_drive_the_terminal(void **state)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+
+	(void)state;
+	cli_harmless("a\x1b[2J\xc2\x9b"
+		     "b\x7f\xc3\xa4",
+			0, &out);
+	assert_string_equal(bm_strbuf_text(&out), "a [2J b \xc3\xa4");
+	bm_strbuf_clear(&out);
+	cli_harmless("\xc3\xa4\xc3\xb6\xc3\xbc", 2, &out);
+	assert_string_equal(bm_strbuf_text(&out), "\xc3\xa4~");
+	bm_strbuf_finish(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_the_json_has_every_documented_member),
+			cmocka_unit_test(test_texts_in_any_encoding_come_out),
+			cmocka_unit_test(test_lines_become_an_array),
+			cmocka_unit_test(test_the_screen_when_all_is_well),
+			cmocka_unit_test(test_the_screen_of_a_machine_without_a_sync),
+			cmocka_unit_test(test_the_screen_when_a_database_is_away),
+			cmocka_unit_test(test_the_screen_names_who_blocks),
+			cmocka_unit_test(test_the_screen_of_a_failing_sync),
+			cmocka_unit_test(test_the_screen_of_a_machine_that_holds),
+			cmocka_unit_test(test_the_screen_says_who_stopped_a_unit),
+			cmocka_unit_test(test_colours_come_only_when_asked_for),
+			cmocka_unit_test(test_numbers_are_grouped),
+			cmocka_unit_test(test_a_word_longer_than_the_screen_is_broken),
+			cmocka_unit_test(test_texts_cannot_drive_the_terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

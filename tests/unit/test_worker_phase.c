@@ -1,0 +1,105 @@
+/* Orders and the class of an error: the pure parts of `worker phase`. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "bucardo_machine/macros.h"
+#include "worker/phase_order.h"
+#include "worker/report.h"
+
+#define END "{\"host\":\"h\",\"port\":5432,\"dbname\":\"d\",\"user\":\"u\"}"
+#define ORDER(name, ends)                                                                      \
+	"{\"v\":1,\"phase\":\"capture\",\"control\":{\"socket_dir\":\"/run/x\"},"              \
+	"\"migration\":{\"name\":\"" name "\"," ends ","                                       \
+	"\"direction\":\"forward\",\"copy\":{\"jobs\":3}},\"fix\":true}"
+#define BOTH_ENDS "\"source\":" END ",\"destination\":" END
+
+static int decode(const char *text, struct bm_phase_order *order, struct bm_error *err)
+{
+	return bm_phase_order_decode(text, strlen(text), order, err);
+}
+
+static void test_an_order_is_read(void **state)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_phase_order order;
+
+	(void)state;
+	assert_int_equal(decode(ORDER("app", BOTH_ENDS), &order, &err), 0);
+	assert_string_equal(order.phase, "capture");
+	assert_string_equal(order.socket_dir, "/run/x");
+	assert_string_equal(order.destination.host, "h");
+	assert_int_equal(order.source.port, 5432);
+	assert_null(order.source.sslmode);
+	assert_false(order.is_both);
+	assert_true(order.fix);
+	assert_int_equal(order.jobs, 3);
+	bm_phase_order_finish(&order);
+}
+
+static void test_a_wrong_order_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+			"",
+			"[]",
+			"{\"v\":2}",
+			"{\"v\":1,\"phase\":\"copy\"}",
+			ORDER("app", "\"source\":" END),
+			ORDER("App-1", BOTH_ENDS),
+			ORDER("a23456789012345678901234567890123", BOTH_ENDS),
+			ORDER("app", "\"source\":{\"host\":\"h\",\"port\":0},\"destination\":" END),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(wrong); i++) {
+		struct bm_error err = BM_ERROR_INIT;
+		struct bm_phase_order order;
+		if (decode(wrong[i], &order, &err) != -1 || err.code != BM_ERR_CONFIG) {
+			fail_msg("taken: %s", wrong[i]);
+		}
+		bm_phase_order_finish(&order);
+	}
+}
+
+static void test_an_error_says_who_has_to_act(void **state)
+{
+	static const struct {
+		enum bm_error_code code;
+		const char *sqlstate, *class;
+	} cases[] = {
+			{BM_ERR_TRANSIENT, "", "transient"},
+			{BM_ERR_TIMEOUT, "", "transient"},
+			{BM_ERR_IO, "", "transient"},
+			{BM_ERR_CONFIG, "", "operator"},
+			{BM_ERR_PRECONDITION, "", "operator"},
+			{BM_ERR_INTERNAL, "", "internal"},
+			{BM_ERR_SQL, "42501", "operator"},
+			{BM_ERR_SQL, "55P03", "transient"},
+			{BM_ERR_SQL, "40001", "transient"},
+			{BM_ERR_SQL, "53100", "transient"},
+			{BM_ERR_SQL, "25006", "transient"},
+			{BM_ERR_SQL, "23505", "operator"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
+		struct bm_error err = {.code = cases[i].code};
+		snprintf(err.sqlstate, sizeof(err.sqlstate), "%s", cases[i].sqlstate);
+		assert_string_equal(bm_report_class(&err), cases[i].class);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_an_order_is_read),
+			cmocka_unit_test(test_a_wrong_order_is_refused),
+			cmocka_unit_test(test_an_error_says_who_has_to_act),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -131,6 +131,8 @@ def test_a_killed_machine_goes_on_with_the_phase_it_was_in(stage):
     for phase in PHASES:
         stage.machine.start()
         stage.wait(lambda v, p=phase: v["phase"] == p and v["pid"] is not None, f"works in {phase}")
+        # A worker killed before it has read its order leaves no trace of having begun.
+        wait_for(lambda p=phase: p in stage.orders(), 10, f"{phase} has read its order")
         stage.machine.kill9_everything()
         stage.machine.fresh_runtime()
         stage.touch(f"{phase}.go")

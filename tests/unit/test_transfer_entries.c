@@ -30,8 +30,8 @@ static void test_a_statement_ends_at_its_own_semicolon(void **state)
 			"SELECT $$;$$, $a$ $$; $a$;",
 			"SELECT 1 /* ; /* ; */ ; */ -- ;\n;",
 			"CREATE RULE r AS ON UPDATE TO t DO (SELECT 1; SELECT 2);",
-			"CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN "
-			"true THEN 1 END; SELECT 2; END;",
+			("CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN "
+			 "true THEN 1 END; SELECT 2; END;"),
 			"CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC SELECT 1; END;",
 			"SELECT 'end\\';",
 	};

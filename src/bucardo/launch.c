@@ -9,9 +9,15 @@
  * then a direct child: pid known at once, true exit status, output on our pipe,
  * dies with us. It also saves the half second of the CLI's start.
  *
- * The same place mends two things of Bucardo 5.6 that only its inside can mend:
- * validation of a sync dies when one of its databases was away at the start, and
- * the VAC serves only the source databases that were known at the start.
+ * The same place mends three things of Bucardo 5.6 that only its inside can mend:
+ * validation of a sync dies when one of its databases was away at the start, the
+ * VAC serves only the source databases that were known at the start, and a forked
+ * child may speak on a connection of its parent (DBD::Pg's statement handles send a
+ * DEALLOCATE at their end, InactiveDestroy or not). Over TLS the two then disagree
+ * about the count of records, and the parent dies of "decryption failed or bad
+ * record mac" (seen about once in 20 times that a sync was deactivated and
+ * activated). So in a child every inherited socket leads to /dev/null; Bucardo's
+ * children open connections of their own.
  */
 #include "bucardo/launch.h"
 
@@ -24,9 +30,25 @@
 static const char script[] =
 	"BEGIN {\n"
 	"	my $forks = 0;\n"
-	"	*CORE::GLOBAL::fork = sub () { $forks++ ? CORE::fork : 0 };\n"
+	"	*CORE::GLOBAL::fork = sub () {\n"
+	"		return 0 if !$forks++;\n"
+	"		my $pid = CORE::fork;\n"
+	"		forget_connections() if defined $pid && !$pid;\n"
+	"		return $pid;\n"
+	"	};\n"
 	"}\n"
 	"use strict; use warnings; use POSIX (); require Bucardo;\n"
+	"sub forget_connections {\n"
+	"	open my $null, '+<', '/dev/null' or POSIX::_exit(1);\n"
+	"	DBI->visit_handles(sub {\n"
+	"		my ($handle) = @_;\n"
+	"		return 0 if $handle->{Type} eq 'st';\n"
+	"		return 1 if $handle->{Type} ne 'db' || !$handle->{Active};\n"
+	"		my $socket = $handle->{pg_socket};\n"
+	"		POSIX::dup2(fileno $null, $socket) if defined $socket && $socket > 2;\n"
+	"		return 0;\n"
+	"	});\n"
+	"}\n"
 	"no warnings 'redefine';\n"
 	/* start_mcp() closes STDOUT, and Perl complains at each later open(). */
 	"$SIG{__WARN__} = sub { print STDERR @_ if $_[0] !~ /^Filehandle STD/ };\n"

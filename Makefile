@@ -106,8 +106,11 @@ lint: check-headers check-layers check-shape check-format ## all static checks
 check: all unit lint ## what to run before each commit; scripts/check runs everything
 
 .PHONY: bench
-bench: all helpers ## measure, and print medians (minutes)
+bench: all helpers ## measure, also against the peers, and print medians (about 25 minutes)
+	@scripts/install-packages --test --bench
 	@tests/bench/run
+	@tests/bench/clone
+	@tests/bench/replicate
 
 .PHONY: clean
 clean: ## remove what was built

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/pattern.h"
 #include "config/report.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -150,6 +151,40 @@ const char *bm_check_file(const char *name, const char *value)
 	(void)name;
 	return value[0] == '/' ? NULL
 			       : "not an absolute path; a file's path that starts with '/'";
+}
+
+const char *bm_check_table_pattern(const char *name, const char *value)
+{
+	struct bm_strbuf schema = BM_STRBUF_INIT, table = BM_STRBUF_INIT;
+
+	(void)name;
+	const char *problem = bm_pattern_parse(value, &schema, &table);
+	bm_strbuf_finish(&schema);
+	bm_strbuf_finish(&table);
+	return problem;
+}
+
+static bool is_role(const char *text)
+{
+	return text[0] != '\0' && text[strcspn(text, "=:#\"'{}[],&*!|>%@`\\\n\r\t")] == '\0';
+}
+
+const char *bm_check_role(const char *name, const char *value)
+{
+	return is_role(name) && is_role(value)
+			? NULL
+			: "not names of roles; letters, digits, '_', '-', '.', '$' and spaces";
+}
+
+const char *bm_check_extension(const char *name, const char *value)
+{
+	static const char letters[] = LOWER UPPER DIGITS "_-.";
+
+	return (name == NULL || is_made_of(name, letters, letters)) &&
+					is_made_of(value, letters, letters)
+			? NULL
+			: "not an extension; names and versions have letters, digits, '_', '-' "
+			  "and '.'";
 }
 
 /* Settings of the control PostgreSQL that are not a person's to choose, and why. */

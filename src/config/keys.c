@@ -6,12 +6,15 @@
 
 #include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/syncs.h"
 #include "config/checks.h"
 
 #define MS ((uint64_t)1)
 #define SECOND (1000 * MS)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
+#define KILOBYTE ((uint64_t)1000)
+#define GIGABYTE (1000 * 1000 * KILOBYTE)
 
 /* Numbered by enum bm_log_format and enum bm_log_level. */
 static const char *const log_formats[] = {"auto", "text", "json", NULL};
@@ -22,8 +25,13 @@ static_assert(sizeof(enum bm_log_level) == sizeof(unsigned), "choices are kept a
 /* Numbered by enum bm_phase and bm_direction. */
 static const char *const phases[] = {
 		"preflight", "schema", "capture", "copy", "index", "replicate", NULL};
+static const char *const phases_to_come[] = {"verify", "cutover", "failback", "teardown", NULL};
+static const char *const keeps[] = {"keep", "drop", NULL};
 static const char *const directions[] = {"both", "forward", NULL};
+static_assert(sizeof(enum bm_keep) == sizeof(unsigned), "choices are kept as unsigned");
 static_assert(BM_COUNT_OF(phases) == BM_PHASE_COUNT + 1, "a phase has no name");
+static_assert(BM_COUNT_OF(phases_to_come) == BM_PHASE_PLACES - BM_PHASE_COUNT + 1,
+		"a phase has no name");
 
 #define IN_CONFIG(member) .offset = offsetof(struct bm_config, member)
 #define IN_UNIT(member) .offset = offsetof(struct bm_config_unit, member)
@@ -32,6 +40,7 @@ static_assert(BM_COUNT_OF(phases) == BM_PHASE_COUNT + 1, "a phase has no name");
 	.type = BM_KEY_DURATION, .minimum = (from), .maximum = (to), .fallback = (usual)
 #define COUNT(from, to, usual)                                                                 \
 	.type = BM_KEY_COUNT, .minimum = (from), .maximum = (to), .fallback = (usual)
+#define RATE(from, to) .type = BM_KEY_RATE, .minimum = (from), .maximum = (to), .fallback = 0
 #define CHOICE(from, usual) .type = BM_KEY_CHOICE, .choices = (from), .fallback = (usual)
 #define TEXT(rule, what) .type = BM_KEY_TEXT, .check = (rule), .shape = (what)
 #define WORDS(rule, what) .type = BM_KEY_WORDS, .check = (rule), .shape = (what)
@@ -162,11 +171,64 @@ const struct bm_key bm_keys[] = {
 	{"migrations[].direction", CHOICE(directions, BM_DIRECTION_BOTH), IN_MIGRATION(direction),
 		.help = "both: changes on the destination are captured too, so that there is a way "
 			"back; forward: they are not."},
+	{"migrations[].syncs", COUNT(1, BM_SYNCS_LIMIT, 1), IN_MIGRATION(syncs),
+		.help = "Syncs that its tables are spread over, by size; they apply at the same time. "
+			"Tables joined by foreign keys or inheritance stay in one sync. Each takes a "
+			"Bucardo process and its connections."},
 	{"migrations[].run_until", CHOICE(phases, BM_PHASE_REPLICATE), IN_MIGRATION(run_until),
+		.is_to_come = bm_phase_is_to_come,
 		.help = "The last phase that begins by itself; `migrate NAME` goes further."},
+	{"migrations[].tables", SECTION,
+		.help = "Which tables, views and foreign tables are moved; all of them without this. "
+			"Patterns are written as for pg_dump: SCHEMA.TABLE, * for any letters, ? for one, "
+			"double quotes around names with capitals. A partition goes with its parents, a "
+			"sequence with its column. Views, foreign keys and functions that need a table "
+			"which stays behind stay behind too; `plan` names them."},
+	{"migrations[].tables.include", WORDS(bm_check_table_pattern, "[SCHEMA.TABLE, ...]"),
+		IN_MIGRATION(include),
+		.help = "Only what one of these matches is moved, for example [\"public.*\"]."},
+	{"migrations[].tables.exclude", WORDS(bm_check_table_pattern, "[SCHEMA.TABLE, ...]"),
+		IN_MIGRATION(exclude),
+		.help = "What one of these matches is not moved, for example [\"audit.*\", "
+			"\"public.log_*\"]."},
+	{"migrations[].owners", CHOICE(keeps, BM_KEEP), IN_MIGRATION(owners),
+		.help = "keep: every object belongs to the role that it has on the source, where the "
+			"destination has that role and the machine's own role is a member of it; drop: "
+			"everything belongs to the machine's own role. What could not be kept is told."},
+	{"migrations[].grants", CHOICE(keeps, BM_KEEP), IN_MIGRATION(grants),
+		.help = "keep: privileges are granted to the same roles, where the destination has "
+			"them; drop: none are granted."},
+	{"migrations[].roles", PAIRS(bm_check_role, "OLD: NEW, names of roles"),
+		IN_MIGRATION(roles),
+		.help = "Roles of the source that are called otherwise on the destination, for owners, "
+			"grants and policies: {old_app: app}."},
+	{"migrations[].create_roles", .type = BM_KEY_BOOLEAN, .fallback = 0,
+		IN_MIGRATION(create_roles),
+		.help = "Make the roles that own something, are granted something, or are groups of "
+			"such, where the destination lacks them: with their memberships, without LOGIN, "
+			"never with a password, and no superusers. The machine's own role needs "
+			"CREATEROLE and becomes a member of them."},
+	{"migrations[].extensions", SECTION,
+		.help = "Extensions of the source are made on the destination, where its server has "
+			"them and the role may, in the version that it prefers; rules change that."},
+	{"migrations[].extensions.skip", WORDS(bm_check_extension, "[NAME, ...]"),
+		IN_MIGRATION(skip_extensions),
+		.help = "These are not made. What needs them cannot be made either: `plan` says so."},
+	{"migrations[].extensions.versions", PAIRS(bm_check_extension, "NAME: VERSION"),
+		IN_MIGRATION(extension_versions),
+		.help = "The version to make, for example {postgis: 3.3.2}; `source` means the one that "
+			"the source has."},
 	{"migrations[].copy", SECTION, .help = "How the rows are copied."},
 	{"migrations[].copy.jobs", COUNT(1, 64, 4), IN_MIGRATION(copy_jobs),
 		.help = "Connections that copy at the same time, to each of the two servers."},
+	{"migrations[].copy.max_rate", RATE(100 * KILOBYTE, 1000 * GIGABYTE),
+		IN_MIGRATION(copy_max_rate),
+		.help = "Bytes of rows a second, of all connections together. May be changed while "
+			"it copies."},
+	{"migrations[].copy.gentle", .type = BM_KEY_BOOLEAN, .fallback = 1,
+		IN_MIGRATION(copy_gentle),
+		.help = "Copy more slowly while the source answers much later than before the copy, "
+			"and faster again when it does not."},
 };
 /* clang-format on */
 
@@ -205,6 +267,7 @@ const char *bm_key_type_name(enum bm_key_type type)
 			[BM_KEY_SECTION] = "mapping",
 			[BM_KEY_LIST] = "list of mappings",
 			[BM_KEY_DURATION] = "duration",
+			[BM_KEY_RATE] = "rate",
 			[BM_KEY_COUNT] = "whole number",
 			[BM_KEY_BOOLEAN] = "true or false",
 			[BM_KEY_CHOICE] = "choice",
@@ -224,7 +287,11 @@ static const char *name_of(const char *const *names, size_t count, size_t index)
 
 const char *bm_phase_name(enum bm_phase phase)
 {
-	return name_of(phases, BM_COUNT_OF(phases) - 1, phase);
+	if (phase < BM_PHASE_COUNT) {
+		return phases[phase];
+	}
+	return name_of(phases_to_come, BM_COUNT_OF(phases_to_come) - 1,
+			(size_t)phase - BM_PHASE_COUNT);
 }
 
 bool bm_phase_parse(const char *name, enum bm_phase *phase)
@@ -232,6 +299,16 @@ bool bm_phase_parse(const char *name, enum bm_phase *phase)
 	for (size_t i = 0; i < BM_PHASE_COUNT; i++) {
 		if (strcmp(phases[i], name) == 0) {
 			*phase = (enum bm_phase)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool bm_phase_is_to_come(const char *name)
+{
+	for (size_t i = 0; phases_to_come[i] != NULL; i++) {
+		if (strcmp(phases_to_come[i], name) == 0) {
 			return true;
 		}
 	}

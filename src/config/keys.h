@@ -21,6 +21,7 @@ enum bm_key_type {
 	BM_KEY_SECTION,	 /* a mapping of further keys; no value of its own */
 	BM_KEY_LIST,	 /* a list of mappings, an array of structs */
 	BM_KEY_DURATION, /* uint64_t, milliseconds */
+	BM_KEY_RATE,	 /* uint64_t, bytes a second; 0: no limit, written "none" */
 	BM_KEY_COUNT,	 /* unsigned */
 	BM_KEY_BOOLEAN,	 /* bool */
 	BM_KEY_CHOICE,	 /* an enum whose members number the choices from 0 */
@@ -46,12 +47,13 @@ struct bm_key {
 	bool required;
 	size_t offset;
 	uint64_t fallback, minimum, maximum;
-	const char *fallback_text;  /* of a TEXT; NULL: none */
-	const char *const *choices; /* NULL-terminated */
-	bm_key_check *check;	    /* NULL: any text */
-	const char *shape;	    /* of a text, for people; what is allowed */
-	size_t element_size;	    /* of a list's struct */
-	size_t count_offset;	    /* of a list's count (size_t) */
+	const char *fallback_text;	      /* of a TEXT; NULL: none */
+	const char *const *choices;	      /* NULL-terminated */
+	bool (*is_to_come)(const char *text); /* a choice of later versions; NULL: none */
+	bm_key_check *check;		      /* NULL: any text */
+	const char *shape;		      /* of a text, for people; what is allowed */
+	size_t element_size;		      /* of a list's struct */
+	size_t count_offset;		      /* of a list's count (size_t) */
 	const char *help;
 };
 

@@ -102,6 +102,9 @@ static void complain_type(struct load *load, const struct bm_node *node,
 	bool is_empty = node->kind == BM_NODE_LIST && node->count == 0;
 	char path[PATH_BYTES];
 
+	if (node->refused) {
+		return;
+	}
 	bm_report_error(load->report, node->line, node->column, path_of(place, name, path),
 			"found %s; allowed: %s",
 			bm_tree_is_null(node)	   ? "no value"
@@ -302,6 +305,7 @@ static load_fn *const loaders[] = {
 		[BM_KEY_SECTION] = load_section,
 		[BM_KEY_LIST] = load_list,
 		[BM_KEY_DURATION] = load_scalar,
+		[BM_KEY_RATE] = load_scalar,
 		[BM_KEY_COUNT] = load_scalar,
 		[BM_KEY_BOOLEAN] = load_scalar,
 		[BM_KEY_CHOICE] = load_scalar,

@@ -80,8 +80,8 @@ static int load(const char *path, struct bm_strbuf *text, struct bm_error *err)
 {
 	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"cannot read '%s': %m; let the machine's user (uid %u) read it, "
-				"for example with fsGroup and defaultMode 0440",
+				"cannot read '%s': %m; let the machine's user read it: in Kubernetes "
+				"with fsGroup and defaultMode 0440, elsewhere with chown %u",
 				path, (unsigned)geteuid());
 	}
 	return bm_file_load(path, LIMIT_BYTES, text, err);

@@ -51,10 +51,17 @@ static bool is_absent(const struct bm_key *section, const void *base)
 	bm_key_inner_prefix(section, prefix, sizeof(prefix));
 	for (size_t i = 0; i < bm_key_count; i++) {
 		const struct bm_key *key = &bm_keys[i];
-		if (bm_key_name_under(key, prefix) != NULL &&
-				(key->type == BM_KEY_TEXT || key->type == BM_KEY_WORDS)) {
+		if (bm_key_name_under(key, prefix) == NULL) {
+			continue;
+		}
+		if (key->type == BM_KEY_TEXT || key->type == BM_KEY_WORDS) {
 			can_be_absent = true;
 			if (pointer_of(key, base) != NULL) {
+				return false;
+			}
+		} else if (key->type == BM_KEY_PAIRS) {
+			const char *const *pairs = pointer_of(key, base);
+			if (pairs[0] != NULL) {
 				return false;
 			}
 		}
@@ -287,8 +294,15 @@ static const char example_migration[] =
 		"#    destination: {host: db.example.com, dbname: app, user: app_owner,\n"
 		"#      sslmode: verify-full, sslrootcert: /etc/ssl/certs/ca-certificates.crt}\n"
 		"#    direction: both\n"
+		"#    syncs: 1\n"
 		"#    run_until: replicate\n"
-		"#    copy: {jobs: 4}\n";
+		"#    tables: {include: [\"public.*\"], exclude: [\"public.log_*\"]}\n"
+		"#    owners: keep\n"
+		"#    grants: keep\n"
+		"#    roles: {old_app: app}\n"
+		"#    create_roles: false\n"
+		"#    extensions: {skip: [pg_cron], versions: {postgis: source}}\n"
+		"#    copy: {jobs: 4, max_rate: 50MB, gentle: true}\n";
 
 void bm_config_example(struct bm_strbuf *out)
 {

@@ -129,6 +129,21 @@ static void on_open(struct builder *b, enum bm_node_kind kind, const yaml_event_
 	}
 }
 
+/* Something stands in for it, so that the rest of the file is looked at as well. */
+static void on_alias(struct builder *b, const yaml_mark_t *mark)
+{
+	bm_report_error(b->report, mark->line + 1, mark->column + 1, "",
+			"an alias ('*'); write values out, or quote a text that starts with '*'");
+	if (is_awaiting_key(b)) {
+		b->failed = true;
+		return;
+	}
+	struct bm_node *node = add_node(b, BM_NODE_SCALAR, mark);
+	node->text = "";
+	node->plain = true;
+	node->refused = true;
+}
+
 /* Whether there is more to read. */
 static bool on_event(struct builder *b, const yaml_event_t *event)
 {
@@ -140,9 +155,7 @@ static bool on_event(struct builder *b, const yaml_event_t *event)
 		}
 		break;
 	case YAML_ALIAS_EVENT:
-		fail(b, &event->start_mark,
-				"an alias ('*'); write values out, or quote a text that starts "
-				"with '*'");
+		on_alias(b, &event->start_mark);
 		break;
 	case YAML_SCALAR_EVENT:
 		on_scalar(b, event);

@@ -20,6 +20,7 @@ enum bm_node_kind { BM_NODE_SCALAR, BM_NODE_LIST, BM_NODE_MAP };
 struct bm_node {
 	enum bm_node_kind kind;
 	bool plain;		       /* a scalar without quotes */
+	bool refused;		       /* a scalar in place of what was reported already */
 	size_t line, column;	       /* of the value, from 1 */
 	const char *text;	       /* a scalar's; never holds NUL inside */
 	const char *name;	       /* its key, when the parent is a map */

@@ -5,17 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
 #include "config/report.h"
 
 /* More digits than this are beyond every limit; fewer never overflow. */
 #define MOST_DIGITS 12
 
-/* Largest first: bm_value_write() takes the first that divides. */
-static const struct {
+struct unit {
 	const char *name;
-	uint64_t msec;
-} units[] = {{"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
+	uint64_t factor;
+};
+
+/* Largest first, and a NULL at the end: bm_value_write() takes the first that divides. */
+static const struct unit spans[] = {
+		{"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
+static const struct unit rates[] = {{"GiB", 1 << 30}, {"GB", 1000000000}, {"MiB", 1 << 20},
+		{"MB", 1000000}, {"KiB", 1 << 10}, {"kB", 1000}, {"B", 1}, {NULL, 0}};
+
+/* How a rate that is no limit is written. */
+#define NO_RATE "none"
 
 /* Digits at the start of `text`; false when there are none or too many. */
 static bool read_digits(const char *text, uint64_t *number, const char **rest)
@@ -27,19 +36,21 @@ static bool read_digits(const char *text, uint64_t *number, const char **rest)
 	return digits > 0 && digits <= MOST_DIGITS;
 }
 
-static bool read_duration(const char *text, uint64_t *msec, const char **hint)
+/* `hint` says on entry what a text without any number is. */
+static bool read_with_unit(
+		const struct unit *units, const char *text, uint64_t *value, const char **hint)
 {
 	const char *rest;
 	uint64_t number;
 
-	*hint = ", no duration";
 	if (!read_digits(text, &number, &rest)) {
 		return false;
 	}
 	rest += strspn(rest, " ");
-	for (size_t i = 0; i < BM_COUNT_OF(units); i++) {
-		if (strcmp(rest, units[i].name) == 0) {
-			*msec = number * units[i].msec;
+	for (; units->name != NULL; units++) {
+		if (strcmp(rest, units->name) == 0) {
+			bool fits = number <= UINT64_MAX / units->factor;
+			*value = fits ? number * units->factor : UINT64_MAX;
 			*hint = "";
 			return true;
 		}
@@ -77,6 +88,35 @@ static bool is_in_range(const struct bm_key *key, uint64_t value)
 	return value >= key->minimum && value <= key->maximum;
 }
 
+static bool read_rate(
+		const struct bm_key *key, const char *text, uint64_t *value, const char **hint)
+{
+	if (strcmp(text, NO_RATE) == 0) {
+		*value = 0;
+		return true;
+	}
+	return read_with_unit(rates, text, value, hint) && is_in_range(key, *value);
+}
+
+static const struct unit *units_of(const struct bm_key *key)
+{
+	return key->type == BM_KEY_DURATION ? spans : rates;
+}
+
+/* " (units: ms, s, min, h)", smallest first */
+static void describe_units(const struct unit *units, struct bm_strbuf *out)
+{
+	size_t count = 0;
+
+	while (units[count].name != NULL) {
+		count++;
+	}
+	bm_strbuf_puts(out, " (units: ");
+	for (size_t i = count; i > 0; i--) {
+		bm_strbuf_printf(out, "%s%s", units[i - 1].name, i > 1 ? ", " : ")");
+	}
+}
+
 bool bm_value_read(const struct bm_key *key, const char *text, uint64_t *value,
 		struct bm_strbuf *problem)
 {
@@ -86,7 +126,12 @@ bool bm_value_read(const struct bm_key *key, const char *text, uint64_t *value,
 
 	switch (key->type) {
 	case BM_KEY_DURATION:
-		good = read_duration(text, value, &hint) && is_in_range(key, *value);
+		hint = ", no duration";
+		good = read_with_unit(spans, text, value, &hint) && is_in_range(key, *value);
+		break;
+	case BM_KEY_RATE:
+		hint = ", no rate";
+		good = read_rate(key, text, value, &hint);
 		break;
 	case BM_KEY_COUNT:
 		good = read_digits(text, value, &rest) && rest[0] == '\0' &&
@@ -97,6 +142,9 @@ bool bm_value_read(const struct bm_key *key, const char *text, uint64_t *value,
 		break;
 	case BM_KEY_CHOICE:
 		good = read_choice(key->choices, text, value);
+		hint = key->is_to_come != NULL && key->is_to_come(text)
+				? ", which this version cannot do yet"
+				: "";
 		break;
 	default:
 		break;
@@ -106,25 +154,27 @@ bool bm_value_read(const struct bm_key *key, const char *text, uint64_t *value,
 		bm_report_quote(problem, text);
 		bm_strbuf_printf(problem, "%s; allowed: ", hint);
 		bm_value_describe(key, problem);
-		bm_strbuf_puts(problem, hint[0] != '\0' ? " (units: ms, s, min, h)" : "");
+		if (hint[0] != '\0' && key->type != BM_KEY_CHOICE) {
+			describe_units(units_of(key), problem);
+		}
 	}
 	return good;
 }
 
-static void write_duration(uint64_t msec, struct bm_strbuf *out)
+static void write_with_unit(const struct unit *units, uint64_t value, struct bm_strbuf *out)
 {
-	size_t i = 0;
-
-	while (i + 1 < BM_COUNT_OF(units) && (msec == 0 || msec % units[i].msec != 0)) {
-		i++;
+	while (units[1].name != NULL && (value == 0 || value % units->factor != 0)) {
+		units++;
 	}
-	bm_strbuf_printf(out, "%" PRIu64 "%s", msec / units[i].msec, units[i].name);
+	bm_strbuf_printf(out, "%" PRIu64 "%s", value / units->factor, units->name);
 }
 
 void bm_value_write(const struct bm_key *key, uint64_t value, struct bm_strbuf *out)
 {
-	if (key->type == BM_KEY_DURATION) {
-		write_duration(value, out);
+	if (key->type == BM_KEY_RATE && value == 0) {
+		bm_strbuf_puts(out, NO_RATE);
+	} else if (key->type == BM_KEY_DURATION || key->type == BM_KEY_RATE) {
+		write_with_unit(units_of(key), value, out);
 	} else if (key->type == BM_KEY_BOOLEAN) {
 		bm_strbuf_puts(out, value != 0 ? "true" : "false");
 	} else if (key->type == BM_KEY_CHOICE) {
@@ -149,7 +199,8 @@ void bm_value_describe(const struct bm_key *key, struct bm_strbuf *out)
 		bm_strbuf_puts(out, "true or false");
 	} else if (key->type == BM_KEY_LIST) {
 		bm_strbuf_printf(out, "a list of at most %" PRIu64 " mappings", key->maximum);
-	} else if (key->type == BM_KEY_DURATION || key->type == BM_KEY_COUNT) {
+	} else if (key->type == BM_KEY_DURATION || key->type == BM_KEY_RATE ||
+			key->type == BM_KEY_COUNT) {
 		bool one = key->minimum == key->maximum;
 		bm_strbuf_printf(out, "%s %s", one ? "the" : "a", bm_key_type_name(key->type));
 		bm_strbuf_puts(out, one ? " " : " from ");
@@ -157,6 +208,9 @@ void bm_value_describe(const struct bm_key *key, struct bm_strbuf *out)
 		bm_strbuf_puts(out, one ? "" : " to ");
 		if (!one) {
 			bm_value_write(key, key->maximum, out);
+		}
+		if (key->type == BM_KEY_RATE) {
+			bm_strbuf_puts(out, " a second, or " NO_RATE);
 		}
 	} else {
 		bm_strbuf_printf(out, "a %s%s%s", bm_key_type_name(key->type),
@@ -174,6 +228,7 @@ uint64_t bm_value_get(const struct bm_key *key, const void *base)
 
 	switch (key->type) {
 	case BM_KEY_DURATION:
+	case BM_KEY_RATE:
 		memcpy(&wide, place, sizeof(wide));
 		return wide;
 	case BM_KEY_BOOLEAN:
@@ -196,6 +251,7 @@ void bm_value_put(const struct bm_key *key, void *base, uint64_t value)
 	char *place = (char *)base + key->offset;
 	switch (key->type) {
 	case BM_KEY_DURATION:
+	case BM_KEY_RATE:
 		memcpy(place, &value, sizeof(value));
 		break;
 	case BM_KEY_BOOLEAN:
@@ -205,4 +261,10 @@ void bm_value_put(const struct bm_key *key, void *base, uint64_t value)
 		memcpy(place, &narrow, sizeof(narrow));
 		break;
 	}
+}
+
+bool bm_config_read_rate(const char *text, uint64_t *rate, struct bm_strbuf *problem)
+{
+	return bm_value_read(
+			bm_key_find("migrations[].copy.", "max_rate"), text, rate, problem);
 }

@@ -24,6 +24,13 @@ bool bm_file_exists(const char *path)
 	return stat(path, &info) == 0;
 }
 
+bool bm_file_is_named(const char *path)
+{
+	struct stat info;
+
+	return lstat(path, &info) == 0;
+}
+
 static int read_all(int fd, size_t limit, struct bm_strbuf *out)
 {
 	char block[4096];

@@ -1,0 +1,50 @@
+/*
+ * choice - which tables of the source a transfer is about
+ *
+ * A person says it with patterns (tables.include, tables.exclude); one statement of the
+ * source's catalog decides, for preflight, schema, capture, copy and index alike: what
+ * the patterns leave out, what has to go with it because it depends on it (views,
+ * foreign keys, functions over row types), and what cannot go on without it.
+ *
+ * Rules: a table, view or foreign table is in when an include matches it, or there is
+ * none, and no exclude does. A partition, and a table that inherits, is also matched by
+ * what its parents are called. A sequence goes with the column that owns it,
+ * and comes with a default that needs it.
+ */
+#ifndef BUCARDO_MACHINE_CHOICE_H
+#define BUCARDO_MACHINE_CHOICE_H
+
+#include <stdbool.h>
+
+struct pg_result; /* libpq's PGresult */
+
+struct bm_choice {
+	const char *const *include, *const *exclude; /* NULL-terminated; NULL: no pattern */
+};
+
+/* Whether anything is chosen at all; without that nothing needs to be asked. */
+bool bm_choice_is_made(const struct bm_choice *choice);
+
+/*
+ * The statement, and its only parameter (free()). It gives rows of class, object,
+ * name and why by BM_CHOICE_WHAT:
+ *
+ *   out      a relation that is left out (its oid in BM_CHOICE_OBJECT)
+ *   follows  an object that has to go with it, a view or foreign key say
+ *   stops    a table that is in and cannot be made without what is out
+ *   attach   a partition that is in while its parent is out (name: "schema"."table")
+ *   detach   the same of an index of such a partition
+ *   unused   a pattern that matches nothing
+ *   dump     relations that are out, as a pattern for pg_dump
+ */
+extern const char bm_choice_sql[];
+char *bm_choice_param(const struct bm_choice *choice);
+
+enum { BM_CHOICE_WHAT, BM_CHOICE_CLASS, BM_CHOICE_OBJECT, BM_CHOICE_NAME, BM_CHOICE_WHY };
+
+bool bm_choice_row_is(const struct pg_result *rows, int row, const char *what);
+
+/* The relations that are out, as a literal of oid[]; "{}" for NULL rows. free() it. */
+char *bm_choice_out(const struct pg_result *rows);
+
+#endif

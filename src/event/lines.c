@@ -136,6 +136,13 @@ struct bm_lines *bm_lines_open(struct bm_loop *loop, int fd, size_t limit, bm_li
 	return lines;
 }
 
+void bm_lines_read(struct bm_lines *lines)
+{
+	if (lines->watch != NULL) {
+		on_readable(lines, BM_IO_READ);
+	}
+}
+
 void bm_lines_close(struct bm_lines *lines)
 {
 	if (lines == NULL) {

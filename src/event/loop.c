@@ -69,7 +69,7 @@ static int init_parts(struct bm_loop *loop, struct bm_error *err)
 	loop->deferred_end = &loop->deferred;
 	uv_idle_init(&loop->uv, &loop->deferred_idle);
 	loop->deferred_idle.data = loop;
-	if (bm_log_pump_init(loop, err) != 0) {
+	if (bm_turns_init(loop, err) != 0 || bm_log_pump_init(loop, err) != 0) {
 		return -1;
 	}
 	if (bm_reaper_init(loop, err) != 0) {

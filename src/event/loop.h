@@ -70,6 +70,17 @@ struct bm_log_pump {
 int bm_log_pump_init(struct bm_loop *loop, struct bm_error *err);
 void bm_log_pump_finish(struct bm_loop *loop);
 
+/* ---- turns.c ---- */
+
+struct bm_turns {
+	uv_prepare_t before_wait;
+	uint64_t mark_nsec, idle_nsec;	    /* at the last wait: the clock, and libuv's sum */
+	uint64_t span_nsec;		    /* when the current span began */
+	uint64_t longest_nsec, before_nsec; /* of this span, and of the one before */
+};
+
+int bm_turns_init(struct bm_loop *loop, struct bm_error *err);
+
 /* ---- loop.c ---- */
 
 struct bm_deferred;
@@ -81,6 +92,7 @@ struct bm_loop {
 	struct bm_signals signals;
 	struct bm_reaper reaper;
 	struct bm_log_pump log_pump;
+	struct bm_turns turns;
 };
 
 /* Fill `err` from a libuv result: "cannot WHAT: reason". Returns -1. */

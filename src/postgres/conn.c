@@ -101,11 +101,6 @@ bool bm_conn_is_up(const struct bm_conn *conn)
 	return conn->state == BM_CONN_CONNECTED;
 }
 
-bool bm_conn_is_idle(const struct bm_conn *conn)
-{
-	return conn->running == NULL && conn->waiting.head == NULL && conn->failed.head == NULL;
-}
-
 void bm_conn_query(struct bm_conn *conn, const char *sql, const char *const *params,
 		size_t param_count, bm_result_cb *cb, void *ctx)
 {

@@ -74,6 +74,13 @@ struct bm_output *bm_output_open(struct bm_loop *loop, const char *unit, struct 
 	return output;
 }
 
+void bm_output_read(struct bm_output *output)
+{
+	if (output != NULL) {
+		bm_lines_read(output->lines);
+	}
+}
+
 void bm_output_close(struct bm_output *output)
 {
 	if (output != NULL) {

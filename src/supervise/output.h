@@ -23,6 +23,9 @@ struct bm_output *bm_output_open(struct bm_loop *loop, const char *unit, struct 
 		void (*ended)(void *ctx, struct bm_output *output), void *ctx, int *write_fd,
 		struct bm_error *err);
 
+/* Read what has come already; may end and free the stream. NULL is accepted. */
+void bm_output_read(struct bm_output *output);
+
 /* Stop reading and free, without a call of `ended`; NULL is accepted. */
 void bm_output_close(struct bm_output *output);
 

@@ -90,7 +90,8 @@ static int parse_port(const char *text)
 	return *text >= '0' && *text <= '9' && *end == '\0' && port <= 65535 ? (int)port : 0;
 }
 
-int bm_probe_parse_address(const char *text, struct sockaddr_storage *out, struct bm_error *err)
+/* "127.0.0.1:7446" or "[::1]:7446"; -1 with `err` for anything else. */
+static int parse_address(const char *text, struct sockaddr_storage *out, struct bm_error *err)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
@@ -155,7 +156,7 @@ void bm_probe_ask_tcp(struct bm_probe *probe, const char *address, uint64_t limi
 	bm_probe_cancel(probe);
 	probe->err = (struct bm_error)BM_ERROR_INIT;
 	bm_timer_arm(probe->limit, limit_msec);
-	if (bm_probe_parse_address(address, &parsed, &probe->err) != 0 ||
+	if (parse_address(address, &parsed, &probe->err) != 0 ||
 			begin_connection(probe, &parsed) != 0) {
 		answer_soon(probe);
 	}

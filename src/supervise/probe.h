@@ -28,9 +28,4 @@ void bm_probe_cancel(struct bm_probe *probe);
 
 void bm_probe_close(struct bm_probe *probe); /* NULL is accepted */
 
-/* "127.0.0.1:7446" or "[::1]:7446"; -1 with `err` for anything else. */
-struct sockaddr_storage;
-int bm_probe_parse_address(
-		const char *text, struct sockaddr_storage *out, struct bm_error *err);
-
 #endif

@@ -7,7 +7,10 @@
 #include "bucardo_machine/supervise.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bucardo_machine/alloc.h"
@@ -36,6 +39,8 @@ struct bm_program {
 	unsigned probe_failures;
 	struct bm_output *output;   /* of the present child, or the one that ended last */
 	struct bm_output *leftover; /* of the child before it, while somebody has its pipe */
+	struct bm_strbuf tail;	    /* the end of what the present child printed */
+	char unready_why[256];	    /* the last probe's answer; "" none, or it was good */
 	pid_t pid;		    /* 0: not running */
 };
 
@@ -82,7 +87,7 @@ static void on_answer(void *ctx, bool ready, const char *why)
 	struct bm_program *program = ctx;
 	bool was_ready = bm_unit_state(program->unit) == BM_UNIT_READY;
 
-	(void)why;
+	bm_text_copy(program->unready_why, sizeof(program->unready_why), ready ? "" : why);
 	program->probe_failures = ready ? 0 : program->probe_failures + 1;
 	bool is_ready = ready || (was_ready && program->probe_failures < READY_PROBE_FAILURES);
 	ask_again(program, is_ready);
@@ -117,14 +122,39 @@ static void on_output_end(void *ctx, struct bm_output *output)
 	}
 }
 
+/* The last line that it printed, if it ended by itself and badly; or why it was never ready. */
+static void say_why(const struct bm_program *program, int status, char *out, size_t size)
+{
+	const char *text = bm_strbuf_text(&program->tail);
+	size_t length = program->tail.length;
+
+	while (length > 0 && text[length - 1] == '\n') {
+		length--;
+	}
+	const char *newline = memrchr(text, '\n', length);
+	const char *line = newline != NULL ? newline + 1 : text;
+	int line_length = (int)(text + length - line);
+
+	out[0] = '\0';
+	if (program->unready_why[0] != '\0') {
+		snprintf(out, size, "its probe: %s", program->unready_why);
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && line_length > 0) {
+		snprintf(out, size, "it said: %.*s", line_length, line);
+	}
+}
+
 static void on_exit_of_child(void *ctx, pid_t pid, int status)
 {
 	struct bm_program *program = ctx;
 
+	char why[512];
+
 	program->pid = 0;
 	stop_probing(program);
 	kill(-pid, SIGKILL);
-	bm_unit_exited(program->unit, status, "", false); /* last: it may close the program */
+	bm_output_read(program->output);
+	say_why(program, status, why, sizeof(why));
+	bm_unit_exited(program->unit, status, why, false); /* last: it may close the program */
 }
 
 static int spawn_child(void *ctx, struct bm_error *err)
@@ -133,13 +163,15 @@ static int spawn_child(void *ctx, struct bm_error *err)
 	const struct bm_program_spec *spec = &program->spec;
 	int write_fd;
 
+	bm_strbuf_clear(&program->tail);
+	program->unready_why[0] = '\0';
 	/* The last words of the child before may still be unread; older ones are not. */
 	if (program->output != NULL) {
 		bm_output_close(program->leftover);
 		program->leftover = program->output;
 	}
-	program->output = bm_output_open(program->loop, spec->name, NULL, on_output_end,
-			program, &write_fd, err);
+	program->output = bm_output_open(program->loop, spec->name, &program->tail,
+			on_output_end, program, &write_fd, err);
 	if (program->output == NULL) {
 		return -1;
 	}
@@ -312,6 +344,7 @@ void bm_program_close(struct bm_program *program)
 	bm_timer_close(program->unit_timer);
 	bm_timer_close(program->probe_timer);
 	bm_unit_destroy(program->unit);
+	bm_strbuf_finish(&program->tail);
 	free_spec(&program->spec);
 	free(program);
 }

@@ -35,6 +35,8 @@ struct bm_unit {
 	char last_exit[BM_EXIT_TEXT_SIZE];
 	char cause[sizeof(((struct bm_error *)NULL)->message)]; /* of the event being handled */
 	char why[sizeof(((struct bm_error *)NULL)->message) + 64];
+	char failure[sizeof(((struct bm_error *)NULL)->message) +
+			64]; /* the last `why` of one */
 };
 
 /* ---- actions: what happens on the way into the next state ---- */
@@ -114,6 +116,7 @@ static void wait_before_restart(struct bm_unit *u)
 {
 	if (!u->excused) {
 		u->failures++;
+		memcpy(u->failure, u->why, sizeof(u->failure));
 	}
 	uint64_t delay = bm_restart_delay_msec(
 			&u->policy, u->failures, bm_restart_random(&u->random));
@@ -338,6 +341,7 @@ struct bm_unit_view bm_unit_view(const struct bm_unit *u)
 			.retry_at_msec = u->state == BM_UNIT_BACKOFF ? u->retry_at_msec : 0,
 			.last_exit = u->last_exit,
 			.why = u->why,
+			.failure = stable || u->failures == 0 ? "" : u->failure,
 	};
 }
 

@@ -108,6 +108,8 @@ void bm_bucardo_notice(struct bm_bucardo *bucardo, const char *text)
 		repair_pong(bucardo);
 	} else if (strcmp(text, "bucardo_stopped") == 0) {
 		bm_log(BM_LOG_DEBUG, BUCARDO_AREA, NULL, "the master says that it stopped");
+	} else {
+		listen_hear(bucardo, text);
 	}
 }
 

@@ -1,6 +1,6 @@
-/* classify - see classify.h. The texts are PostgreSQL's (English: the control
- * cluster and libpq run with LC_MESSAGES=C; a server elsewhere may speak another
- * language and ends in the row without a pattern) and Bucardo's own. */
+/* classify - see classify.h. The texts are Bucardo's own and PostgreSQL's: English from
+ * the control cluster, from libpq and where launch.c may choose the language. Else the
+ * SQLSTATE that launch.c puts in front says what it is. */
 #include "bucardo/classify.h"
 
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 struct pattern {
 	const char *text;  /* looked for anywhere in the error */
 	const char *other; /* and this one too; NULL: not needed */
+	const char *state; /* or how the SQLSTATE begins; NULL: the text alone counts */
 	enum run_error_class class;
 	const char *advice; /* "%S" stands for the sync's name */
 };
@@ -19,96 +20,110 @@ struct pattern {
 /* clang-format off */
 static const struct pattern run_patterns[] = {
 	/* The end of a run by a stop or a restart is recorded like a failure. */
-	{"Ended (CTL", NULL, RUN_ERROR_NONE, NULL},
-	{"Old entry", NULL, RUN_ERROR_NONE, NULL},
-	{"CTL request", NULL, RUN_ERROR_NONE, NULL},
-	{"MCP request", NULL, RUN_ERROR_NONE, NULL},
-	{"Found stopfile", NULL, RUN_ERROR_NONE, NULL},
-	{"Stop sync request", NULL, RUN_ERROR_NONE, NULL},
+	{"Ended (CTL", NULL, NULL, RUN_ERROR_NONE, NULL},
+	{"Old entry", NULL, NULL, RUN_ERROR_NONE, NULL},
+	{"CTL request", NULL, NULL, RUN_ERROR_NONE, NULL},
+	{"MCP request", NULL, NULL, RUN_ERROR_NONE, NULL},
+	{"Found stopfile", NULL, NULL, RUN_ERROR_NONE, NULL},
+	{"Stop sync request", NULL, NULL, RUN_ERROR_NONE, NULL},
 
-	{"could not serialize access", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"deadlock detected", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"canceling statement due to lock timeout", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"canceling statement due to user request", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"could not connect", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"DBI connect", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"connection to server", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"Connection refused", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"Connection timed out", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"server closed the connection", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"terminating connection", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"no connection to the server", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"SSL connection has been closed", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"SSL SYSCALL error", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"could not receive data from server", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"could not send data to server", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"the database system is", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"Ping failed", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"too many clients", NULL, RUN_ERROR_TRANSIENT, NULL},
-	{"remaining connection slots", NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"could not serialize access", NULL, "40001", RUN_ERROR_TRANSIENT, NULL},
+	{"deadlock detected", NULL, "40P01", RUN_ERROR_TRANSIENT, NULL},
+	{"canceling statement due to lock timeout", NULL, "55P03", RUN_ERROR_TRANSIENT, NULL},
+	{"canceling statement due to user request", NULL, "57014", RUN_ERROR_TRANSIENT, NULL},
+	{"could not connect", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"DBI connect", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"connection to server", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"Connection refused", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"Connection timed out", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"server closed the connection", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"terminating connection", NULL, "57P", RUN_ERROR_TRANSIENT, NULL},
+	{"no connection to the server", NULL, "08", RUN_ERROR_TRANSIENT, NULL},
+	{"SSL connection has been closed", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"SSL SYSCALL error", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"could not receive data from server", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"could not send data to server", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"the database system is", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"Ping failed", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
+	{"too many clients", NULL, "53300", RUN_ERROR_TRANSIENT, NULL},
+	{"remaining connection slots", NULL, NULL, RUN_ERROR_TRANSIENT, NULL},
 
-	{"extra data after last expected column", NULL, RUN_ERROR_PERMANENT,
+	{"extra data after last expected column", NULL, NULL, RUN_ERROR_PERMANENT,
 		"the source has a column that the destination lacks: add it there too, then `bucardo reload`"},
-	{"missing data for column", NULL, RUN_ERROR_PERMANENT,
+	{"missing data for column", NULL, NULL, RUN_ERROR_PERMANENT,
 		"the destination has a column that the source lacks: make both tables alike, then `bucardo reload`"},
-	{"is a generated column", NULL, RUN_ERROR_PERMANENT,
+	{"is a generated column", NULL, NULL, RUN_ERROR_PERMANENT,
 		"leave generated columns out: `bucardo add customcols SCHEMA.TABLE \"select COLUMNS\"`, then `bucardo reload`"},
-	{"permission denied to set parameter", "session_replication_role", RUN_ERROR_PERMANENT,
+	{"permission denied to set parameter", "session_replication_role", NULL, RUN_ERROR_PERMANENT,
 		"on the destination run, as a superuser: GRANT SET ON PARAMETER session_replication_role TO its user (PostgreSQL 15 or later)"},
-	{"permission denied", NULL, RUN_ERROR_PERMANENT,
-		"grant the database's user what the error names; the next run takes it up by itself"},
-	{"must be owner of", NULL, RUN_ERROR_PERMANENT,
+	{"must be owner of", NULL, NULL, RUN_ERROR_PERMANENT,
 		"make the database's user the owner of what the error names, or a member of the owner"},
-	{"!", "bucardo.delta_", RUN_ERROR_PERMANENT,
+	{"permission denied", NULL, "42501", RUN_ERROR_PERMANENT,
+		"grant the database's user what the error names; the next run takes it up by itself"},
+	{"!", "bucardo.delta_", NULL, RUN_ERROR_PERMANENT,
 		"a quoted table name is too long for Bucardo (57 characters): remove the table from the sync, or rename it"},
-	{"relation", "does not exist", RUN_ERROR_PERMANENT,
+	{"relation", "does not exist", "42P01", RUN_ERROR_PERMANENT,
 		"create the missing table on that database, or remove it from the sync with `bucardo remove table`, then `bucardo reload`"},
-	{"column", "does not exist", RUN_ERROR_PERMANENT,
+	{"column", "does not exist", "42703", RUN_ERROR_PERMANENT,
 		"make the table alike on all databases, then `bucardo reload`"},
-	{"schema", "does not exist", RUN_ERROR_PERMANENT,
+	{"schema", "does not exist", NULL, RUN_ERROR_PERMANENT,
 		"create the missing schema and its tables, then `bucardo reload`"},
-	{"function", "does not exist", RUN_ERROR_PERMANENT,
+	{"function", "does not exist", NULL, RUN_ERROR_PERMANENT,
 		"let Bucardo make its functions again: `bucardo validate %S`, then `bucardo reload`"},
-	{"duplicate key value violates unique constraint", NULL, RUN_ERROR_PERMANENT,
+	{"duplicate key value violates unique constraint", NULL, "23505", RUN_ERROR_PERMANENT,
 		"a row on the destination has the same unique value under another primary key: remove or change it there"},
-	{"violates", "constraint", RUN_ERROR_PERMANENT,
+	{"violates", "constraint", "23", RUN_ERROR_PERMANENT,
 		"the destination refuses a row that the source allows: make the constraints alike"},
-	{"invalid input syntax", NULL, RUN_ERROR_PERMANENT,
+	{"invalid input syntax", NULL, "22P02", RUN_ERROR_PERMANENT,
 		"a column has another type on the destination: make them alike, then `bucardo reload`"},
-	{"value too long for type", NULL, RUN_ERROR_PERMANENT,
+	{"value too long for type", NULL, "22001", RUN_ERROR_PERMANENT,
 		"a column is narrower on the destination: widen it, then `bucardo kick %S`"},
-	{"invalid byte sequence for encoding", NULL, RUN_ERROR_PERMANENT,
+	{"invalid byte sequence for encoding", NULL, NULL, RUN_ERROR_PERMANENT,
 		"the databases have different encodings and a text does not fit: correct it on the source"},
-	{"has no equivalent in encoding", NULL, RUN_ERROR_PERMANENT,
+	{"has no equivalent in encoding", NULL, NULL, RUN_ERROR_PERMANENT,
 		"the databases have different encodings and a text does not fit: correct it on the source"},
-	{"No space left on device", NULL, RUN_ERROR_PERMANENT,
+	{"No space left on device", NULL, "53100", RUN_ERROR_PERMANENT,
 		"make room on the server that the error names; the next run goes on by itself"},
-	{"read-only transaction", NULL, RUN_ERROR_PERMANENT,
+	{"read-only transaction", NULL, "25006", RUN_ERROR_PERMANENT,
 		"the destination is read-only (a standby?): point the database at the primary with UPDATE bucardo.db, then `bucardo reload`"},
-	{"Out of memory", NULL, RUN_ERROR_PERMANENT,
+	{"Out of memory", NULL, NULL, RUN_ERROR_PERMANENT,
 		"give the container more memory: Bucardo holds every waiting key, about 430 bytes each"},
 };
 
 static const struct pattern reach_patterns[] = {
-	{"no password supplied", NULL, RUN_ERROR_PERMANENT, "add a line for it to pgpass"},
-	{"password authentication failed", NULL, RUN_ERROR_PERMANENT, "correct its line in pgpass, or its user"},
-	{"no pg_hba.conf entry", NULL, RUN_ERROR_PERMANENT, "let that server's pg_hba.conf accept this address, user and database"},
-	{"does not support SSL", NULL, RUN_ERROR_PERMANENT, "turn SSL on there, or drop sslmode from bucardo.db.dbconn"},
-	{"certificate", NULL, RUN_ERROR_PERMANENT, "correct sslmode, sslrootcert or the certificate"},
-	{"could not translate host name", NULL, RUN_ERROR_PERMANENT, "correct its host name, or the DNS"},
-	{"does not exist", NULL, RUN_ERROR_PERMANENT, "correct its name or user, or create what is missing"},
-	{"Connection refused", NULL, RUN_ERROR_TRANSIENT, "check that the server runs and that host and port are right"},
-	{"timeout expired", NULL, RUN_ERROR_TRANSIENT, "check the network between here and there"},
+	{"no password supplied", NULL, NULL, RUN_ERROR_PERMANENT, "add a line for it to pgpass"},
+	{"password authentication failed", NULL, NULL, RUN_ERROR_PERMANENT, "correct its line in pgpass, or its user"},
+	{"no pg_hba.conf entry", NULL, NULL, RUN_ERROR_PERMANENT, "let that server's pg_hba.conf accept this address, user and database"},
+	{"does not support SSL", NULL, NULL, RUN_ERROR_PERMANENT, "turn SSL on there, or drop sslmode from bucardo.db.dbconn"},
+	{"certificate", NULL, NULL, RUN_ERROR_PERMANENT, "correct sslmode, sslrootcert or the certificate"},
+	{"could not translate host name", NULL, NULL, RUN_ERROR_PERMANENT, "correct its host name, or the DNS"},
+	{"does not exist", NULL, NULL, RUN_ERROR_PERMANENT, "correct its name or user, or create what is missing"},
+	{"Connection refused", NULL, NULL, RUN_ERROR_TRANSIENT, "check that the server runs and that host and port are right"},
+	{"timeout expired", NULL, NULL, RUN_ERROR_TRANSIENT, "check the network between here and there"},
 };
 /* clang-format on */
+
+static bool matches(const struct pattern *pattern, const char *text, const char *state)
+{
+	if (pattern->state != NULL && state != NULL &&
+			strncmp(state, pattern->state, strlen(pattern->state)) == 0) {
+		return true;
+	}
+	return strstr(text, pattern->text) != NULL &&
+			(pattern->other == NULL || strstr(text, pattern->other) != NULL);
+}
 
 static const struct pattern *find(
 		const struct pattern *patterns, size_t count, const char *text)
 {
+	static const char mark[] = "SQLSTATE ";
+	const char *state = strstr(text, mark);
+
+	if (state != NULL) {
+		state += sizeof(mark) - 1;
+	}
 	for (size_t i = 0; i < count; i++) {
-		if (strstr(text, patterns[i].text) != NULL &&
-				(patterns[i].other == NULL ||
-						strstr(text, patterns[i].other))) {
+		if (matches(&patterns[i], text, state)) {
 			return &patterns[i];
 		}
 	}

@@ -68,7 +68,6 @@ static void on_adopted_exit(void *ctx, pid_t pid)
 
 static void forget_past(struct daemon *daemon)
 {
-	daemon->adopted = false;
 	daemon->operator_stop = false;
 	daemon->lost_database = false;
 	daemon->last_words[0] = '\0';
@@ -149,6 +148,7 @@ static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *proc
 	daemon->idle_at_start = bucardo_title_syncs(process->title)[0] == '\0';
 	for (size_t i = 0; i < bucardo->judge.count; i++) {
 		bucardo->judge.syncs[i].known_to_master = true;
+		bucardo->judge.syncs[i].paused = false;
 	}
 	kin_rescan(bucardo);
 }
@@ -221,7 +221,6 @@ static void step_learning(struct bm_bucardo *bucardo)
 	}
 	forget_past(daemon);
 	daemon->pid = pid;
-	daemon->adopted = true;
 	daemon->stopping = false;
 	daemon->own_stop_file = false;
 	enter(bucardo, DAEMON_RUNNING);
@@ -230,6 +229,13 @@ static void step_learning(struct bm_bucardo *bucardo)
 			"started by hand with `bucardo start` (pid %d)", (int)pid);
 	bm_unit_handle(bucardo->unit, BM_UNIT_ADOPTED);
 	bm_unit_handle(bucardo->unit, BM_UNIT_BECAME_READY);
+	/* It runs without what launch.c mends. */
+	if (bucardo->declared.count > 0) {
+		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+				"it is as packaged, and declared migrations need the machine's "
+				"own, which takes its place");
+		bm_unit_restart(bucardo->unit, "started by hand");
+	}
 }
 
 /* ---- ending ---- */

@@ -79,6 +79,17 @@ static bool has_moved(const struct sync_history *before, const struct sync_histo
 	return works || began || has_applied(before, after);
 }
 
+/* Without a backlog there is nothing to learn: the next one begins anew. */
+static void remember_trend(struct sync_history *now, uint64_t taken_msec)
+{
+	if (now->backlog_rows <= 0 || now->lag_msec < 0) {
+		now->rows = now->lag = (struct trend){0};
+		return;
+	}
+	trend_take(&now->rows, (double)now->backlog_rows, taken_msec);
+	trend_take(&now->lag, (double)now->lag_msec, taken_msec);
+}
+
 void health_remember(struct sync_history *history, const struct bm_sync_sample *sync,
 		uint64_t taken_msec)
 {
@@ -91,7 +102,11 @@ void health_remember(struct sync_history *history, const struct bm_sync_sample *
 			.phase_hash = phase_hash(sync),
 			.progress_msec = history->progress_msec,
 			.applied_msec = history->applied_msec,
+			.rows = history->rows,
+			.lag = history->lag,
 	};
+
+	remember_trend(&now, taken_msec);
 
 	if (!history->known || has_moved(history, &now)) {
 		now.progress_msec = taken_msec;
@@ -105,6 +120,66 @@ void health_remember(struct sync_history *history, const struct bm_sync_sample *
 		now.progress_msec = taken_msec;
 	}
 	*history = now;
+}
+
+/* ---- where it goes ---- */
+
+const char *bm_trend_name(enum bm_trend trend)
+{
+	static const char *const trend_names[] = {
+			[BM_TREND_UNKNOWN] = "unknown",
+			[BM_TREND_STEADY] = "steady",
+			[BM_TREND_SHRINKS] = "shrinks",
+			[BM_TREND_GROWS] = "grows",
+	};
+	static_assert(BM_COUNT_OF(trend_names) == BM_TREND_COUNT, "every trend has a name");
+
+	return trend < BM_TREND_COUNT ? trend_names[trend] : "?";
+}
+
+/* Seconds until `left` is gone; -1: not in two days, so not at this rate. */
+static double seconds_until_none(double left, double slope)
+{
+	double seconds = slope < 0 ? left / -slope : -1;
+
+	return seconds > 2 * 24 * 3600 ? -1 : seconds;
+}
+
+/* Where the count of rows ends, the age of the oldest of them still tells. */
+static double seconds_to_catch_up(const struct sync_history *history)
+{
+	double rows = seconds_until_none(
+			(double)history->backlog_rows, trend_slope(&history->rows));
+	double lag = seconds_until_none((double)history->lag_msec, trend_slope(&history->lag));
+
+	return history->backlog_rows < BM_BACKLOG_LIMIT ? rows : lag;
+}
+
+struct health_trend health_trend(const struct sync_history *history, bool running)
+{
+	struct health_trend out = {BM_TREND_UNKNOWN, 0, -1};
+
+	if (!history->known || history->backlog_rows < 0) {
+		return out;
+	}
+	if (history->backlog_rows == 0 || history->lag_msec < FRESH_MSEC) {
+		out.trend = BM_TREND_STEADY;
+		return out;
+	}
+	if (!trend_is_known(&history->rows)) {
+		return out;
+	}
+	double seconds = seconds_to_catch_up(history);
+	out.shrink_rate = (int64_t)-trend_slope(&history->rows);
+	if (seconds >= 0) {
+		out.trend = BM_TREND_SHRINKS;
+		out.catch_up_msec = (int64_t)(seconds * 1000);
+		return out;
+	}
+	/* A long run takes rows off at its end only. */
+	bool first_run = running && history->applied_msec < history->rows.begun_msec;
+	out.trend = first_run ? BM_TREND_UNKNOWN : BM_TREND_GROWS;
+	return out;
 }
 
 /* ---- judgement ---- */
@@ -292,10 +367,30 @@ static enum bm_health judge(const struct sync_history *history,
 		bm_strbuf_puts(why, "Bucardo was stopped by an operator");
 		return BM_HEALTH_STOPPED;
 	}
+	if (!sync->active && limits->held) {
+		bm_strbuf_puts(why, "its migration has not begun to replicate yet");
+		bm_strbuf_puts(advice,
+				"nothing: the migration activates it when all rows are "
+				"copied; earlier would be too early");
+		return BM_HEALTH_STOPPED;
+	}
+	if (!sync->active && limits->declared) {
+		bm_strbuf_puts(why, "all of its tables are paused, or somebody deactivated it");
+		bm_strbuf_printf(advice,
+				"its migration says which tables, and what mends them: it goes on by "
+				"itself then; where nothing is said: `bucardo activate %s`",
+				sync->name);
+		return BM_HEALTH_STOPPED;
+	}
 	if (!sync->active) {
 		bm_strbuf_puts(why, "the sync is not active");
 		bm_strbuf_printf(advice, "`bucardo activate %s` when it shall replicate",
 				sync->name);
+		return BM_HEALTH_STOPPED;
+	}
+	if (limits->paused) {
+		bm_strbuf_puts(why, "it was paused by `bucardo pause`");
+		bm_strbuf_printf(advice, "`bucardo resume %s` when it shall go on", sync->name);
 		return BM_HEALTH_STOPPED;
 	}
 	if (is_unreachable(sync, observation, why, advice)) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bucardo/trend.h"
 #include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/strbuf.h"
 
@@ -22,6 +23,7 @@ struct sync_history {
 	uint64_t phase_hash;	/* of run_status and of there being a run */
 	uint64_t progress_msec; /* when anything last moved, or nothing waited */
 	uint64_t applied_msec;	/* when rows were last applied, or none waited */
+	struct trend rows, lag; /* of the backlog */
 };
 
 struct health_limits {
@@ -29,13 +31,23 @@ struct health_limits {
 	bool stopped; /* an operator stopped Bucardo */
 	/* When Bucardo got ready: a stall cannot begin before; 0: it is not ready. */
 	uint64_t ready_msec;
-	bool held;   /* its migration has not released it */
-	bool ladder; /* stalls are mended without a person */
+	bool paused;   /* by a person, in the master's memory */
+	bool declared; /* a migration of machine.yaml made it */
+	bool held;     /* its migration has not released it */
+	bool ladder;   /* stalls are mended without a person */
 };
 
 /* Take in a sample. */
 void health_remember(struct sync_history *history, const struct bm_sync_sample *sync,
 		uint64_t taken_msec);
+
+/* Which way the backlog of the sample last remembered goes; -1 where unknown. `running`:
+ * a run is at work, and nothing holds it up. */
+struct health_trend {
+	enum bm_trend trend;
+	int64_t shrink_rate, catch_up_msec;
+};
+struct health_trend health_trend(const struct sync_history *history, bool running);
 
 /*
  * Judge the sample last remembered. `why` and `advice` are cleared and filled:

@@ -27,13 +27,12 @@ struct daemon {
 	pid_t pid; /* of the master */
 	uint64_t start_time;
 	struct bm_pidfd_watch *watch; /* an adopted master that is no child of ours */
-	bool adopted;
-	bool stopping;	     /* the unit asked for the end */
-	bool own_stop_file;  /* we wrote it */
-	bool operator_stop;  /* a person wrote it */
-	bool idle_at_start;  /* the master began without any active sync */
-	uint64_t ready_msec; /* bm_clock_msec(); 0: not ready */
-	uint64_t since_msec; /* when this phase began */
+	bool stopping;		      /* the unit asked for the end */
+	bool own_stop_file;	      /* we wrote it */
+	bool operator_stop;	      /* a person wrote it */
+	bool idle_at_start;	      /* the master began without any active sync */
+	uint64_t ready_msec;	      /* bm_clock_msec(); 0: not ready */
+	uint64_t since_msec;	      /* when this phase began */
 	int exit_status;
 	bool lost_database;	/* the master's last words were about a connection */
 	char last_words[256];	/* of the master; "" none */
@@ -93,11 +92,14 @@ struct judged_sync {
 	char *name;
 	struct sync_history history;
 	struct ladder_state ladder;
+	int64_t ladder_lag_msec; /* when its first rung was climbed; -1: none */
 	enum bm_health health;
 	uint64_t since_msec;
 	struct bm_strbuf why, advice;
 	char *bad_text, *blocker_query, *blocker_db;
 	int64_t backlog_rows, lag_msec, good_age_msec, bad_age_msec;
+	int64_t healed_rows; /* since it was claimed */
+	int64_t conflicts;
 	pid_t blocker_pid;
 	bool active, reachable, run_open;
 	bool autokick; /* it is meant to run by itself, or its migration released it */
@@ -112,7 +114,9 @@ struct judged_sync {
 	bool missing_autokick;	 /* autokick then: a change starts the time anew */
 	uint64_t revived_msec;	 /* when we last tried to give it one */
 	unsigned revivals;
-	bool present; /* in the latest sample */
+	bool paused;	      /* by a person; only the master's memory has it */
+	uint64_t paused_msec; /* when */
+	bool present;	      /* in the latest sample */
 };
 
 struct judge {
@@ -132,21 +136,34 @@ void judge_close(struct bm_bucardo *bucardo);
 
 /* ---- repair.c: what is done about it; each is lossless ---- */
 
-void repair_notify(struct bm_bucardo *bucardo, const char *message);
 void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why);
 void repair_all(struct bm_bucardo *bucardo);
 void repair_pong(struct bm_bucardo *bucardo);
+/* A run of the sync has ended; one that nobody else kicks goes on at once. */
+void repair_run_ended(struct bm_bucardo *bucardo, struct judged_sync *sync);
 
 /* ---- settings.c: limits on databases and syncs, housekeeping of syncrun ---- */
 
 struct settings {
 	bool busy;
-	bool again;
 	uint64_t applied_msec, pruned_msec;
 	size_t sync_count, db_count; /* of the sample they were applied for */
 };
 
 void settings_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation);
+
+/* ---- listen.c: what is said about single syncs ---- */
+
+/* Ask to hear it, for all syncs that are known; may be repeated. */
+void listen_begin(struct bm_bucardo *bucardo);
+void listen_hear(struct bm_bucardo *bucardo, const char *channel);
+
+/* ---- pause.c: `bucardo pause`, which no table knows of ---- */
+
+void pause_begins(struct bm_bucardo *bucardo, struct judged_sync *sync);
+void pause_ends(struct bm_bucardo *bucardo, struct judged_sync *sync);
+/* A sync that has a CTL again is paused no more: a reload overrides a pause. */
+void pause_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now);
 
 /* ---- install.c ---- */
 

@@ -7,6 +7,9 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
 
+/* An observer that looks tells every 5 s at least. */
+#define BLIND_MSEC 20000
+
 struct judged_sync *judge_find(struct bm_bucardo *bucardo, const char *name)
 {
 	for (size_t i = 0; i < bucardo->judge.count; i++) {
@@ -41,7 +44,7 @@ static struct judged_sync *add_sync(struct judge *judge, const char *name)
 {
 	judge->syncs = bm_realloc(judge->syncs, judge->count + 1, sizeof(*judge->syncs));
 	struct judged_sync *sync = &judge->syncs[judge->count++];
-	*sync = (struct judged_sync){.name = bm_strdup(name)};
+	*sync = (struct judged_sync){.name = bm_strdup(name), .ladder_lag_msec = -1};
 	return sync;
 }
 
@@ -77,6 +80,11 @@ static void copy_sample(struct judged_sync *sync, const struct bm_sync_sample *s
 	sync->bad_age_msec = sample->bad_age_msec;
 	sync->recent_failures = sample->recent_failures;
 	sync->blocker_pid = sample->blocker_pid;
+	sync->conflicts = sample->conflicts;
+	/* Less is told while a database has not answered yet. */
+	if (sample->healed_rows > sync->healed_rows) {
+		sync->healed_rows = sample->healed_rows;
+	}
 	replace(&sync->bad_text, sample->bad_text);
 	replace(&sync->blocker_query, sample->blocker_query);
 	replace(&sync->blocker_db, sample->blocker_db);
@@ -126,6 +134,8 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 	const struct health_limits limits = {
 			.stalled_after_msec = bucardo->options.stalled_after_msec,
 			.stopped = daemon->operator_stop || bucardo->judge.stopped,
+			.paused = sync != NULL && sync->paused,
+			.declared = declared != NULL,
 			.held = declared != NULL && !declared->released,
 			.ready_msec = daemon->ready_msec,
 			.ladder = bucardo->options.ladder,
@@ -205,11 +215,21 @@ size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo)
 	return bucardo->judge.count;
 }
 
+/* Nobody has looked for so long that nothing is known of what waits. */
+static void forget_backlog(struct bm_sync_view *view)
+{
+	view->backlog_rows = view->lag_msec = view->catch_up_msec = -1;
+	view->trend = BM_TREND_UNKNOWN;
+	view->shrink_rate = 0;
+}
+
 struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t index)
 {
 	const struct judged_sync *sync = &bucardo->judge.syncs[index];
+	struct health_trend trend = health_trend(&sync->history,
+			sync->run_open && sync->blocker_pid == 0 && sync->reachable);
 
-	return (struct bm_sync_view){
+	struct bm_sync_view view = {
 			.name = sync->name,
 			.health = sync->health,
 			.since_msec = sync->since_msec,
@@ -224,5 +244,14 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 			.blocker_query = sync->blocker_query,
 			.blocker_db = sync->blocker_db,
 			.rung = sync->ladder.rung,
+			.trend = trend.trend,
+			.shrink_rate = trend.shrink_rate,
+			.catch_up_msec = trend.catch_up_msec,
+			.healed_rows = sync->healed_rows,
+			.conflicts = sync->conflicts,
 	};
+	if (bm_clock_msec() - bucardo->judge.taken_msec >= BLIND_MSEC) {
+		forget_backlog(&view);
+	}
+	return view;
 }

@@ -60,7 +60,7 @@ static void on_notified(void *ctx, const struct bm_result *result)
  * the payload; to "bucardo_MESSAGE" a master listens only while it deems that message
  * useful. What comes in both ways at once it takes as one.
  */
-void repair_notify(struct bm_bucardo *bucardo, const char *message)
+static void send_message(struct bm_bucardo *bucardo, const char *message)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 	char *channel = bm_format("bucardo_%s", message);
@@ -79,7 +79,7 @@ static void notify_sync(struct bm_bucardo *bucardo, const char *verb, const char
 	struct bm_strbuf message = BM_STRBUF_INIT;
 
 	bm_strbuf_printf(&message, "%s_sync_%s", verb, sync);
-	repair_notify(bucardo, bm_strbuf_text(&message));
+	send_message(bucardo, bm_strbuf_text(&message));
 	bm_strbuf_finish(&message);
 }
 
@@ -120,6 +120,22 @@ static void kick_forgotten(struct bm_bucardo *bucardo, struct judged_sync *sync,
 
 	if (waits && sound && sync->autokick && now - sync->kicked_msec >= interval) {
 		repair_kick(bucardo, sync, "rows wait and no run has begun");
+	}
+}
+
+/*
+ * Under a steady load more rows came while it ran, and the next look is up to a second
+ * away. Where none came the next run is an empty one, and the last of them: the look
+ * after it says that nothing waits.
+ */
+void repair_run_ended(struct bm_bucardo *bucardo, struct judged_sync *sync)
+{
+	const struct daemon *daemon = &bucardo->daemon;
+
+	if (sync->released && sync->active && sync->backlog_rows > 0 &&
+			daemon->phase == DAEMON_RUNNING && !daemon->stopping &&
+			!daemon->operator_stop) {
+		repair_kick(bucardo, sync, "a run has ended, and rows came meanwhile");
 	}
 }
 
@@ -177,7 +193,7 @@ static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_
 		notify_sync(bucardo, "activate", sync->name);
 		notify_sync(bucardo, "kick", sync->name);
 	} else {
-		repair_notify(bucardo, "mcp_reload");
+		send_message(bucardo, "mcp_reload");
 		sync->known_to_master = true;
 	}
 }
@@ -192,7 +208,8 @@ static uint64_t missing_patience(const struct judged_sync *sync)
 
 static void watch_served(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
 {
-	if (!sync->active || !sync->reachable || kin_has(bucardo, BUCARDO_CTL, sync->name)) {
+	if (!sync->active || sync->paused || !sync->reachable ||
+			kin_has(bucardo, BUCARDO_CTL, sync->name)) {
 		sync->missing_msec = 0;
 		if (sync->active && sync->reachable) {
 			sync->revivals = 0;
@@ -213,10 +230,17 @@ static void watch_served(struct bm_bucardo *bucardo, struct judged_sync *sync, u
 
 /* ---- the ladder ---- */
 
+static const char *say_lag(int64_t msec, char *out)
+{
+	return msec < 0 ? "unknown" : bm_clock_format_span((uint64_t)msec, out);
+}
+
 static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_rung rung)
 {
-	char *text = bm_format("sync '%s' stalled (%s): %s", sync->name,
-			bm_strbuf_text(&sync->why), bm_rung_name(rung));
+	char lag[BM_CLOCK_TEXT_SIZE];
+	char *text = bm_format("sync '%s' stalled, lag %s (%s): %s", sync->name,
+			say_lag(sync->lag_msec, lag), bm_strbuf_text(&sync->why),
+			bm_rung_name(rung));
 
 	bm_log(BM_LOG_WARN, BUCARDO_AREA,
 			BM_FIELDS(bm_str("sync", sync->name), bm_str("to", bm_rung_name(rung)),
@@ -224,11 +248,16 @@ static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_
 					bm_int("lag_ms", sync->lag_msec),
 					bm_str("why", bm_strbuf_text(&sync->why))),
 			"sync is stalled, climbing the ladder");
+	if (sync->ladder_lag_msec < 0) {
+		sync->ladder_lag_msec = sync->lag_msec;
+	}
 	switch (rung) {
 	case BM_RUNG_KICK:
+		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
 		repair_kick(bucardo, sync, "stalled");
 		break;
 	case BM_RUNG_RELOAD_SYNC:
+		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
 		notify_sync(bucardo, "reload", sync->name);
 		/* A reload is followed by no run unless asked for; this waits in the
 		 * master until it is done. */
@@ -247,17 +276,24 @@ static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_
 	free(text);
 }
 
+static void leave_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync)
+{
+	char before[BM_CLOCK_TEXT_SIZE], after[BM_CLOCK_TEXT_SIZE];
+
+	bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+			"off the ladder after %s: sync '%s' is %s, lag %s before and %s now",
+			bm_rung_name(sync->ladder.rung), sync->name,
+			bm_health_name(sync->health), say_lag(sync->ladder_lag_msec, before),
+			say_lag(sync->lag_msec, after));
+	sync->ladder = (struct ladder_state){BM_RUNG_NONE, 0};
+	sync->ladder_lag_msec = -1;
+}
+
 static void work_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
 {
 	if (ladder_is_over(&sync->ladder, sync->health, sync->history.applied_msec,
 			    bucardo->daemon.ready_msec, now)) {
-		bm_log(BM_LOG_INFO, BUCARDO_AREA,
-				BM_FIELDS(bm_str("sync", sync->name),
-						bm_str("from", bm_rung_name(sync->ladder.rung)),
-						bm_int("rows", sync->backlog_rows),
-						bm_int("lag_ms", sync->lag_msec)),
-				"off the ladder: the sync is %s", bm_health_name(sync->health));
-		sync->ladder = (struct ladder_state){BM_RUNG_NONE, 0};
+		leave_ladder(bucardo, sync);
 	}
 	enum bm_rung next = bucardo->options.ladder
 			? ladder_next(&sync->ladder, sync->health, bucardo->daemon.ready_msec,
@@ -294,7 +330,7 @@ static bool is_silent(struct bm_bucardo *bucardo, uint64_t now)
 	if (judge->ping_msec == 0) {
 		if (now - judge->pong_msec >= PING_EVERY_MSEC) {
 			judge->ping_msec = now;
-			repair_notify(bucardo, "mcp_ping");
+			send_message(bucardo, "mcp_ping");
 		}
 		return false;
 	}
@@ -361,6 +397,7 @@ void repair_all(struct bm_bucardo *bucardo)
 		if (!sync->present) {
 			continue;
 		}
+		pause_check(bucardo, sync, now);
 		kick_forgotten(bucardo, sync, now);
 		reread_failing(bucardo, sync, now);
 		watch_served(bucardo, sync, now);

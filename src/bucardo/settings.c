@@ -102,20 +102,32 @@ static void apply(struct bm_bucardo *bucardo)
 
 	bucardo->settings.busy = true;
 	bm_conn_query(bucardo->conn, sql, NULL, 0, on_read, bucardo);
+	listen_begin(bucardo);
 }
 
-/* The newest row of each kind carries a flag that `bucardo status` looks for. */
+/*
+ * The newest row of each kind carries a flag that `bucardo status` looks for. What goes
+ * is summed up in one row, the oldest of its sync, in the same statement: sums over
+ * syncrun never fall. That row alone is no reason to prune.
+ */
 static void prune(struct bm_bucardo *bucardo)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_printf(&sql,
-			"DELETE FROM bucardo.syncrun WHERE ctid = ANY (ARRAY("
+			"WITH gone AS (DELETE FROM bucardo.syncrun WHERE ctid = ANY (ARRAY("
 			"SELECT ctid FROM (SELECT ctid, ended, lastgood OR lastbad OR lastempty AS kept,"
-			" row_number() OVER (PARTITION BY sync ORDER BY started DESC) AS n"
-			" FROM bucardo.syncrun) r WHERE n > %u AND ended IS NOT NULL AND NOT kept"
-			" LIMIT %d))",
-			bucardo->options.syncrun_keep_rows, PRUNE_BATCH_ROWS);
+			" row_number() OVER (PARTITION BY sync ORDER BY started DESC) AS n,"
+			" count(*) OVER (PARTITION BY sync) AS total FROM bucardo.syncrun) r"
+			" WHERE n > %u AND total > %u + 1 AND ended IS NOT NULL AND NOT kept"
+			" LIMIT %d)) RETURNING *)"
+			" INSERT INTO bucardo.syncrun"
+			" (sync, status, started, ended, truncates, deletes, inserts, conflicts)"
+			" SELECT sync, 'Older runs, summed up (bucardo-machine)', min(started),"
+			" max(ended), least(sum(truncates), 2147483647), sum(deletes), sum(inserts),"
+			" sum(conflicts) FROM gone GROUP BY sync",
+			bucardo->options.syncrun_keep_rows, bucardo->options.syncrun_keep_rows,
+			PRUNE_BATCH_ROWS);
 	bucardo->settings.busy = true;
 	bm_conn_query(bucardo->conn, bm_strbuf_text(&sql), NULL, 0, on_applied, bucardo);
 	bm_strbuf_finish(&sql);

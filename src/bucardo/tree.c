@@ -97,7 +97,8 @@ static bool look_at(void *ctx, const struct bm_process *process)
 	return true;
 }
 
-void tree_each_process(const char *piddir,
+/* Each live process of the tree; zombies are not. */
+static void each_process(const char *piddir,
 		void (*cb)(void *ctx, const struct bm_process *process, enum bucardo_role role),
 		void *ctx)
 {
@@ -118,7 +119,7 @@ size_t tree_count(const char *piddir)
 {
 	size_t count = 0;
 
-	tree_each_process(piddir, count_one, &count);
+	each_process(piddir, count_one, &count);
 	return count;
 }
 
@@ -142,7 +143,7 @@ size_t tree_signal(const char *piddir, int signo, enum bucardo_role only)
 {
 	struct signalling s = {signo, only, 0};
 
-	tree_each_process(piddir, signal_one, &s);
+	each_process(piddir, signal_one, &s);
 	return s.count;
 }
 

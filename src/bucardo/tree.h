@@ -27,11 +27,6 @@ struct tree_file {
 void tree_each_file(const char *piddir, bool (*cb)(void *ctx, const struct tree_file *file),
 		void *ctx);
 
-/* Call `cb` for each live process of the tree (zombies are not). */
-void tree_each_process(const char *piddir,
-		void (*cb)(void *ctx, const struct bm_process *process, enum bucardo_role role),
-		void *ctx);
-
 /* Processes of the tree that live. */
 size_t tree_count(const char *piddir);
 

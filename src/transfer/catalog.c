@@ -41,6 +41,7 @@ static const char tables_sql[] =
 		"   LEFT JOIN pg_type b ON b.oid = t.typbasetype"
 		"   WHERE a.attnum > 0 AND NOT a.attisdropped%s GROUP BY 1) a ON a.attrelid = c.oid"
 		" WHERE c.relkind = 'r' AND c.relpersistence IN ('p', 'u')"
+		" AND c.oid <> ALL ($1::oid[])"
 		" AND n.nspname !~ '^pg_'"
 		" AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
 		" AND (e.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_depend d"
@@ -68,11 +69,12 @@ static const char key_sql[] =
 		" ORDER BY g";
 /* clang-format on */
 
-int bm_tables_read(PGconn *source, struct bm_tables *out, struct bm_error *err)
+int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,
+		struct bm_error *err)
 {
 	char *sql = bm_format(tables_sql,
 			PQserverVersion(source) >= 120000 ? " AND a.attgenerated = ''" : "");
-	PGresult *rows = bm_sql(source, sql, err);
+	PGresult *rows = bm_sql_params(source, sql, 1, &outside, err);
 
 	free(sql);
 	*out = (struct bm_tables){0};

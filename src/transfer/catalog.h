@@ -42,7 +42,9 @@ struct bm_key {
 	char *columns[32], *types[32];
 };
 
-int bm_tables_read(PGconn *source, struct bm_tables *out, struct bm_error *err);
+/* Those of `outside`, a literal of oid[], are left out. */
+int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,
+		struct bm_error *err);
 void bm_tables_finish(struct bm_tables *tables);
 
 /*

@@ -13,10 +13,8 @@
 #include <stdint.h>
 
 #include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/transfer.h"
 #include "transfer/catalog.h"
-
-/* How many ranges of about `chunk_bytes` a table of `bytes` makes; at least 1. */
-unsigned bm_chunk_count(uint64_t bytes, uint64_t chunk_bytes);
 
 /* A SELECT that gives at most `count` - 1 boundaries in order, one text a key column. */
 void bm_chunk_boundaries(const struct bm_table *table, const struct bm_key *key, unsigned count,

@@ -40,7 +40,11 @@ static const struct {
 		{"idle_in_transaction_session_timeout", "0", false},
 		{"idle_session_timeout", "0", false}, {"transaction_timeout", "0", false},
 		{"client_min_messages", "warning", false},
+		/* A session whose client is gone must not hold its locks for hours. */
+		{"tcp_keepalives_idle", "10", false}, {"tcp_keepalives_interval", "5", false},
+		{"tcp_keepalives_count", "4", false}, {"tcp_user_timeout", "30s", false},
 		{"max_parallel_workers_per_gather", "0", false},
+		{"jit", "off", false}, /* it compiles longer than a foreign key is checked */
 		{"synchronize_seqscans", "off", false},
 		{"synchronous_commit", "off", true}, /* the last commit waits */
 		{"check_function_bodies", "off", true},
@@ -49,6 +53,13 @@ static const struct {
 
 /* Only these of our keywords come after the person's own and win. */
 #define FORCED_GSS "disable" /* transfer/wire.c reads the socket itself: plain or TLS */
+
+#define DISK_FULL "53100"
+
+bool bm_sql_is_full(const struct bm_error *err)
+{
+	return strcmp(err->sqlstate, DISK_FULL) == 0;
+}
 
 int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message)
 {
@@ -76,6 +87,9 @@ int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message
 		if (strncmp(sqlstate, passing[i], strlen(passing[i])) == 0) {
 			code = BM_ERR_TRANSIENT;
 		}
+	}
+	if (sqlstate != NULL && strcmp(sqlstate, DISK_FULL) == 0) {
+		code = BM_ERR_PRECONDITION;
 	}
 	bm_error_set(err, code, "%s", text);
 	if (err != NULL && sqlstate != NULL) {

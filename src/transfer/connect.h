@@ -40,7 +40,13 @@ int bm_sql_do(PGconn *conn, const char *sql, struct bm_error *err);
 /* The first cell as a text of its own (free()), NULL when there is none or on failure. */
 char *bm_sql_value(PGconn *conn, const char *sql, struct bm_error *err);
 
-/* Fill `err` from SQLSTATE and message: TRANSIENT for what may pass, else SQL. */
+/*
+ * Fill `err` from SQLSTATE and message: TRANSIENT for what may pass, PRECONDITION for a
+ * full disk, else SQL.
+ */
 int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message);
+
+/* The server's disk is full: all will fail until somebody makes room. */
+bool bm_sql_is_full(const struct bm_error *err);
 
 #endif

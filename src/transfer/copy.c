@@ -12,8 +12,11 @@
 #include "bucardo_machine/alloc.h"
 #include "transfer/chunks.h"
 #include "transfer/crew.h"
+#include "transfer/gentle.h"
 #include "transfer/large_objects.h"
 #include "transfer/relay.h"
+#include "transfer/shown.h"
+#include "transfer/works.h"
 
 /* Small tables share a transaction up to this many, and this many bytes. */
 #define BATCH_CHUNKS 250
@@ -261,12 +264,25 @@ static int commit(struct bm_member *member, const struct batch *batch, struct bm
 
 static void count_done(struct bm_transfer *t, const struct batch *batch)
 {
+	pthread_mutex_lock(&t->mutex);
 	for (size_t i = 0; i < batch->count; i++) {
 		batch->chunks[i]->done = true;
 		atomic_fetch_add(&t->progress.rows, batch->chunks[i]->rows);
 		atomic_fetch_add(&t->progress.units_done, batch->chunks[i]->estimate);
 	}
 	atomic_fetch_add(&t->progress.done, (unsigned)batch->count);
+	pthread_mutex_unlock(&t->mutex);
+}
+
+/* ---- what is shown of it ---- */
+
+static void end_flight(struct bm_member *member, bool landed)
+{
+	struct bm_progress *progress = &member->transfer->progress;
+
+	atomic_fetch_add(&progress->bytes_moved,
+			bm_flight_end(&progress->flights, member->flight, landed));
+	member->flight = NULL;
 }
 
 static void free_items(struct bm_relay_item *items, size_t count)
@@ -287,7 +303,7 @@ static int copy_tables(
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, batch->count,
-				&t->progress.bytes_moved, err);
+				&t->pace, &member->flight->moved, err);
 	}
 	for (size_t i = 0; i < batch->count && rc == 0; i++) {
 		batch->chunks[i]->rows = items[i].rows;
@@ -322,10 +338,13 @@ static int copy_batch(struct bm_member *member, const struct batch *batch, struc
 	int rc = begin(member, batch, err);
 
 	if (rc == 0) {
+		member->flight = bm_flight_of_chunks(
+				member->transfer, batch->chunks, batch->count);
 		rc = is_large_objects(batch->chunks[0])
 				? bm_large_objects_copy(member, batch->chunks[0], err)
 				: copy_tables(member, batch, err);
 		rc = rc == 0 ? commit(member, batch, err) : -1;
+		end_flight(member, rc == 0);
 	} else if (rc > 0) {
 		rc = bm_sql_do(member->destination, "ROLLBACK", err);
 	}
@@ -333,6 +352,26 @@ static int copy_batch(struct bm_member *member, const struct batch *batch, struc
 		count_done(member->transfer, batch);
 	}
 	return rc;
+}
+
+/*
+ * Chunks that an earlier run began and did not finish left dead rows behind, and a disk
+ * may be full of them: where they are many, give their room back before more comes.
+ */
+static const char leftovers_sql[] =
+		"SELECT format('VACUUM %s', s.relid::regclass) FROM pg_stat_user_tables s"
+		" WHERE s.n_dead_tup > 1000 AND s.n_dead_tup > s.n_live_tup / 5"
+		" AND s.relid IN (SELECT to_regclass(c.table_name)"
+		"  FROM bucardo_machine.chunk c WHERE c.done IS NULL AND c.table_name ~ '^\"')";
+
+static void clear_leftovers(struct bm_transfer *t)
+{
+	PGresult *rows = bm_sql(t->control, leftovers_sql, NULL);
+
+	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
+		bm_sql_do(t->control, PQgetvalue(rows, i, 0), NULL);
+	}
+	PQclear(rows);
 }
 
 static int copy_next(struct bm_member *member, void *ctx, struct bm_error *err)
@@ -382,7 +421,7 @@ static void begin_progress(struct bm_transfer *t)
 	}
 	progress->units_total = progress->bytes_total;
 	for (size_t i = 0; i < t->ledger.work_count; i++) {
-		progress->units_total += t->ledger.works[i].cost;
+		progress->units_total += bm_work_weight(&t->ledger.works[i]);
 	}
 }
 
@@ -416,11 +455,13 @@ static void tell_continuing(struct bm_transfer *t)
 	unsigned reused = (unsigned)t->progress.reused_chunks;
 
 	if (reused > 0 && reused < t->progress.total) {
-		bm_transfer_note(t,
-				"continuing: %u of %u chunks are here already; the rest is read from "
-				"a new snapshot, so what was written on the source since the first "
-				"run may be there in part",
-				reused, t->progress.total);
+		bm_transfer_note(t, "continuing: %u of %u chunks are here already%s", reused,
+				t->progress.total,
+				t->options.captured
+						? ""
+						: "; the rest is read from a new snapshot, so "
+						  "what was written on the source since the "
+						  "first run may be there in part");
 	}
 }
 
@@ -436,10 +477,13 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 	}
 	begin_progress(t);
 	tell_continuing(t);
+	clear_leftovers(t);
+	struct bm_sparing *sparing = t->options.gentle ? bm_sparing_start(t) : NULL;
 	do {
 		rc = copy_missing(t, &lost, err);
 	} while (rc == 0 && lost > 0 && ++rounds < MOST_ROUNDS);
-	if (t->renewals != renewals) {
+	bm_sparing_stop(sparing);
+	if (t->renewals != renewals && !t->options.captured) {
 		bm_transfer_note(t,
 				"the source's snapshot was lost and replaced %u times: what was "
 				"written on the source meanwhile may be there in part",

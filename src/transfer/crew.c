@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,7 @@ struct crew {
 	pthread_cond_t ended;
 	unsigned running;
 	bool failed;
+	bool is_away;	       /* a server, and it was told */
 	struct bm_error error; /* the first one */
 };
 
@@ -72,6 +74,23 @@ static void report(struct crew *crew, const struct bm_error *err)
 	pthread_mutex_unlock(&crew->transfer->mutex);
 }
 
+/* A server is away, or is there again: once for all members, whoever notices first. */
+static void report_away(struct crew *crew, const struct bm_error *err)
+{
+	struct bm_transfer *t = crew->transfer;
+
+	pthread_mutex_lock(&t->mutex);
+	if (err == NULL) {
+		crew->is_away = false;
+		t->waiting[0] = '\0';
+	} else if (!crew->is_away) {
+		crew->is_away = true;
+		bm_text_copy(t->waiting, sizeof(t->waiting), err->message);
+		snprintf(t->news, sizeof(t->news), "%.400s; trying again", err->message);
+	}
+	pthread_mutex_unlock(&t->mutex);
+}
+
 /* In short steps, so that another member's failure ends the wait. */
 static void pause_for(struct crew *crew, int msec)
 {
@@ -93,6 +112,9 @@ static void work_off(struct crew *crew, struct bm_member *member)
 			return;
 		}
 		if (rc > 0) {
+			if (attempt > 0) {
+				report_away(crew, NULL);
+			}
 			attempt = 0;
 			pause_msec = FIRST_PAUSE_MSEC;
 			continue;
@@ -102,6 +124,7 @@ static void work_off(struct crew *crew, struct bm_member *member)
 			report(crew, &err);
 			return;
 		}
+		report_away(crew, &err);
 		pause_for(crew, pause_msec);
 		pause_msec = pause_msec * 2 > LONGEST_PAUSE_MSEC ? LONGEST_PAUSE_MSEC
 								 : pause_msec * 2;
@@ -124,8 +147,21 @@ static void *member_main(void *ctx)
 
 static void tell(struct bm_transfer *t)
 {
+	if (t->look != NULL) {
+		t->look(t);
+	}
 	struct bm_transfer_progress view = bm_progress_view(&t->progress, false);
+	char news[sizeof(t->news)], remark[sizeof(t->waiting)];
 
+	pthread_mutex_lock(&t->mutex);
+	bm_text_copy(news, sizeof(news), t->news);
+	bm_text_copy(remark, sizeof(remark), t->waiting[0] != '\0' ? t->waiting : t->slowed);
+	t->news[0] = '\0';
+	pthread_mutex_unlock(&t->mutex);
+	view.remark = remark;
+	if (news[0] != '\0') {
+		bm_transfer_note(t, "%s", news);
+	}
 	if (t->options.progress != NULL) {
 		t->options.progress(t->options.ctx, &view);
 	}

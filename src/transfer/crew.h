@@ -14,7 +14,8 @@ struct bm_member {
 	struct bm_transfer *transfer;
 	PGconn *source; /* NULL when not asked for */
 	PGconn *destination;
-	char snapshot[64]; /* the one `source` is in */
+	char snapshot[64];	  /* the one `source` is in */
+	struct bm_flight *flight; /* what it is at; NULL: nothing */
 };
 
 /*

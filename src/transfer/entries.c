@@ -2,12 +2,14 @@
 #include "transfer/entries.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/postgres.h"
 
 /* ---- the end of a statement ---- */
 
@@ -182,28 +184,12 @@ size_t bm_statement_end(const char *script, size_t length, size_t from)
 	return lexer.at < length ? lexer.at : length;
 }
 
-/* ---- roles ---- */
-
-bool bm_statement_needs_role(const char *statement, size_t length, const char *const *roles)
+size_t bm_token_end(const char *script, size_t length, size_t from)
 {
-	static const char *const before[] = {
-			" OWNER TO ", " TO ", " FROM ", " FOR ROLE ", "AUTHORIZATION "};
-	char *text = bm_strndup(statement, length);
-	bool needs = false;
+	struct lexer lexer = {.text = script, .length = length, .at = from};
 
-	for (; *roles != NULL && !needs; roles++) {
-		for (size_t i = 0; i < BM_COUNT_OF(before) && !needs; i++) {
-			char *phrase = bm_format("%s%s", before[i], *roles);
-			size_t size = strlen(phrase);
-			for (const char *hit = text; (hit = strstr(hit, phrase)) != NULL;
-					hit++) {
-				needs = needs || strchr("; ,\n", hit[size]) != NULL;
-			}
-			free(phrase);
-		}
-	}
-	free(text);
-	return needs;
+	take_token(&lexer, 0);
+	return lexer.at < length ? lexer.at : length;
 }
 
 /* ---- headers ---- */
@@ -222,14 +208,25 @@ static void take_field(char *line, const char *key, char **out)
 	}
 }
 
-static struct bm_entry *begin_entry(struct bm_entries *out, const char *header, size_t length)
+/* What the lines before "-- Name:" told. */
+struct origin {
+	unsigned number, class_oid, oid;
+	char *needs;
+};
+
+static struct bm_entry *begin_entry(struct bm_entries *out, struct origin *origin,
+		const char *header, size_t length)
 {
 	char *line = bm_strndup(header, length);
 	char *tablespace;
 
 	out->list = bm_realloc(out->list, out->count + 1, sizeof(*out->list));
 	struct bm_entry *entry = &out->list[out->count++];
-	*entry = (struct bm_entry){0};
+	*entry = (struct bm_entry){.number = origin->number,
+			.class_oid = origin->class_oid,
+			.oid = origin->oid,
+			.needs = origin->needs != NULL ? origin->needs : bm_strdup("")};
+	*origin = (struct origin){0};
 	take_field(line, "; Tablespace: ", &tablespace);
 	take_field(line, "; Owner: ", &entry->owner);
 	take_field(line, "; Schema: ", &entry->schema);
@@ -240,10 +237,35 @@ static struct bm_entry *begin_entry(struct bm_entries *out, const char *header, 
 	return entry;
 }
 
+/* "-- TOC entry 215 (class 1259 OID 16385)", "-- Dependencies: 3 17" */
+static void take_origin(const char *line, size_t length, struct origin *origin)
+{
+	static const char needs[] = "-- Dependencies:";
+	char *text = bm_strndup(line, length);
+	unsigned number, class_oid, oid;
+
+	if (sscanf(text, "-- TOC entry %u (class %u OID %u)", &number, &class_oid, &oid) == 3) {
+		free(origin->needs);
+		*origin = (struct origin){number, class_oid, oid, NULL};
+	} else if (strncmp(text, needs, sizeof(needs) - 1) == 0 && origin->needs == NULL) {
+		origin->needs = bm_format("%.*s ", (int)strcspn(text + sizeof(needs) - 1, "\n"),
+				text + sizeof(needs) - 1);
+	}
+	free(text);
+}
+
+struct reader {
+	struct lexer lexer;
+	struct bm_entries *out;
+	struct bm_entry *current; /* NULL before the first */
+	struct origin origin;
+};
+
 /* A comment or a line for psql between statements; true when it was one. */
-static bool take_line(struct lexer *lexer, struct bm_entries *out, struct bm_entry **current)
+static bool take_line(struct reader *reader)
 {
 	static const char name[] = "-- Name: ";
+	struct lexer *lexer = &reader->lexer;
 	size_t begin = lexer->at;
 
 	if (starts_with(lexer, "--") || starts_with(lexer, "\\")) {
@@ -251,8 +273,11 @@ static bool take_line(struct lexer *lexer, struct bm_entries *out, struct bm_ent
 		skip_line(lexer);
 		if (is_header) {
 			size_t length = lexer->at - begin - (sizeof(name) - 1);
-			*current = begin_entry(out, lexer->text + begin + sizeof(name) - 1,
+			reader->current = begin_entry(reader->out, &reader->origin,
+					lexer->text + begin + sizeof(name) - 1,
 					length > 0 ? length - 1 : 0);
+		} else {
+			take_origin(lexer->text + begin, lexer->at - begin, &reader->origin);
 		}
 		return true;
 	}
@@ -265,42 +290,69 @@ static bool take_line(struct lexer *lexer, struct bm_entries *out, struct bm_ent
 
 void bm_entries_parse(const char *script, size_t length, struct bm_entries *out)
 {
-	struct lexer lexer = {.text = script, .length = length};
-	struct bm_entry *current = NULL;
+	struct reader reader = {.lexer = {.text = script, .length = length}, .out = out};
+	struct lexer *lexer = &reader.lexer;
 	struct bm_strbuf settings = BM_STRBUF_INIT;
 
 	*out = (struct bm_entries){0};
-	while (lexer.at < length) {
-		if (take_line(&lexer, out, &current)) {
+	while (lexer->at < length) {
+		if (take_line(&reader)) {
 			continue;
 		}
-		size_t begin = lexer.at;
-		lexer.at = bm_statement_end(script, length, begin);
-		size_t size = lexer.at - begin;
+		size_t begin = lexer->at;
+		lexer->at = bm_statement_end(script, length, begin);
+		size_t size = lexer->at - begin;
 		if (size >= 12 && memcmp(script + begin, "SET default_", 12) == 0) {
 			/* It is meant for what follows. */
 			bm_strbuf_add(&settings, script + begin, size);
 			bm_strbuf_putc(&settings, '\n');
 			continue;
 		}
-		if (current != NULL) {
-			bm_strbuf_puts(&current->sql, bm_strbuf_text(&settings));
-			bm_strbuf_add(&current->sql, script + begin, size);
-			bm_strbuf_putc(&current->sql, '\n');
+		if (reader.current != NULL) {
+			bm_strbuf_puts(&reader.current->sql, bm_strbuf_text(&settings));
+			bm_strbuf_add(&reader.current->sql, script + begin, size);
+			bm_strbuf_putc(&reader.current->sql, '\n');
 			bm_strbuf_clear(&settings);
 		}
 	}
+	free(reader.origin.needs);
 	bm_strbuf_finish(&settings);
+}
+
+static void finish_entry(struct bm_entry *entry)
+{
+	free(entry->name);
+	free(entry->type);
+	free(entry->schema);
+	free(entry->owner);
+	free(entry->needs);
+	bm_strbuf_finish(&entry->sql);
+}
+
+bool bm_entry_is_named(const struct bm_entry *entry, const char *quoted)
+{
+	struct bm_strbuf name = BM_STRBUF_INIT;
+
+	bm_quote_ident(&name, entry->schema);
+	bm_strbuf_putc(&name, '.');
+	bm_quote_ident(&name, entry->name);
+	bool same = strcmp(bm_strbuf_text(&name), quoted) == 0;
+	bm_strbuf_finish(&name);
+	return same;
+}
+
+void bm_entries_remove(struct bm_entries *entries, size_t index)
+{
+	finish_entry(&entries->list[index]);
+	entries->count--;
+	memmove(&entries->list[index], &entries->list[index + 1],
+			(entries->count - index) * sizeof(*entries->list));
 }
 
 void bm_entries_finish(struct bm_entries *entries)
 {
 	for (size_t i = 0; i < entries->count; i++) {
-		free(entries->list[i].name);
-		free(entries->list[i].type);
-		free(entries->list[i].schema);
-		free(entries->list[i].owner);
-		bm_strbuf_finish(&entries->list[i].sql);
+		finish_entry(&entries->list[i]);
 	}
 	free(entries->list);
 	*entries = (struct bm_entries){0};

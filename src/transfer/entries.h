@@ -5,7 +5,8 @@
  * or more statements. A statement's end is found as psql finds it: quotes, dollar
  * quotes, comments, parentheses and BEGIN ATOMIC bodies are respected, so nothing
  * that stands inside a function or a comment on it can be mistaken for an object.
- * What stands before the first object (settings) is dropped. Pure.
+ * What stands before the first object (settings) is dropped. With --verbose the headers
+ * also say which row of the source's catalog an object is, and what it depends on. Pure.
  */
 #ifndef BUCARDO_MACHINE_TRANSFER_ENTRIES_H
 #define BUCARDO_MACHINE_TRANSFER_ENTRIES_H
@@ -17,6 +18,9 @@
 
 struct bm_entry {
 	char *name, *type, *schema, *owner; /* as in the header; schema "-" for none */
+	unsigned number;		    /* in the archive; 0: not told */
+	unsigned class_oid, oid;	    /* of its row in the source's catalog; 0: none */
+	char *needs;			    /* numbers of others, " 3 17 "; "" for none */
 	struct bm_strbuf sql;		    /* statements, each with its semicolon */
 };
 
@@ -28,13 +32,16 @@ struct bm_entries {
 void bm_entries_parse(const char *script, size_t length, struct bm_entries *out);
 void bm_entries_finish(struct bm_entries *entries);
 
+/* Whether this is its schema and name, both in quotes: "public"."film". */
+bool bm_entry_is_named(const struct bm_entry *entry, const char *quoted);
+
+/* Take one out; those after it close the gap. */
+void bm_entries_remove(struct bm_entries *entries, size_t index);
+
 /* The offset after the semicolon of the statement that begins at `from`. */
 size_t bm_statement_end(const char *script, size_t length, size_t from);
 
-/*
- * Whether a statement names, as new owner or in GRANT and REVOKE, a role of `roles`
- * (names, NULL-terminated): such a statement cannot work where the role is missing.
- */
-bool bm_statement_needs_role(const char *statement, size_t length, const char *const *roles);
+/* The offset after the token that begins at `from`: a word, a quoted text, one letter. */
+size_t bm_token_end(const char *script, size_t length, size_t from);
 
 #endif

@@ -54,6 +54,7 @@ static const char sequences_sql[] =
 		"SELECT " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname")
 		" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 		" WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
+		" AND c.oid <> ALL ($1::oid[])"
 		" AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
 		" ORDER BY 1";
 /* clang-format on */
@@ -61,7 +62,10 @@ static const char sequences_sql[] =
 int bm_sequences_copy(struct bm_transfer *t, struct bm_error *err)
 {
 	PGconn *source = bm_endpoint_connect(&t->source, err);
-	PGresult *names = source == NULL ? NULL : bm_sql(source, sequences_sql, err);
+	PGresult *names = source == NULL
+			? NULL
+			: bm_sql_params(source, sequences_sql, 1,
+					  (const char *const *)&t->outside, err);
 	int rc = names != NULL ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(names); i += SEQUENCES_AT_ONCE) {
@@ -90,6 +94,7 @@ static const char views_sql[] =
 		" SELECT " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname") ", pg_table_size(c.oid)"
 		" FROM level JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace"
 		" WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname !~ '^pg_'"
+		" AND c.oid <> ALL ($1::oid[])"
 		" GROUP BY c.oid, n.nspname, c.relname ORDER BY max(level.depth), 1";
 /* clang-format on */
 
@@ -108,7 +113,8 @@ static void add(struct bm_transfer *t, enum bm_stage stage, const char *verb, co
 
 int bm_plan_refresh(struct bm_transfer *t, struct bm_error *err)
 {
-	PGresult *rows = bm_sql(t->keeper, views_sql, err);
+	PGresult *rows = bm_sql_params(
+			t->keeper, views_sql, 1, (const char *const *)&t->outside, err);
 
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading the source's materialised views");

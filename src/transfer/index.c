@@ -9,7 +9,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "transfer/crew.h"
+#include "transfer/shown.h"
 #include "transfer/works.h"
 
 /* Works of small tables share a transaction. */
@@ -148,7 +148,7 @@ static void remember_failure(struct building *building, const struct bm_work *wo
 
 static void count_done(struct bm_transfer *t, const struct bm_work *work)
 {
-	atomic_fetch_add(&t->progress.units_done, work->cost);
+	atomic_fetch_add(&t->progress.units_done, bm_work_weight(work));
 	atomic_fetch_add(&t->progress.done, 1);
 }
 
@@ -188,6 +188,12 @@ static int drop_committed(
 	return rc;
 }
 
+/* Nothing else would fare better now. */
+static bool ends_the_work(const struct bm_error *err)
+{
+	return err->code == BM_ERR_TRANSIENT || bm_sql_is_full(err);
+}
+
 /* All at once; if that fails, one by one. -1 only when the session is lost. */
 static int run_handful(struct building *building, struct bm_member *member,
 		const struct handful *handful, struct bm_error *err)
@@ -200,14 +206,14 @@ static int run_handful(struct building *building, struct bm_member *member,
 		}
 		return 0;
 	}
-	if (err->code == BM_ERR_TRANSIENT) {
+	if (ends_the_work(err)) {
 		return -1;
 	}
 	for (size_t i = 0; i < handful->count; i++) {
 		struct bm_error why = BM_ERROR_INIT;
 		if (run(member, &handful->list[i], 1, &why) == 0) {
 			count_done(member->transfer, handful->list[i]);
-		} else if (why.code == BM_ERR_TRANSIENT) {
+		} else if (ends_the_work(&why)) {
 			*err = why;
 			return -1;
 		} else {
@@ -236,7 +242,10 @@ static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
 	struct handful rest = handful;
 	int rc = drop_committed(member, &rest, err);
 	if (rc == 0 && rest.count > 0) {
+		member->flight = bm_flight_of_works(member, rest.list, rest.count);
 		rc = run_handful(building, member, &rest, err);
+		bm_flight_end(&member->transfer->progress.flights, member->flight, false);
+		member->flight = NULL;
 	}
 	pthread_mutex_lock(&member->transfer->mutex);
 	give_back(building, &handful, rc == 0);
@@ -251,7 +260,7 @@ static unsigned begin_progress(struct bm_transfer *t)
 
 	for (size_t i = 0; i < t->ledger.work_count; i++) {
 		const struct bm_work *work = &t->ledger.works[i];
-		units += work->done ? work->cost : 0;
+		units += work->done ? bm_work_weight(work) : 0;
 		left += !work->done;
 	}
 	t->progress.phase = "index";
@@ -316,9 +325,11 @@ int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 	int rc;
 
 	building.failed = bm_alloc(t->ledger.work_count + 1);
+	t->look = bm_look_at_builds;
 	do {
 		rc = build_missing(&building, &lost, err);
 	} while (rc == 0 && lost > 0 && find_emptied(t, NULL) == 0);
+	t->look = NULL;
 	rc = rc == 0 ? find_emptied(t, err) : -1;
 	rc = rc == 0 ? tell_failures(&building, err) : -1;
 	rc = rc == 0 ? bm_sequences_copy(t, err) : -1;

@@ -10,12 +10,14 @@
 #include "transfer/catalog.h"
 #include "transfer/connect.h"
 #include "transfer/ledger.h"
+#include "transfer/pace.h"
 #include "transfer/progress.h"
 
 struct bm_transfer {
 	struct bm_transfer_options options;
 	struct bm_endpoint source, destination;
 	char *source_id; /* which cluster and database the source is */
+	char *choice;	 /* the parameter of bm_choice_sql; "" for all tables */
 
 	PGconn *control; /* destination: the lock, the ledger */
 	bool destination_is_superuser;
@@ -26,10 +28,17 @@ struct bm_transfer {
 	PGconn *keeper;	       /* source: its transaction holds the snapshot */
 	char snapshot[64];     /* "" when there is none yet */
 	unsigned renewals;     /* how often a lost snapshot was replaced */
+	char news[512];	       /* for the next note; "" when there is none */
+	char waiting[256];     /* for a server that is away; "": for nothing */
+	char slowed[128];      /* how and why the copy is slowed down; "": it is not */
 
+	char *outside; /* relations of the source that are left out, as oid[] */
 	struct bm_tables tables;
 	struct bm_ledger ledger;
 	struct bm_progress progress;
+	struct bm_pace pace;
+	void (*look)(struct bm_transfer *t); /* before the progress is told; NULL: nothing */
+	uint64_t looked_msec;
 };
 
 /* Tell a person; from the main thread. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/postgres.h"
 #include "transfer/relay.h"
 
 /* However small they are: one transaction locks each of its objects. */
@@ -42,16 +43,21 @@ int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err)
 	return 0;
 }
 
-/* What belongs to an object besides its bytes, as statements; refusals are harmless. */
+/*
+ * What belongs to an object besides its bytes, as statements; refusals are harmless.
+ * %1$s is the owner's name there and %2$s a grantee's, %3$s and %4$s whether they are
+ * wanted, %5$s which objects.
+ */
 static const char about_sql[] =
-		"COPY (SELECT m.oid, format('ALTER LARGE OBJECT %%s OWNER TO %%I', m.oid, r.rolname)"
+		"COPY (SELECT m.oid, CASE WHEN %3$s THEN format('ALTER LARGE OBJECT %%s OWNER TO %%I',"
+		"  m.oid, %1$s) ELSE '' END"
 		" || coalesce(chr(1) || 'COMMENT ON LARGE OBJECT ' || m.oid || ' IS '"
 		"  || quote_literal(obj_description(m.oid, 'pg_largeobject')), '')"
 		" || coalesce((SELECT string_agg(format(chr(1) || 'GRANT %%s ON LARGE OBJECT %%s TO %%s',"
 		"  a.privilege_type, m.oid, CASE a.grantee WHEN 0 THEN 'PUBLIC'"
-		"  ELSE quote_ident(g.rolname) END), '') FROM aclexplode(m.lomacl) a"
-		"  LEFT JOIN pg_roles g ON g.oid = a.grantee), '')"
-		" FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE %s)"
+		"  ELSE quote_ident(%2$s) END), '') FROM aclexplode(m.lomacl) a"
+		"  LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE %4$s), '')"
+		" FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE %5$s)"
 		" TO STDOUT";
 
 static const char pages_sql[] =
@@ -72,7 +78,8 @@ static const char put_sql[] =
 		"SELECT count(*) FROM (SELECT lo_put(loid, at, data) FROM pg_temp.bm_page"
 		" OFFSET 0) p;"
 		"DO $$ DECLARE part text; BEGIN"
-		" FOR part IN SELECT unnest(string_to_array(sql, chr(1))) FROM pg_temp.bm_about LOOP"
+		" FOR part IN SELECT p FROM pg_temp.bm_about, unnest(string_to_array(sql, chr(1))) p"
+		"  WHERE p <> '' LOOP"
 		"  BEGIN EXECUTE part;"
 		"  EXCEPTION WHEN undefined_object OR insufficient_privilege THEN NULL; END;"
 		" END LOOP; END $$";
@@ -87,15 +94,48 @@ static bool may_read_pages(PGconn *source)
 	return may;
 }
 
+/* The name of a role of the source as an expression: what it is called there. */
+static char *mapped_name(const struct bm_role_rules *rules, const char *column)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	if (rules->names == NULL || rules->names[0] == NULL) {
+		return bm_strdup(column);
+	}
+	bm_strbuf_printf(&sql, "CASE %s", column);
+	for (const char *const *pair = rules->names; *pair != NULL; pair++) {
+		char *old = bm_strndup(*pair, strcspn(*pair, "="));
+		bm_strbuf_puts(&sql, " WHEN ");
+		bm_quote_literal(&sql, old);
+		bm_strbuf_puts(&sql, " THEN ");
+		bm_quote_literal(&sql, bm_roles_map(rules, old));
+		free(old);
+	}
+	bm_strbuf_printf(&sql, " ELSE %s END", column);
+	return bm_strbuf_detach(&sql);
+}
+
+static char *about(const struct bm_role_rules *rules, const char *condition)
+{
+	char *owner = mapped_name(rules, "r.rolname");
+	char *grantee = mapped_name(rules, "g.rolname");
+	char *sql = bm_format(about_sql, owner, grantee, rules->drop_owners ? "false" : "true",
+			rules->drop_grants ? "false" : "true", condition);
+
+	free(owner);
+	free(grantee);
+	return sql;
+}
+
 int bm_large_objects_copy(
 		struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err)
 {
-	char *about = bm_format(about_sql, chunk->condition);
+	char *words = about(&member->transfer->options.roles, chunk->condition);
 	char *pages = may_read_pages(member->source) ? bm_format(pages_sql, chunk->condition)
 						     : bm_format(values_sql, chunk->condition);
 	struct bm_relay_item items[] = {
 			{.name = BM_LARGE_OBJECTS,
-					.copy_out = about,
+					.copy_out = words,
 					.copy_in = "COPY pg_temp.bm_about FROM STDIN"},
 			{.name = BM_LARGE_OBJECTS,
 					.copy_out = pages,
@@ -105,14 +145,14 @@ int bm_large_objects_copy(
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, 2,
-				&member->transfer->progress.bytes_moved, err);
+				&member->transfer->pace, &member->flight->moved, err);
 	}
 	if (rc == 0) {
 		rc = bm_sql_do(member->destination, put_sql, err);
 	}
 	chunk->rows = items[0].rows;
 	chunk->bytes = items[1].bytes;
-	free(about);
+	free(words);
 	free(pages);
 	return rc == 0 ? 0 : bm_error_wrap(err, "copying large objects");
 }

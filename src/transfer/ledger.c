@@ -19,7 +19,7 @@ static const char create_sql[] =
 		"COMMENT ON SCHEMA bucardo_machine IS"
 		" 'Ledger of bucardo-machine: what was copied here. Drop it when all is done.';"
 		"CREATE TABLE bucardo_machine.clone (version integer NOT NULL,"
-		" source text NOT NULL, begun timestamptz NOT NULL DEFAULT clock_timestamp(),"
+		" source text NOT NULL, choice text NOT NULL, begun timestamptz NOT NULL DEFAULT clock_timestamp(),"
 		" schema_done timestamptz, settled timestamptz, finished timestamptz);"
 		"CREATE TABLE bucardo_machine.chunk (id integer PRIMARY KEY,"
 		" table_name text NOT NULL, range text NOT NULL, estimate bigint NOT NULL,"
@@ -42,15 +42,18 @@ int bm_ledger_exists(PGconn *destination, struct bm_error *err)
 	return exists;
 }
 
-int bm_ledger_create(PGconn *destination, const char *source_id, struct bm_error *err)
+int bm_ledger_create(PGconn *destination, const struct bm_ledger_subject *subject,
+		struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&sql, create_sql);
 	bm_strbuf_printf(&sql,
-			"INSERT INTO bucardo_machine.clone (version, source) VALUES (%d, ",
+			"INSERT INTO bucardo_machine.clone (version, source, choice) VALUES (%d, ",
 			LEDGER_VERSION);
-	bm_quote_literal(&sql, source_id);
+	bm_quote_literal(&sql, subject->source_id);
+	bm_strbuf_puts(&sql, ", ");
+	bm_quote_literal(&sql, subject->choice);
 	bm_strbuf_puts(&sql, ")");
 	int rc = bm_sql_do(destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
@@ -111,8 +114,8 @@ static char *text(const PGresult *rows, int row, int column)
 	return bm_strdup(PQgetvalue(rows, row, column));
 }
 
-static int take_head(const PGresult *rows, const char *source_id, struct bm_ledger *out,
-		struct bm_error *err)
+static int take_head(const PGresult *rows, const struct bm_ledger_subject *subject,
+		struct bm_ledger *out, struct bm_error *err)
 {
 	if (PQntuples(rows) != 1 || number(rows, 0, 0) != LEDGER_VERSION) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
@@ -120,12 +123,18 @@ static int take_head(const PGresult *rows, const char *source_id, struct bm_ledg
 				"written by another version of bucardo-machine: finish with that "
 				"one, or begin again with an empty database");
 	}
-	if (strcmp(PQgetvalue(rows, 0, 1), source_id) != 0) {
+	if (strcmp(PQgetvalue(rows, 0, 1), subject->source_id) != 0) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"the destination holds a clone of another source (its ledger, "
 				"schema bucardo_machine, says %s, this source is %s): begin with "
 				"an empty database",
-				PQgetvalue(rows, 0, 1), source_id);
+				PQgetvalue(rows, 0, 1), subject->source_id);
+	}
+	if (strcmp(PQgetvalue(rows, 0, 4), subject->choice) != 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination was begun with another choice of tables (include "
+				"and exclude): choose the same again, or begin with an empty "
+				"database");
 	}
 	out->schema_done = is_true(rows, 0, 2);
 	out->finished = is_true(rows, 0, 3);
@@ -162,19 +171,19 @@ static void take_works(const PGresult *rows, struct bm_ledger *out)
 	}
 }
 
-int bm_ledger_read(PGconn *destination, const char *source_id, struct bm_ledger *out,
-		struct bm_error *err)
+int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
+		struct bm_ledger *out, struct bm_error *err)
 {
 	PGresult *head = bm_sql(destination,
-			"SELECT version, source, schema_done IS NOT NULL, finished IS NOT NULL"
-			" FROM bucardo_machine.clone",
+			"SELECT version, source, schema_done IS NOT NULL, finished IS NOT NULL,"
+			" coalesce(to_jsonb(c)->>'choice', '') FROM bucardo_machine.clone c",
 			err);
 	PGresult *chunks = NULL;
 	PGresult *works = NULL;
 	int rc = -1;
 
 	*out = (struct bm_ledger){0};
-	if (head == NULL || take_head(head, source_id, out, err) != 0) {
+	if (head == NULL || take_head(head, subject, out, err) != 0) {
 		goto out;
 	}
 	chunks = bm_sql(destination,

@@ -61,12 +61,19 @@ struct bm_ledger {
 /* Is there a ledger? 1, 0, or -1 with `err`. */
 int bm_ledger_exists(PGconn *destination, struct bm_error *err);
 
-/* Make the schema and its tables, and the row about the clone. */
-int bm_ledger_create(PGconn *destination, const char *source_id, struct bm_error *err);
+/* What the ledger is about: it serves no other. */
+struct bm_ledger_subject {
+	const char *source_id; /* which cluster and database the source is */
+	const char *choice;    /* which of its tables, any text; "" all */
+};
 
-/* Read it all; a ledger of another source is an error. */
-int bm_ledger_read(PGconn *destination, const char *source_id, struct bm_ledger *out,
+/* Make the schema and its tables, and the row about the clone. */
+int bm_ledger_create(PGconn *destination, const struct bm_ledger_subject *subject,
 		struct bm_error *err);
+
+/* Read it all; a ledger of another subject is an error. */
+int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
+		struct bm_ledger *out, struct bm_error *err);
 void bm_ledger_finish(struct bm_ledger *ledger);
 
 /* Write down the plan: all chunks and works of `ledger`. Inside a transaction. */

@@ -21,31 +21,46 @@ double bm_progress_percent(double highest, uint64_t done, uint64_t total, bool f
 	return percent > highest ? percent : highest;
 }
 
-/* While copying, bytes under way count as well; the estimate of all chunks is the limit. */
-static uint64_t units_now(const struct bm_progress *progress)
+/* How far the phase is; the units of the copy come first in the sum of all. */
+static void fill_work(
+		struct bm_progress *progress, uint64_t units, struct bm_transfer_progress *view)
 {
-	uint64_t done = atomic_load(&progress->units_done);
-	uint64_t moving = progress->bytes_before + atomic_load(&progress->bytes_moved);
+	bool indexing = strcmp(progress->phase, "index") == 0;
+	uint64_t before = indexing ? progress->bytes_total : 0;
+	uint64_t work = units > before ? units - before : 0;
 
-	if (strcmp(progress->phase, "copy") == 0 && moving > done) {
-		return moving < progress->bytes_total ? moving : progress->bytes_total;
+	if (progress->work_phase != progress->phase) {
+		progress->work_phase = progress->phase;
+		progress->work_highest = 0;
 	}
-	return done;
+	view->work_total = indexing ? progress->units_total - progress->bytes_total
+				    : progress->bytes_total;
+	work = work < view->work_total ? work : view->work_total;
+	progress->work_highest = work > progress->work_highest ? work : progress->work_highest;
+	view->work = progress->work_highest;
 }
 
 struct bm_transfer_progress bm_progress_view(struct bm_progress *progress, bool finished)
 {
-	progress->highest = bm_progress_percent(progress->highest, units_now(progress),
-			progress->units_total, finished);
-	return (struct bm_transfer_progress){
+	struct bm_flown flown = bm_flights_sum(&progress->flights);
+	uint64_t units = atomic_load(&progress->units_done) + flown.weight;
+
+	progress->highest = bm_progress_percent(
+			progress->highest, units, progress->units_total, finished);
+	struct bm_transfer_progress view = {
 			.phase = progress->phase,
 			.percent = progress->highest,
-			.bytes = progress->bytes_before + atomic_load(&progress->bytes_moved),
+			.bytes = progress->bytes_before + atomic_load(&progress->bytes_moved) +
+					flown.bytes,
 			.bytes_total = progress->bytes_total,
 			.rows = atomic_load(&progress->rows),
 			.done = atomic_load(&progress->done),
 			.total = progress->total,
 			.elapsed_msec = bm_clock_msec() - progress->begun_msec,
 			.reused_chunks = progress->reused_chunks,
+			.remark = "",
 	};
+	fill_work(progress, units, &view);
+	view.part_count = bm_flights_view(&progress->flights, view.parts, BM_TRANSFER_PARTS);
+	return view;
 }

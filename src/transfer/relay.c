@@ -1,7 +1,7 @@
 /*
  * The relay's loop: two sockets, two queues of bytes, one reader of messages for each
- * direction. Messages of COPY data are passed on piece by piece; all others are short
- * and looked at whole.
+ * direction. Rows are passed on piece by piece, in messages of the relay's own size; all
+ * other messages are short and looked at whole.
  */
 #include "transfer/relay.h"
 
@@ -17,13 +17,11 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
 #include "transfer/connect.h"
+#include "transfer/send_queue.h"
 #include "transfer/wire.h"
 
 /* A message that is no row: an error with its context may be long; the rest is cut off. */
 #define KEPT_BYTES 4096
-
-/* Rows above this travel in pieces, so that the destination need not hold one whole. */
-#define WHOLE_ROW_BYTES ((uint32_t)64 * 1024)
 
 /* Statements sent ahead of the answers. */
 #define AHEAD 32
@@ -31,25 +29,22 @@
 /* Neither side gave or took a byte for this long: somebody is stuck. */
 #define STALL_MSEC ((uint64_t)60 * 60 * 1000)
 
-/* Bytes on their way to a server. */
-struct queue {
-	char *data;
-	size_t start, end, capacity;
-};
+/* How long to wait for the sockets at once. */
+#define IDLE_MSEC 10000
 
 /* A stream of messages: one type byte, four of length that include themselves, body. */
 struct reader {
-	unsigned char header[5];
+	unsigned char header[BM_MESSAGE_HEADER_BYTES];
 	size_t header_length;
 	uint32_t left; /* of the body */
-	bool in_body, reframe;
+	bool in_body;
 	char body[KEPT_BYTES + 1];
 	size_t body_length;
 };
 
 struct relay {
 	struct bm_wire source, destination;
-	struct queue to_source, to_destination;
+	struct bm_send_queue to_source, to_destination;
 	struct reader from_source, from_destination;
 	char *input;
 	struct bm_relay_item *items;
@@ -58,57 +53,25 @@ struct relay {
 	size_t given;	/* items the source is done with */
 	size_t taken;	/* items the destination is done with */
 	uint64_t *rows; /* what the source said it sent */
+	struct bm_pace *pace;
+	int pause_msec; /* the pace allows no byte for so long; 0: it does */
 	_Atomic uint64_t *moved;
 	struct bm_error *err;
 };
 
-/* ---- queues ---- */
+/* ---- sending ---- */
 
-static size_t queue_length(const struct queue *queue)
+static void queue_statement(struct bm_send_queue *queue, const char *sql)
 {
-	return queue->end - queue->start;
-}
-
-static void queue_add(struct queue *queue, const void *data, size_t length)
-{
-	if (queue->start == queue->end) {
-		queue->start = queue->end = 0;
-	}
-	if (queue->end + length > queue->capacity && queue->start > 0) {
-		memmove(queue->data, queue->data + queue->start, queue_length(queue));
-		queue->end -= queue->start;
-		queue->start = 0;
-	}
-	if (queue->end + length > queue->capacity) {
-		queue->capacity = 2 * (queue->end + length);
-		queue->data = bm_realloc(queue->data, queue->capacity, 1);
-	}
-	memcpy(queue->data + queue->end, data, length);
-	queue->end += length;
-}
-
-static void queue_message(struct queue *queue, char type, const char *body, size_t length)
-{
-	unsigned char header[5] = {(unsigned char)type};
-	uint32_t size = htonl((uint32_t)length + 4);
-
-	memcpy(header + 1, &size, 4);
-	queue_add(queue, header, sizeof(header));
-	if (length > 0) {
-		queue_add(queue, body, length);
-	}
-}
-
-static void queue_statement(struct queue *queue, const char *sql)
-{
-	queue_message(queue, 'Q', sql, strlen(sql) + 1);
+	bm_send_queue_message(queue, 'Q', sql, strlen(sql) + 1);
 }
 
 /* 1: something went out, 0: nothing could, -1: lost. */
-static int queue_flush(struct queue *queue, struct bm_wire *wire, struct bm_error *err)
+static int queue_flush(struct bm_send_queue *queue, struct bm_wire *wire, struct bm_error *err)
 {
-	size_t length = queue_length(queue);
+	bm_send_queue_close_rows(queue);
 
+	size_t length = bm_send_queue_length(queue);
 	if (length == 0) {
 		return 0;
 	}
@@ -180,7 +143,7 @@ static int on_source_message(struct relay *relay, const struct reader *reader)
 		queue_statement(&relay->to_destination, relay->items[relay->given].copy_in);
 		return 0;
 	case 'c':
-		queue_message(&relay->to_destination, 'c', NULL, 0);
+		bm_send_queue_message(&relay->to_destination, 'c', NULL, 0);
 		return 0;
 	case 'C':
 		relay->rows[relay->given] = rows_of(reader);
@@ -225,13 +188,9 @@ static int on_destination_message(struct relay *relay, const struct reader *read
 }
 
 /* A piece of a row, on its way through. */
-static void pass_on(struct relay *relay, struct reader *reader, const char *data, size_t length)
+static void pass_on(struct relay *relay, const char *data, size_t length)
 {
-	if (reader->reframe) {
-		queue_message(&relay->to_destination, 'd', data, length);
-	} else {
-		queue_add(&relay->to_destination, data, length);
-	}
+	bm_send_queue_rows(&relay->to_destination, data, length);
 	relay->items[relay->given].bytes += length;
 }
 
@@ -249,10 +208,6 @@ static int begin_body(struct relay *relay, struct reader *reader, bool rows_pass
 	reader->left = size - 4;
 	reader->in_body = true;
 	reader->body_length = 0;
-	reader->reframe = reader->left > WHOLE_ROW_BYTES;
-	if (rows_pass && reader->header[0] == 'd' && !reader->reframe) {
-		queue_add(&relay->to_destination, reader->header, sizeof(reader->header));
-	}
 	return 0;
 }
 
@@ -287,7 +242,7 @@ static int feed(struct relay *relay, struct reader *reader, const char *data, si
 		bool row = rows_pass && reader->header[0] == 'd';
 		size_t part = length < reader->left ? length : reader->left;
 		if (row && relay->given < relay->count) {
-			pass_on(relay, reader, data, part);
+			pass_on(relay, data, part);
 		} else {
 			keep(reader, data, part);
 		}
@@ -319,15 +274,21 @@ static void ask_ahead(struct relay *relay)
 }
 
 /* 1: something came in, 0: nothing, -1. */
-static int receive(struct relay *relay, struct bm_wire *wire, struct reader *reader,
-		bool rows_pass)
+static int receive(struct relay *relay, bool rows_pass)
 {
-	ssize_t got = bm_wire_read(wire, relay->input, BM_RELAY_BUFFER, relay->err);
+	struct bm_wire *wire = rows_pass ? &relay->source : &relay->destination;
+	struct reader *reader = rows_pass ? &relay->from_source : &relay->from_destination;
+	size_t size = BM_RELAY_BUFFER;
 
+	if (rows_pass) {
+		size = bm_pace_ask(relay->pace, size, bm_clock_msec(), &relay->pause_msec);
+	}
+	ssize_t got = size > 0 ? bm_wire_read(wire, relay->input, size, relay->err) : 0;
 	if (got <= 0) {
 		return (int)got;
 	}
-	if (rows_pass && relay->moved != NULL) {
+	if (rows_pass) {
+		bm_pace_spend(relay->pace, (size_t)got);
 		atomic_fetch_add_explicit(relay->moved, (uint64_t)got, memory_order_relaxed);
 	}
 	return feed(relay, reader, relay->input, (size_t)got, rows_pass) != 0 ? -1 : 1;
@@ -335,7 +296,7 @@ static int receive(struct relay *relay, struct bm_wire *wire, struct reader *rea
 
 static bool has_room(const struct relay *relay)
 {
-	return queue_length(&relay->to_destination) < BM_RELAY_BUFFER;
+	return bm_send_queue_length(&relay->to_destination) < BM_RELAY_BUFFER;
 }
 
 /* Everything that goes without waiting. 1: something went, 0: nothing, -1. */
@@ -344,14 +305,14 @@ static int step(struct relay *relay)
 	int moved = 0;
 	int result;
 
+	relay->pause_msec = 0;
 	ask_ahead(relay);
 	if ((result = queue_flush(&relay->to_source, &relay->source, relay->err)) < 0) {
 		return -1;
 	}
 	moved |= result;
 	/* First what the destination says: its error is the reason for a lost write. */
-	if ((result = receive(relay, &relay->destination, &relay->from_destination, false)) <
-			0) {
+	if ((result = receive(relay, false)) < 0) {
 		return -1;
 	}
 	moved |= result;
@@ -361,7 +322,7 @@ static int step(struct relay *relay)
 	}
 	moved |= result;
 	if (has_room(relay) && relay->given < relay->count) {
-		result = receive(relay, &relay->source, &relay->from_source, true);
+		result = receive(relay, true);
 		if (result < 0) {
 			return -1;
 		}
@@ -377,16 +338,17 @@ static int wait_for_sockets(struct relay *relay)
 			{.fd = relay->source.fd},
 	};
 
-	if (queue_length(&relay->to_destination) > 0) {
+	if (bm_send_queue_length(&relay->to_destination) > 0) {
 		fds[0].events |= POLLOUT;
 	}
-	if (has_room(relay)) {
+	if (has_room(relay) && relay->pause_msec == 0) {
 		fds[1].events |= POLLIN;
 	}
-	if (queue_length(&relay->to_source) > 0) {
+	if (bm_send_queue_length(&relay->to_source) > 0) {
 		fds[1].events |= POLLOUT;
 	}
-	if (poll(fds, 2, 10000) < 0 && errno != EINTR) {
+	int limit_msec = relay->pause_msec > 0 ? relay->pause_msec : IDLE_MSEC;
+	if (poll(fds, 2, limit_msec) < 0 && errno != EINTR) {
 		return bm_error_set(relay->err, BM_ERR_IO, "poll failed: %m");
 	}
 	return 0;
@@ -429,12 +391,16 @@ static int compare_rows(const struct relay *relay, struct bm_error *err)
 }
 
 int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
-		_Atomic uint64_t *moved, struct bm_error *err)
+		struct bm_pace *pace, _Atomic uint64_t *moved, struct bm_error *err)
 {
 	struct relay *relay = bm_alloc(sizeof(*relay));
 	int rc = -1;
 
-	*relay = (struct relay){.items = items, .count = count, .moved = moved, .err = err};
+	*relay = (struct relay){.items = items,
+			.count = count,
+			.pace = pace,
+			.moved = moved,
+			.err = err};
 	relay->rows = bm_alloc((count + 1) * sizeof(*relay->rows));
 	relay->input = bm_alloc(BM_RELAY_BUFFER);
 	if (bm_wire_init(&relay->source, source, "source", err) == 0 &&
@@ -445,8 +411,8 @@ int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *item
 	}
 	free(relay->rows);
 	free(relay->input);
-	free(relay->to_source.data);
-	free(relay->to_destination.data);
+	bm_send_queue_free(&relay->to_source);
+	bm_send_queue_free(&relay->to_destination);
 	free(relay);
 	return rc;
 }

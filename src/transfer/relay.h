@@ -1,9 +1,10 @@
 /*
  * relay - COPY after COPY from one session straight into another
  *
- * What COPY ... TO STDOUT sends is, message by message, what COPY ... FROM STDIN
- * wants to get: the relay passes the bytes on as they come. It holds at most two
- * buffers of BM_RELAY_BUFFER bytes whatever a row holds, reads the source only as
+ * What COPY ... TO STDOUT sends is, byte by byte, what COPY ... FROM STDIN wants to
+ * get; only where a message ends is free. The relay passes the bytes on as they come, in
+ * messages of its own. It holds at most two buffers of BM_RELAY_BUFFER bytes and one
+ * message whatever a row holds, reads the source only as
  * fast as the destination takes, and sends the statements of the next items ahead,
  * so that a thousand small tables do not cost a thousand round trips.
  */
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "bucardo_machine/error.h"
+#include "transfer/pace.h"
 
 #define BM_RELAY_BUFFER ((size_t)256 * 1024)
 
@@ -27,11 +29,12 @@ struct bm_relay_item {
 };
 
 /*
- * Run all items, in order. `moved` (may be NULL) grows by the bytes passed on.
+ * Run all items, in order, no faster than `pace` says. `moved` grows by the bytes that
+ * are passed on.
  * The destination is inside a transaction of the caller, who commits it. After a
  * failure both sessions are in the middle of something: close them.
  */
 int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
-		_Atomic uint64_t *moved, struct bm_error *err);
+		struct bm_pace *pace, _Atomic uint64_t *moved, struct bm_error *err);
 
 #endif

@@ -11,185 +11,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/file.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/postgres.h"
-#include "transfer/entries.h"
+#include "transfer/dump.h"
+#include "transfer/extensions.h"
+#include "transfer/fence.h"
 #include "transfer/internal.h"
-#include "transfer/tool.h"
+#include "transfer/roles.h"
 #include "transfer/works.h"
-
-#define SCRIPT_LIMIT ((size_t)512 << 20)
-
-/* ---- the dump ---- */
-
-static int dump(struct bm_transfer *t, const char *archive, struct bm_error *err)
-{
-	unsigned major = (unsigned)PQserverVersion(t->keeper) / 10000;
-	char *program = bm_tool_find("pg_dump", major, err);
-	char *snapshot = bm_format("--snapshot=%s", t->snapshot);
-	char *file = bm_format("--file=%s", archive);
-	const char *argv[] = {program, "--format=custom", "--compress=0", "--schema-only",
-			"--no-password", "--no-subscriptions", "--exclude-schema=bucardo",
-			"--exclude-schema=bucardo_machine", snapshot, file, "-d",
-			t->source.conninfo, NULL};
-
-	int rc = program != NULL ? bm_tool_run(argv, err) : -1;
-	free(program);
-	free(snapshot);
-	free(file);
-	return rc == 0 ? 0 : bm_error_wrap(err, "reading the source's schema");
-}
-
-/* One section of the archive as SQL, taken apart. */
-static int read_section(struct bm_transfer *t, const char *archive, const char *section,
-		struct bm_entries *out, struct bm_error *err)
-{
-	char *program = bm_tool_find("pg_restore", 0, err);
-	char *path = bm_format("%s.%s", archive, section);
-	char *option = bm_format("--section=%s", section);
-	const char *argv[] = {program, option, "--no-tablespaces", "-f", path, archive,
-			t->destination_is_superuser ? NULL : "--no-owner", NULL};
-	struct bm_strbuf script = BM_STRBUF_INIT;
-	int rc = program != NULL ? bm_tool_run(argv, err) : -1;
-
-	if (rc == 0) {
-		rc = bm_file_load(path, SCRIPT_LIMIT, &script, err);
-	}
-	if (rc == 0) {
-		bm_entries_parse(bm_strbuf_text(&script), script.length, out);
-	}
-	bm_strbuf_finish(&script);
-	free(program);
-	free(path);
-	free(option);
-	return rc;
-}
-
-static int read_schema(struct bm_transfer *t, struct bm_entries *before,
-		struct bm_entries *after, struct bm_error *err)
-{
-	const char *base = getenv("TMPDIR");
-	char *folder = bm_format("%s/bucardo-machine-XXXXXX", base != NULL ? base : "/tmp");
-	char *archive = NULL;
-	int rc = -1;
-
-	if (mkdtemp(folder) == NULL) {
-		bm_error_set(err, BM_ERR_IO, "cannot make a folder '%s': %m", folder);
-		free(folder);
-		return -1;
-	}
-	archive = bm_format("%s/schema", folder);
-	if (dump(t, archive, err) == 0 &&
-			read_section(t, archive, "pre-data", before, err) == 0 &&
-			read_section(t, archive, "post-data", after, err) == 0) {
-		rc = 0;
-	}
-	bm_file_remove_tree(folder, NULL);
-	free(archive);
-	free(folder);
-	return rc;
-}
-
-/* ---- roles the destination does not have ---- */
-
-static const char **missing_roles(struct bm_transfer *t, struct bm_error *err)
-{
-	PGresult *used = bm_sql(t->keeper,
-			"SELECT DISTINCT quote_ident(r.rolname), r.rolname FROM pg_shdepend s"
-			" JOIN pg_roles r ON r.oid = s.refobjid"
-			" WHERE s.refclassid = 'pg_authid'::regclass AND s.dbid IN (0,"
-			" (SELECT oid FROM pg_database WHERE datname = current_database()))"
-			" UNION SELECT quote_ident(rolname), rolname FROM pg_roles WHERE rolsuper",
-			err);
-	PGresult *there = used == NULL
-			? NULL
-			: bm_sql(t->control, "SELECT rolname FROM pg_roles", err);
-	const char **missing = NULL;
-	size_t count = 0;
-
-	if (there != NULL) {
-		missing = bm_alloc(((size_t)PQntuples(used) + 1) * sizeof(*missing));
-		for (int i = 0; i < PQntuples(used); i++) {
-			bool found = false;
-			for (int j = 0; j < PQntuples(there) && !found; j++) {
-				found = strcmp(PQgetvalue(used, i, 1),
-							PQgetvalue(there, j, 0)) == 0;
-			}
-			if (!found) {
-				missing[count++] = bm_strdup(PQgetvalue(used, i, 0));
-			}
-		}
-	}
-	PQclear(used);
-	PQclear(there);
-	return missing;
-}
-
-static bool begins_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* Statements that cannot work there are taken out; the others stay in their order. */
-static unsigned drop_statements(
-		struct bm_transfer *t, struct bm_entry *entry, const char *const *missing)
-{
-	struct bm_strbuf kept = BM_STRBUF_INIT;
-	const char *text = bm_strbuf_text(&entry->sql);
-	unsigned dropped = 0;
-
-	for (size_t at = 0; at < entry->sql.length;) {
-		size_t end = bm_statement_end(text, entry->sql.length, at);
-		bool sets_session = begins_with(text + at, "SET SESSION AUTHORIZATION") ||
-				begins_with(text + at, "RESET SESSION AUTHORIZATION");
-		if ((sets_session && !t->destination_is_superuser) ||
-				bm_statement_needs_role(text + at, end - at, missing)) {
-			dropped += !sets_session;
-		} else {
-			bm_strbuf_add(&kept, text + at, end - at);
-		}
-		at = end;
-		while (at < entry->sql.length && text[at] == '\n') {
-			bm_strbuf_putc(&kept, '\n');
-			at++;
-		}
-	}
-	bm_strbuf_finish(&entry->sql);
-	entry->sql = kept;
-	return dropped;
-}
-
-static int drop_missing_roles(struct bm_transfer *t, struct bm_entries *entries, bool tell,
-		struct bm_error *err)
-{
-	const char **missing = missing_roles(t, err);
-	struct bm_strbuf names = BM_STRBUF_INIT;
-	unsigned dropped = 0;
-
-	if (missing == NULL) {
-		return -1;
-	}
-	for (size_t i = 0; i < entries->count; i++) {
-		dropped += drop_statements(t, &entries->list[i], missing);
-	}
-	for (size_t i = 0; missing[i] != NULL; i++) {
-		bm_strbuf_printf(&names, "%s%s", i > 0 ? ", " : "", missing[i]);
-		free((char *)(uintptr_t)missing[i]);
-	}
-	if (dropped > 0 && tell) {
-		bm_transfer_note(t,
-				"%u owners and grants left out: the destination has no role %s; "
-				"create it before cloning to keep them",
-				dropped, bm_strbuf_text(&names));
-	}
-	bm_strbuf_finish(&names);
-	free(missing);
-	return 0;
-}
 
 /* ---- applying ---- */
 
@@ -268,39 +99,92 @@ static int apply_required(struct bm_transfer *t, const struct bm_entry *list, si
 }
 
 /*
- * Comments last, so that they do not tear the rest into many small messages. The
- * entries themselves stay where they are owned; `out` borrows.
+ * Grants come when owners are set, and comments last, so that they do not tear the rest
+ * into many small messages.
  */
-static void comments_last(const struct bm_entries *entries, struct bm_entries *out)
+static int turn_of(const struct bm_entry *entry)
 {
-	*out = (struct bm_entries){.list = bm_alloc((entries->count + 1) * sizeof(*out->list))};
-	for (int comments = 0; comments <= 1; comments++) {
-		for (size_t i = 0; i < entries->count; i++) {
-			if ((strcmp(entries->list[i].type, "COMMENT") == 0) == comments) {
-				out->list[out->count++] = entries->list[i];
-			}
-		}
-	}
+	bool grants = strcmp(entry->type, "ACL") == 0 ||
+			strcmp(entry->type, "DEFAULT ACL") == 0;
+
+	return grants ? 1 : strcmp(entry->type, "COMMENT") == 0 ? 2 : 0;
 }
 
-static int apply(struct bm_transfer *t, const struct bm_entries *entries, struct bm_error *err)
+static int apply_turn(struct bm_transfer *t, const struct bm_entries *entries, int turn,
+		struct bm_error *err)
 {
-	struct bm_entries order;
+	struct bm_entry *list = bm_alloc((entries->count + 1) * sizeof(*list)); /* borrowed */
+	size_t count = 0;
 	int rc = 0;
 
-	comments_last(entries, &order);
-	for (size_t i = 0; i < order.count && rc == 0;) {
-		bool optional = is_optional(&order.list[i]);
+	for (size_t i = 0; i < entries->count; i++) {
+		if (turn_of(&entries->list[i]) == turn && entries->list[i].sql.length > 0) {
+			list[count++] = entries->list[i];
+		}
+	}
+	for (size_t i = 0; i < count && rc == 0;) {
+		bool optional = is_optional(&list[i]);
 		size_t end = i + 1;
-		while (end < order.count && is_optional(&order.list[end]) == optional) {
+		while (end < count && is_optional(&list[end]) == optional) {
 			end++;
 		}
-		rc = optional ? apply_optional(t, order.list + i, end - i, err)
-			      : apply_required(t, order.list + i, end - i, err);
+		rc = optional ? apply_optional(t, list + i, end - i, err)
+			      : apply_required(t, list + i, end - i, err);
 		i = end;
 	}
-	free(order.list);
+	free(list);
 	return rc;
+}
+
+static int apply(struct bm_transfer *t, const struct bm_entries *entries,
+		const struct bm_entries *owners, struct bm_error *err)
+{
+	if (apply_turn(t, entries, 0, err) != 0 ||
+			bm_roles_set_owners(t, owners, apply_optional, err) != 0 ||
+			apply_turn(t, entries, 1, err) != 0) {
+		return -1;
+	}
+	return apply_turn(t, entries, 2, err);
+}
+
+/* ---- which tables ---- */
+
+/* The rows of bm_choice_sql, or NULL where nothing was chosen. */
+static int choose(struct bm_transfer *t, PGresult **rows, struct bm_error *err)
+{
+	if (t->choice[0] != '\0') {
+		*rows = bm_sql_params(t->keeper, bm_choice_sql, 1,
+				(const char *const *)&t->choice, err);
+		if (*rows == NULL) {
+			return bm_error_wrap(err, "choosing the tables of the source");
+		}
+	}
+	free(t->outside);
+	t->outside = bm_choice_out(*rows);
+	return bm_extensions_leave_out(t, err);
+}
+
+static void tell_choice(struct bm_transfer *t, const PGresult *choice)
+{
+	struct bm_strbuf names = BM_STRBUF_INIT;
+	unsigned out = 0;
+
+	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
+		const char *name = PQgetvalue(choice, row, BM_CHOICE_NAME);
+		out += bm_choice_row_is(choice, row, "out");
+		if (bm_choice_row_is(choice, row, "follows")) {
+			bm_strbuf_printf(&names, "%s%s", names.length > 0 ? ", " : "", name);
+		} else if (bm_choice_row_is(choice, row, "unused")) {
+			bm_transfer_note(t, "the pattern '%s' matches no table", name);
+		}
+	}
+	if (out > 0) {
+		bm_transfer_note(t, "%u relations are not chosen and stay behind%s%s", out,
+				names.length > 0 ? ", and with them what depends on them: "
+						 : "",
+				bm_strbuf_text(&names));
+	}
+	bm_strbuf_finish(&names);
 }
 
 /* ---- all of it ---- */
@@ -315,12 +199,15 @@ static int plan(struct bm_transfer *t, const struct bm_entries *after, struct bm
 	return 0;
 }
 
-static int write_schema(
-		struct bm_transfer *t, const struct bm_entries *before, struct bm_error *err)
+static int write_schema(struct bm_transfer *t, const struct bm_entries *before,
+		const struct bm_entries *owners, struct bm_error *err)
 {
+	const struct bm_ledger_subject subject = {t->source_id, t->choice};
+
 	if (bm_sql_do(t->control, "BEGIN", err) != 0 ||
-			bm_ledger_create(t->control, t->source_id, err) != 0 ||
-			apply(t, before, err) != 0 ||
+			bm_ledger_create(t->control, &subject, err) != 0 ||
+			apply(t, before, owners, err) != 0 ||
+			(t->options.fence && bm_fence_raise(t, err) != 0) ||
 			bm_ledger_plan(t->control, &t->ledger, err) != 0) {
 		bm_sql_do(t->control, "ROLLBACK", NULL);
 		return -1;
@@ -328,27 +215,52 @@ static int write_schema(
 	return bm_sql_do(t->control, "COMMIT", err);
 }
 
-int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
+static int make_schema(struct bm_transfer *t, const PGresult *choice, struct bm_error *err)
 {
 	struct bm_entries before = {0};
 	struct bm_entries after = {0};
+	struct bm_entries owners = {0};
+	struct bm_roles roles = {0};
+	struct bm_extensions extensions = {0};
 	int rc = -1;
 
-	t->progress.phase = "schema";
-	if (bm_tables_read(t->keeper, &t->tables, err) != 0) {
-		return -1;
+	if (bm_dump_read(t, choice, &before, &after, err) == 0 &&
+			bm_extensions_apply(t, &before, &extensions, err) == 0 &&
+			bm_roles_read(t, &roles, err) == 0) {
+		bm_roles_apply(t, &roles, &before, &owners, true);
+		bm_roles_apply(t, &roles, &after, NULL, false);
+		rc = plan(t, &after, err);
 	}
-	if (t->ledger.schema_done) {
-		return 0;
+	if (rc == 0) {
+		rc = write_schema(t, &before, &owners, err);
+		t->ledger.schema_done = rc == 0;
 	}
-	if (read_schema(t, &before, &after, err) == 0 &&
-			drop_missing_roles(t, &before, true, err) == 0 &&
-			drop_missing_roles(t, &after, false, err) == 0 &&
-			plan(t, &after, err) == 0 && write_schema(t, &before, err) == 0) {
-		t->ledger.schema_done = true;
-		rc = 0;
+	if (rc == 0) {
+		rc = bm_extensions_tell(t, &extensions, err);
 	}
+	bm_extensions_finish(&extensions);
+	bm_roles_finish(&roles);
+	bm_entries_finish(&owners);
 	bm_entries_finish(&before);
 	bm_entries_finish(&after);
+	return rc;
+}
+
+int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
+{
+	PGresult *choice = NULL;
+	int rc = choose(t, &choice, err);
+
+	t->progress.phase = "schema";
+	if (rc == 0) {
+		rc = bm_tables_read(t->keeper, t->outside, &t->tables, err);
+	}
+	if (rc == 0 && !t->ledger.schema_done) {
+		tell_choice(t, choice);
+		rc = make_schema(t, choice, err);
+	} else if (rc == 0 && t->options.fence) {
+		rc = bm_fence_raise(t, err);
+	}
+	PQclear(choice);
 	return rc == 0 ? 0 : bm_error_wrap(err, "copying the schema");
 }

@@ -4,6 +4,7 @@
  */
 #include "transfer/tool.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/event.h"
+#include "bucardo_machine/log.h"
 #include "bucardo_machine/spawn.h"
 #include "bucardo_machine/supervise.h"
 
@@ -97,6 +99,12 @@ int bm_tool_run(const char *const *argv, struct bm_error *err)
 	};
 	sigset_t before;
 
+	/* What it tells of its progress is nothing to a person; why it fails is in the error.
+	 */
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (nowhere >= 0) {
+		bm_log_open(nowhere, BM_LOG_TEXT, true);
+	}
 	sigprocmask(SIG_SETMASK, NULL, &before); /* a loop blocks what it reads */
 	run.loop = bm_loop_create(err);
 	if (run.loop == NULL) {
@@ -108,5 +116,9 @@ int bm_tool_run(const char *const *argv, struct bm_error *err)
 	bm_loop_run(run.loop);
 	bm_loop_destroy(run.loop);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (nowhere >= 0) {
+		bm_log_open(STDERR_FILENO, BM_LOG_TEXT, true);
+		close(nowhere);
+	}
 	return run.rc;
 }

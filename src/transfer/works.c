@@ -9,6 +9,9 @@
 
 #define QUOTED(name) "'\"' || replace(" name ", '\"', '\"\"') || '\"'"
 
+/* Of an object without rows. */
+#define LEAST_WEIGHT 8192
+
 /* Types not listed belong to BM_STAGE_REST. */
 static const struct {
 	const char *type;
@@ -34,6 +37,11 @@ static const bool is_parallel[BM_STAGE_COUNT] = {
 		[BM_STAGE_FOREIGN] = true,
 		[BM_STAGE_ANALYZE] = true,
 };
+
+uint64_t bm_work_weight(const struct bm_work *work)
+{
+	return work->cost + LEAST_WEIGHT;
+}
 
 enum bm_stage bm_works_stage(const char *type)
 {
@@ -216,9 +224,13 @@ static void add_apart(struct bm_transfer *t, const struct bm_entry *entry,
 
 static bool is_of_bucardo(const struct bm_entry *entry)
 {
+	const char *text = bm_strbuf_text(&entry->sql);
+
+	/* Its own, and the fence of a source that was a destination once. */
 	return strcmp(entry->type, "TRIGGER") == 0 &&
-			strstr(bm_strbuf_text(&entry->sql), " EXECUTE FUNCTION bucardo.") !=
-			NULL;
+			(strstr(text, " EXECUTE FUNCTION bucardo.") != NULL ||
+					strstr(text, " EXECUTE FUNCTION bucardo_machine.") !=
+							NULL);
 }
 
 static void add_entry(struct bm_transfer *t, const struct bm_entry *entry,
@@ -249,13 +261,9 @@ static bool is_postponed(
 
 	for (size_t i = 0; i < index && row >= 0; i++) {
 		const struct bm_entry *view = &entries->list[i];
-		if (strcmp(view->type, "MATERIALIZED VIEW") == 0) {
-			char *name = bm_format("\"%s\".\"%s\"", view->schema, view->name);
-			bool same = strcmp(name, PQgetvalue(objects->rows, row, 1)) == 0;
-			free(name);
-			if (same) {
-				return true;
-			}
+		if (strcmp(view->type, "MATERIALIZED VIEW") == 0 &&
+				bm_entry_is_named(view, PQgetvalue(objects->rows, row, 1))) {
+			return true;
 		}
 	}
 	return false;

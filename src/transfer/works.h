@@ -5,6 +5,9 @@
 #include "transfer/entries.h"
 #include "transfer/internal.h"
 
+/* How much of the whole it is: the bytes it reads, and a little for having to be made. */
+uint64_t bm_work_weight(const struct bm_work *work);
+
 /* The stage of a type of entry, as in the dump's header. Pure. */
 enum bm_stage bm_works_stage(const char *type);
 

@@ -1,0 +1,15 @@
+/* dump - the schema of the source as entries, without what was not chosen */
+#ifndef BUCARDO_MACHINE_TRANSFER_DUMP_H
+#define BUCARDO_MACHINE_TRANSFER_DUMP_H
+
+#include "transfer/entries.h"
+#include "transfer/internal.h"
+
+/*
+ * Run pg_dump in the keeper's snapshot; `choice` are the rows of bm_choice_sql, NULL when
+ * everything is in. Finish both in either case.
+ */
+int bm_dump_read(struct bm_transfer *t, const PGresult *choice, struct bm_entries *before,
+		struct bm_entries *after, struct bm_error *err);
+
+#endif

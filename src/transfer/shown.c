@@ -1,0 +1,180 @@
+/* Flights made of chunks and works, and what the server says of its builds. */
+#include "transfer/shown.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
+#include "transfer/works.h"
+
+#define LOOK_MSEC 1000
+
+/* ---- rows ---- */
+
+static void add_chunk(const struct bm_chunk *chunk, struct bm_flight *flight, uint64_t *moved)
+{
+	flight->total += chunk->estimate;
+	flight->done += chunk->done ? chunk->estimate : 0;
+	*moved += chunk->done ? chunk->bytes : 0;
+}
+
+/*
+ * How much of a chunk's table is here, and how many bytes go over for one of estimate:
+ * of this table, else of all that was copied so far. A table's chunks stand side by side.
+ */
+static void measure_table(
+		struct bm_transfer *t, const struct bm_chunk *chunk, struct bm_flight *flight)
+{
+	const struct bm_chunk *first = t->ledger.chunks, *end = first + t->ledger.chunk_count;
+	uint64_t moved = 0;
+
+	pthread_mutex_lock(&t->mutex);
+	for (const struct bm_chunk *at = chunk;
+			at < end && strcmp(at->table, chunk->table) == 0; at++) {
+		add_chunk(at, flight, &moved);
+	}
+	for (const struct bm_chunk *at = chunk;
+			at > first && strcmp(at[-1].table, chunk->table) == 0; at--) {
+		add_chunk(&at[-1], flight, &moved);
+	}
+	/* Of this run; a crash of the destination may have taken back more than that. */
+	uint64_t here = atomic_load(&t->progress.units_done), before = t->progress.bytes_before;
+	uint64_t all_done = here > before ? here - before : 0;
+	uint64_t all_moved = atomic_load(&t->progress.bytes_moved);
+	pthread_mutex_unlock(&t->mutex);
+	if (flight->done > 0) {
+		flight->ratio = (double)moved / (double)flight->done;
+	} else if (all_done > 0 && all_moved > 0) {
+		flight->ratio = (double)all_moved / (double)all_done;
+	}
+}
+
+/* Without the quotes around names that need none. */
+static void unquote(const char *name, char out[BM_PART_NAME_SIZE])
+{
+	size_t length = 0;
+
+	for (const char *p = name; *p != '\0' && length + 1 < BM_PART_NAME_SIZE; p++) {
+		size_t plain = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		bool quoted = *p == '"' && plain > 0 && p[1 + plain] == '"' &&
+				strchr("0123456789", p[1]) == NULL;
+		if (quoted && length + plain < BM_PART_NAME_SIZE) {
+			memcpy(out + length, p + 1, plain);
+			length += plain;
+			p += plain + 1;
+		} else {
+			out[length++] = *p;
+		}
+	}
+	out[length] = '\0';
+}
+
+/* "public.film", or the first of several that share a transaction. */
+static void set_name(struct bm_flight *flight, const char *first, size_t count)
+{
+	char name[BM_PART_NAME_SIZE];
+
+	unquote(first, name);
+	if (count == 1) {
+		bm_text_copy(flight->name, sizeof(flight->name), name);
+	} else {
+		snprintf(flight->name, sizeof(flight->name), "%.100s and %zu more", name,
+				count - 1);
+	}
+}
+
+struct bm_flight *bm_flight_of_chunks(
+		struct bm_transfer *t, struct bm_chunk *const *chunks, size_t count)
+{
+	struct bm_flight like = {.ratio = 1};
+
+	measure_table(t, chunks[0], &like);
+	for (size_t i = 0; i < count; i++) {
+		like.weight += chunks[i]->estimate;
+	}
+	if (count > 1) {
+		like.done = 0;
+		like.total = like.weight;
+	}
+	set_name(&like, chunks[0]->table, count);
+	return bm_flight_begin(&t->progress.flights, &like);
+}
+
+/* ---- objects ---- */
+
+struct bm_flight *bm_flight_of_works(
+		struct bm_member *member, struct bm_work *const *works, size_t count)
+{
+	struct bm_flight like = {.ratio = 1, .backend = PQbackendPID(member->destination)};
+
+	for (size_t i = 0; i < count; i++) {
+		like.weight += bm_work_weight(works[i]);
+	}
+	like.total = like.weight;
+	set_name(&like, works[0]->name, count);
+	return bm_flight_begin(&member->transfer->progress.flights, &like);
+}
+
+/* Columns of the question below. */
+enum { PID, PHASE, BLOCKS_DONE, BLOCKS_TOTAL, TUPLES_DONE, TUPLES_TOTAL };
+
+/* What a step of CREATE INDEX is of the whole, by and large; the first that fits. */
+static const struct {
+	const char *phase, *step;
+	double from, to;
+	int done, total;
+} steps[] = {
+		{"building index: scanning table", "reading the table", 0, 0.6, BLOCKS_DONE,
+				BLOCKS_TOTAL},
+		{"building index: sorting live tuples", "sorting", 0.6, 0.6, BLOCKS_DONE,
+				BLOCKS_TOTAL},
+		{"building index: loading tuples in tree", "writing the index", 0.65, 1,
+				TUPLES_DONE, TUPLES_TOTAL},
+		{"building index", "building", 0, 0.95, BLOCKS_DONE, BLOCKS_TOTAL},
+};
+
+static double share(const PGresult *rows, int row, int done_column, int total_column)
+{
+	double done = strtod(PQgetvalue(rows, row, done_column), NULL);
+	double total = strtod(PQgetvalue(rows, row, total_column), NULL);
+
+	return total <= 0 ? 0 : done < total ? done / total : 1;
+}
+
+static void take_build(struct bm_transfer *t, const PGresult *rows, int row)
+{
+	const char *phase = PQgetvalue(rows, row, PHASE);
+
+	for (size_t i = 0; i < BM_COUNT_OF(steps); i++) {
+		if (strncmp(phase, steps[i].phase, strlen(steps[i].phase)) == 0) {
+			double part = share(rows, row, steps[i].done, steps[i].total);
+			bm_flights_tell(&t->progress.flights, atoi(PQgetvalue(rows, row, PID)),
+					steps[i].from + (steps[i].to - steps[i].from) * part,
+					steps[i].step);
+			return;
+		}
+	}
+}
+
+/* Servers tell from version 12 on; without an answer the bars just stand still. */
+void bm_look_at_builds(struct bm_transfer *t)
+{
+	uint64_t now_msec = bm_clock_msec();
+
+	if (now_msec - t->looked_msec < LOOK_MSEC || PQstatus(t->control) != CONNECTION_OK ||
+			PQserverVersion(t->control) < 120000) {
+		return;
+	}
+	t->looked_msec = now_msec;
+	PGresult *rows = bm_sql(t->control,
+			"SELECT pid, phase, blocks_done, blocks_total, tuples_done, tuples_total"
+			" FROM pg_stat_progress_create_index WHERE datname = current_database()",
+			NULL);
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		take_build(t, rows, row);
+	}
+	PQclear(rows);
+}

@@ -1,0 +1,21 @@
+/*
+ * shown - what is under way, as flights that a person can read
+ *
+ * Names, weights and how far a table is, from the ledger; how far the build of an
+ * index is, from the server that builds it.
+ */
+#ifndef BUCARDO_MACHINE_TRANSFER_SHOWN_H
+#define BUCARDO_MACHINE_TRANSFER_SHOWN_H
+
+#include "transfer/crew.h"
+
+/* Begin the flight of chunks, or of works, that are one transaction. At least one. */
+struct bm_flight *bm_flight_of_chunks(
+		struct bm_transfer *t, struct bm_chunk *const *chunks, size_t count);
+struct bm_flight *bm_flight_of_works(
+		struct bm_member *member, struct bm_work *const *works, size_t count);
+
+/* Ask the destination how far its builds are; at most once a second. Main thread. */
+void bm_look_at_builds(struct bm_transfer *t);
+
+#endif

@@ -188,24 +188,26 @@ static size_t count_done(const struct bm_capture_group *group)
 	return done;
 }
 
-static int claim(struct bm_capture *capture, const struct bm_capture_group *group,
+int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_error *err)
 {
 	char target[BM_CAPTURE_NAME_BYTES + 16];
 
-	snprintf(target, sizeof(target), "dbgroup %s", group->dbgroup);
+	snprintf(target, sizeof(target), "dbgroup %s", capture->dbgroup);
 	if (bm_lossless_claim(capture->phase, BM_END_SOURCE, group->sync, target, err) != 0) {
 		return -1;
 	}
-	return group->is_both ? bm_lossless_claim(capture->phase, BM_END_DESTINATION,
-						group->sync, target, err)
-			      : 0;
+	return capture->phase->order.is_both
+			? bm_lossless_claim(capture->phase, BM_END_DESTINATION, group->sync,
+					  target, err)
+			: 0;
 }
 
 static int capture_group(struct bm_capture *capture, struct bm_capture_group *group,
 		struct bm_error *err)
 {
-	if (claim(capture, group, err) != 0 || bm_capture_look(capture, group, err) != 0) {
+	if (bm_capture_claim(capture, group, err) != 0 ||
+			bm_capture_look(capture, group, err) != 0) {
 		return -1;
 	}
 	size_t before = count_done(group);
@@ -228,25 +230,30 @@ static int capture_group(struct bm_capture *capture, struct bm_capture_group *gr
 
 /* ---- which groups there are ---- */
 
-static void add_group(struct bm_capture *capture, const char *suffix, bool is_both,
-		bool generated, bool plain)
+static void name_group(struct bm_capture_group *group, const char *name, unsigned number)
+{
+	char *sync = bm_sync_name(name, number);
+
+	snprintf(group->sync, sizeof(group->sync), "%s", sync);
+	snprintf(group->herd, sizeof(group->herd), "%s_tables", name);
+	if (number > 0) {
+		snprintf(group->herd, sizeof(group->herd), "%s_tables_%u", name, number + 1);
+	}
+	free(sync);
+}
+
+/* A group of what `places` puts there, if there is any. */
+static void add_group(struct bm_capture *capture, unsigned number, const unsigned *places)
 {
 	struct bm_capture_group *group = &capture->groups[capture->group_count];
-	const char *name = capture->phase->order.name;
-	const char *part = suffix[0] == '\0' ? "sync" : suffix;
 
-	*group = (struct bm_capture_group){.is_both = is_both};
-	snprintf(group->sync, sizeof(group->sync), "%s_%s", name, part);
-	snprintf(group->herd, sizeof(group->herd), "%s%s%s_tables", name,
-			suffix[0] == '\0' ? "" : "_", suffix);
-	snprintf(group->dbgroup, sizeof(group->dbgroup), "%s%s%s_dbs", name,
-			suffix[0] == '\0' ? "" : "_", suffix);
+	*group = (struct bm_capture_group){0};
+	name_group(group, capture->phase->order.name, number);
 	group->tables = bm_alloc((capture->tables.count + 1) * sizeof(*group->tables));
 	group->is_done = bm_alloc((capture->tables.count + 1) * sizeof(*group->is_done));
 	for (size_t i = 0; i < capture->tables.count; i++) {
 		struct bm_chosen_table *table = &capture->tables.tables[i];
-		bool belongs = table->columns[0] != '\0' ? generated : plain;
-		if (table->left_out[0] == '\0' && belongs) {
+		if (table->left_out[0] == '\0' && places[i] == number) {
 			group->tables[group->count++] = table;
 		}
 	}
@@ -259,17 +266,23 @@ static void add_group(struct bm_capture *capture, const char *suffix, bool is_bo
 	capture->group_count++;
 }
 
-static void make_groups(struct bm_capture *capture)
+static int make_groups(struct bm_capture *capture, struct bm_error *err)
 {
 	const struct bm_phase_order *order = &capture->phase->order;
+	unsigned *places = bm_capture_spread(capture, err);
 
+	if (places == NULL) {
+		return -1;
+	}
 	snprintf(capture->source, sizeof(capture->source), "%s_source", order->name);
 	snprintf(capture->destination, sizeof(capture->destination), "%s_destination",
 			order->name);
-	add_group(capture, "", order->is_both, !order->is_both, true);
-	if (order->is_both) {
-		add_group(capture, "forward", false, true, false);
+	snprintf(capture->dbgroup, sizeof(capture->dbgroup), "%s_dbs", order->name);
+	for (unsigned number = 0; number < BM_SYNCS_LIMIT; number++) {
+		add_group(capture, number, places);
 	}
+	free(places);
+	return 0;
 }
 
 /* ---- the evidence ---- */
@@ -301,7 +314,7 @@ static void tell(struct bm_capture *capture)
 	json_object_set_new(evidence, "left_out", left_out);
 }
 
-static void finish(struct bm_capture *capture)
+void bm_capture_finish(struct bm_capture *capture)
 {
 	for (size_t i = 0; i < capture->group_count; i++) {
 		free(capture->groups[i].tables);
@@ -310,12 +323,17 @@ static void finish(struct bm_capture *capture)
 	bm_chosen_finish(&capture->tables);
 }
 
-static int run(struct bm_capture *capture, struct bm_error *err)
+int bm_capture_open(struct bm_phase *phase, struct bm_capture *capture, struct bm_error *err)
 {
-	if (bm_chosen_read(capture->phase, &capture->tables, err) != 0) {
+	*capture = (struct bm_capture){.phase = phase};
+	if (bm_chosen_read(phase, &capture->tables, err) != 0) {
 		return -1;
 	}
-	make_groups(capture);
+	return make_groups(capture, err);
+}
+
+static int run(struct bm_capture *capture, struct bm_error *err)
+{
 	if (capture->total == 0) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"there is no table that Bucardo could replicate");
@@ -336,9 +354,12 @@ static int run(struct bm_capture *capture, struct bm_error *err)
 
 int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 {
-	struct bm_capture capture = {.phase = phase};
-	int rc = run(&capture, err);
+	struct bm_capture capture;
+	int rc = bm_capture_open(phase, &capture, err);
 
-	finish(&capture);
+	if (rc == 0) {
+		rc = run(&capture, err);
+	}
+	bm_capture_finish(&capture);
 	return rc;
 }

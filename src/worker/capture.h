@@ -7,20 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bucardo_machine/syncs.h"
 #include "worker/phase.h"
 #include "worker/chosen.h"
 
 #define BM_CAPTURE_NAME_BYTES 64
 
-/*
- * Tables that are replicated together. With direction both, those with generated
- * columns make a group of their own that goes one way: Bucardo can leave columns out
- * only for a database that is nothing but a target.
- */
+/* Tables that are replicated together: "app_sync", "app_sync_2", ... */
 struct bm_capture_group {
-	char herd[BM_CAPTURE_NAME_BYTES], dbgroup[BM_CAPTURE_NAME_BYTES],
-			sync[BM_CAPTURE_NAME_BYTES];
-	bool is_both;
+	char herd[BM_CAPTURE_NAME_BYTES], sync[BM_CAPTURE_NAME_BYTES];
 	size_t count;
 	struct bm_chosen_table **tables; /* borrowed */
 	bool *is_done;			 /* of each: its triggers are there */
@@ -28,12 +23,26 @@ struct bm_capture_group {
 
 struct bm_capture {
 	struct bm_phase *phase;
-	char source[BM_CAPTURE_NAME_BYTES], destination[BM_CAPTURE_NAME_BYTES];
+	/* Names in Bucardo, the same for all groups. */
+	char source[BM_CAPTURE_NAME_BYTES], destination[BM_CAPTURE_NAME_BYTES],
+			dbgroup[BM_CAPTURE_NAME_BYTES];
 	struct bm_chosen tables;
-	struct bm_capture_group groups[2]; /* main, forward */
+	struct bm_capture_group groups[BM_SYNCS_LIMIT]; /* those with tables */
 	size_t group_count;
 	size_t done, total; /* tables */
 };
+
+/* Which of the migration's syncs each table goes to, from 0 on: at most `order.syncs`, but
+ * for tables that are in another one already. The caller frees; NULL with `err`. */
+unsigned *bm_capture_spread(struct bm_capture *capture, struct bm_error *err);
+
+/* Read the tables and put them into groups; finish `capture` in either case. */
+int bm_capture_open(struct bm_phase *phase, struct bm_capture *capture, struct bm_error *err);
+void bm_capture_finish(struct bm_capture *capture);
+
+/* Name the group's sync at each end that is captured; before its triggers are made. */
+int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *group,
+		struct bm_error *err);
 
 /* Rows of db, herd, dbgroup and dbmap, made or brought up to date. */
 int bm_capture_names(struct bm_capture *capture, struct bm_error *err);

@@ -23,6 +23,8 @@
 /* An application that has to queue behind us waits no longer than this. */
 #define LOCK_OPTION "options=-clock_timeout=500"
 
+static const char lock_not_available[] = "55P03"; /* a SQLSTATE */
+
 /* What bucardo/ would otherwise add to dbconn by itself: the same values. */
 static const char limits[] = "connect_timeout=5;tcp_user_timeout=10000;keepalives_idle=5;"
 			     "keepalives_interval=2;keepalives_count=3";
@@ -31,27 +33,6 @@ static int do_control(struct bm_capture *capture, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
 	return bm_phase_do(capture->phase, BM_END_CONTROL, sql, count, params, err);
-}
-
-static int begin(struct bm_capture *capture, struct bm_error *err)
-{
-	if (do_control(capture, "BEGIN", 0, NULL, err) != 0) {
-		return -1;
-	}
-	return do_control(
-			capture, "SET LOCAL session_replication_role = replica", 0, NULL, err);
-}
-
-/* Commit, or with rc -1 roll back and keep the error. */
-static int end(struct bm_capture *capture, int rc, struct bm_error *err)
-{
-	struct bm_error ignored = BM_ERROR_INIT;
-
-	if (rc == 0) {
-		return do_control(capture, "COMMIT", 0, NULL, err);
-	}
-	do_control(capture, "ROLLBACK", 0, NULL, &ignored);
-	return -1;
 }
 
 /* ---- databases and groups ---- */
@@ -95,8 +76,9 @@ static const char *const group_steps[] = {
 static int put_group(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_error *err)
 {
-	const char *const params[] = {group->herd, group->dbgroup, capture->source,
-			capture->destination, group->is_both ? "source" : "target"};
+	const char *const params[] = {group->herd, capture->dbgroup, capture->source,
+			capture->destination,
+			capture->phase->order.is_both ? "source" : "target"};
 
 	for (size_t i = 0; i < BM_COUNT_OF(group_steps); i++) {
 		if (do_control(capture, group_steps[i], 5, params, err) != 0) {
@@ -108,7 +90,7 @@ static int put_group(struct bm_capture *capture, const struct bm_capture_group *
 
 int bm_capture_names(struct bm_capture *capture, struct bm_error *err)
 {
-	int rc = begin(capture, err);
+	int rc = bm_phase_begin(capture->phase, err);
 
 	if (rc == 0) {
 		rc = put_database(capture, capture->source, BM_END_SOURCE, err);
@@ -119,7 +101,7 @@ int bm_capture_names(struct bm_capture *capture, struct bm_error *err)
 	for (size_t i = 0; rc == 0 && i < capture->group_count; i++) {
 		rc = put_group(capture, &capture->groups[i], err);
 	}
-	return end(capture, rc, err);
+	return bm_phase_end(capture->phase, rc, err);
 }
 
 /* ---- what is there ---- */
@@ -181,8 +163,9 @@ int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
 			narrow(capture, group, BM_END_SOURCE, captured_sql, err) != 0) {
 		return -1;
 	}
-	return group->is_both ? narrow(capture, group, BM_END_DESTINATION, captured_sql, err)
-			      : 0;
+	return capture->phase->order.is_both
+			? narrow(capture, group, BM_END_DESTINATION, captured_sql, err)
+			: 0;
 }
 
 /* ---- taking tables in ---- */
@@ -205,29 +188,30 @@ static char *encode_tables(struct bm_chosen_table *const *tables, size_t count)
 }
 
 /*
- * $1 the tables, $2 the source's name, $3 the herd, $4 the sync, $5 the dbgroup. The
- * sync stays inactive until it is released: a master that starts would run an active
- * one at once, in the middle of the copy.
+ * $1 the tables, $2 the source's name, $3 the herd, $4 the sync, $5 the dbgroup, $6 the
+ * destination's name. Of tables with generated columns the others are named, for each
+ * database that something is carried to (bucardo/launch.c). The sync stays inactive until it is
+ * released: a master that starts would run an active one at once, in the middle of the copy.
  */
 #define TABLES_AND_GOATS                                                                        \
 	" FROM json_array_elements($1::json) t JOIN bucardo.goat g ON g.db = $2"                \
 	" AND g.schemaname = t->>'schema' AND g.tablename = t->>'name' AND g.reltype = 'table'" \
-	" WHERE $3 <> '' AND $4 <> '' AND $5 <> ''"
+	" WHERE $3 <> '' AND $4 <> '' AND $5 <> '' AND $6 <> ''"
 static const char *const take_steps[] = {
 		"INSERT INTO bucardo.goat (db, schemaname, tablename, pkey, qpkey, pkeytype)"
 		" SELECT $2, t->>'schema', t->>'name', t->>'key', t->>'key_quoted', t->>'key_types'"
 		" FROM json_array_elements($1::json) t WHERE $3 <> '' AND $4 <> '' AND $5 <> ''"
-		" AND NOT EXISTS (SELECT 1 FROM bucardo.goat g WHERE g.db = $2"
+		" AND $6 <> '' AND NOT EXISTS (SELECT 1 FROM bucardo.goat g WHERE g.db = $2"
 		"  AND g.schemaname = t->>'schema' AND g.tablename = t->>'name'"
 		"  AND g.reltype = 'table')",
-		"INSERT INTO bucardo.customcols (goat, clause)"
-		" SELECT g.id, 'SELECT ' || (t->>'columns')" TABLES_AND_GOATS
+		"INSERT INTO bucardo.customcols (goat, clause, db)"
+		" SELECT g.id, 'SELECT ' || (t->>'columns'), unnest(ARRAY[$2, $6])" TABLES_AND_GOATS
 		" AND t->>'columns' <> ''"
 		" AND NOT EXISTS (SELECT 1 FROM bucardo.customcols c WHERE c.goat = g.id)",
 		"INSERT INTO bucardo.herdmap (herd, goat) SELECT $3, g.id" TABLES_AND_GOATS
 		" ON CONFLICT (herd, goat) DO NOTHING",
 		"INSERT INTO bucardo.sync (name, herd, dbs, autokick, status, analyze_after_copy)"
-		" SELECT $4, $3, $5, false, 'inactive', false WHERE $1 <> '' AND $2 <> ''"
+		" SELECT $4, $3, $5, false, 'inactive', false WHERE $1 <> '' AND $2 <> '' AND $6 <> ''"
 		" ON CONFLICT (name) DO NOTHING",
 };
 
@@ -242,17 +226,51 @@ static int limit_locks(struct bm_capture *capture, bool limited, struct bm_error
 			3, params, err);
 }
 
+/* Whether a lock as triggers take it cannot be had now. */
+static bool is_locked(struct bm_capture *capture, enum bm_end which,
+		struct bm_chosen_table *const *tables, size_t count)
+{
+	struct bm_error err = BM_ERROR_INIT, ignored = BM_ERROR_INIT;
+	struct bm_phase *phase = capture->phase;
+	struct bm_strbuf lock = BM_STRBUF_INIT;
+	int rc = bm_phase_do(phase, which, "BEGIN", 0, NULL, &err);
+
+	for (size_t i = 0; i < count; i++) {
+		bm_strbuf_printf(&lock, "%s ONLY %s", i > 0 ? "," : "LOCK TABLE",
+				tables[i]->quoted);
+	}
+	bm_strbuf_puts(&lock, " IN SHARE ROW EXCLUSIVE MODE");
+	if (rc == 0) {
+		rc = bm_phase_do(phase, which, "SET LOCAL lock_timeout = 500", 0, NULL, &err);
+	}
+	if (rc == 0) {
+		bm_phase_do(phase, which, bm_strbuf_text(&lock), 0, NULL, &err);
+	}
+	bm_phase_do(phase, which, "ROLLBACK", 0, NULL, &ignored);
+	bm_strbuf_finish(&lock);
+	return strcmp(err.sqlstate, lock_not_available) == 0;
+}
+
+/* Perl keeps the text only, which may be in any language: then we try ourselves. */
+static bool failed_of_lock(struct bm_capture *capture, struct bm_chosen_table *const *tables,
+		size_t count, const struct bm_error *err)
+{
+	return strstr(err->message, "lock timeout") != NULL ||
+			is_locked(capture, BM_END_SOURCE, tables, count) ||
+			(capture->phase->order.is_both &&
+					is_locked(capture, BM_END_DESTINATION, tables, count));
+}
+
 static int validate(struct bm_capture *capture, const struct bm_capture_group *group,
-		struct bm_error *err)
+		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
 {
 	const char *const params[] = {group->sync};
 
 	if (do_control(capture, "SELECT bucardo.validate_sync($1)", 1, params, err) == 0) {
 		return 0;
 	}
-	/* Perl keeps the text only. */
-	if (strstr(err->message, "lock timeout") != NULL) {
-		snprintf(err->sqlstate, sizeof(err->sqlstate), "55P03");
+	if (failed_of_lock(capture, tables, count, err)) {
+		snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", lock_not_available);
 	}
 	return -1;
 }
@@ -260,11 +278,11 @@ static int validate(struct bm_capture *capture, const struct bm_capture_group *g
 static int put_tables(struct bm_capture *capture, const struct bm_capture_group *group,
 		const char *list, struct bm_error *err)
 {
-	const char *const params[] = {
-			list, capture->source, group->herd, group->sync, group->dbgroup};
+	const char *const params[] = {list, capture->source, group->herd, group->sync,
+			capture->dbgroup, capture->destination};
 
 	for (size_t i = 0; i < BM_COUNT_OF(take_steps); i++) {
-		if (do_control(capture, take_steps[i], 5, params, err) != 0) {
+		if (do_control(capture, take_steps[i], 6, params, err) != 0) {
 			return bm_error_wrap(err, "adding tables to sync '%s'", group->sync);
 		}
 	}
@@ -277,11 +295,11 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 	char *list = encode_tables(tables, count);
 	int rc = bm_lossless_prepare(capture->phase, BM_END_SOURCE, list, err);
 
-	if (rc == 0 && group->is_both) {
+	if (rc == 0 && capture->phase->order.is_both) {
 		rc = bm_lossless_prepare(capture->phase, BM_END_DESTINATION, list, err);
 	}
 	if (rc == 0) {
-		rc = begin(capture, err);
+		rc = bm_phase_begin(capture->phase, err);
 		if (rc == 0) {
 			rc = put_tables(capture, group, list, err);
 		}
@@ -289,12 +307,12 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 			rc = limit_locks(capture, true, err);
 		}
 		if (rc == 0) {
-			rc = validate(capture, group, err);
+			rc = validate(capture, group, tables, count, err);
 		}
 		if (rc == 0) {
 			rc = limit_locks(capture, false, err);
 		}
-		rc = end(capture, rc, err);
+		rc = bm_phase_end(capture->phase, rc, err);
 	}
 	free(list);
 	return rc;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/transfer.h"
 #include "worker/phase.h"
@@ -44,19 +45,41 @@ static void put_conninfo(struct bm_strbuf *out, const struct bm_phase_endpoint *
 	put_word(out, "sslrootcert", endpoint->sslrootcert);
 }
 
+static json_t *parts_of(const struct bm_transfer_progress *progress)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < progress->part_count; i++) {
+		const struct bm_transfer_part *part = &progress->parts[i];
+		json_array_append_new(array,
+				json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
+						bm_json_text(part->name), "step", part->step,
+						"done", (json_int_t)part->done, "total",
+						(json_int_t)part->total, "age_ms",
+						(json_int_t)part->age_msec));
+	}
+	return array;
+}
+
+/* The earlier parts only look whether something is missing: that is nobody's progress. */
 static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 {
 	const struct bm_phase *phase = ctx;
+	bool copying = strcmp(progress->phase, "copy") == 0;
 
-	if (strcmp(phase->order.phase, "copy") == 0) {
-		bm_report_progress(progress->bytes, progress->bytes_total, "bytes",
-				"copying rows");
-	} else {
-		bm_report_progress(progress->done, progress->total,
-				strcmp(phase->order.phase, "index") == 0 ? "indexes"
-									 : "objects",
-				progress->phase);
+	if (strcmp(progress->phase, phase->order.phase) != 0) {
+		return;
 	}
+	json_t *more = json_pack("{s:i, s:i, s:o}", "pieces_done", (int)progress->done,
+			"pieces_total", (int)progress->total, "in_flight", parts_of(progress));
+	if (copying) {
+		json_object_set_new(more, "rows", json_integer((json_int_t)progress->rows));
+	}
+	char text[300];
+	snprintf(text, sizeof(text), "%s%s%s",
+			copying ? "copying rows" : "building indexes and constraints",
+			progress->remark[0] != '\0' ? ", " : "", progress->remark);
+	bm_report_progress_with(progress->work, progress->work_total, "bytes", text, more);
 }
 
 static void on_note(void *ctx, const char *text)
@@ -97,6 +120,13 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 	const struct bm_transfer_options options = {.source = bm_strbuf_text(&source),
 			.destination = bm_strbuf_text(&destination),
 			.jobs = phase->order.jobs,
+			.max_rate = phase->order.max_rate,
+			.gentle = phase->order.gentle,
+			.choice = phase->order.choice,
+			.roles = phase->order.roles,
+			.extensions = phase->order.extensions,
+			.fence = true,
+			.captured = true,
 			.progress = on_progress,
 			.note = on_note,
 			.ctx = phase};

@@ -35,7 +35,8 @@ static const char syncs_sql[] =
 							       "bad.ended") ","
 									    " left(regexp_replace(regexp_replace(coalesce(bad.status, ''),"
 									    "  '^Failed : ', ''), ' \\(KID \\d+\\)$', ''), 600),"
-									    " coalesce(failures.count, 0), coalesce(kid.pid, 0)"
+									    " coalesce(failures.count, 0), coalesce(kid.pid, 0),"
+									    " coalesce(failures.conflicts, 0)"
 									    " FROM bucardo.sync s"
 									    " LEFT JOIN LATERAL (SELECT started, status FROM bucardo.syncrun r"
 									    "  WHERE r.sync = s.name AND r.ended IS NULL"
@@ -48,9 +49,9 @@ static const char syncs_sql[] =
 									    " LEFT JOIN LATERAL (SELECT ended, status FROM bucardo.syncrun r"
 									    "  WHERE r.sync = s.name AND r.lastbad IS TRUE AND r.ended IS NOT NULL"
 									    "  ORDER BY ended DESC LIMIT 1) bad ON true"
-									    " LEFT JOIN (SELECT sync, count(*) FROM bucardo.syncrun"
-									    "  WHERE status LIKE 'Failed%' AND ended > now() - interval '5 min'"
-									    "  GROUP BY sync) failures ON failures.sync = s.name"
+									    " LEFT JOIN (SELECT sync, count(*) FILTER (WHERE status LIKE 'Failed%'"
+									    "   AND ended > now() - interval '5 min'), sum(conflicts) AS conflicts"
+									    "  FROM bucardo.syncrun GROUP BY sync) failures ON failures.sync = s.name"
 									    " LEFT JOIN LATERAL (SELECT substring(application_name"
 									    "   FROM '\\(PID (\\d{1,9})\\)$')::int AS pid FROM pg_stat_activity"
 									    "  WHERE datname = current_database()"
@@ -110,6 +111,7 @@ static void read_sync(const PGresult *rows, int i, struct bm_catalog_sync *sync)
 	sync->bad_text = bm_strdup(PQgetvalue(rows, i, 9));
 	sync->recent_failures = (unsigned)number(rows, i, 10);
 	sync->kid_pid = (pid_t)number(rows, i, 11);
+	sync->conflicts = number(rows, i, 12);
 }
 
 static struct bm_catalog_sync *find_sync(struct bm_catalog *catalog, const char *name)

@@ -9,11 +9,13 @@
 /*
  * A key is the primary key, or else the unique index with the fewest columns that are
  * all NOT NULL (Bucardo itself would also take one with NULLs, and lose those rows).
+ * An array cannot be part of it: Bucardo would compare Perl's address of its value.
  * Columns that older servers do not have are read through to_jsonb().
  *
  * Names: Bucardo makes the name of a delta table in two ways that differ when a quoted
- * name is longer than 57 characters, it writes names between plain quotes, and it
- * joins schema and table with the same '_' that may be part of them.
+ * name is longer than 57 characters, it writes names between plain quotes and into
+ * regular expressions, and it joins schema and table with the same '_' that may be
+ * part of them.
  */
 /* clang-format off */
 static const char tables_sql[] =
@@ -23,6 +25,7 @@ static const char tables_sql[] =
 "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 "  WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
 "  AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
+"  AND c.oid <> ALL ($1::oid[])"
 "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT 1 FROM pg_depend d"
 "   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),"
 " keys AS (SELECT DISTINCT ON (i.indrelid) i.indrelid,"
@@ -36,31 +39,37 @@ static const char tables_sql[] =
 "  JOIN pg_type y ON y.oid = a.atttypid"
 "  WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
 "  AND k.n <= coalesce((to_jsonb(i)->>'indnkeyatts')::int, i.indnatts)"
-"  GROUP BY i.indexrelid, i.indrelid, i.indisprimary HAVING bool_and(a.attnotnull)"
+"  GROUP BY i.indexrelid, i.indrelid, i.indisprimary"
+"  HAVING bool_and(a.attnotnull AND y.typcategory <> 'A')"
 "  ORDER BY i.indrelid, i.indisprimary DESC, count(*), i.indexrelid),"
 " made AS (SELECT t.oid, count(*) OVER (PARTITION BY CASE WHEN length(joined) > 57"
 "   THEN substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10) ELSE joined END) AS twins"
 "  FROM t)"
 " SELECT t.oid, t.nspname, t.relname, t.quoted, coalesce(k.key, ''), coalesce(k.quoted, ''),"
 " coalesce(k.types, ''),"
-" coalesce((SELECT CASE WHEN bool_or(coalesce(to_jsonb(a)->>'attgenerated', '') <> '')"
-"   THEN string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
-"    FILTER (WHERE coalesce(to_jsonb(a)->>'attgenerated', '') = '') END"
-"  FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped), ''),"
-" CASE WHEN k.key IS NULL THEN 'it has no primary key and no unique index over NOT NULL columns,"
-" by which Bucardo could tell its rows apart'"
+BM_CHOSEN_COLUMNS("t.oid") ","
+" CASE WHEN k.key IS NULL THEN 'it has no primary key and no unique index over NOT NULL columns"
+" (arrays do not count), by which Bucardo could tell its rows apart'"
 "  WHEN t.quoted LIKE '%\"%' AND length(t.quoted) > 57 THEN"
 "   'its quoted name is longer than 57 characters: Bucardo would look for its changes under"
 " another name'"
 "  WHEN t.nspname ~ '[\"\\\\]' OR t.relname ~ '[\"\\\\]' THEN"
 "   'Bucardo cannot handle a quote or backslash in a name'"
+"  WHEN t.joined ~ '[][(){}^$*+?|]' THEN"
+"   'Bucardo would read a character of its name as part of a search pattern'"
 "  WHEN k.quoted LIKE '%\"\"%' OR length(k.key) - length(replace(k.key, '|', ''))"
 "   <> length(k.types) - length(replace(k.types, '|', '')) OR k.key ~ '[\"\\\\]' THEN"
 "   'Bucardo cannot handle a quote, backslash or bar in the name of a key column'"
 "  WHEN made.twins > 1 THEN 'Bucardo would keep its changes and those of another table in one"
 " place: schema and table joined by _ read the same'"
 "  ELSE '' END,"
-" CASE WHEN k.key IS NULL THEN 'ALTER TABLE ' || t.quoted || ' ADD PRIMARY KEY (...)'"
+" CASE WHEN k.key IS NULL THEN 'ALTER TABLE ' || t.quoted || coalesce((SELECT string_agg("
+"    ' ALTER COLUMN ' || quote_ident(a.attname) || ' SET NOT NULL', ',' ORDER BY a.attnum)"
+"   FROM pg_attribute a WHERE a.attrelid = t.oid AND NOT a.attnotnull AND a.attnum = ANY ("
+"    (SELECT i.indkey::int2[] FROM pg_index i WHERE i.indrelid = t.oid AND i.indisunique"
+"     AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
+"     ORDER BY i.indnatts, i.indexrelid LIMIT 1)::int2[])), ' ADD PRIMARY KEY (...) over columns that"
+" are unique; or ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, which rewrites it')"
 "  ELSE 'rename it, or copy it again inside the freeze' END"
 " FROM t JOIN made USING (oid) LEFT JOIN keys k ON k.indrelid = t.oid"
 " ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\"";
@@ -77,10 +86,43 @@ static void take_table(struct bm_chosen_table *table, const PGresult *rows, int 
 	}
 }
 
+PGresult *bm_chosen_choice(struct bm_phase *phase, struct bm_error *err)
+{
+	const struct bm_choice *choice = &phase->order.choice;
+
+	if (!bm_choice_is_made(choice)) {
+		return PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+	}
+	char *param = bm_choice_param(choice);
+	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, bm_choice_sql, 1,
+			(const char *const *)&param, err);
+	free(param);
+	if (rows == NULL) {
+		bm_error_wrap(err, "choosing the tables of the source");
+	}
+	return rows;
+}
+
+char *bm_chosen_outside(struct bm_phase *phase, struct bm_error *err)
+{
+	PGresult *choice = bm_chosen_choice(phase, err);
+	char *outside = choice != NULL ? bm_choice_out(choice) : NULL;
+
+	PQclear(choice);
+	return outside;
+}
+
 int bm_chosen_read(struct bm_phase *phase, struct bm_chosen *out, struct bm_error *err)
 {
+	char *outside = bm_chosen_outside(phase, err);
+
 	*out = (struct bm_chosen){0};
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, tables_sql, 0, NULL, err);
+	if (outside == NULL) {
+		return -1;
+	}
+	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, tables_sql, 1,
+			(const char *const *)&outside, err);
+	free(outside);
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading the tables of the source");
 	}

@@ -13,6 +13,16 @@
 
 #include "worker/phase.h"
 
+/* SQL: the columns of a table of the source that are to be carried when it has generated
+ * ones, which no server takes a value for; '' when all are. Servers before version 12 lack
+ * attgenerated. */
+#define BM_CHOSEN_COLUMNS(oid)                                                                  \
+	" coalesce((SELECT CASE WHEN bool_or(coalesce(to_jsonb(a)->>'attgenerated', '') <> '')" \
+	"   THEN string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"                    \
+	"    FILTER (WHERE coalesce(to_jsonb(a)->>'attgenerated', '') = '') END"                \
+	"  FROM pg_attribute a WHERE a.attrelid = " oid                                         \
+	" AND a.attnum > 0 AND NOT a.attisdropped), '')"
+
 struct bm_chosen_table {
 	char *oid, *schema, *name;
 	char *quoted; /* public."My table" */
@@ -27,6 +37,13 @@ struct bm_chosen {
 	size_t count;
 	struct bm_chosen_table *tables;
 };
+
+/* The rows of bm_choice_sql: what the patterns of the order leave out. NULL with `err`;
+ * without patterns a result without rows. */
+PGresult *bm_chosen_choice(struct bm_phase *phase, struct bm_error *err);
+
+/* The relations that they leave out, as a literal of oid[] (free()); NULL with `err`. */
+char *bm_chosen_outside(struct bm_phase *phase, struct bm_error *err);
 
 int bm_chosen_read(struct bm_phase *phase, struct bm_chosen *out, struct bm_error *err);
 void bm_chosen_finish(struct bm_chosen *tables);

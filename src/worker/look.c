@@ -9,6 +9,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/ask.h"
+#include "worker/staging.h"
 
 /* Tables in one statement: each takes six locks or so of the server's shared table. */
 #define TABLES_PER_STATEMENT 50
@@ -41,13 +42,20 @@ int bm_look_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 }
 
 /* The names are quoted identifiers already, as Bucardo stored them. */
-static void add_table(struct bm_strbuf *sql, const char *delta, const char *track)
+static void add_table(
+		struct bm_strbuf *sql, const char *delta, const char *track, const char *parked)
 {
 	bm_strbuf_printf(sql,
-			" UNION ALL (SELECT count(*), min(txntime) FROM (SELECT d.txntime"
+			" UNION ALL (SELECT count(*), min(txntime), 0 FROM (SELECT d.txntime"
 			" FROM bucardo.%s d WHERE NOT EXISTS (SELECT 1 FROM bucardo.%s t"
 			" WHERE t.txntime = d.txntime AND t.target = $2) LIMIT %d) x)",
-			delta, track, BM_LOOK_BACKLOG_LIMIT);
+			delta, track, BM_BACKLOG_LIMIT);
+	if (parked[0] != '\0') {
+		bm_strbuf_printf(sql,
+				" UNION ALL (SELECT count(*), min(txntime), count(*) FROM"
+				" (SELECT txntime FROM bucardo.%s LIMIT %d) x)",
+				parked, BM_BACKLOG_LIMIT);
+	}
 }
 
 static int count_group(PGconn *conn, const struct bm_strbuf *tables, const char *const *params,
@@ -58,8 +66,8 @@ static int count_group(PGconn *conn, const struct bm_strbuf *tables, const char 
 	bm_strbuf_printf(&sql,
 			"SELECT coalesce(sum(n), 0)::bigint,"
 			" coalesce(greatest((extract(epoch FROM clock_timestamp() - min(oldest))"
-			" * 1000)::bigint, 0), 0) FROM ("
-			"(SELECT count(*) AS n, min(cdate) AS oldest"
+			" * 1000)::bigint, 0), 0), coalesce(sum(parked), 0)::bigint FROM ("
+			"(SELECT count(*) AS n, min(cdate) AS oldest, 0 AS parked"
 			" FROM bucardo.bucardo_truncate_trigger"
 			" WHERE sync = $1 AND replicated IS NULL AND $2::text <> '')%s) AS t",
 			bm_strbuf_text(tables));
@@ -70,6 +78,7 @@ static int count_group(PGconn *conn, const struct bm_strbuf *tables, const char 
 	}
 	int64_t lag = strtoll(PQgetvalue(rows, 0, 1), NULL, 10);
 	total->rows += strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
+	total->parked += strtoll(PQgetvalue(rows, 0, 2), NULL, 10);
 	total->lag_msec = lag > total->lag_msec ? lag : total->lag_msec;
 	PQclear(rows);
 	return 0;
@@ -80,7 +89,8 @@ static void add_tables(struct bm_strbuf *sql, const PGresult *names, int first)
 	int end = first + TABLES_PER_STATEMENT;
 
 	for (int row = first; row < end && row < PQntuples(names); row++) {
-		add_table(sql, PQgetvalue(names, row, 0), PQgetvalue(names, row, 1));
+		add_table(sql, PQgetvalue(names, row, 0), PQgetvalue(names, row, 1),
+				PQgetvalue(names, row, 2));
 	}
 }
 
@@ -104,7 +114,7 @@ static int count_all(PGconn *conn, const PGresult *names, const char *sync, cons
 			return bm_error_set(err, BM_ERR_SQL, "counting takes too long");
 		}
 		first += TABLES_PER_STATEMENT;
-	} while (first < PQntuples(names) && total->rows < BM_LOOK_BACKLOG_LIMIT);
+	} while (first < PQntuples(names) && total->rows < BM_BACKLOG_LIMIT);
 	return 0;
 }
 
@@ -113,17 +123,22 @@ int bm_look_backlog(PGconn *conn, const char *sync, const char *target, uint64_t
 {
 	*out = (struct bm_backlog){0};
 	PGresult *names = bm_ask(conn,
-			"SELECT DISTINCT deltaname, trackname FROM bucardo.bucardo_delta_names"
-			" WHERE sync = $1 AND deltaname IS NOT NULL AND trackname IS NOT NULL"
-			" ORDER BY deltaname",
+			"SELECT DISTINCT deltaname, trackname, CASE WHEN to_regclass('bucardo.'"
+			" || " BM_STAGING_PARKED(
+					"deltaname") ") IS NOT NULL THEN"
+						     " " BM_STAGING_PARKED(
+								     "deltaname") " ELSE '' END"
+										  " FROM bucardo.bucardo_delta_names"
+										  " WHERE sync = $1 AND deltaname IS NOT NULL AND trackname IS NOT NULL"
+										  " ORDER BY deltaname",
 			1, &sync, limit_msec, err);
 	if (names == NULL) {
 		return -1;
 	}
 	int rc = count_all(conn, names, sync, target, limit_msec, out, err);
 	PQclear(names);
-	if (out->rows > BM_LOOK_BACKLOG_LIMIT) {
-		out->rows = BM_LOOK_BACKLOG_LIMIT;
+	if (out->rows > BM_BACKLOG_LIMIT) {
+		out->rows = BM_BACKLOG_LIMIT;
 	}
 	return rc;
 }

@@ -12,10 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/error.h"
-
-/* Counting the backlog of a sync stops here. */
-#define BM_LOOK_BACKLOG_LIMIT 1000000
 
 /* Make a new session harmless: read-only, with limits. Also the first sign of life. */
 int bm_look_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
@@ -24,8 +22,9 @@ int bm_look_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
 int bm_look_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
 
 struct bm_backlog {
-	int64_t rows;	  /* delta rows without a track row, and pending truncates */
+	int64_t rows; /* delta rows without a track row, parked ones, and pending truncates */
 	int64_t lag_msec; /* age of the oldest; 0 none */
+	int64_t parked;	  /* how many of them no run sees yet (staging.h) */
 };
 
 /*

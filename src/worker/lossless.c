@@ -60,27 +60,35 @@ static const char stamp_function[] =
 " RETURN done; "
 "END $machine$";
 
+/* A stamp that no track row has: what gets it is pending. */
+static const char fresh_function[] =
+"CREATE OR REPLACE FUNCTION bucardo.machine_fresh_stamp(my_track text) RETURNS timestamptz"
+" LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$ "
+"DECLARE fresh timestamptz := clock_timestamp(); taken boolean; "
+"BEGIN "
+" LOOP "
+"  EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%s WHERE txntime = $1)', my_track)"
+"   INTO taken USING fresh; "
+"  IF NOT taken THEN RETURN fresh; END IF; "
+"  fresh := fresh + interval '1 microsecond'; "
+" END LOOP; "
+"END $machine$";
+
 /*
- * A stamp that no track row has becomes the new one. A KID that is under way sees the
- * old rows, all marked as done, or none of the mark: in either case the new stamp is
+ * Rows with a stamp that is marked as done get a fresh one. A KID that is under way sees
+ * the old rows, all marked as done, or none of the mark: in either case the new stamp is
  * pending for the run after it.
  */
 static const char heal_function[] =
 "CREATE OR REPLACE FUNCTION bucardo.machine_heal(my_sync text) RETURNS bigint"
 " LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $machine$ "
-"DECLARE n record; fresh timestamptz; taken boolean; touched bigint; done bigint := 0; "
+"DECLARE n record; fresh timestamptz; touched bigint; done bigint := 0; "
 "BEGIN "
 " FOR n IN SELECT DISTINCT d.deltaname, d.trackname, s.target FROM bucardo.bucardo_delta_names d"
 "  JOIN bucardo.machine_syncs s USING (sync) WHERE d.sync = my_sync"
 "  AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL ORDER BY 1 LOOP "
 "  BEGIN "
-"   fresh := clock_timestamp(); "
-"   LOOP "
-"    EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%s WHERE txntime = $1)', n.trackname)"
-"     INTO taken USING fresh; "
-"    EXIT WHEN NOT taken; "
-"    fresh := fresh + interval '1 microsecond'; "
-"   END LOOP; "
+"   fresh := bucardo.machine_fresh_stamp(n.trackname); "
 "   EXECUTE format('UPDATE bucardo.%s SET txntime = $1 WHERE txntime IN ("
 "SELECT d.txntime FROM bucardo.%s d WHERE EXISTS (SELECT 1 FROM bucardo.%s t"
 " WHERE t.target = $2 AND t.txntime = d.txntime)"
@@ -91,6 +99,7 @@ static const char heal_function[] =
 "  EXCEPTION WHEN lock_not_available THEN NULL; "
 "  END; "
 " END LOOP; "
+" UPDATE bucardo.machine_syncs SET healed = healed + done WHERE sync = my_sync AND done > 0; "
 " RETURN done; "
 "END $machine$";
 
@@ -143,9 +152,15 @@ static const char keep_function[] =
 static const char *const prepare_steps[] = {
 	"CREATE SCHEMA IF NOT EXISTS bucardo",
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_syncs (sync text PRIMARY KEY, target text NOT NULL)",
+	/* One that an older machine made lacks what came later. */
+	"DO $machine$ DECLARE c text; BEGIN FOR c IN SELECT w FROM unnest(ARRAY["
+	"'stage_rows bigint NOT NULL DEFAULT " BM_STAGING_ROWS "', 'healed bigint NOT NULL DEFAULT 0']) w"
+	" WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute"
+	"  WHERE attrelid = 'bucardo.machine_syncs'::regclass AND attname = split_part(w, ' ', 1)) LOOP"
+	" EXECUTE 'ALTER TABLE bucardo.machine_syncs ADD COLUMN ' || c; END LOOP; END $machine$",
 	"CREATE TABLE IF NOT EXISTS bucardo.bucardo_delta_targets (tablename oid NOT NULL,"
 	" target text NOT NULL, cdate timestamptz NOT NULL DEFAULT now())",
-	prepare_function, stamp_function, heal_function, purge_function, keep_function,
+	prepare_function, stamp_function, fresh_function, heal_function, purge_function, keep_function,
 	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
 	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
 	" CREATE TRIGGER machine_keep BEFORE INSERT ON bucardo.bucardo_delta_targets"
@@ -168,7 +183,27 @@ static int make_functions(struct bm_phase *phase, enum bm_end end, struct bm_err
 					bm_end_name(end));
 		}
 	}
+	for (size_t i = 0; i < bm_staging_step_count; i++) {
+		if (bm_phase_do(phase, end, bm_staging_steps[i], 0, NULL, err) != 0) {
+			return bm_error_wrap(
+					err, "making functions on the %s", bm_end_name(end));
+		}
+	}
 	return 0;
+}
+
+int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+{
+	PGresult *found = bm_phase_ask(phase, end,
+			"SELECT to_regclass('bucardo.machine_syncs') IS NOT NULL", 0, NULL,
+			err);
+	int rc = found != NULL ? 0 : -1;
+
+	if (rc == 0 && PQgetvalue(found, 0, 0)[0] == 't') {
+		rc = make_functions(phase, end, err);
+	}
+	PQclear(found);
+	return rc;
 }
 
 int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
@@ -223,12 +258,12 @@ static int64_t is_claimed(
 }
 
 /* -1 with `err`; the transaction is open then. */
-static int tend(PGconn *conn, const char *sync, bool purge, uint64_t limit_msec,
-		struct bm_tended *out, struct bm_error *err)
+static int tend(PGconn *conn, const char *sync, bool purge,
+		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
+		struct bm_error *err)
 {
 	const char *heal = purge ? "SELECT bucardo.machine_purge($1, " PURGE_ROWS ")"
 				 : "SELECT bucardo.machine_heal($1)";
-	int64_t *count = purge ? &out->purged : &out->healed;
 
 	if (ask_number(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", NULL,
 			    limit_msec, err) < 0 ||
@@ -236,25 +271,32 @@ static int tend(PGconn *conn, const char *sync, bool purge, uint64_t limit_msec,
 					err) < 0) {
 		return -1;
 	}
-	*count = ask_number(conn, heal, sync, limit_msec, err);
-	if (*count < 0) {
-		*count = 0;
+	if (ask_number(conn, heal, sync, limit_msec, err) < 0) {
+		return -1;
+	}
+	*healed = ask_number(conn, "SELECT healed FROM bucardo.machine_syncs WHERE sync = $1",
+			sync, limit_msec, err);
+	if (*healed < 0) {
+		return -1;
+	}
+	if (staging != NULL && bm_staging_tend(conn, sync, staging, limit_msec, err) != 0) {
 		return -1;
 	}
 	return ask_number(conn, "COMMIT", NULL, limit_msec, err) < 0 ? -1 : 0;
 }
 
-int bm_lossless_tend(PGconn *conn, const char *sync, bool purge, uint64_t limit_msec,
-		struct bm_tended *out, struct bm_error *err)
+int bm_lossless_tend(PGconn *conn, const char *sync, bool purge,
+		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
+		struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 
-	*out = (struct bm_tended){0};
+	*healed = 0;
 	int64_t claimed = is_claimed(conn, sync, limit_msec, err);
 	if (claimed <= 0) {
 		return (int)claimed;
 	}
-	if (tend(conn, sync, purge, limit_msec, out, err) != 0) {
+	if (tend(conn, sync, purge, staging, limit_msec, healed, err) != 0) {
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 		return -1;
 	}

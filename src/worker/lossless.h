@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "worker/phase.h"
+#include "worker/staging.h"
 
 /*
  * Make the functions of one end and the delta tables for `tables`, a JSON list of
@@ -33,21 +34,21 @@
 int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
 		struct bm_error *err);
 
+/* Bring an end that an older machine claimed up to date; nothing is made where none did. */
+int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+
 /* Name the sync whose deltas are tended to here; before its triggers are made. */
 int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *target, struct bm_error *err);
 
-/* What was done in a tending. */
-struct bm_tended {
-	int64_t healed, purged; /* rows */
-};
-
 /*
  * Heal, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
  * where the sync was not claimed. Waits for nobody's lock: what is busy is left for
- * the next time. Within `limit_msec`.
+ * the next time. `staging` may be NULL: not known. `*healed`: rows that were healed since
+ * the sync was claimed. Within `limit_msec`.
  */
-int bm_lossless_tend(PGconn *conn, const char *sync, bool purge, uint64_t limit_msec,
-		struct bm_tended *out, struct bm_error *err);
+int bm_lossless_tend(PGconn *conn, const char *sync, bool purge,
+		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
+		struct bm_error *err);
 
 #endif

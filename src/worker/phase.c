@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/transfer.h"
 #include "worker/ask.h"
 #include "worker/report.h"
 
@@ -20,6 +22,7 @@
 
 #define CONNECT_LIMIT_MSEC 15000
 #define STATEMENT_LIMIT_MSEC 600000
+#define BEAT_MSEC 10000
 
 static const struct {
 	const char *name;
@@ -102,6 +105,39 @@ static PGconn *connect_to(const struct bm_phase *phase, enum bm_end end, struct 
 	return conn;
 }
 
+/*
+ * What is written into statements is meant literally, and what a server writes out of
+ * its catalog is read by the other one, whatever a role or a database is set to. Of
+ * rows that are hidden from our role an error is heard, not silence.
+ */
+static const char settings_sql[] =
+		"SELECT set_config('search_path', CASE WHEN current_database() = 'bucardo'"
+		" AND to_regclass('bucardo.goat') IS NOT NULL"
+		" THEN 'bucardo, public, pg_catalog' ELSE 'pg_catalog' END, false),"
+		" set_config('standard_conforming_strings', 'on', false),"
+		" set_config('quote_all_identifiers', 'off', false),"
+		" set_config('DateStyle', 'ISO, YMD', false),"
+		" set_config('IntervalStyle', 'postgres', false),"
+		" set_config('TimeZone', 'UTC', false),"
+		" set_config('extra_float_digits', '3', false),"
+		" set_config('bytea_output', 'hex', false),"
+		" set_config('row_security', 'off', false),"
+		" set_config('default_transaction_read_only', 'off', false),"
+		" set_config('statement_timeout', '0', false)";
+
+static int begin_session(const struct bm_phase *phase, enum bm_end end, PGconn *conn,
+		struct bm_error *err)
+{
+	PGresult *result = bm_ask(conn, settings_sql, 0, NULL, CONNECT_LIMIT_MSEC, err);
+
+	if (result != NULL && phase->limits_sql != NULL && end != BM_END_CONTROL) {
+		PQclear(result);
+		result = bm_ask(conn, phase->limits_sql, 0, NULL, CONNECT_LIMIT_MSEC, err);
+	}
+	PQclear(result);
+	return result != NULL ? 0 : -1;
+}
+
 PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
 {
 	PGconn **conn = &phase->conns[end];
@@ -115,30 +151,23 @@ PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_end end, struct bm_error *
 		bm_error_wrap(err, "cannot connect to the %s", bm_end_name(end));
 		return NULL;
 	}
-	/* What is written into statements is meant literally, whatever a role is set to. */
-	PGresult *result = bm_ask(*conn,
-			"SELECT set_config('search_path', CASE WHEN current_database() = 'bucardo'"
-			" AND to_regclass('bucardo.goat') IS NOT NULL"
-			" THEN 'bucardo, public, pg_catalog' ELSE 'pg_catalog' END, false),"
-			" set_config('standard_conforming_strings', 'on', false),"
-			" set_config('default_transaction_read_only', 'off', false),"
-			" set_config('statement_timeout', '0', false)",
-			0, NULL, CONNECT_LIMIT_MSEC, err);
-	if (result == NULL) {
+	if (begin_session(phase, end, *conn, err) != 0) {
 		PQfinish(*conn);
 		*conn = NULL;
 	}
-	PQclear(result);
 	return *conn;
 }
 
 PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
-	PGconn *conn = bm_phase_conn(phase, end, err);
+	uint64_t limit_msec = phase->limit_msec != 0 ? phase->limit_msec : STATEMENT_LIMIT_MSEC;
 
-	return conn == NULL ? NULL
-			    : bm_ask(conn, sql, count, params, STATEMENT_LIMIT_MSEC, err);
+	if (phase->on_ask != NULL) {
+		phase->on_ask();
+	}
+	PGconn *conn = bm_phase_conn(phase, end, err);
+	return conn == NULL ? NULL : bm_ask(conn, sql, count, params, limit_msec, err);
 }
 
 int bm_phase_do(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
@@ -150,18 +179,43 @@ int bm_phase_do(struct bm_phase *phase, enum bm_end end, const char *sql, int co
 	return result != NULL ? 0 : -1;
 }
 
+int bm_phase_begin(struct bm_phase *phase, struct bm_error *err)
+{
+	if (bm_phase_do(phase, BM_END_CONTROL, "BEGIN", 0, NULL, err) != 0) {
+		return -1;
+	}
+	return bm_phase_do(phase, BM_END_CONTROL,
+			"SET LOCAL session_replication_role = replica", 0, NULL, err);
+}
+
+int bm_phase_end(struct bm_phase *phase, int rc, struct bm_error *err)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+
+	if (rc == 0) {
+		return bm_phase_do(phase, BM_END_CONTROL, "COMMIT", 0, NULL, err);
+	}
+	bm_phase_do(phase, BM_END_CONTROL, "ROLLBACK", 0, NULL, &ignored);
+	return -1;
+}
+
 /* ---- the order ---- */
 
-/* The end of stdin means that nobody wants the work any more. */
-static void *wait_for_the_end(void *unused)
+/* The end of stdin means that nobody wants the work any more. `beats` NULL: without a sign
+ * of life meanwhile. */
+static void *wait_for_the_end(void *beats)
 {
+	struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};
 	char word[256];
-	ssize_t got;
+	ssize_t got = 1;
 
-	(void)unused;
-	do {
-		got = read(STDIN_FILENO, word, sizeof(word));
-	} while (got > 0 || (got < 0 && errno == EINTR));
+	while (got > 0 || (got < 0 && errno == EINTR)) {
+		if (poll(&end, 1, beats != NULL ? BEAT_MSEC : -1) == 0) {
+			bm_report_alive();
+		} else {
+			got = read(STDIN_FILENO, word, sizeof(word));
+		}
+	}
 	_exit(1);
 }
 
@@ -193,14 +247,16 @@ static int read_order(struct bm_phase_order *order, struct bm_error *err)
 }
 
 /* It takes no signal: the end of pg_dump has to reach the thread that waits for it. */
-static int start_waiter(struct bm_error *err)
+static int start_waiter(bool beats, struct bm_error *err)
 {
+	static bool yes = true;
+
 	sigset_t all, before;
 	pthread_t waiter;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int failed = pthread_create(&waiter, NULL, wait_for_the_end, NULL);
+	int failed = pthread_create(&waiter, NULL, wait_for_the_end, beats ? &yes : NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return failed == 0 ? 0 : bm_error_set(err, BM_ERR_TRANSIENT, "cannot start a thread");
 }
@@ -225,24 +281,31 @@ static void finish(struct bm_phase *phase)
 	bm_phase_order_finish(&phase->order);
 }
 
-int bm_phase_run(void)
+int bm_phase_serve(const char *title, bool beats,
+		int (*run)(struct bm_phase *phase, struct bm_error *err))
 {
 	struct bm_phase phase = {.evidence = json_object()};
 	struct bm_error err = BM_ERROR_INIT;
 
-	prctl(PR_SET_NAME, "phase");
+	prctl(PR_SET_NAME, title);
 	int rc = read_order(&phase.order, &err);
 	if (rc == 0) {
-		rc = start_waiter(&err);
+		rc = start_waiter(beats, &err);
 	}
 	if (rc == 0) {
-		rc = run_phase(&phase, &err);
+		rc = run(&phase, &err);
 	}
 	if (rc == 0) {
 		bm_report_done(json_incref(phase.evidence));
 	} else {
-		bm_report_failed(&err, phase.mend);
+		bm_report_failed(&err,
+				phase.mend[0] != '\0' ? phase.mend : bm_transfer_mend(&err));
 	}
 	finish(&phase);
 	return rc == 0 ? 0 : 1;
+}
+
+int bm_phase_run(void)
+{
+	return bm_phase_serve("phase", true, run_phase);
 }

@@ -9,8 +9,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/extensions.h"
+#include "bucardo_machine/roles.h"
 
 struct json_t;
 
@@ -32,9 +36,18 @@ struct bm_phase_order {
 	const char *socket_dir;
 	const char *name; /* of the migration */
 	struct bm_phase_endpoint source, destination;
-	bool is_both; /* direction both; else forward */
+	bool is_both;	/* direction both; else forward */
+	unsigned syncs; /* that its tables are spread over */
 	unsigned jobs;
-	bool fix; /* preflight: apply the safe mends */
+	uint64_t max_rate; /* of the copy, bytes a second; 0: no limit */
+	bool gentle;
+	struct bm_choice choice; /* which tables */
+	struct bm_role_rules roles;
+	struct bm_extension_rules extensions;
+	bool fix;  /* preflight: apply the safe mends */
+	bool plan; /* preflight: and tell what would be done, with a short measurement */
+	/* Preflight: why the machine refuses this definition, and the way out; NULL: no. */
+	const char *refusal, *refusal_mend;
 };
 
 /* Fails with BM_ERR_CONFIG; finish `out` in either case. */

@@ -16,6 +16,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "worker/chosen.h"
+#include "worker/plan.h"
 
 struct walk {
 	struct bm_phase *phase;
@@ -24,11 +25,28 @@ struct walk {
 	uint64_t done, total;
 };
 
-static void find(struct walk *walk, enum bm_grade grade, const char *object, const char *why,
+static void find(void *ctx, enum bm_grade grade, const char *object, const char *why,
 		const char *mend)
 {
+	struct walk *walk = ctx;
+
 	walk->findings[grade]++;
 	bm_report_finding(grade, object, why, mend);
+}
+
+/* The databases may be fit, but the machine will not begin with this definition. */
+static void check_refusal(struct walk *walk)
+{
+	struct bm_phase_order *order = &walk->phase->order;
+	char why[1200];
+
+	if (order->refusal != NULL) {
+		order->fix = false;
+		snprintf(why, sizeof(why), "its changed definition is refused: %s",
+				order->refusal);
+		find(walk, BM_GRADE_STOPS, "machine.yaml", why,
+				order->refusal_mend != NULL ? order->refusal_mend : "");
+	}
 }
 
 /* ---- the ends ---- */
@@ -53,9 +71,10 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 		return 0;
 	}
 	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_mend(err->message);
-	const char *mend = ours ? "check host, port, dbname, user and sslmode in machine.yaml, "
-				  "the line for them in pgpass, and the server's pg_hba.conf"
-				: "the machine tries again by itself";
+	const char *mend = ours
+			? "check host, port, dbname, user, sslmode and sslrootcert in machine.yaml, "
+			  "the line for them in pgpass, and the server's pg_hba.conf"
+			: "the machine tries again by itself";
 	find(walk, BM_GRADE_STOPS, bm_end_name(end), err->message, mend);
 	snprintf(walk->phase->mend, sizeof(walk->phase->mend), "%s", mend);
 	err->code = ours ? BM_ERR_PRECONDITION : err->code;
@@ -76,6 +95,27 @@ static void check_tools(struct walk *walk)
 				theirs, ours);
 		find(walk, BM_GRADE_STOPS, "the source", why,
 				"use an image of the machine with a newer PostgreSQL");
+	}
+}
+
+static bool is_far(const char *host)
+{
+	return host[0] != '/' && strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0 &&
+			strcmp(host, "localhost") != 0;
+}
+
+/* Encryption alone does not say who is at the other end. */
+static void check_identity(struct walk *walk, enum bm_end end)
+{
+	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(walk->phase, end);
+	bool verified = endpoint->sslmode != NULL &&
+			strncmp(endpoint->sslmode, "verify", 6) == 0;
+
+	if (PQsslInUse(walk->phase->conns[end]) && is_far(endpoint->host) && !verified) {
+		find(walk, BM_GRADE_NOTE, bm_end_name(end),
+				"the connection is encrypted, but nobody checks that it is the right "
+				"server that answers",
+				"set sslmode: verify-full and sslrootcert, the file of its CA");
 	}
 }
 
@@ -158,8 +198,14 @@ static int run_check(struct walk *walk, const struct bm_check *check, struct bm_
 		return take_refusal(walk, check, err);
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
-		find(walk, check->grade, PQgetvalue(rows, row, 0), PQgetvalue(rows, row, 1),
-				PQgetvalue(rows, row, 2));
+		const char *object = PQgetvalue(rows, row, 0), *why = PQgetvalue(rows, row, 1);
+		if (check->mend_is_safe) {
+			walk->findings[check->grade]++;
+			bm_report_safe_finding(
+					check->grade, object, why, PQgetvalue(rows, row, 2));
+		} else {
+			find(walk, check->grade, object, why, PQgetvalue(rows, row, 2));
+		}
 	}
 	PQclear(rows);
 	return 0;
@@ -214,6 +260,87 @@ static int check_tables(struct walk *walk, const struct bm_chosen *tables, struc
 	return 0;
 }
 
+/* What the patterns of tables.include and tables.exclude mean here. */
+static const struct verdict {
+	const char *what;
+	enum bm_grade grade;
+	const char *why; /* with the row's own reason after it */
+	const char *mend;
+} verdicts[] = {
+		{"follows", BM_GRADE_DEGRADES,
+				"it needs something that is not chosen, and stays behind too",
+				"choose what it needs as well (tables in machine.yaml), or make it on "
+				"the destination afterwards"},
+		{"stops", BM_GRADE_STOPS, "it is chosen, and cannot be made without ",
+				"choose that as well, or leave this out too (tables in machine.yaml)"},
+		{"attach", BM_GRADE_DEGRADES,
+				"its parent is not chosen: it becomes an ordinary table",
+				"choose the parent instead (tables in machine.yaml)"},
+		{"unused", BM_GRADE_DEGRADES, "this pattern matches no table",
+				"correct it in machine.yaml: SCHEMA.TABLE, with double quotes around "
+				"names that have capitals"},
+};
+
+static int check_choice(struct walk *walk, struct bm_error *err)
+{
+	PGresult *rows = bm_chosen_choice(walk->phase, err);
+	unsigned out = 0;
+	char why[900];
+
+	if (rows == NULL) {
+		return -1;
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		out += bm_choice_row_is(rows, row, "out");
+		for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
+			const struct verdict *verdict = &verdicts[i];
+			if (bm_choice_row_is(rows, row, verdict->what)) {
+				snprintf(why, sizeof(why), "%s%s", verdict->why,
+						PQgetvalue(rows, row, BM_CHOICE_WHY));
+				find(walk, verdict->grade,
+						PQgetvalue(rows, row, BM_CHOICE_NAME), why,
+						verdict->mend);
+			}
+		}
+	}
+	if (out > 0) {
+		snprintf(why, sizeof(why),
+				"%u tables, views and sequences are not chosen and stay behind",
+				out);
+		find(walk, BM_GRADE_NOTE, "tables", why, "");
+	}
+	char *outside = bm_choice_out(rows);
+	char *skipped = bm_extensions_skipped(&walk->phase->order.extensions);
+	char *versions = bm_extensions_versions(&walk->phase->order.extensions);
+	const char *const params[] = {outside, skipped, versions};
+	PQclear(rows);
+	int rc = bm_phase_do(walk->phase, BM_END_SOURCE,
+			"SELECT set_config('bucardo_machine.outside', $1, false),"
+			" set_config('bucardo_machine.skipped', $2, false),"
+			" set_config('bucardo_machine.versions', $3, false)",
+			3, params, err);
+	free(outside);
+	free(skipped);
+	free(versions);
+	return rc;
+}
+
+/* Connections at one end, as seen: Bucardo's master and its VAC, two for each sync, `observe`
+ * and `tend`; while copying one a job, and those that keep the snapshot and the ledger. */
+static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error *err)
+{
+	const struct bm_phase_order *order = &walk->phase->order;
+	char steady[16], copying[16];
+	const char *const params[] = {steady, copying};
+
+	snprintf(steady, sizeof(steady), "%u", 4 + 2 * order->syncs);
+	snprintf(copying, sizeof(copying), "%u", 3 + order->jobs);
+	return bm_phase_do(walk->phase, end,
+			"SELECT set_config('bucardo_machine.steady', $1, false),"
+			" set_config('bucardo_machine.copying', $2, false)",
+			2, params, err);
+}
+
 static int walk_all(struct walk *walk, struct bm_error *err)
 {
 	struct bm_chosen tables = {0};
@@ -223,16 +350,25 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	if (bm_phase_do(walk->phase, BM_END_SOURCE,
 			    "SELECT set_config('bucardo_machine.migration', $1, false)", 1,
 			    name, err) != 0 ||
+			tell_connections(walk, BM_END_SOURCE, err) != 0 ||
+			tell_connections(walk, BM_END_DESTINATION, err) != 0 ||
+			check_choice(walk, err) != 0 ||
 			bm_chosen_read(walk->phase, &tables, err) != 0) {
 		return -1;
 	}
 	walk->oids = bm_chosen_oids(&tables);
 	check_tools(walk);
+	check_identity(walk, BM_END_SOURCE);
+	check_identity(walk, BM_END_DESTINATION);
+	bm_preflight_journal(walk->phase, find, walk);
 	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
 			check_tables(walk, &tables, err) == 0 &&
+			bm_preflight_roles(walk->phase, find, walk, err) == 0 &&
 			run_checks(walk, bm_checks_servers, bm_check_servers_count, err) == 0 &&
 			run_checks(walk, bm_checks_tables, bm_check_tables_count, err) == 0) {
-		rc = 0;
+		rc = walk->phase->order.plan
+				? bm_plan_tell(walk->phase, &tables, walk->oids, err)
+				: 0;
 	}
 	bm_chosen_finish(&tables);
 	free(walk->oids);
@@ -245,6 +381,7 @@ int bm_preflight_run(struct bm_phase *phase, struct bm_error *err)
 			.total = bm_check_rights_count + bm_check_servers_count +
 					bm_check_tables_count};
 
+	check_refusal(&walk);
 	if (connect_end(&walk, BM_END_SOURCE, err) != 0 ||
 			connect_end(&walk, BM_END_DESTINATION, err) != 0 ||
 			walk_all(&walk, err) != 0) {

@@ -27,6 +27,17 @@ struct bm_check {
 	const char *sql;
 };
 
+/* How what a table cannot say finds something. */
+typedef void bm_preflight_find(void *ctx, enum bm_grade grade, const char *object,
+		const char *why, const char *mend);
+
+/* Owners and grants that would not come along as the source has them. */
+int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ctx,
+		struct bm_error *err);
+
+/* Whether the journal was lost, and what that means. */
+void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void *ctx);
+
 extern const struct bm_check bm_checks_rights[];
 extern const size_t bm_check_rights_count;
 extern const struct bm_check bm_checks_servers[];

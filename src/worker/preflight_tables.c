@@ -1,5 +1,6 @@
 /* Checks of the chosen tables of the source, and of what stands in their way. */
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/syncs.h"
 #include "worker/preflight.h"
 
 /* clang-format off */
@@ -7,16 +8,10 @@
 #define USER_SCHEMA "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'bucardo'," \
 	" 'bucardo_machine')"
 #define OBJECTS(kind) " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
-	" WHERE c.relkind = '" kind "' AND " USER_SCHEMA
+	" WHERE c.relkind = '" kind "' AND " USER_SCHEMA \
+	" AND c.oid <> ALL (current_setting('bucardo_machine.outside')::oid[])"
 
 const struct bm_check bm_checks_tables[] = {
-{ .name = "generated", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .only_both = true,
-  .takes_tables = true,
-  .sql = "SELECT c.oid::regclass::text, 'it has a stored generated column, which Bucardo can leave"
-	" out one way only: the table is replicated forward, and not back', 'nothing, unless you want"
-	" to fall back: then replace the column by a trigger'" CHOSEN
-	" AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
-	"  AND NOT a.attisdropped AND coalesce(to_jsonb(a)->>'attgenerated', '') = 's') ORDER BY 1" },
 { .name = "unlogged", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
   .sql = "SELECT c.oid::regclass::text, 'it is unlogged: a crash of the source empties it without"
 	" any trigger, and the destination keeps the rows', 'ALTER TABLE ' || c.oid::regclass ||"
@@ -37,6 +32,29 @@ const struct bm_check bm_checks_tables[] = {
   .sql = "SELECT c.oid::regclass::text, 'it has inheritance children: each table is replicated by"
 	" itself', ''" CHOSEN " AND c.relkind = 'r'"
 	" AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid) ORDER BY 1" },
+{ .name = "unique-beside-key", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .only_both = true,
+  .takes_tables = true,
+  .sql = "SELECT 'unique indexes', count(*) || ' tables have some beside their key (' ||"
+	" string_agg(name, ', ' ORDER BY name) FILTER (WHERE n <= 5) || CASE WHEN count(*) > 5 THEN ', ...'"
+	" ELSE '' END || '): when both sides are written to, two rows with different keys may get the same"
+	" value, and no run can apply that', 'write to one side at a time' FROM (SELECT"
+	" c.oid::regclass::text AS name, row_number() OVER (ORDER BY c.oid::regclass::text) AS n" CHOSEN
+	" AND EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique"
+	"  AND NOT i.indisprimary)) x HAVING count(*) > 0" },
+{ .name = "deferrable", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'constraint ' || quote_ident(k.conname) || ' is deferrable:"
+	" the copy cannot cut the table into ranges of it, and inside a transaction of the source there"
+	" may be duplicates that no run sees', ''"
+	" FROM pg_class c JOIN pg_constraint k ON k.conrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
+	" AND k.contype IN ('p', 'u') AND k.condeferrable ORDER BY 1, k.conname" },
+{ .name = "identity", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
+  .sql = "SELECT 'identity columns', count(*) || ' tables have one (' || string_agg(name, ', '"
+	" ORDER BY name) FILTER (WHERE n <= 5) || CASE WHEN count(*) > 5 THEN ', ...' ELSE '' END || '):"
+	" values come over as they are, and the sequence behind with head-room', ''"
+	" FROM (SELECT c.oid::regclass::text AS name, row_number() OVER (ORDER BY c.oid::regclass::text)"
+	" AS n" CHOSEN " AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+	"  AND NOT a.attisdropped AND coalesce(to_jsonb(a)->>'attidentity', '') <> '')) x"
+	" HAVING count(*) > 0" },
 { .name = "float-keys", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
   .takes_tables = true,
   .sql = "SELECT c.oid::regclass::text, 'column ' || quote_ident(a.attname) || ' of its key is a"
@@ -46,7 +64,7 @@ const struct bm_check bm_checks_tables[] = {
 	" WHERE c.oid = ANY ($1::oid[]) AND a.atttypid IN (700, 701) ORDER BY 1" },
 { .name = "partitioned", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
   .sql = "SELECT c.oid::regclass::text, 'it is partitioned: its partitions are replicated one by one;"
-	" one that is created later is taken in only after it exists on the destination too', ''"
+	" one that is created later is made on the destination and taken in while it replicates', ''"
 	OBJECTS("p") " AND NOT coalesce((to_jsonb(c)->>'relispartition')::bool, false) ORDER BY 1" },
 { .name = "materialised-views", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
   .sql = "SELECT c.oid::regclass::text, 'a materialised view: it is not kept in step', 'REFRESH"
@@ -81,9 +99,8 @@ const struct bm_check bm_checks_tables[] = {
 	" purged the other may miss', 'remove that sync; or what it left: DROP SCHEMA bucardo CASCADE'"
 	" FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
 	" AND t.tgname ~ '^(bucardo_note_trunc_|btrunc_)'"
-	" AND t.tgname NOT IN (SELECT 'bucardo_note_trunc_' || s.name || x.suffix"
-	"  FROM (SELECT current_setting('bucardo_machine.migration', true) AS name) s,"
-	"  (VALUES ('_sync'), ('_forward')) x(suffix)) ORDER BY 1" },
+	" AND t.tgname !~ ('^bucardo_note_trunc_' || current_setting('bucardo_machine.migration', true)"
+	"  || '" BM_SYNC_SUFFIXES "') ORDER BY 1" },
 };
 const size_t bm_check_tables_count = BM_COUNT_OF(bm_checks_tables);
 /* clang-format on */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/syncs.h"
 #include "worker/look.h"
 #include "worker/phase.h"
 #include "worker/report.h"
@@ -26,32 +27,33 @@
 /* The net below the kicks; a run without rows costs little. */
 #define CHECKTIME "30 seconds"
 
-static int activate(struct bm_phase *phase, struct bm_error *err)
+static int set_active(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->order.name};
 	const char *const reload = "SELECT pg_notify('bucardo', 'mcp_reload'),"
 				   " pg_notify('bucardo_mcp_reload', '')";
-
-	if (bm_phase_do(phase, BM_END_CONTROL, "BEGIN", 0, NULL, err) != 0 ||
-			bm_phase_do(phase, BM_END_CONTROL,
-					"SET LOCAL session_replication_role = replica", 0, NULL,
-					err) != 0) {
-		return -1;
-	}
 	PGresult *changed = bm_phase_ask(phase, BM_END_CONTROL,
 			"UPDATE bucardo.sync SET status = 'active', checktime = '" CHECKTIME "'"
-			" WHERE name IN ($1 || '_sync', $1 || '_forward')"
+			" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "')"
 			" AND status <> 'active' RETURNING name",
 			1, name, err);
+
 	if (changed == NULL) {
 		return bm_error_wrap(err, "activating the sync");
 	}
 	int count = PQntuples(changed);
 	PQclear(changed);
-	if (count > 0 && bm_phase_do(phase, BM_END_CONTROL, reload, 0, NULL, err) != 0) {
-		return -1;
+	return count > 0 ? bm_phase_do(phase, BM_END_CONTROL, reload, 0, NULL, err) : 0;
+}
+
+static int activate(struct bm_phase *phase, struct bm_error *err)
+{
+	int rc = bm_phase_begin(phase, err);
+
+	if (rc == 0) {
+		rc = set_active(phase, err);
 	}
-	return bm_phase_do(phase, BM_END_CONTROL, "COMMIT", 0, NULL, err);
+	return bm_phase_end(phase, rc, err);
 }
 
 /* Add what waits at one end, for all syncs of the migration. */
@@ -84,7 +86,8 @@ static int count_all(struct bm_phase *phase, struct bm_backlog *total, struct bm
 	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
 			"SELECT s.name, 'dbgroup ' || s.dbs, (SELECT count(*) FROM bucardo.dbmap m"
 			"  WHERE m.dbgroup = s.dbs AND m.role = 'source') > 1"
-			" FROM bucardo.sync s WHERE s.name IN ($1 || '_sync', $1 || '_forward')",
+			" FROM bucardo.sync s WHERE s.name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES
+			"')",
 			1, name, err);
 	int rc = -1;
 

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,9 @@ static void put_text(json_t *line, const char *key, const char *text)
 	json_object_set_new(line, key, bm_json_text(cut));
 }
 
-void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const char *text)
+void bm_report_progress_with(
+		uint64_t done, uint64_t total, const char *unit, const char *text, json_t *line)
 {
-	json_t *line = json_object();
-
 	pthread_mutex_lock(&lock);
 	reached = done > reached ? done : reached;
 	json_object_set_new(line, "done", json_integer((json_int_t)reached));
@@ -66,8 +66,13 @@ void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const c
 	send(line, "progress");
 }
 
-void bm_report_finding(
-		enum bm_grade grade, const char *object, const char *why, const char *mend)
+void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const char *text)
+{
+	bm_report_progress_with(done, total, unit, text, json_object());
+}
+
+static void send_finding(enum bm_grade grade, const char *object, const char *why,
+		const char *mend, bool safe)
 {
 	json_t *line = json_object();
 
@@ -75,7 +80,28 @@ void bm_report_finding(
 	put_text(line, "object", object);
 	put_text(line, "why", why);
 	put_text(line, "mend", mend);
+	json_object_set_new(line, "safe", json_boolean(safe));
 	send(line, "finding");
+}
+
+void bm_report_finding(
+		enum bm_grade grade, const char *object, const char *why, const char *mend)
+{
+	send_finding(grade, object, why, mend, false);
+}
+
+void bm_report_safe_finding(
+		enum bm_grade grade, const char *object, const char *why, const char *mend)
+{
+	send_finding(grade, object, why, mend, true);
+}
+
+void bm_report_plan(json_t *plan)
+{
+	json_t *line = json_object();
+
+	json_object_set_new(line, "plan", plan);
+	send(line, "plan");
 }
 
 void bm_report_note(const char *format, ...)
@@ -91,12 +117,25 @@ void bm_report_note(const char *format, ...)
 	send(line, "note");
 }
 
+void bm_report_alive(void)
+{
+	send(json_object(), "alive");
+}
+
 void bm_report_done(json_t *evidence)
 {
 	json_t *line = json_object();
 
 	json_object_set_new(line, "evidence", evidence);
 	send(line, "done");
+}
+
+void bm_report_tended(json_t *evidence)
+{
+	json_t *line = json_object();
+
+	json_object_set_new(line, "evidence", evidence);
+	send(line, "tended");
 }
 
 /* What a server refused: most of it does not go away by itself. */
@@ -113,6 +152,10 @@ static const char *class_of_sqlstate(const char *sqlstate)
 			"58",	 /* system error */
 	};
 
+	if (strcmp(sqlstate, "53100") == 0) {
+		return "operator"; /* a full disk: of the resources the one that a person gives
+				    */
+	}
 	for (size_t i = 0; i < BM_COUNT_OF(passing); i++) {
 		if (strncmp(sqlstate, passing[i], strlen(passing[i])) == 0) {
 			return "transient";

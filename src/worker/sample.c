@@ -77,8 +77,8 @@ static void take_backlog(struct bm_board *board, const struct bm_catalog_sync *s
 	if (!is_complete && out->backlog_rows == 0) {
 		out->backlog_rows = out->lag_msec = -1;
 	}
-	if (out->backlog_rows > BM_LOOK_BACKLOG_LIMIT) {
-		out->backlog_rows = BM_LOOK_BACKLOG_LIMIT;
+	if (out->backlog_rows > BM_BACKLOG_LIMIT) {
+		out->backlog_rows = BM_BACKLOG_LIMIT;
 	}
 }
 
@@ -108,6 +108,16 @@ static void take_run(struct bm_board *board, const struct bm_catalog_sync *sync,
 	out->run_moved = kid >= 0 || worked > 0 ? (kid > 0 ? kid : 0) + worked : -1;
 }
 
+/* A database that has not answered yet has healed nothing that we know of. */
+static void take_healed(struct bm_board *board, const struct bm_catalog_sync *sync,
+		struct bm_sync_sample *out)
+{
+	for (size_t i = 0; i < sync->member_count; i++) {
+		const struct bm_finding *finding = finding_of(board, sync, i);
+		out->healed_rows += finding != NULL ? finding->healed_rows : 0;
+	}
+}
+
 static void take_sync(struct bm_board *board, const struct bm_catalog_sync *sync,
 		uint64_t now_msec, struct bm_sync_sample *out)
 {
@@ -133,8 +143,10 @@ static void take_sync(struct bm_board *board, const struct bm_catalog_sync *sync
 			.recent_failures = sync->recent_failures,
 			.blocker_query = "",
 			.blocker_db = "",
+			.conflicts = sync->conflicts,
 	};
 	take_backlog(board, sync, now_msec, out);
+	take_healed(board, sync, out);
 	if (sync->run_open) {
 		take_run(board, sync, out);
 	}

@@ -1,21 +1,15 @@
 /* A database, its thread, and what it last said. */
 #include "worker/watched.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "worker/ask.h"
 #include "worker/lossless.h"
-
-/* Enough for the resolver and TLS; only what is touched costs memory. */
-#define STACK_BYTES ((size_t)256 * 1024)
 
 /* Looking may keep a server busy for a tenth of the time or so. */
 #define REST_FACTOR 10
@@ -31,57 +25,16 @@
 #define HEAL_MSEC 3000
 #define PURGE_MSEC 30000
 
+/* A sync with rows that wait has a run more often than that. */
+#define IDLE_MSEC 15000
+
 /* What is to be asked about one sync: copied, as the catalog may change meanwhile. */
 struct job {
 	char *sync, *target;
 	bool is_source;
 	int backend_pid;
+	bool collided, idle; /* of its runs, see staging.h */
 };
-
-/* ---- the board ---- */
-
-int bm_board_start_thread(void *(*run)(void *), void *argument, struct bm_error *err)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	errno = pthread_create(&thread, &attributes, run, argument);
-	pthread_attr_destroy(&attributes);
-	return errno == 0 ? 0
-			  : bm_error_set(err, BM_ERR_TRANSIENT, "cannot start a thread: %m");
-}
-
-void bm_board_ring(struct bm_board *board)
-{
-	const uint64_t one = 1;
-
-	/* Only a counter at its end could refuse: then the bell rings already. */
-	if (write(board->bell, &one, sizeof(one)) < 0) {
-		return;
-	}
-}
-
-void bm_board_rest(struct bm_board *board, uint64_t msec, const bool *is_gone)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(msec / 1000);
-	until.tv_nsec += (long)(msec % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	pthread_mutex_lock(&board->lock);
-	unsigned pokes = board->pokes;
-	while (board->pokes == pokes && !*is_gone &&
-			pthread_cond_timedwait(&board->wake, &board->lock, &until) == 0) {
-	}
-	pthread_mutex_unlock(&board->lock);
-}
 
 /* ---- jobs and findings ---- */
 
@@ -94,15 +47,26 @@ static void free_jobs(struct job *jobs, size_t count)
 	free(jobs);
 }
 
+static bool is_long_ago(int64_t age_msec)
+{
+	return age_msec < 0 || age_msec > IDLE_MSEC;
+}
+
 static void add_job(struct job **jobs, size_t *count, const struct bm_catalog_sync *sync,
 		const struct bm_catalog_member *member)
 {
+	bool is_bad = sync->bad_age_msec >= 0 &&
+			(sync->good_age_msec < 0 || sync->bad_age_msec < sync->good_age_msec);
+
 	*jobs = bm_realloc(*jobs, *count + 1, sizeof(**jobs));
 	(*jobs)[(*count)++] = (struct job){
 			.sync = bm_strdup(sync->name),
 			.target = bm_strdup(sync->target),
 			.is_source = member->is_source,
 			.backend_pid = sync->run_open ? member->backend_pid : 0,
+			.collided = is_bad && bm_staging_is_collision(sync->bad_text),
+			.idle = !sync->run_open && is_long_ago(sync->good_age_msec) &&
+					is_long_ago(sync->bad_age_msec),
 	};
 }
 
@@ -219,15 +183,16 @@ static void credit_work(const struct bm_watched *watched, struct bm_finding *fin
 }
 
 /* Where it is not a declared sync this is one statement every few seconds. */
-static int tend(struct bm_watched *watched, PGconn *conn, struct bm_finding *finding,
-		struct bm_error *err)
+static int tend(struct bm_watched *watched, PGconn *conn, const struct job *job,
+		struct bm_finding *finding, struct bm_error *err)
 {
 	const struct bm_finding *old = bm_watched_finding(watched, finding->sync);
 	uint64_t now_msec = bm_clock_msec();
-	struct bm_tended tended;
+	int64_t healed;
 
 	finding->healed_msec = old != NULL ? old->healed_msec : 0;
 	finding->purged_msec = old != NULL ? old->purged_msec : now_msec;
+	finding->healed_rows = old != NULL ? old->healed_rows : 0;
 	if (now_msec - finding->healed_msec < HEAL_MSEC) {
 		return 0;
 	}
@@ -235,14 +200,17 @@ static int tend(struct bm_watched *watched, PGconn *conn, struct bm_finding *fin
 	finding->healed_msec = now_msec;
 	finding->purged_msec = purge ? now_msec : finding->purged_msec;
 	touch(watched);
-	if (bm_lossless_tend(conn, finding->sync, purge, watched->board->timeout_msec, &tended,
-			    err) != 0) {
+	const struct bm_staging_state staging = {finding->backlog.rows, finding->backlog.parked,
+			job->collided, job->idle};
+	if (bm_lossless_tend(conn, finding->sync, purge, finding->is_known ? &staging : NULL,
+			    watched->board->timeout_msec, &healed, err) != 0) {
 		return err->code == BM_ERR_SQL ? 0 : -1;
 	}
-	if (tended.healed > 0) {
+	if (old != NULL && healed > old->healed_rows) {
 		fprintf(stderr, "%s: sync %s: %" PRId64 " rows shared a stamp, sent again\n",
-				watched->name, finding->sync, tended.healed);
+				watched->name, finding->sync, healed - old->healed_rows);
 	}
+	finding->healed_rows = healed;
 	return 0;
 }
 
@@ -268,7 +236,7 @@ static int do_job(struct bm_watched *watched, PGconn *conn, const struct job *jo
 		if (!finding->is_known && err->code != BM_ERR_SQL) {
 			return -1;
 		}
-		if (tend(watched, conn, finding, err) != 0) {
+		if (tend(watched, conn, job, finding, err) != 0) {
 			return -1;
 		}
 	}

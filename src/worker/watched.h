@@ -42,6 +42,7 @@ struct bm_finding {
 	struct bm_session session;
 	int64_t worked_msec; /* time its run was seen to work here; never shrinks */
 	uint64_t healed_msec, purged_msec; /* when its deltas were tended to last */
+	int64_t healed_rows;		   /* since the sync was claimed */
 };
 
 struct bm_watched {

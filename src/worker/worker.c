@@ -7,6 +7,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/observe.h"
 #include "worker/phase.h"
+#include "worker/tend.h"
 
 static const struct {
 	const char *name;
@@ -14,6 +15,7 @@ static const struct {
 } workers[] = {
 		{"observe", bm_observe_run},
 		{"phase", bm_phase_run},
+		{"tend", bm_tend_run},
 };
 
 int bm_worker_main(int argc, char **argv)

@@ -1,0 +1,166 @@
+/* The rounds of `worker tend`. */
+#include "worker/tend.h"
+
+#include <jansson.h>
+#include <poll.h>
+
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "worker/lossless.h"
+#include "worker/report.h"
+#include "worker/tend_keys.h"
+#include "worker/tend_pause.h"
+
+/* Between two rounds; how long a destination may be behind its head-room. It rests
+ * ten times as long as carrying took, within these bounds. */
+#define ROUND_MSEC 3000
+#define ROUND_LIMIT_MSEC 15000
+#define REST_FACTOR 10
+
+/* A line this often at least: the sign of life. */
+#define QUIET_MSEC 10000
+
+/* A server or a network that does not answer; longer than statement_timeout below. */
+#define ASK_LIMIT_MSEC 120000
+
+/* Nothing here may hold anybody up. */
+static const char limits_sql[] = "SELECT set_config('lock_timeout', '300ms', false),"
+				 " set_config('statement_timeout', '60s', false)";
+
+void bm_tend_note(struct bm_tend *tend, const char *what, const char *text)
+{
+	if (json_object_get(tend->told, what) == NULL) {
+		json_object_set_new(tend->told, what, json_true());
+		bm_report_note("%s", text);
+	}
+}
+
+bool bm_tend_forget(struct bm_tend *tend, const char *what)
+{
+	return json_object_del(tend->told, what) == 0;
+}
+
+/* A round that takes long shows that it goes on. */
+static void on_ask(void)
+{
+	static uint64_t last_msec;
+	uint64_t now = bm_clock_msec();
+
+	if (now - last_msec >= QUIET_MSEC) {
+		last_msec = now;
+		bm_report_progress(0, 0, "tables", "tending");
+	}
+}
+
+/* What a server refuses is told and tried again; a lost connection ends the worker. */
+static int do_part(struct bm_tend *tend, const char *name,
+		int (*part)(struct bm_tend *tend, struct bm_error *err), json_t *problems,
+		struct bm_error *err)
+{
+	*err = (struct bm_error)BM_ERROR_INIT;
+	if (part(tend, err) == 0) {
+		bm_tend_forget(tend, name);
+		return 0;
+	}
+	if (err->code != BM_ERR_SQL) {
+		return -1;
+	}
+	json_array_append_new(problems, bm_json_text(err->message));
+	bm_tend_note(tend, name, err->message);
+	return 0;
+}
+
+/* A table that came later stands behind the fence too, as long as there is one. */
+static int keep_fence(struct bm_tend *tend, struct bm_error *err)
+{
+	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+			"DO $$ BEGIN IF to_regprocedure('bucardo_machine.raise_fence(boolean)')"
+			" IS NOT NULL THEN PERFORM bucardo_machine.raise_fence(); END IF; END $$",
+			0, NULL, err);
+}
+
+/* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
+static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_error *err)
+{
+	json_t *problems = json_array();
+	uint64_t begun = bm_clock_msec();
+	int rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
+
+	*carried_msec = bm_clock_msec() - begun;
+	if (rc == 0) {
+		rc = do_part(tend, "tables", bm_tend_tables, problems, err);
+	}
+	if (rc == 0) {
+		rc = do_part(tend, "fence", keep_fence, problems, err);
+	}
+	json_object_set_new(tend->phase->evidence, "problems", problems);
+	return rc;
+}
+
+static void tell(struct bm_tend *tend, json_t **last, uint64_t *last_msec)
+{
+	uint64_t now = bm_clock_msec();
+
+	if (*last != NULL && json_equal(*last, tend->phase->evidence) &&
+			now - *last_msec < QUIET_MSEC) {
+		return;
+	}
+	json_decref(*last);
+	*last = json_deep_copy(tend->phase->evidence);
+	*last_msec = now;
+	bm_report_tended(json_incref(tend->phase->evidence));
+}
+
+static uint64_t rest_msec(uint64_t carried_msec)
+{
+	uint64_t rest = carried_msec * REST_FACTOR;
+
+	if (rest < ROUND_MSEC) {
+		return ROUND_MSEC;
+	}
+	return rest < ROUND_LIMIT_MSEC ? rest : ROUND_LIMIT_MSEC;
+}
+
+static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
+{
+	struct bm_tend tend = {.phase = phase, .told = json_object(), .aside = json_object()};
+	json_t *last = NULL;
+	uint64_t last_msec = 0, carried_msec;
+
+	phase->limits_sql = limits_sql;
+	phase->limit_msec = ASK_LIMIT_MSEC;
+	phase->on_ask = on_ask;
+	int rc = bm_lossless_renew(phase, BM_END_SOURCE, err);
+	if (rc == 0) {
+		rc = bm_lossless_renew(phase, BM_END_DESTINATION, err);
+	}
+	if (rc == 0) {
+		rc = bm_tend_sequences_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_pause_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_keys_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_tend_newcomers_prepare(&tend, err);
+	}
+	while (rc == 0 && (rc = go_round(&tend, &carried_msec, err)) == 0) {
+		tell(&tend, &last, &last_msec);
+		/* The end of stdin ends us here too. */
+		poll(NULL, 0, (int)rest_msec(carried_msec));
+	}
+	json_decref(last);
+	json_decref(tend.told);
+	json_decref(tend.seen);
+	json_decref(tend.aside);
+	json_decref(tend.drifted);
+	return rc;
+}
+
+int bm_tend_run(void)
+{
+	return bm_phase_serve("tend", false, tend_for_ever);
+}

@@ -1,0 +1,54 @@
+/*
+ * tend - `worker tend`: what a declared migration needs for as long as it replicates
+ *
+ * Started when the indexes are built, ended with the process. It only ever does what
+ * is missing, so that it may be killed at any moment; it waits for nobody's lock.
+ *
+ * Threads: the first one, as in `worker phase`.
+ */
+#ifndef WORKER_TEND_H
+#define WORKER_TEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/phase.h"
+
+struct json_t;
+
+/* The role `worker tend`; the exit code. */
+int bm_tend_run(void);
+
+/* What is found is told as a member of the evidence; news also as notes. */
+struct bm_tend {
+	struct bm_phase *phase;
+	struct json_t *told;	/* names of what a note was printed about */
+	struct json_t *seen;	/* table -> fingerprint, of the source's last look; NULL none */
+	struct json_t *aside;	/* table -> fingerprint, of those that are not for us */
+	struct json_t *drifted; /* texts of what differed in it; NULL none */
+	uint64_t look_at_msec;	/* the next look at the tables */
+	unsigned touch_blocks;	/* of a table to be sent again, at once; 0 not known yet */
+};
+
+/* Print a note about `what`, once. */
+void bm_tend_note(struct bm_tend *tend, const char *what, const char *text);
+
+/* Forget it, so that it is news when it comes again; true when it had been told. */
+bool bm_tend_forget(struct bm_tend *tend, const char *what);
+
+/* ---- the parts ---- */
+
+/* Make what carrying sequences needs on the destination. */
+int bm_tend_sequences_prepare(struct bm_tend *tend, struct bm_error *err);
+
+/* Make what making partitions needs there. */
+int bm_tend_newcomers_prepare(struct bm_tend *tend, struct bm_error *err);
+
+/* Carry them once; sets member "sequences". */
+int bm_tend_sequences(struct bm_tend *tend, struct bm_error *err);
+
+/* Compare the tables when it is time; sets members "tables", "drift", "paused",
+ * "new". */
+int bm_tend_tables(struct bm_tend *tend, struct bm_error *err);
+
+#endif

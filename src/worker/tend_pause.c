@@ -1,0 +1,372 @@
+/*
+ * The order of steps makes each of them safe to be the last one before a kill: a table
+ * that is half paused is found with either mark, and paused or put back as it shall be.
+ */
+#include "worker/tend_pause.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
+#include "worker/report.h"
+
+/* Of a table at once: what takes about a second, 160 MB at most, one block at least; and how
+ * long at a time, because other things are to be tended to as well. */
+#define TOUCH_BLOCKS_FIRST 16
+#define TOUCH_BLOCKS_MOST 20000
+#define TOUCH_FACTOR 4
+#define TOUCH_QUICK_MSEC 1000
+#define TOUCH_SLOW_MSEC 5000
+#define TOUCH_MSEC 10000
+
+static const char timed_out[] = "57014"; /* SQLSTATE of what statement_timeout ended */
+
+/* clang-format off */
+/*
+ * A run marks all truncates of its sync as done, those of tables too that it does not
+ * carry: they get the name of the paused sync.
+ */
+static const char divert_function[] =
+"CREATE OR REPLACE FUNCTION bucardo.machine_divert() RETURNS trigger"
+" LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$ "
+"BEGIN "
+" IF EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names WHERE sync = NEW.sync || ' (paused)'"
+"  AND tablename = quote_ident(NEW.sname) || '.' || quote_ident(NEW.tname)) THEN "
+"  NEW.sync := NEW.sync || ' (paused)'; "
+" END IF; "
+" RETURN NEW; "
+"END $machine$";
+
+static const char rename_function[] =
+"CREATE OR REPLACE FUNCTION bucardo.machine_rename(my_from text, my_to text, my_tables json)"
+" RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'"
+" AS $machine$ "
+"BEGIN "
+" INSERT INTO bucardo.bucardo_delta_names (sync, tablename)"
+"  SELECT my_to, n.tablename FROM bucardo.bucardo_delta_names n WHERE n.sync = my_from"
+"  AND n.tablename IN (SELECT json_array_elements_text(my_tables)) ON CONFLICT DO NOTHING; "
+" DELETE FROM bucardo.bucardo_delta_names n WHERE n.sync = my_from"
+"  AND n.tablename IN (SELECT json_array_elements_text(my_tables)); "
+" UPDATE bucardo.bucardo_truncate_trigger t SET sync = my_to WHERE t.sync = my_from"
+"  AND t.replicated IS NULL AND quote_ident(t.sname) || '.' || quote_ident(t.tname)"
+"   IN (SELECT json_array_elements_text(my_tables)); "
+"END $machine$";
+
+/*
+ * The rows of the next $2 blocks of a table as if they had just changed; NULL while there are
+ * more, then how many rows it were. A row that leaves its block in between is changed, so
+ * the trigger sees it; but a table in another file begins anew. Before version 14 a range
+ * of blocks costs a scan of all of them, so there each place of a block is named: a row
+ * takes 28 bytes or more.
+ */
+static const char touch_function[] =
+"CREATE OR REPLACE FUNCTION bucardo.machine_touch(my_table text, my_blocks bigint)"
+" RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'"
+" AS $machine$ "
+"DECLARE delta text; keys text; places text; debt record; number bigint := 0; beyond bigint; "
+"BEGIN "
+" SELECT n.deltaname INTO delta FROM bucardo.bucardo_delta_names n"
+"  WHERE n.tablename = my_table LIMIT 1; "
+" SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO keys FROM pg_attribute"
+"  WHERE attrelid = to_regclass('bucardo.' || delta) AND attnum > 0 AND NOT attisdropped"
+"  AND attname <> 'txntime'; "
+" IF keys IS NULL OR to_regclass(my_table) IS NULL THEN "
+"  DELETE FROM bucardo.machine_touches WHERE tablename = my_table; "
+"  RETURN 0; "
+" END IF; "
+" EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', my_table); "
+" UPDATE bucardo.machine_touches SET block = 0, rows = 0, file = pg_relation_filenode(my_table)"
+"  WHERE tablename = my_table AND file IS DISTINCT FROM pg_relation_filenode(my_table); "
+" SELECT * INTO debt FROM bucardo.machine_touches WHERE tablename = my_table; "
+" IF NOT FOUND THEN RETURN 0; END IF; "
+" IF current_setting('server_version_num')::int < 140000 THEN "
+"  beyond := debt.block + least(my_blocks, 500); "
+"  places := 'ctid = ANY (ARRAY(SELECT format(''(%%s,%%s)'', b, i)::tid FROM"
+" generate_series(%1$s, %2$s - 1) b, generate_series(1, %3$s / 28) i))'; "
+" ELSE "
+"  beyond := least(debt.block + my_blocks, 4294967295); "
+"  places := 'ctid >= ''(%1$s,0)''::tid AND ctid < ''(%2$s,0)''::tid'; "
+" END IF; "
+" EXECUTE format('INSERT INTO bucardo.%s (%s) SELECT %s FROM ONLY %s WHERE ', delta, keys, keys,"
+"  my_table) || format(places, debt.block, beyond, current_setting('block_size')); "
+" GET DIAGNOSTICS number = ROW_COUNT; "
+" number := number + debt.rows; "
+" IF beyond * current_setting('block_size')::bigint >= pg_relation_size(my_table) THEN "
+"  DELETE FROM bucardo.machine_touches WHERE tablename = my_table; "
+"  RETURN number; "
+" END IF; "
+" UPDATE bucardo.machine_touches SET block = beyond, rows = number WHERE tablename = my_table; "
+" RETURN NULL; "
+"END $machine$";
+
+static const char *const prepare_steps[] = {
+	"SET client_min_messages = warning",
+	"CREATE TABLE IF NOT EXISTS bucardo.machine_touches (tablename text PRIMARY KEY,"
+	" file oid, block bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0)",
+	divert_function, rename_function, touch_function,
+	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
+	" WHERE tgrelid = 'bucardo.bucardo_truncate_trigger'::regclass"
+	" AND tgname = 'machine_divert') THEN"
+	" CREATE TRIGGER machine_divert BEFORE INSERT ON bucardo.bucardo_truncate_trigger"
+	" FOR EACH ROW EXECUTE PROCEDURE bucardo.machine_divert(); END IF; END $machine$",
+};
+
+/* $1 the sync, $2 a JSON list of tables, $3 the source's name. */
+#define THOSE_GOATS \
+	" FROM bucardo.sync s JOIN bucardo.goat g ON g.db = $3 AND g.reltype = 'table'" \
+	" AND quote_ident(g.schemaname) || '.' || quote_ident(g.tablename)" \
+	"  IN (SELECT json_array_elements_text($2::json)) WHERE s.name = $1"
+static const char leave_sql[] =
+"DELETE FROM bucardo.herdmap h USING (SELECT s.herd, g.id" THOSE_GOATS ") x"
+" WHERE h.herd = x.herd AND h.goat = x.id";
+static const char join_sql[] =
+"INSERT INTO bucardo.herdmap (herd, goat) SELECT s.herd, g.id" THOSE_GOATS
+" ON CONFLICT (herd, goat) DO NOTHING";
+
+/* Bucardo refuses a sync without tables. */
+static const char status_sql[] =
+"UPDATE bucardo.sync s SET status = CASE WHEN x.n = 0 THEN 'inactive' ELSE 'active' END"
+" FROM (SELECT count(*) AS n FROM bucardo.herdmap h JOIN bucardo.sync o ON o.herd = h.herd"
+"  WHERE o.name = $1) x WHERE s.name = $1"
+" AND s.status <> CASE WHEN x.n = 0 THEN 'inactive' ELSE 'active' END"
+" RETURNING CASE WHEN x.n = 0 THEN 'deactivate_sync_' || $1 ELSE 'mcp_reload' END";
+/* clang-format on */
+
+int bm_tend_prepare_end(struct bm_tend *tend, enum bm_end end, const char *const *steps,
+		size_t count, struct bm_error *err)
+{
+	PGresult *found = bm_phase_ask(tend->phase, end,
+			"SELECT to_regclass('bucardo.bucardo_truncate_trigger') IS NOT NULL", 0,
+			NULL, err);
+	int rc = found != NULL ? 0 : -1;
+	bool is_captured = rc == 0 && PQgetvalue(found, 0, 0)[0] == 't';
+
+	PQclear(found);
+	for (size_t i = 0; rc == 0 && is_captured && i < count; i++) {
+		rc = bm_phase_do(tend->phase, end, steps[i], 0, NULL, err);
+	}
+	return rc == 0 ? 0
+		       : bm_error_wrap(err, "preparing schema bucardo on the %s",
+					 bm_end_name(end));
+}
+
+int bm_pause_prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	size_t count = BM_COUNT_OF(prepare_steps);
+	int rc = bm_tend_prepare_end(tend, BM_END_SOURCE, prepare_steps, count, err);
+
+	return rc == 0 ? bm_tend_prepare_end(
+					 tend, BM_END_DESTINATION, prepare_steps, count, err)
+		       : -1;
+}
+
+/* ---- the ends ---- */
+
+/* The source last: its mark is the one that is looked for. */
+static int rename_at_ends(struct bm_tend *tend, const struct bm_tend_sync *sync,
+		const char *list, bool paused, struct bm_error *err)
+{
+	static const enum bm_end ends[] = {BM_END_DESTINATION, BM_END_SOURCE};
+	char *name = bm_format("%s (paused)", sync->name);
+	const char *const params[] = {
+			paused ? sync->name : name, paused ? name : sync->name, list};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(ends); i++) {
+		if (ends[i] == BM_END_SOURCE || sync->is_both) {
+			rc = bm_phase_do(tend->phase, ends[i],
+					"SELECT bucardo.machine_rename($1, $2, $3::json)", 3,
+					params, err);
+		}
+	}
+	free(name);
+	return rc;
+}
+
+/* ---- the control database ---- */
+
+/* Sent with the commit; on both channels, as bucardo/ does it. */
+static int notify(struct bm_tend *tend, const char *message, struct bm_error *err)
+{
+	return bm_phase_do(tend->phase, BM_END_CONTROL,
+			"SELECT pg_notify('bucardo', $1), pg_notify('bucardo_' || $1, '')", 1,
+			&message, err);
+}
+
+static int send_reload(struct bm_tend *tend, const char *sync, struct bm_error *err)
+{
+	char *reload = bm_format("reload_sync_%s", sync);
+	char *kick = bm_format("kick_sync_%s", sync);
+	int rc = notify(tend, reload, err);
+
+	if (rc == 0) {
+		rc = notify(tend, kick, err); /* waits in the master until that is done */
+	}
+	free(reload);
+	free(kick);
+	return rc;
+}
+
+/* A sync has to be active when it has tables, and cannot be without. */
+static int renew(struct bm_tend *tend, const char *sync, struct bm_error *err)
+{
+	PGresult *status = bm_phase_ask(tend->phase, BM_END_CONTROL, status_sql, 1, &sync, err);
+	int rc = -1;
+
+	if (status != NULL && PQntuples(status) > 0) {
+		rc = notify(tend, PQgetvalue(status, 0, 0), err);
+	} else if (status != NULL) {
+		rc = send_reload(tend, sync, err);
+	}
+	PQclear(status);
+	return rc;
+}
+
+/* `list` NULL: all members stay. */
+static int change_members(struct bm_tend *tend, const char *sync, const char *list, bool paused,
+		struct bm_error *err)
+{
+	if (list == NULL) {
+		return renew(tend, sync, err);
+	}
+	char *source = bm_format("%s_source", tend->phase->order.name);
+	const char *const params[] = {sync, list, source};
+	PGresult *changed = bm_phase_ask(tend->phase, BM_END_CONTROL,
+			paused ? leave_sql : join_sql, 3, params, err);
+	int rc = changed != NULL ? 0 : -1;
+
+	if (rc == 0 && strcmp(PQcmdTuples(changed), "0") != 0) {
+		rc = renew(tend, sync, err);
+	}
+	PQclear(changed);
+	free(source);
+	return rc;
+}
+
+static int set_members(struct bm_tend *tend, const char *sync, const char *list, bool paused,
+		struct bm_error *err)
+{
+	int rc = bm_phase_begin(tend->phase, err);
+
+	if (rc == 0) {
+		rc = change_members(tend, sync, list, paused, err);
+	}
+	return bm_phase_end(tend->phase, rc, err);
+}
+
+int bm_pause_reload(struct bm_tend *tend, const char *sync, struct bm_error *err)
+{
+	return set_members(tend, sync, NULL, false, err);
+}
+
+int bm_pause_reload_with(struct bm_tend *tend, const char *sync, const char *sql, int count,
+		const char *const *params, struct bm_error *err)
+{
+	int rc = bm_phase_begin(tend->phase, err);
+
+	if (rc == 0) {
+		rc = bm_phase_do(tend->phase, BM_END_CONTROL, sql, count, params, err);
+	}
+	if (rc == 0) {
+		rc = renew(tend, sync, err);
+	}
+	return bm_phase_end(tend->phase, rc, err);
+}
+
+int bm_pause_set(struct bm_tend *tend, const struct bm_tend_sync *sync, const json_t *names,
+		bool paused, struct bm_error *err)
+{
+	char *list = json_dumps(names, JSON_COMPACT);
+	int rc = paused ? rename_at_ends(tend, sync, list, true, err) : 0;
+
+	if (rc == 0) {
+		rc = set_members(tend, sync->name, list, paused, err);
+	}
+	if (rc == 0 && !paused) {
+		rc = rename_at_ends(tend, sync, list, false, err);
+	}
+	free(list);
+	return rc == 0 ? 0
+		       : bm_error_wrap(err, "%s tables of sync '%s'",
+					 paused ? "pausing" : "putting back", sync->name);
+}
+
+/* ---- rows to be sent again ---- */
+
+int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
+{
+	return bm_phase_do(tend->phase, BM_END_SOURCE,
+			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
+			" ON CONFLICT (tablename) DO UPDATE SET file = NULL WHERE t.file IS NOT NULL",
+			1, &table, err);
+}
+
+/* However slow a server is, a portion is small enough in the end. */
+static void adapt(struct bm_tend *tend, uint64_t took_msec)
+{
+	unsigned blocks = tend->touch_blocks;
+
+	if (took_msec < TOUCH_QUICK_MSEC) {
+		blocks *= TOUCH_FACTOR;
+	} else if (took_msec > TOUCH_SLOW_MSEC) {
+		blocks /= TOUCH_FACTOR;
+	}
+	blocks = blocks > 0 ? blocks : 1;
+	tend->touch_blocks = blocks < TOUCH_BLOCKS_MOST ? blocks : TOUCH_BLOCKS_MOST;
+}
+
+/* 1: there is more of it, 0: that was all, -1. */
+static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *err)
+{
+	char blocks[16];
+	const char *const params[] = {table, blocks};
+	uint64_t begun = bm_clock_msec();
+	unsigned tried = tend->touch_blocks;
+
+	snprintf(blocks, sizeof(blocks), "%u", tried);
+	PGresult *rows = bm_phase_ask(tend->phase, BM_END_SOURCE,
+			"SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
+	adapt(tend, bm_clock_msec() - begun);
+	if (rows == NULL && tried > 1 && strcmp(err->sqlstate, timed_out) == 0) {
+		*err = (struct bm_error)BM_ERROR_INIT;
+		return 1;
+	}
+	if (rows == NULL) {
+		return -1;
+	}
+	int more = PQgetisnull(rows, 0, 0);
+	if (!more) {
+		bm_report_note("all %s rows of %s are sent again", PQgetvalue(rows, 0, 0),
+				table);
+	}
+	PQclear(rows);
+	return more;
+}
+
+int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
+{
+	PGresult *owed = bm_phase_ask(tend->phase, BM_END_SOURCE,
+			"SELECT tablename FROM bucardo.machine_touches ORDER BY 1", 0, NULL,
+			err);
+	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
+	int rc = owed != NULL ? 0 : -1;
+
+	if (tend->touch_blocks == 0) {
+		tend->touch_blocks = TOUCH_BLOCKS_FIRST;
+	}
+	for (int i = 0; rc == 0 && i < PQntuples(owed); i++) {
+		const char *table = PQgetvalue(owed, i, 0);
+		if (json_object_get(running, table) == NULL) {
+			continue;
+		}
+		do {
+			rc = touch_some(tend, table, err);
+		} while (rc > 0 && bm_clock_msec() < end_msec);
+	}
+	PQclear(owed);
+	return rc < 0 ? -1 : 0;
+}

@@ -23,13 +23,75 @@ static json_t *endpoint_of(const struct bm_config_endpoint *endpoint)
 			text_or_null(endpoint->sslrootcert));
 }
 
+static json_t *list_of(const char *const *words)
+{
+	json_t *list = json_array();
+
+	for (; *words != NULL; words++) {
+		json_array_append_new(list, bm_json_text(*words));
+	}
+	return list;
+}
+
+/* What a person left out is not there, so that a journal from before the key agrees. */
+static void put_words(json_t *object, const char *key, const char *const *words)
+{
+	if (words != NULL) {
+		json_object_set_new(object, key, list_of(words));
+	}
+}
+
+static void put_pairs(json_t *object, const char *key, const char *const *pairs)
+{
+	if (pairs != NULL && pairs[0] != NULL) {
+		put_words(object, key, pairs);
+	}
+}
+
+static void put_drop(json_t *object, const char *key, enum bm_keep keep)
+{
+	if (keep == BM_DROP) {
+		json_object_set_new(object, key, json_string("drop"));
+	}
+}
+
+static void put_section(json_t *object, const char *key, json_t *section)
+{
+	if (json_object_size(section) > 0) {
+		json_object_set(object, key, section);
+	}
+	json_decref(section);
+}
+
 json_t *bm_definition_create(const struct bm_config_migration *migration)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:{s:i}}", "name", migration->name, "source",
-			endpoint_of(&migration->source), "destination",
-			endpoint_of(&migration->destination), "direction",
+	json_t *tables = json_object();
+	json_t *extensions = json_object();
+	json_t *definition = json_pack("{s:s, s:o, s:o, s:s, s:{s:i, s:I, s:b}}", "name",
+			migration->name, "source", endpoint_of(&migration->source),
+			"destination", endpoint_of(&migration->destination), "direction",
 			bm_direction_name(migration->direction), "copy", "jobs",
-			(int)migration->copy_jobs);
+			(int)migration->copy_jobs, "max_rate",
+			(json_int_t)migration->copy_max_rate, "gentle",
+			(int)migration->copy_gentle);
+
+	if (migration->syncs > 1) {
+		json_object_set_new(definition, "syncs",
+				json_integer((json_int_t)migration->syncs));
+	}
+	put_words(tables, "include", migration->include);
+	put_words(tables, "exclude", migration->exclude);
+	put_section(definition, "tables", tables);
+	put_words(extensions, "skip", migration->skip_extensions);
+	put_pairs(extensions, "versions", migration->extension_versions);
+	put_section(definition, "extensions", extensions);
+	put_drop(definition, "owners", migration->owners);
+	put_drop(definition, "grants", migration->grants);
+	if (migration->create_roles) {
+		json_object_set_new(definition, "create_roles", json_true());
+	}
+	put_pairs(definition, "roles", migration->roles);
+	return definition;
 }
 
 /* ---- comparison ---- */
@@ -87,12 +149,19 @@ void bm_definition_compare(const json_t *old, const json_t *now, struct bm_strbu
 
 /* ---- orders ---- */
 
-char *bm_definition_order(
-		const json_t *definition, enum bm_phase phase, const char *socket_dir, bool fix)
+char *bm_definition_order(const json_t *definition, enum bm_phase phase, const char *socket_dir,
+		enum bm_order_kind kind, const char *refusal)
 {
-	json_t *order = json_pack("{s:i, s:s, s:{s:o}, s:O, s:b}", "v", 1, "phase",
+	json_t *order = json_pack("{s:i, s:s, s:{s:o}, s:O, s:b, s:b}", "v", 1, "phase",
 			bm_phase_name(phase), "control", "socket_dir", bm_json_text(socket_dir),
-			"migration", definition, "fix", fix);
+			"migration", definition, "fix", kind == BM_ORDER_FIX, "plan",
+			kind != BM_ORDER_WORK);
+
+	if (refusal != NULL) {
+		json_object_set_new(order, "refusal",
+				json_pack("{s:o, s:s}", "why", bm_json_text(refusal), "mend",
+						BM_REFUSAL_MEND));
+	}
 	char *text = json_dumps(order, JSON_COMPACT);
 
 	json_decref(order);

@@ -24,8 +24,19 @@ struct json_t *bm_definition_create(const struct bm_config_migration *migration)
 void bm_definition_compare(
 		const struct json_t *old, const struct json_t *now, struct bm_strbuf *out);
 
-/* The order of one phase, one line without its newline. Caller frees. */
+/* What to do when a changed definition is refused. */
+#define BM_REFUSAL_MEND                                                                        \
+	"put back what it was, or give the new definition a name of its own "                  \
+	"(what this one made stays)"
+
+/* What a worker is to do beside its phase: measure for `plan`, and apply safe mends. */
+enum bm_order_kind { BM_ORDER_WORK, BM_ORDER_FIX, BM_ORDER_PLAN };
+
+/*
+ * The order of one phase, one line without its newline. `refusal`: for a plan, why this
+ * definition is refused, as bm_definition_compare() says it; NULL: it is not. Caller frees.
+ */
 char *bm_definition_order(const struct json_t *definition, enum bm_phase phase,
-		const char *socket_dir, bool fix);
+		const char *socket_dir, enum bm_order_kind kind, const char *refusal);
 
 #endif

@@ -52,6 +52,7 @@ struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name)
 static void free_migration(struct migration *migration)
 {
 	bm_phase_host_close(migration->worker);
+	bm_tending_finish(migration);
 	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
 		struct record *record = &migration->records[phase];
 		free(record->error);
@@ -61,6 +62,7 @@ static void free_migration(struct migration *migration)
 	}
 	json_decref(migration->declared);
 	json_decref(migration->definition);
+	bm_run_forget_progress(migration);
 	free(migration->finding_views);
 	free(migration->refusal);
 	free(migration->paused_by);
@@ -110,6 +112,7 @@ static void take_definition(struct migration *migration)
 		bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_COUNT,
 				"its changed definition is taken over");
 		bm_run_cancel(migration); /* it starts again, with the new one */
+		bm_tending_cancel(migration);
 	}
 	json_decref(migration->definition);
 	migration->definition = json_incref(migration->declared);
@@ -302,6 +305,10 @@ static void arm_retry(struct bm_migrate *migrate)
 	uint64_t next = UINT64_MAX, now = bm_clock_msec();
 
 	for (size_t i = 0; i < migrate->count; i++) {
+		uint64_t wake = migrate->migrations[i]->tending.retry_at_msec;
+		if (wake > now && wake < next) {
+			next = wake;
+		}
 		for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
 			const struct record *record = &migrate->migrations[i]->records[phase];
 			if (record->state == BM_RECORD_FAILED && record->retry_at_msec > now &&
@@ -327,6 +334,8 @@ static void turn(void *ctx)
 		for (int step = 0; step < MOST_STEPS && take_step(migrate->migrations[i]);
 				step++) {
 		}
+		bm_tending_settle(migrate->migrations[i]);
+		bm_run_mark(migrate->migrations[i]);
 	}
 	arm_retry(migrate);
 	if (migrate->allowed && migrate->loading == NULL && migrate->journal_known) {
@@ -381,6 +390,7 @@ void bm_migrate_stop(struct bm_migrate *migrate)
 	migrate->stopped = true;
 	for (size_t i = 0; i < migrate->count; i++) {
 		bm_run_cancel(migrate->migrations[i]);
+		bm_tending_cancel(migrate->migrations[i]);
 	}
 }
 

@@ -23,17 +23,33 @@ struct record {
 	char *error, *mend;	 /* of the last failure; NULL none */
 	char *evidence;		 /* JSON; NULL none */
 	struct json_t *findings; /* array; NULL none */
+	int64_t done, total;	 /* how far it was when this was written last */
 	struct stamp stamp;
 };
 
 struct progress {
 	bool known;
 	int64_t done, total;
+	int64_t rows, pieces_done, pieces_total; /* -1: not told */
+	struct json_t *in_flight;		 /* NULL: nothing */
+	int64_t shown, shown_total; /* what the journal has: no crash takes it back */
 	char unit[16], text[160];
 	/* for the rate: */
 	uint64_t mark_msec;
 	int64_t mark_done;
 	double rate; /* a second; below 0: unknown */
+};
+
+/* What goes on beside the phases once the migration replicates. */
+struct tending {
+	struct bm_phase_host *worker;
+	uint64_t started_msec;
+	unsigned attempt; /* ends in a row that were not asked for */
+	uint64_t retry_at_msec;
+	char *why;	      /* it does not work; NULL: it does, or is not wanted */
+	char *evidence;	      /* JSON, of its last line; NULL none */
+	char *trouble, *mend; /* of a table that is paused; NULL none */
+	uint64_t told_msec;
 };
 
 struct migration {
@@ -49,6 +65,7 @@ struct migration {
 	bool paused;
 	int64_t paused_at;
 	char *paused_by;
+	char paused_why[64], shown_mend[80]; /* for the view */
 	struct stamp stamp;
 	struct record records[BM_PHASE_COUNT];
 
@@ -56,6 +73,7 @@ struct migration {
 	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
 	uint64_t worker_since_msec;
 	bool has_verdict;
+	struct tending tending;
 
 	/* what the last step said, for the views */
 	struct bm_next next;
@@ -109,5 +127,13 @@ void bm_run_begin(struct migration *migration, enum bm_phase phase);
 void bm_run_spawn(struct migration *migration, enum bm_phase phase);
 void bm_run_cancel(struct migration *migration);
 void bm_run_retry_now(struct migration *migration);
+/* Let the journal know how far the phase is; what it has is what is shown. */
+void bm_run_mark(struct migration *migration);
+void bm_run_forget_progress(struct migration *migration);
+
+/* tending.c: `worker tend`. */
+void bm_tending_settle(struct migration *migration); /* start it, or end it */
+void bm_tending_cancel(struct migration *migration);
+void bm_tending_finish(struct migration *migration);
 
 #endif

@@ -116,6 +116,8 @@ static int take_phases(void *ctx, const struct bm_result *result, struct bm_erro
 		record->mend = text_at(result, i, 8);
 		record->evidence = text_at(result, i, 9);
 		record->findings = json_at(result, i, 10);
+		record->done = number_at(result, i, 11);
+		record->total = number_at(result, i, 12);
 	}
 	return 0;
 }
@@ -146,6 +148,8 @@ static const struct bm_step load_steps[] = {
 				       " started timestamptz, ended timestamptz,"
 				       " error text, mend text, evidence jsonb, findings jsonb,"
 				       " PRIMARY KEY (migration, phase));"
+				       "ALTER TABLE machine.phase ADD COLUMN IF NOT EXISTS done bigint,"
+				       " ADD COLUMN IF NOT EXISTS total bigint;"
 				       "CREATE TABLE IF NOT EXISTS machine.event ("
 				       " id bigserial PRIMARY KEY, at timestamptz NOT NULL,"
 				       " migration text NOT NULL, phase text, text text NOT NULL)"},
@@ -158,7 +162,7 @@ static const struct bm_step load_steps[] = {
 				.sql = "SELECT migration, phase, state, failure, attempt,"
 				       " " MSEC("started") ", " MSEC(
 						       "ended") ", error, mend,"
-								" evidence, findings FROM machine.phase",
+								" evidence, findings, done, total FROM machine.phase",
 				.on_result = take_phases},
 };
 
@@ -238,24 +242,28 @@ static void write_phase(struct migration *migration, enum bm_phase phase)
 	bool failed = record->state == BM_RECORD_FAILED;
 	char *findings = record->findings != NULL ? json_dumps(record->findings, JSON_COMPACT)
 						  : NULL;
-	char started[24], ended[24], attempt[16];
+	char started[24], ended[24], attempt[16], done[24], total[24];
 	const char *const params[] = {migration->name, bm_phase_name(phase),
 			bm_record_state_name(record->state),
 			failed ? bm_failure_name(record->failure) : NULL, attempt,
 			moment(record->started_at, started), moment(record->ended_at, ended),
-			record->error, record->mend, record->evidence, findings};
+			record->error, record->mend, record->evidence, findings, done, total};
 
 	snprintf(attempt, sizeof(attempt), "%u", record->attempt);
+	snprintf(done, sizeof(done), "%" PRId64, record->done);
+	snprintf(total, sizeof(total), "%" PRId64, record->total);
 	write_row(migration->migrate, &record->stamp,
 			"INSERT INTO machine.phase (migration, phase, state, failure, attempt,"
-			" started, ended, error, mend, evidence, findings)"
+			" started, ended, error, mend, evidence, findings, done, total)"
 			" VALUES ($1, $2, $3, $4, $5::integer, to_timestamp($6::bigint / 1000.0),"
-			" to_timestamp($7::bigint / 1000.0), $8, $9, $10::jsonb, $11::jsonb)"
+			" to_timestamp($7::bigint / 1000.0), $8, $9, $10::jsonb, $11::jsonb,"
+			" $12::bigint, $13::bigint)"
 			" ON CONFLICT (migration, phase) DO UPDATE SET state = excluded.state,"
 			" failure = excluded.failure, attempt = excluded.attempt,"
 			" started = excluded.started, ended = excluded.ended,"
 			" error = excluded.error, mend = excluded.mend,"
-			" evidence = excluded.evidence, findings = excluded.findings",
+			" evidence = excluded.evidence, findings = excluded.findings,"
+			" done = excluded.done, total = excluded.total",
 			params, BM_COUNT_OF(params));
 	free(findings);
 }
@@ -278,6 +286,11 @@ static bool is_written(const struct stamp *stamp)
 	return stamp->written == stamp->generation;
 }
 
+bool bm_journal_has_order(const struct migration *migration)
+{
+	return is_written(&migration->stamp);
+}
+
 bool bm_journal_is_clean(const struct migration *migration)
 {
 	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
@@ -285,7 +298,7 @@ bool bm_journal_is_clean(const struct migration *migration)
 			return false;
 		}
 	}
-	return is_written(&migration->stamp);
+	return bm_journal_has_order(migration);
 }
 
 /* The migration's own row comes first: a phase says nothing without it. */

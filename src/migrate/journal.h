@@ -25,6 +25,9 @@ bool bm_journal_write(struct bm_migrate *migrate);
 /* Whether all rows are written; events may lag behind. */
 bool bm_journal_is_clean(const struct migration *migration);
 
+/* Whether the migration's own row is written: its definition, until, and pause. */
+bool bm_journal_has_order(const struct migration *migration);
+
 /* Put an event into the queue of those to be written. */
 void bm_journal_note(struct bm_migrate *migrate, const char *name, enum bm_phase phase,
 		const char *text);

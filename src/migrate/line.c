@@ -33,15 +33,53 @@ static const char *failure_name(size_t index)
 	return bm_failure_name((enum bm_failure)index);
 }
 
+/* A number that may be missing (-1), but not be anything else. */
+static bool take_number(const json_t *root, const char *member, int64_t *out)
+{
+	const json_t *value = json_object_get(root, member);
+
+	*out = value != NULL ? json_integer_value(value) : -1;
+	return value == NULL || (json_is_integer(value) && *out >= 0);
+}
+
+static bool is_part(const json_t *part)
+{
+	int64_t done, total, age;
+
+	return json_is_string(json_object_get(part, "name")) &&
+			json_is_string(json_object_get(part, "step")) &&
+			take_number(part, "done", &done) &&
+			take_number(part, "total", &total) &&
+			take_number(part, "age_ms", &age) && done >= 0 && total >= done &&
+			age >= 0;
+}
+
+static bool take_in_flight(const json_t *root, struct bm_phase_line *line)
+{
+	size_t index;
+	const json_t *part;
+
+	line->in_flight = json_object_get(root, "in_flight");
+	if (json_array_size(line->in_flight) > BM_PHASE_PARTS) {
+		return false;
+	}
+	json_array_foreach(line->in_flight, index, part)
+	{
+		if (!is_part(part)) {
+			return false;
+		}
+	}
+	return line->in_flight == NULL || json_is_array(line->in_flight);
+}
+
 static bool take_progress(const json_t *root, struct bm_phase_line *line)
 {
-	const json_t *done = json_object_get(root, "done");
-	const json_t *total = json_object_get(root, "total");
-
-	line->done = json_integer_value(done);
-	line->total = json_integer_value(total);
-	return json_is_integer(done) && json_is_integer(total) && line->done >= 0 &&
-			line->total >= 0;
+	return take_number(root, "done", &line->done) &&
+			take_number(root, "total", &line->total) && line->done >= 0 &&
+			line->total >= 0 && take_number(root, "rows", &line->rows) &&
+			take_number(root, "pieces_done", &line->pieces_done) &&
+			take_number(root, "pieces_total", &line->pieces_total) &&
+			take_in_flight(root, line);
 }
 
 static bool take_finding(const json_t *root, struct bm_phase_line *line)
@@ -49,6 +87,7 @@ static bool take_finding(const json_t *root, struct bm_phase_line *line)
 	int severity = find_word(text_of(root, "severity"), severity_name, BM_SEVERITY_COUNT);
 
 	line->severity = (enum bm_severity)severity;
+	line->safe = json_is_true(json_object_get(root, "safe"));
 	return severity >= 0 && line->why[0] != '\0';
 }
 
@@ -58,9 +97,22 @@ static bool take_note(const json_t *root, struct bm_phase_line *line)
 	return line->text[0] != '\0';
 }
 
-static bool take_done(const json_t *root, struct bm_phase_line *line)
+static bool take_nothing(const json_t *root, struct bm_phase_line *line)
+{
+	(void)root;
+	(void)line;
+	return true;
+}
+
+static bool take_evidence(const json_t *root, struct bm_phase_line *line)
 {
 	line->evidence = json_object_get(root, "evidence");
+	return json_is_object(line->evidence);
+}
+
+static bool take_plan(const json_t *root, struct bm_phase_line *line)
+{
+	line->evidence = json_object_get(root, "plan");
 	return json_is_object(line->evidence);
 }
 
@@ -79,8 +131,11 @@ static const struct {
 		[BM_PHASE_EVENT_PROGRESS] = {"progress", take_progress},
 		[BM_PHASE_EVENT_FINDING] = {"finding", take_finding},
 		[BM_PHASE_EVENT_NOTE] = {"note", take_note},
-		[BM_PHASE_EVENT_DONE] = {"done", take_done},
+		[BM_PHASE_EVENT_PLAN] = {"plan", take_plan},
+		[BM_PHASE_EVENT_DONE] = {"done", take_evidence},
 		[BM_PHASE_EVENT_FAILED] = {"failed", take_failed},
+		[BM_PHASE_EVENT_TENDED] = {"tended", take_evidence},
+		[BM_PHASE_EVENT_ALIVE] = {"alive", take_nothing},
 };
 static_assert(BM_COUNT_OF(events) == BM_PHASE_EVENT_COUNT, "an event has no row");
 

@@ -7,6 +7,9 @@
 /* The longest line of a worker: the evidence of the largest schema fits. */
 #define BM_PHASE_LINE_BYTES ((size_t)256 * 1024)
 
+/* What may be in flight at once. */
+#define BM_PHASE_PARTS 32
+
 /* Understand one line. Texts live until bm_phase_line_finish(). -1: it is nonsense. */
 struct bm_phase_decoded {
 	struct bm_phase_line line;

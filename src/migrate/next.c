@@ -6,33 +6,86 @@
 #define AFTER(phase) (1U << BM_PHASE_##phase)
 
 static const struct bm_phase_row rows[] = {
-		[BM_PHASE_PREFLIGHT] = {.unit = "checks",
+		[BM_PHASE_PREFLIGHT] = {.worker = "phase",
+				.unit = "checks",
 				.needs = 0,
 				.comment = "looks at both databases and changes nothing: versions, "
-					   "rights, what cannot be carried"},
-		[BM_PHASE_SCHEMA] = {.unit = "objects",
+					   "rights, what cannot be carried",
+				.detect = "nothing: it looks anew each time",
+				.anew = true,
+				.cancel = "nothing",
+				.reversible = true,
+				.undo = ""},
+		[BM_PHASE_SCHEMA] = {.worker = "phase",
+				.unit = "objects",
 				.needs = AFTER(PREFLIGHT),
 				.comment = "creates the source's schemas, types and tables on the "
-					   "destination, without indexes and constraints"},
-		[BM_PHASE_CAPTURE] = {.unit = "tables",
+					   "destination, without indexes and constraints",
+				.detect = "the ledger in schema bucardo_machine of the destination",
+				.cancel = "nothing: its transaction is rolled back",
+				.reversible = true,
+				.undo = "drop the tables on the destination, and its schema bucardo_machine"},
+		[BM_PHASE_CAPTURE] = {.worker = "phase",
+				.unit = "tables",
 				.needs = AFTER(SCHEMA),
 				.comment = "puts Bucardo's triggers on the source's tables, each "
 					   "under a short lock, so that no change from here on "
-					   "is missed"},
-		[BM_PHASE_COPY] = {.unit = "bytes",
+					   "is missed",
+				.detect = "Bucardo's rows in the control database, and the triggers of each table",
+				.cancel = "the tables that have their triggers keep them",
+				.reversible = true,
+				.undo = "`bucardo remove sync` in the pod, then DROP SCHEMA bucardo CASCADE on the source, which takes the triggers with it (and on the destination with direction both)"},
+		[BM_PHASE_COPY] = {.worker = "phase",
+				.unit = "bytes",
 				.needs = AFTER(CAPTURE),
 				.comment = "copies the rows in chunks; a chunk that was finished "
-					   "is never copied again"},
-		[BM_PHASE_INDEX] = {.unit = "indexes",
+					   "is never copied again",
+				.detect = "the ledger: a chunk's row is committed with its rows",
+				.cancel = "whole chunks; those under way are rolled back",
+				.reversible = true,
+				.undo = "as schema: drop the tables on the destination, and its schema bucardo_machine"},
+		[BM_PHASE_INDEX] = {.worker = "phase",
+				.unit = "bytes",
 				.needs = AFTER(COPY),
 				.comment = "builds indexes and constraints on the destination, "
-					   "refreshes materialised views, sets sequences, analyses"},
-		[BM_PHASE_REPLICATE] = {.unit = "rows",
+					   "refreshes materialised views, sets sequences, analyses",
+				.detect = "the ledger: an object's row is committed with the object",
+				.cancel = "whole objects; those under way are rolled back",
+				.reversible = true,
+				.undo = "as schema: drop the tables on the destination, and its schema bucardo_machine"},
+		[BM_PHASE_REPLICATE] = {.worker = "phase",
+				.beside = "tend",
+				.unit = "rows",
 				.needs = AFTER(INDEX),
 				.comment = "carries what changed since the capture, and every "
-					   "change from then on, as it happens"},
+					   "change from then on, as it happens",
+				.detect = "the delta and track tables on the captured side",
+				.cancel = "all that was applied; a run under way is rolled back",
+				.reversible = true,
+				.undo = "`bucardo-machine pause` stops it at any time, and the source stays in charge until the application is pointed elsewhere"},
+		[BM_PHASE_VERIFY] = {.unit = "rows",
+				.needs = AFTER(REPLICATE),
+				.comment = "proves that both databases hold the same rows",
+				.reversible = true,
+				.undo = ""},
+		[BM_PHASE_CUTOVER] = {.unit = "steps",
+				.needs = AFTER(REPLICATE) | AFTER(VERIFY),
+				.comment = "makes the destination the one that is written to",
+				.reversible = false,
+				.undo = "failback"},
+		[BM_PHASE_FAILBACK] = {.unit = "steps",
+				.needs = AFTER(CUTOVER),
+				.comment = "makes the source the one that is written to again",
+				.reversible = false,
+				.undo = "cutover"},
+		[BM_PHASE_TEARDOWN] = {.unit = "objects",
+				.needs = AFTER(CUTOVER),
+				.comment = "removes what the migration made beside the rows: syncs, "
+					   "triggers, the ledger",
+				.reversible = false,
+				.undo = ""},
 };
-static_assert(BM_COUNT_OF(rows) == BM_PHASE_COUNT, "a phase has no row");
+static_assert(BM_COUNT_OF(rows) == BM_PHASE_PLACES, "a phase has no row");
 
 /* Between two tries: doubling while the world is away, steadily while a person mends. */
 #define TRANSIENT_FIRST_MSEC 1000
@@ -47,6 +100,11 @@ const struct bm_phase_row *bm_phase_row(enum bm_phase phase)
 const char *bm_phase_comment(enum bm_phase phase)
 {
 	return rows[phase].comment;
+}
+
+const char *bm_phase_undo(enum bm_phase phase)
+{
+	return rows[phase].undo;
 }
 
 uint64_t bm_failure_pause_msec(enum bm_failure failure, unsigned attempt)
@@ -108,7 +166,7 @@ static bool is_kept_back(
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_DONE, NULL);
 	} else if (phase > in->until) {
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_DONE,
-				"run_until says that it goes on only when a person says so");
+				"it was told to go no further by itself");
 	} else {
 		return false;
 	}

@@ -9,10 +9,23 @@
 
 #include "bucardo_machine/migrate.h"
 
+/*
+ * A phase is begun by starting its worker and cancelled by killing it (phase_run.c):
+ * this process asks no remote database. So what already holds is found out by the
+ * worker (its own table is in src/worker/phase.c), and the row says by what, and what
+ * is left when it is killed. Phases from BM_PHASE_COUNT on have a place and no worker.
+ */
 struct bm_phase_row {
+	const char *worker;  /* `bucardo-machine worker NAME` does it; NULL: none yet */
+	const char *beside;  /* the worker that runs on beside it; NULL: none */
 	const char *unit;    /* of its progress, before its worker says so */
 	unsigned needs;	     /* a set of 1 << enum bm_phase: done before it begins */
 	const char *comment; /* what it does, a sentence for `plan` */
+	const char *detect;  /* by what its worker knows what is done of it */
+	bool anew;	     /* nothing is: each try looks at everything again */
+	const char *cancel;  /* what is left of it when its worker is killed */
+	bool reversible;     /* the source is what it was; false: a point of no return */
+	const char *undo;    /* how to take it back, for `plan`; "" nothing to take back */
 };
 
 /* The row of a phase. */

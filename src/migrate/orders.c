@@ -45,9 +45,23 @@ static void end_pause(struct migration *migration)
 	migration->paused_by = NULL;
 }
 
+/* A definition that is refused lets nothing begin, whoever asks. */
+static int must_be_taken(const struct migration *migration, struct bm_error *err)
+{
+	if (migration->refusal == NULL) {
+		return 0;
+	}
+	return bm_error_set(err, BM_ERR_PRECONDITION,
+			"migration '%s' cannot go on, its changed definition is refused: %s; %s",
+			migration->name, migration->refusal, BM_REFUSAL_MEND);
+}
+
 static int go(struct migration *migration, enum bm_phase until, const char *by,
 		struct bm_error *err)
 {
+	if (must_be_taken(migration, err) != 0) {
+		return -1;
+	}
 	if (furthest_phase(migration) > (int)until) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"migration '%s' is past '%s' already: it is in '%s'",
@@ -83,7 +97,9 @@ static int resume(struct migration *migration, enum bm_phase until, const char *
 		struct bm_error *err)
 {
 	(void)until;
-	(void)err;
+	if (must_be_taken(migration, err) != 0) {
+		return -1;
+	}
 	end_pause(migration);
 	bm_run_retry_now(migration);
 	bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_COUNT, "resumed by %s", by);
@@ -131,5 +147,6 @@ char *bm_migrate_preflight_order(
 		no_such_migration(migrate, name, err);
 		return NULL;
 	}
-	return bm_definition_order(definition, BM_PHASE_PREFLIGHT, migrate->socket_dir, fix);
+	return bm_definition_order(definition, BM_PHASE_PREFLIGHT, migrate->socket_dir,
+			fix ? BM_ORDER_FIX : BM_ORDER_PLAN, migration->refusal);
 }

@@ -59,10 +59,15 @@ static void take_rate(struct progress *progress, int64_t done)
 static void take_progress(struct migration *migration, const struct bm_phase_line *line)
 {
 	struct progress *progress = &migration->progress;
+	const struct record *record = &migration->records[migration->worker_phase];
 	int64_t done = line->done;
 
 	if (progress->known && strcmp(progress->unit, line->unit) != 0) {
-		*progress = (struct progress){.rate = -1};
+		bm_run_forget_progress(migration);
+	}
+	/* An earlier try was further with the same: it had things under way that got lost. */
+	if (line->total == record->total && done < record->done) {
+		done = record->done;
 	}
 	if (progress->known && done < progress->done) {
 		done = progress->done;
@@ -73,6 +78,38 @@ static void take_progress(struct migration *migration, const struct bm_phase_lin
 	progress->total = line->total > 0 && line->total < done ? done : line->total;
 	bm_text_copy(progress->unit, sizeof(progress->unit), line->unit);
 	bm_text_copy(progress->text, sizeof(progress->text), line->text);
+	progress->rows = line->rows;
+	progress->pieces_done = line->pieces_done;
+	progress->pieces_total = line->pieces_total;
+	json_decref(progress->in_flight);
+	progress->in_flight = json_incref((json_t *)(uintptr_t)line->in_flight);
+}
+
+void bm_run_forget_progress(struct migration *migration)
+{
+	json_decref(migration->progress.in_flight);
+	migration->progress = (struct progress){
+			.rate = -1, .rows = -1, .pieces_done = -1, .pieces_total = -1};
+}
+
+void bm_run_mark(struct migration *migration)
+{
+	struct progress *progress = &migration->progress;
+
+	if (!progress->known || migration->worker_phase == BM_PHASE_COUNT) {
+		return;
+	}
+	struct record *record = &migration->records[migration->worker_phase];
+	bool written = record->stamp.written == record->stamp.generation;
+	if (written) {
+		progress->shown = record->done;
+		progress->shown_total = record->total;
+	}
+	if (written && (progress->done != record->done || progress->total != record->total)) {
+		record->done = progress->done;
+		record->total = progress->total;
+		touch(record);
+	}
 }
 
 /* ---- lines ---- */
@@ -104,6 +141,7 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 	record->ended_at = bm_clock_wall_msec();
 	record->attempt = 0;
 	record->retry_at_msec = 0;
+	record->done = record->total;
 	replace(&record->error, NULL);
 	replace(&record->mend, NULL);
 	replace(&record->evidence, evidence);
@@ -135,6 +173,10 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	record->retry_at_msec = pause == UINT64_MAX ? UINT64_MAX : now + pause;
 	replace(&record->error, message);
 	replace(&record->mend, mend);
+	if (bm_phase_row(phase)->anew) {
+		bm_run_forget_progress(migration);
+		record->done = record->total = 0;
+	}
 	touch(record);
 	if (is_news) {
 		bm_migrate_tell(migration,
@@ -169,6 +211,9 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		fail(migration, migration->worker_phase, line->failure, line->message,
 				line->mend);
 		break;
+	case BM_PHASE_EVENT_TENDED:
+	case BM_PHASE_EVENT_ALIVE:
+	case BM_PHASE_EVENT_PLAN: /* nobody asked */
 	case BM_PHASE_EVENT_COUNT:
 		break;
 	}
@@ -191,9 +236,7 @@ static void on_end(void *ctx, const char *how)
 	if (how != NULL && !migration->has_verdict) {
 		bool ours = record->attempt + 1 >= MOST_SILENT_ENDS;
 		fail(migration, phase, ours ? BM_FAILURE_INTERNAL : BM_FAILURE_TRANSIENT, how,
-				ours ? "the log has what the worker said; `bucardo-machine resume` "
-				       "tries again"
-				     : "");
+				ours ? "the log has what the worker said" : "");
 	}
 	forget_worker(migration);
 	bm_migrate_turn_soon(migration->migrate);
@@ -220,15 +263,16 @@ void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 	struct bm_migrate *migrate = migration->migrate;
 	struct record *record = &migration->records[phase];
 	const struct bm_phase_options options = {.program = migrate->program,
+			.worker = bm_phase_row(phase)->worker,
 			.pgpass = migrate->pgpass,
 			.subject = migration->name};
 	struct bm_error err = BM_ERROR_INIT;
 	char *order = bm_definition_order(
-			migration->definition, phase, migrate->socket_dir, false);
+			migration->definition, phase, migrate->socket_dir, BM_ORDER_WORK, NULL);
 
 	json_decref(record->findings);
 	record->findings = NULL;
-	migration->progress = (struct progress){.rate = -1};
+	bm_run_forget_progress(migration);
 	migration->has_verdict = false;
 	migration->worker_since_msec = bm_clock_msec();
 	migration->worker = bm_phase_host_start(

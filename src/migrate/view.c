@@ -7,6 +7,8 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "migrate/definition.h"
+#include "migrate/journal.h"
 
 static const char *text_of(const json_t *object, const char *member)
 {
@@ -53,7 +55,15 @@ static void fill_phases(struct migration *migration, struct bm_migration_view *v
 	view->phases = migration->phase_views;
 }
 
-static void fill_progress(const struct migration *migration, struct bm_migration_view *view)
+/* No worker tells: what the journal has of an earlier one. */
+static void fill_old_progress(const struct record *record, struct bm_migration_view *view)
+{
+	view->done = record->done;
+	view->total = record->total;
+}
+
+static void fill_progress(const struct migration *migration, const struct record *record,
+		struct bm_migration_view *view)
 {
 	const struct progress *progress = &migration->progress;
 	int64_t left = progress->total - progress->done;
@@ -61,11 +71,18 @@ static void fill_progress(const struct migration *migration, struct bm_migration
 	view->unit = bm_phase_row(view->phase)->unit;
 	view->text = "";
 	view->rate = view->eta_msec = -1;
+	view->rows = view->pieces_done = view->pieces_total = -1;
 	if (!progress->known || migration->worker_phase != view->phase) {
+		fill_old_progress(record, view);
 		return;
 	}
-	view->done = progress->done;
-	view->total = progress->total;
+	bool journal = migration->migrate->allowed && progress->shown_total > 0;
+	view->done = journal ? progress->shown : progress->done;
+	view->total = journal ? progress->shown_total : progress->total;
+	view->rows = progress->rows;
+	view->pieces_done = progress->pieces_done;
+	view->pieces_total = progress->pieces_total;
+	view->in_flight = progress->in_flight;
 	view->unit = progress->unit[0] != '\0' ? progress->unit : view->unit;
 	view->text = progress->text;
 	if (progress->rate >= 0) {
@@ -76,8 +93,15 @@ static void fill_progress(const struct migration *migration, struct bm_migration
 	}
 }
 
+static const char *go_on_by(struct migration *migration, const char *command)
+{
+	snprintf(migration->shown_mend, sizeof(migration->shown_mend),
+			"`bucardo-machine %s %s` lets it go on", command, migration->name);
+	return migration->shown_mend;
+}
+
 /* The reason, most particular first. */
-static void fill_reason(const struct migration *migration, const struct record *record,
+static void fill_reason(struct migration *migration, const struct record *record,
 		struct bm_migration_view *view)
 {
 	const char *why = migration->next.why;
@@ -86,11 +110,14 @@ static void fill_reason(const struct migration *migration, const struct record *
 	view->mend = "";
 	if (migration->refusal != NULL) {
 		view->why = migration->refusal;
-		view->mend = "put back what it was, or give the new definition a name of its own "
-			     "(what this one made stays)";
+		view->mend = BM_REFUSAL_MEND;
 	} else if (migration->paused) {
-		view->why = migration->paused_by;
-		view->mend = "`bucardo-machine resume NAME` lets it go on";
+		snprintf(migration->paused_why, sizeof(migration->paused_why), "paused by %s",
+				migration->paused_by);
+		view->why = migration->paused_why;
+		view->mend = go_on_by(migration, "resume");
+	} else if (why != NULL && migration->next.status == BM_MIGRATION_DONE) {
+		view->mend = go_on_by(migration, "migrate");
 	} else if (why == NULL && record->error != NULL) {
 		view->why = record->error;
 		view->mend = record->mend != NULL ? record->mend : "";
@@ -98,6 +125,17 @@ static void fill_reason(const struct migration *migration, const struct record *
 	if (view->why[0] == '\0' && migration->next.status == BM_MIGRATION_WAITING) {
 		view->why = migration->migrate->journal_error;
 	}
+}
+
+static struct bm_tending_view tending_view(const struct tending *tending)
+{
+	return (struct bm_tending_view){
+			.pid = tending->worker != NULL ? bm_phase_host_pid(tending->worker) : 0,
+			.why = tending->why != NULL ? tending->why : "",
+			.evidence = tending->evidence != NULL ? tending->evidence : "",
+			.trouble = tending->trouble != NULL ? tending->trouble : "",
+			.mend = tending->mend != NULL ? tending->mend : "",
+			.told_msec = tending->told_msec};
 }
 
 size_t bm_migrate_count(const struct bm_migrate *migrate)
@@ -124,13 +162,15 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 			.released = !migration->paused &&
 					migration->records[BM_PHASE_REPLICATE].state !=
 							BM_RECORD_PENDING,
+			.recorded = bm_journal_has_order(migration),
+			.tending = tending_view(&migration->tending),
 	};
 
 	if (record->state == BM_RECORD_FAILED && record->retry_at_msec != UINT64_MAX) {
 		view.retry_at_msec = record->retry_at_msec;
 	}
 	fill_reason(migration, record, &view);
-	fill_progress(migration, &view);
+	fill_progress(migration, record, &view);
 	fill_findings(migration, &view);
 	fill_phases(migration, &view);
 	return view;

@@ -10,18 +10,12 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/render.h"
+#include "cli/text.h"
 
 static int complain(const struct bm_error *err)
 {
 	fprintf(stderr, "bucardo-machine: %s\n", err->message);
 	return CLI_FAILED;
-}
-
-static const char *text_of(const json_t *object, const char *member)
-{
-	const char *text = json_string_value(json_object_get(object, member));
-
-	return text != NULL ? text : "";
 }
 
 static json_t *ask(const struct cli_call *call, json_t *request)
@@ -57,7 +51,7 @@ int cli_health(const struct cli_call *call)
 	if (good) {
 		puts(what);
 	} else {
-		printf("not %s: %s\n", what, text_of(answer, "why"));
+		printf("not %s: %s\n", what, cli_text_of(answer, "why"));
 	}
 	json_decref(answer);
 	return good ? CLI_OK : CLI_FAILED;
@@ -140,7 +134,7 @@ int cli_config_show(const struct cli_call *call)
 	if (answer == NULL) {
 		return CLI_FAILED;
 	}
-	fputs(text_of(answer, "text"), stdout);
+	fputs(cli_text_of(answer, "text"), stdout);
 	json_decref(answer);
 	return CLI_OK;
 }
@@ -205,66 +199,79 @@ int cli_events(const struct cli_call *call)
 
 /* ---- status ---- */
 
-static int take_status(const struct cli_call *call, struct bm_strbuf *out)
+/* 0 where stdout is no terminal. */
+static struct winsize screen_size(void)
 {
-	json_t *answer = ask(call, json_pack("{s:s}", "command", "status"));
+	struct winsize size = {.ws_row = 0};
 
-	if (answer == NULL) {
-		return CLI_FAILED;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
+		size = (struct winsize){.ws_row = 0};
 	}
-	json_t *status = json_object_get(answer, "status");
+	return size;
+}
+
+static void render_status(
+		const struct cli_call *call, const json_t *status, struct bm_strbuf *out)
+{
 	if (call->json) {
 		char *text = json_dumps(status, JSON_INDENT(2));
 		bm_strbuf_printf(out, "%s\n", text);
 		free(text);
 	} else {
+		cli_text_set_columns(screen_size().ws_col);
 		cli_render_status(status, wants_colour(), out);
 	}
-	json_decref(answer);
-	return CLI_OK;
 }
 
 static int print_status(const struct cli_call *call)
 {
 	struct bm_strbuf out = BM_STRBUF_INIT;
-	int code = take_status(call, &out);
+	json_t *answer = ask(call, json_pack("{s:s}", "command", "status"));
 
+	if (answer == NULL) {
+		return CLI_FAILED;
+	}
+	render_status(call, json_object_get(answer, "status"), &out);
 	fputs(bm_strbuf_text(&out), stdout);
 	bm_strbuf_finish(&out);
-	return code;
+	json_decref(answer);
+	return CLI_OK;
 }
 
-/* The length of what fits into `rows` lines, without the newline of the last one. */
-static size_t fitting(const char *text, unsigned rows)
+/* Line after line over the one before, so that nothing flickers; cut at the edges of the
+ * screen: what matters most stands at the top, and must not scroll away. */
+static void draw(const char *text, unsigned rows)
 {
-	size_t length = 0;
-
-	for (unsigned row = 0; text[length] != '\0'; length++) {
-		if (text[length] == '\n' && ++row == rows) {
+	fputs("\033[H\033[?7l", stdout);
+	for (unsigned row = 1; *text != '\0'; row++) {
+		int length = (int)strcspn(text, "\n");
+		printf("\033[K%.*s", length, text); /* at the edge it would take the last one */
+		text += length + (text[length] == '\n');
+		if (rows > 0 && row == rows) {
 			break;
 		}
+		if (*text != '\0') {
+			putchar('\n');
+		}
 	}
-	return length;
+	fputs("\033[J\033[?7h", stdout);
 }
 
-/* Cut at the edges of the screen: what matters most stands at the top, and must not
- * scroll away. The machine is asked before the screen is cleared, so nothing flickers. */
 static void draw_status(const struct cli_call *call)
 {
+	struct bm_error err = BM_ERROR_INIT;
 	struct bm_strbuf out = BM_STRBUF_INIT;
-	struct winsize size = {.ws_row = 0};
+	struct winsize size = screen_size();
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s}", "command", "status"), &err);
 
-	fputs("\033[H\033[K", stdout); /* a complaint goes into the first line */
-	fflush(stdout);
-	if (take_status(call, &out) != CLI_OK) {
-		fputs("\033[J", stdout);
+	if (answer == NULL) {
+		bm_strbuf_printf(&out, "bucardo-machine: %s", err.message);
 	} else {
-		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-		const char *text = bm_strbuf_text(&out);
-		int length = (int)(size.ws_row > 0 ? fitting(text, size.ws_row) : out.length);
-		/* Clear; no wrapping of long lines while this is written. */
-		printf("\033[2J\033[?7l%.*s\033[?7h", length, text);
+		render_status(call, json_object_get(answer, "status"), &out);
 	}
+	draw(bm_strbuf_text(&out), size.ws_row);
+	json_decref(answer);
 	bm_strbuf_finish(&out);
 }
 
@@ -274,6 +281,9 @@ int cli_status(const struct cli_call *call)
 
 	if (!call->watch) {
 		return print_status(call);
+	}
+	if (terminal) {
+		fputs("\033[2J", stdout);
 	}
 	while (!ferror(stdout)) {
 		/* A machine that is away may come back. */

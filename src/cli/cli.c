@@ -22,6 +22,16 @@ static void print_usage(const struct cli_command *command)
 	}
 }
 
+/* What is too long for its column has the rest on the next line. */
+static void print_row(const char *left, const char *summary)
+{
+	if (strlen(left) <= 25) {
+		printf("  %-25s %s\n", left, summary);
+	} else {
+		printf("  %s\n%28s%s\n", left, "", summary);
+	}
+}
+
 static void print_commands(void)
 {
 	size_t count;
@@ -34,7 +44,7 @@ static void print_commands(void)
 		snprintf(left, sizeof(left), "%s%s%s", commands[i].name,
 				commands[i].arguments != NULL ? " " : "",
 				commands[i].arguments != NULL ? commands[i].arguments : "");
-		printf("  %-25s %s\n", left, commands[i].summary);
+		print_row(left, commands[i].summary);
 	}
 	puts("\n`bucardo-machine help COMMAND` explains one. Exit codes: 0 done, 1 failed or no,\n"
 	     "2 wrong usage, 3 configuration or volume unusable.");
@@ -50,7 +60,7 @@ static size_t print_group(const char *word)
 	for (size_t i = 0; i < count; i++) {
 		if (strncmp(commands[i].name, word, length) == 0 &&
 				commands[i].name[length] == ' ') {
-			printf("  %-25s %s\n", commands[i].name, commands[i].summary);
+			print_row(commands[i].name, commands[i].summary);
 			printed++;
 		}
 	}

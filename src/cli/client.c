@@ -41,8 +41,9 @@ static int explain_connect(const struct cli_client *client, struct bm_error *err
 	case EACCES:
 	case EPERM:
 		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"user %u may not talk to the machine at '%s': become the machine's "
-				"user or root",
+				"user %u may not reach the machine at '%s': become the machine's "
+				"user or root; if you are that user, the folder is not yours: see "
+				"the machine's log",
 				(unsigned)geteuid(), client->path);
 	case EAGAIN:
 		return bm_error_set(err, BM_ERR_TIMEOUT,

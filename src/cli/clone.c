@@ -2,29 +2,44 @@
  * The command `clone`: schema, rows and indexes of one database into an empty one,
  * without the daemon. Shows a bar on a terminal, lines elsewhere, JSON when asked.
  */
-#include <inttypes.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/event.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/transfer.h"
 #include "cli/command.h"
+#include "cli/text.h"
 
-#define BAR_CELLS 30
+#define BAR_CELLS 20
+
+/* Of a terminal that does not say. */
+#define USUAL_COLUMNS 80
 
 /* Where nobody watches a bar, a line now and then is enough. */
 #define LINE_EVERY_MSEC 10000
 #define JSON_EVERY_MSEC 500
+
+/* A server that went away is waited for, as long as that. */
+#define RETRY_EVERY_MSEC 5000
+#define GIVE_UP_AFTER_MSEC ((uint64_t)10 * 60 * 1000)
 
 struct show {
 	bool json, terminal;
 	uint64_t told_msec; /* 0: nothing told yet */
 	const char *phase;
 	bool bar_is_open;
+	double percent; /* the highest so far, over all attempts */
+	uint64_t bytes;
+	unsigned done;
+	uint64_t advanced_msec; /* when something was last done */
 };
 
 static void print_json(json_t *object)
@@ -37,59 +52,85 @@ static void print_json(json_t *object)
 	json_decref(object);
 }
 
-static void format_bytes(uint64_t bytes, char *out, size_t size)
+static void put_line(const struct bm_transfer_progress *p, struct bm_strbuf *out)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	double value = (double)bytes;
-	size_t unit = 0;
+	char span[BM_CLOCK_TEXT_SIZE];
 
-	while (value >= 1024 && unit < 4) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+	bm_clock_format_span(p->elapsed_msec, span);
+	bm_strbuf_printf(
+			out, "%5.1f %%  %-7s %u/%u  ", p->percent, p->phase, p->done, p->total);
+	cli_text_amount((int64_t)p->bytes, "bytes", out);
+	bm_strbuf_puts(out, ", ");
+	cli_text_amount((int64_t)p->rows, p->rows == 1 ? "row" : "rows", out);
+	bm_strbuf_printf(out, ", %s%s%s", span, p->remark[0] != '\0' ? "; " : "", p->remark);
 }
 
-static void print_line(const struct bm_transfer_progress *p, const char *before)
+static void print_line(const struct bm_transfer_progress *p)
 {
-	char bytes[32], span[BM_CLOCK_TEXT_SIZE];
+	struct bm_strbuf line = BM_STRBUF_INIT;
 
-	format_bytes(p->bytes, bytes, sizeof(bytes));
-	bm_clock_format_span(p->elapsed_msec, span);
-	printf("%s%5.1f %%  %-7s %u/%u  %s, %" PRIu64 " rows, %s", before, p->percent, p->phase,
-			p->done, p->total, bytes, p->rows, span);
+	put_line(p, &line);
+	puts(bm_strbuf_text(&line));
+	fflush(stdout);
+	bm_strbuf_finish(&line);
+}
+
+/* A line that wraps cannot be written over: it is cut at the terminal's edge. */
+static int line_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1
+			? size.ws_col - 1
+			: USUAL_COLUMNS - 1;
 }
 
 static void print_bar(struct show *show, const struct bm_transfer_progress *p)
 {
-	char bar[BAR_CELLS + 1];
+	struct bm_strbuf line = BM_STRBUF_INIT;
 	int full = (int)(p->percent * BAR_CELLS / 100);
 
+	bm_strbuf_putc(&line, '[');
 	for (int i = 0; i < BAR_CELLS; i++) {
-		bar[i] = i < full ? '#' : '.';
+		bm_strbuf_putc(&line, i < full ? '#' : '.');
 	}
-	bar[BAR_CELLS] = '\0';
-	printf("\r\033[K[%s] ", bar);
-	print_line(p, "");
+	bm_strbuf_puts(&line, "] ");
+	put_line(p, &line);
+	printf("\r\033[K%.*s", line_width(), bm_strbuf_text(&line));
 	fflush(stdout);
 	show->bar_is_open = true;
+	bm_strbuf_finish(&line);
 }
 
 static void print_progress_json(const struct bm_transfer_progress *p)
 {
-	print_json(json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:i, s:I, s:I}", "event",
+	print_json(json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:o}", "event",
 			"progress", "phase", p->phase, "percent", p->percent, "bytes",
 			(json_int_t)p->bytes, "bytes_total", (json_int_t)p->bytes_total, "rows",
 			(json_int_t)p->rows, "done", (int)p->done, "total", (int)p->total,
 			"reused_chunks", (json_int_t)p->reused_chunks, "elapsed_ms",
-			(json_int_t)p->elapsed_msec));
+			(json_int_t)p->elapsed_msec, "remark", bm_json_text(p->remark)));
 }
 
-static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
+/* A new attempt begins below what an earlier one had reached. */
+static void note_advance(struct show *show, struct bm_transfer_progress *progress, uint64_t now)
+{
+	if (progress->bytes != show->bytes || progress->done != show->done) {
+		show->advanced_msec = now;
+	}
+	show->bytes = progress->bytes;
+	show->done = progress->done;
+	show->percent = progress->percent > show->percent ? progress->percent : show->percent;
+	progress->percent = show->percent;
+}
+
+static void on_progress(void *ctx, const struct bm_transfer_progress *told)
 {
 	struct show *show = ctx;
+	struct bm_transfer_progress view = *told, *progress = &view;
 	uint64_t now = bm_clock_msec();
 	uint64_t every = show->json ? JSON_EVERY_MSEC : LINE_EVERY_MSEC;
+	note_advance(show, progress, now);
 	bool due = show->phase != progress->phase || now - show->told_msec >= every;
 
 	if (show->terminal) {
@@ -97,9 +138,7 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 	} else if (due && show->json) {
 		print_progress_json(progress);
 	} else if (due) {
-		print_line(progress, "");
-		puts("");
-		fflush(stdout);
+		print_line(progress);
 	}
 	if (due) {
 		show->phase = progress->phase;
@@ -123,42 +162,45 @@ static void on_note(void *ctx, const char *text)
 	close_bar(show);
 	if (show->json) {
 		print_json(json_pack(
-				"{s:s, s:s%}", "event", "note", "text", text, strlen(text)));
+				"{s:s, s:o}", "event", "note", "text", bm_json_text(text)));
 	} else {
 		printf("note: %s\n", text);
 		fflush(stdout);
 	}
 }
 
-static int tell_end(struct show *show, struct bm_transfer *transfer, const struct bm_error *err,
+static void tell_failure(const struct show *show, const struct bm_error *err, bool begun)
+{
+	const char *mend = bm_transfer_mend(err);
+
+	if (show->json) {
+		print_json(json_pack("{s:s, s:s, s:o, s:s}", "event", "failed", "code",
+				bm_error_code_name(err->code), "error",
+				bm_json_text(err->message), "mend", mend));
+	}
+	fprintf(stderr, "bucardo-machine: clone: %s%s%s\n", err->message,
+			mend[0] != '\0' ? "; " : "", mend);
+	if (begun) {
+		fputs("The destination is not usable yet. The same command goes on where it "
+		      "stopped.\n",
+				stderr);
+	}
+}
+
+static void tell_success(const struct show *show, const struct bm_transfer_progress *end,
 		bool was_finished)
 {
-	close_bar(show);
-	if (err != NULL) {
-		if (show->json) {
-			print_json(json_pack("{s:s, s:s, s:s}", "event", "failed", "code",
-					bm_error_code_name(err->code), "error", err->message));
-		}
-		fprintf(stderr,
-				"bucardo-machine: clone: %s\n"
-				"The destination is not usable yet. The same command goes on where it "
-				"stopped.\n",
-				err->message);
-		return CLI_FAILED;
-	}
-	struct bm_transfer_progress p = bm_transfer_progress(transfer);
 	if (show->json) {
-		print_progress_json(&p);
+		print_progress_json(end);
 		print_json(json_pack(
 				"{s:s, s:b}", "event", "done", "was_finished", was_finished));
 	} else if (was_finished) {
 		puts("The destination is a complete clone of this source already; nothing to do.");
 	} else {
-		print_line(&p, "");
-		puts("\nThe destination is complete. Its ledger, schema bucardo_machine, may be "
+		print_line(end);
+		puts("The destination is complete. Its ledger, schema bucardo_machine, may be "
 		     "dropped.");
 	}
-	return CLI_OK;
 }
 
 /* Ctrl-C ends us at once: the ledger knows what is done, and the servers roll back. */
@@ -186,6 +228,47 @@ static int transfer_all(struct bm_transfer *transfer, struct bm_error *err)
 	return bm_transfer_index(transfer, err);
 }
 
+/* One attempt, told when it is a success. `begun`: both databases were there. */
+static int attempt(const struct bm_transfer_options *options, struct show *show, bool *begun,
+		struct bm_error *err)
+{
+	struct bm_transfer *transfer = bm_transfer_open(options, err);
+
+	if (transfer == NULL) {
+		return -1;
+	}
+	*begun = true;
+	bool was_finished = bm_transfer_is_finished(transfer);
+	int rc = was_finished ? 0 : transfer_all(transfer, err);
+	close_bar(show);
+	if (rc == 0) {
+		struct bm_transfer_progress end = bm_transfer_progress(transfer);
+		tell_success(show, &end, was_finished);
+	}
+	bm_transfer_close(transfer);
+	return rc;
+}
+
+/* A server that was there and is not any more is waited for. */
+static int clone_all(const struct bm_transfer_options *options, struct show *show, bool *begun,
+		struct bm_error *err)
+{
+	char text[sizeof(err->message) + 32];
+
+	show->advanced_msec = bm_clock_msec();
+	while (attempt(options, show, begun, err) != 0) {
+		if (!*begun || err->code != BM_ERR_TRANSIENT ||
+				bm_clock_msec() - show->advanced_msec > GIVE_UP_AFTER_MSEC) {
+			return -1;
+		}
+		snprintf(text, sizeof(text), "%s; trying again", err->message);
+		on_note(show, text);
+		*err = (struct bm_error)BM_ERROR_INIT;
+		poll(NULL, 0, RETRY_EVERY_MSEC);
+	}
+	return 0;
+}
+
 int cli_clone(const struct cli_call *call)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -195,7 +278,12 @@ int cli_clone(const struct cli_call *call)
 			.source = call->source,
 			.destination = call->destination,
 			.jobs = call->jobs,
+			.choice = {.include = call->include[0] != NULL ? call->include : NULL,
+					.exclude = call->exclude[0] != NULL ? call->exclude
+									    : NULL},
 			.chunk_bytes = (uint64_t)call->chunk_mib << 20,
+			.max_rate = call->max_rate,
+			.gentle = call->gentle,
 			.progress = on_progress,
 			.note = on_note,
 			.ctx = &show,
@@ -207,19 +295,10 @@ int cli_clone(const struct cli_call *call)
 				"--destination CONNINFO\n");
 		return CLI_USAGE;
 	}
-	struct bm_transfer *transfer = begin(&err) == 0 ? bm_transfer_open(&options, &err)
-							: NULL;
-	if (transfer == NULL) {
-		fprintf(stderr, "bucardo-machine: clone: %s\n", err.message);
-		if (call->json) {
-			print_json(json_pack("{s:s, s:s, s:s}", "event", "failed", "code",
-					bm_error_code_name(err.code), "error", err.message));
-		}
+	bool begun = false;
+	if (begin(&err) != 0 || clone_all(&options, &show, &begun, &err) != 0) {
+		tell_failure(&show, &err, begun);
 		return CLI_FAILED;
 	}
-	bool was_finished = bm_transfer_is_finished(transfer);
-	int rc = was_finished ? 0 : transfer_all(transfer, &err);
-	int code = tell_end(&show, transfer, rc == 0 ? NULL : &err, was_finished);
-	bm_transfer_close(transfer);
-	return code;
+	return CLI_OK;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/log.h"
@@ -33,8 +34,15 @@ enum cli_option {
 	CLI_SOURCE = 1 << 11,
 	CLI_DESTINATION = 1 << 12,
 	CLI_JOBS = 1 << 13,
-	CLI_CHUNK = 1 << 14
+	CLI_CHUNK = 1 << 14,
+	CLI_MAX_RATE = 1 << 15,
+	CLI_GENTLE = 1 << 16,
+	CLI_INCLUDE = 1 << 17,
+	CLI_EXCLUDE = 1 << 18
 };
+
+/* How often --include or --exclude may be given. */
+#define CLI_MOST_PATTERNS 64
 
 /* A command line, understood. Texts are borrowed from argv and the environment. */
 struct cli_call {
@@ -45,8 +53,11 @@ struct cli_call {
 	bool want_help;
 	const char *volume, *runtime, *pgpass;
 	const char *source, *destination; /* NULL: not given */
-	unsigned jobs, chunk_mib;	  /* 0: not given */
-	bool strict, json, watch, follow, fix;
+	const char *include[CLI_MOST_PATTERNS + 1],
+			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
+	unsigned jobs, chunk_mib;			 /* 0: not given */
+	uint64_t max_rate; /* bytes a second; 0: not given, or none */
+	bool strict, json, watch, follow, fix, gentle;
 	const char *until; /* the name of a phase; NULL: not given */
 	enum bm_log_format log_format;
 	enum bm_log_level log_level;

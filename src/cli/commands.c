@@ -15,12 +15,17 @@ static const struct cli_command commands[] = {
 	{
 		.name = "clone",
 		.arguments = "--source CONNINFO --destination CONNINFO",
-		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_JSON,
+		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |
+			CLI_GENTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_JSON,
 		.summary = "copy one database into an empty one, and resume after anything",
 		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
 			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
 			"  --jobs N                connections at once (4)\n"
 			"  --chunk N               MiB of a big table in one transaction (128)\n"
+			"  --max-rate RATE         bytes of rows a second, of all connections: 50MB (none)\n"
+			"  --include PATTERN       only what matches, \"shop.*\"; as often as needed\n"
+			"  --exclude PATTERN       not what matches, \"public.log_?\"; likewise\n"
+			"  --gentle                copy more slowly while the source answers late\n"
 			"  --json                  progress as one JSON object a line\n"
 			"Passwords come from the passfile (PGPASSFILE, ~/.pgpass) or PGPASSWORD, never from\n"
 			"the command line. Schema, rows, indexes, constraints, sequences, statistics; what\n"
@@ -115,10 +120,13 @@ static const struct cli_command commands[] = {
 		.options = CLI_RUNTIME | CLI_JSON | CLI_FIX,
 		.least = 1, .most = 1,
 		.summary = "look at both databases and say what a migration would do",
-		.help = "Reads only: it says which phases are to come, what was found in the way, and how\n"
-			"to mend that. Exit code 1 when something stops the migration.\n"
+		.help = "Begins nothing: it says which phases are to come, what was found in the way and\n"
+			"how to mend that, and what would be moved. To tell how long that takes it writes\n"
+			"a sample to the destination and takes it back at once. Exit code 1 when something\n"
+			"stops the migration.\n"
 			"  --fix      carry out the mends that are safe\n"
-			"  --json     the worker's own lines (docs/worker-protocol.md)\n" RUNTIME_HELP,
+			"  --json     one JSON object a line, as docs/worker-protocol.md describes them:\n"
+			"             finding, plan, note, done or failed\n" RUNTIME_HELP,
 		.run = cli_plan,
 	}, {
 		.name = "resume",
@@ -131,7 +139,7 @@ static const struct cli_command commands[] = {
 		.run = cli_resume,
 	}, {
 		.name = "run",
-		.arguments = "[-- COMMAND...]",
+		.arguments = "[[--] COMMAND...]",
 		.options = CLI_VOLUME | CLI_RUNTIME | CLI_PGPASS | CLI_STRICT | CLI_LOG_FORMAT |
 			CLI_LOG_LEVEL,
 		.takes_child = true,
@@ -147,7 +155,7 @@ static const struct cli_command commands[] = {
 			"  --log-level L      debug, info, warn or error\n"
 			"SIGTERM, SIGINT and SIGQUIT stop it in order; SIGHUP reads machine.yaml again.\n"
 			"Exit codes: 0 stopped as asked, 1 failed for good, 3 volume or configuration\n"
-			"unusable. With `-- COMMAND...` only that command runs, with the manners of a good\n"
+			"unusable. With a COMMAND only that command runs, with the manners of a good\n"
 			"init; its exit code is ours, 128+N when signal N killed it, 127 when it is not\n"
 			"found, 126 when it cannot be executed.\n",
 		.run = cli_run,
@@ -187,7 +195,7 @@ static const struct cli_command commands[] = {
 		.run = cli_service_stop,
 	}, {
 		.name = "session",
-		.arguments = "[-- COMMAND...]",
+		.arguments = "[[--] COMMAND...]",
 		.takes_child = true,
 		.summary = "run a login shell that survives idle load balancers",
 		.help = "`bash -l` on a terminal starts this by itself. A connection silent for\n"

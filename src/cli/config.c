@@ -57,7 +57,7 @@ int cli_config_check(const struct cli_call *call)
 	}
 	char *path = bm_format("%s/machine.yaml", call->volume);
 	int rc = CLI_OK;
-	if (bm_file_exists(path)) {
+	if (bm_file_is_named(path)) {
 		rc = check(path);
 	} else {
 		printf("there is no %s: the defaults are in force\n", path);

@@ -1,15 +1,20 @@
 /* The commands about declared migrations: migrate, pause, resume, plan. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/migrate.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/render.h"
+#include "cli/text.h"
+
+#define RECORDED_LOOK_MSEC 20
 
 static int complain(const struct bm_error *err)
 {
@@ -19,28 +24,67 @@ static int complain(const struct bm_error *err)
 
 /* ---- orders ---- */
 
+/* 1: the journal has the last order, 0: not yet, -1: nobody knows. */
+static int is_recorded(const struct cli_call *call, struct bm_error *err)
+{
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s}", "command", "status"), err);
+	const json_t *status = json_object_get(answer, "status");
+	const json_t *migration = cli_text_named(
+			json_object_get(status, "migrations"), call->words[0]);
+	int recorded = json_is_true(json_object_get(migration, "recorded"));
+
+	json_decref(answer);
+	return answer != NULL ? recorded : -1;
+}
+
+/* What was answered before the journal has it would be lost with the machine. */
+static int wait_recorded(const struct cli_call *call, struct bm_error *err)
+{
+	uint64_t deadline = bm_clock_msec() + CLI_TIMEOUT_MSEC;
+	int recorded;
+
+	while ((recorded = is_recorded(call, err)) == 0 && bm_clock_msec() < deadline) {
+		poll(NULL, 0, RECORDED_LOOK_MSEC);
+	}
+	if (recorded < 0) {
+		return bm_error_wrap(
+				err, "the order was taken, but may be lost: give it again");
+	}
+	if (recorded == 0) {
+		return bm_error_set(err, BM_ERR_TIMEOUT,
+				"the order is in force, but is not in the journal yet after %d s: a "
+				"machine that is killed now forgets it. `bucardo-machine status` shows "
+				"what ails the control database; this migration has \"recorded\": true "
+				"in `status --json` as soon as it is safe",
+				CLI_TIMEOUT_MSEC / 1000);
+	}
+	return 0;
+}
+
 static int order(const struct cli_call *call, json_t *request, const char *done)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC, request, &err);
+	bool taken = answer != NULL;
 
-	if (answer == NULL) {
+	json_decref(answer);
+	if (!taken || wait_recorded(call, &err) != 0) {
 		return complain(&err);
 	}
 	printf("%s %s; `bucardo-machine status` shows how far it is\n", call->words[0], done);
-	json_decref(answer);
 	return CLI_OK;
 }
 
 int cli_migrate(const struct cli_call *call)
 {
-	json_t *request = json_pack(
-			"{s:s, s:s}", "command", "migrate", "migration", call->words[0]);
+	const char *until = call->until != NULL ? call->until
+						: bm_phase_name(BM_PHASE_COUNT - 1);
 
-	if (call->until != NULL) {
-		json_object_set_new(request, "until", json_string(call->until));
-	}
-	return order(call, request, "goes on");
+	return order(call,
+			json_pack("{s:s, s:s, s:s}", "command", "migrate", "migration",
+					call->words[0], "until", until),
+			"goes on");
 }
 
 int cli_pause(const struct cli_call *call)
@@ -64,7 +108,7 @@ int cli_resume(const struct cli_call *call)
 struct look {
 	const struct cli_call *call;
 	struct bm_loop *loop;
-	size_t finding_count;
+	size_t finding_count, safe_count;
 	int rc;
 	struct bm_strbuf why; /* it could not look to the end */
 };
@@ -74,9 +118,10 @@ static void print_json(const struct bm_phase_line *line)
 	json_t *object = NULL;
 
 	if (line->event == BM_PHASE_EVENT_FINDING) {
-		object = json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "finding", "severity",
-				bm_severity_name(line->severity), "object", line->object, "why",
-				line->why, "mend", line->mend);
+		object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "finding",
+				"severity", bm_severity_name(line->severity), "object",
+				line->object, "why", line->why, "mend", line->mend, "safe",
+				line->safe);
 	} else if (line->event == BM_PHASE_EVENT_DONE) {
 		object = json_pack("{s:s, s:O}", "event", "done", "evidence", line->evidence);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
@@ -85,6 +130,8 @@ static void print_json(const struct bm_phase_line *line)
 				"mend", line->mend);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
 		object = json_pack("{s:s, s:s}", "event", "note", "text", line->text);
+	} else if (line->event == BM_PHASE_EVENT_PLAN) {
+		object = json_pack("{s:s, s:O}", "event", "plan", "plan", line->evidence);
 	}
 	if (object != NULL) {
 		json_dumpf(object, stdout, JSON_COMPACT);
@@ -103,15 +150,18 @@ static void print_text(struct look *look, const struct bm_phase_line *line)
 		}
 		cli_render_finding(bm_severity_name(line->severity), line->object, line->why,
 				line->mend, &out);
+		look->safe_count += line->safe;
 	} else if (line->event == BM_PHASE_EVENT_DONE) {
 		bm_strbuf_puts(&out, "\nNothing is in the way.\n");
 		cli_render_evidence(line->evidence, &out);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
-		bm_strbuf_puts(&out, "\nIt cannot begin: ");
-		cli_render_wrapped(line->message, 17, 2, &out);
-		cli_render_wrapped(line->mend, 0, 2, &out);
+		bm_strbuf_puts(&out, "\nSomething is in the way: ");
+		cli_text_wrapped(line->message, 25, 2, &out);
+		cli_text_wrapped(line->mend, 0, 2, &out);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
-		cli_render_wrapped(line->text, 0, 2, &out);
+		cli_text_wrapped(line->text, 0, 2, &out);
+	} else if (line->event == BM_PHASE_EVENT_PLAN) {
+		cli_render_outlook(line->evidence, &out);
 	}
 	fputs(bm_strbuf_text(&out), stdout);
 	bm_strbuf_finish(&out);
@@ -155,8 +205,10 @@ static void on_signal(void *ctx, int signo)
 static int run_look(struct look *look, const char *line, struct bm_error *err)
 {
 	char *pgpass = bm_format("%s/pgpass", look->call->runtime);
-	const struct bm_phase_options options = {
-			.program = "/proc/self/exe", .pgpass = pgpass, .subject = "plan"};
+	const struct bm_phase_options options = {.program = "/proc/self/exe",
+			.worker = "phase",
+			.pgpass = pgpass,
+			.subject = "plan"};
 	struct bm_phase_host *host = NULL;
 
 	if (bm_event_begin(err) == 0 && (look->loop = bm_loop_create(err)) != NULL) {
@@ -212,6 +264,11 @@ int cli_plan(const struct cli_call *call)
 	} else if (look.why.length > 0) {
 		fprintf(stderr, "bucardo-machine: the look was not finished: %s\n",
 				bm_strbuf_text(&look.why));
+	}
+	if (!call->json && !call->fix && look.safe_count > 0) {
+		printf("\n`bucardo-machine plan %s --fix` applies %zu of the mends; the others are for "
+		       "a person.\n",
+				call->words[0], look.safe_count);
 	}
 	bm_strbuf_finish(&look.why);
 	return look.rc;

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/pattern.h"
 #include "bucardo_machine/strbuf.h"
 
 #define DEFAULT_VOLUME "/var/lib/bucardo-machine"
@@ -22,13 +24,17 @@
 static const struct option options[] = {
 		{"chunk", required_argument, NULL, CLI_CHUNK << 8},
 		{"destination", required_argument, NULL, CLI_DESTINATION << 8},
+		{"exclude", required_argument, NULL, CLI_EXCLUDE << 8},
 		{"fix", no_argument, NULL, CLI_FIX << 8},
 		{"follow", no_argument, NULL, CLI_FOLLOW << 8},
+		{"gentle", no_argument, NULL, CLI_GENTLE << 8},
 		{"help", no_argument, NULL, HELP},
+		{"include", required_argument, NULL, CLI_INCLUDE << 8},
 		{"jobs", required_argument, NULL, CLI_JOBS << 8},
 		{"json", no_argument, NULL, CLI_JSON << 8},
 		{"log-format", required_argument, NULL, CLI_LOG_FORMAT << 8},
 		{"log-level", required_argument, NULL, CLI_LOG_LEVEL << 8},
+		{"max-rate", required_argument, NULL, CLI_MAX_RATE << 8},
 		{"pgpass", required_argument, NULL, CLI_PGPASS << 8},
 		{"runtime", required_argument, NULL, CLI_RUNTIME << 8},
 		{"source", required_argument, NULL, CLI_SOURCE << 8},
@@ -111,6 +117,39 @@ static int parse_number(unsigned *out, const char *option, const char *text, uns
 	return 0;
 }
 
+static int parse_rate(uint64_t *out, const char *option, const char *text, struct bm_error *err)
+{
+	struct bm_strbuf problem = BM_STRBUF_INIT;
+	int rc = bm_config_read_rate(text, out, &problem)
+			? 0
+			: bm_error_set(err, BM_ERR_CONFIG, "--%s: %s", option,
+					  bm_strbuf_text(&problem));
+
+	bm_strbuf_finish(&problem);
+	return rc;
+}
+
+/* One more of the list. */
+static int parse_pattern(
+		const char **out, const char *option, const char *text, struct bm_error *err)
+{
+	struct bm_strbuf schema = BM_STRBUF_INIT, table = BM_STRBUF_INIT;
+	const char *problem = bm_pattern_parse(text, &schema, &table);
+	size_t count = 0;
+
+	bm_strbuf_finish(&schema);
+	bm_strbuf_finish(&table);
+	while (out[count] != NULL) {
+		count++;
+	}
+	if (problem != NULL || count == CLI_MOST_PATTERNS) {
+		return bm_error_set(err, BM_ERR_CONFIG, "--%s '%s': %s", option, text,
+				problem != NULL ? problem : "given too often");
+	}
+	out[count] = text;
+	return 0;
+}
+
 static int take_option(
 		struct cli_call *call, unsigned option, const char *text, struct bm_error *err)
 {
@@ -131,6 +170,12 @@ static int take_option(
 		return parse_number(&call->jobs, "jobs", text, 64, err);
 	case CLI_CHUNK:
 		return parse_number(&call->chunk_mib, "chunk", text, 65536, err);
+	case CLI_INCLUDE:
+		return parse_pattern(call->include, "include", text, err);
+	case CLI_EXCLUDE:
+		return parse_pattern(call->exclude, "exclude", text, err);
+	case CLI_MAX_RATE:
+		return parse_rate(&call->max_rate, "max-rate", text, err);
 	case CLI_LOG_FORMAT:
 		return parse_log_format(call, text, err);
 	case CLI_LOG_LEVEL:
@@ -144,6 +189,9 @@ static int take_option(
 	case CLI_WATCH:
 		call->watch = true;
 		return 0;
+	case CLI_GENTLE:
+		call->gentle = true;
+		return 0;
 	case CLI_FIX:
 		call->fix = true;
 		return 0;
@@ -156,15 +204,16 @@ static int take_option(
 	}
 }
 
-/* All options; the set of those seen goes to `seen`, optind to the first word. */
-static int take_options(int argc, char **argv, struct cli_call *call, unsigned *seen,
-		struct bm_error *err)
+/* Options as `letters` has getopt take them; the set of those seen goes to `seen`, optind to
+ * the first word. */
+static int take_options(int argc, char **argv, const char *letters, struct cli_call *call,
+		unsigned *seen, struct bm_error *err)
 {
 	int value;
 
 	optind = 0; /* GNU: forget an earlier scan (tests parse many lines) */
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+	while ((value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (value == HELP) {
 			call->want_help = true;
 		} else if (value == ':') {
@@ -278,6 +327,19 @@ static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_e
 	return 0;
 }
 
+/* After `run` come its options, then somebody else's program, with or without a `--` before. */
+static int parse_run(int argc, char **argv, struct cli_call *call, unsigned *seen,
+		struct bm_error *err)
+{
+	if (take_options(argc, argv, "+:h", call, seen, err) != 0) {
+		return -1;
+	}
+	if (optind < argc || strcmp(argv[optind - 1], "--") == 0) {
+		call->child = argv + optind;
+	}
+	return check_grammar(call, *seen, err);
+}
+
 /* Cut the line at the first `--`: what follows belongs to somebody else's program. */
 static int cut_child(int argc, char **argv, struct cli_call *call)
 {
@@ -307,8 +369,12 @@ int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err)
 		out->word_count = (size_t)argc - 2;
 		return 0;
 	}
+	if (first != NULL && first->takes_child) {
+		out->command = first;
+		return parse_run(argc - 1, argv + 1, out, &seen, err);
+	}
 	argc = cut_child(argc, argv, out);
-	if (take_options(argc, argv, out, &seen, err) != 0) {
+	if (take_options(argc, argv, ":h", out, &seen, err) != 0) {
 		return -1;
 	}
 	out->words = argv + optind;

@@ -58,7 +58,8 @@ static void open_control(void *ctx)
 		if (strcmp(run->told.message, err.message) != 0) {
 			bm_log(BM_LOG_ERROR, "control", BM_FIELDS(bm_str("err", err.message)),
 					"nobody can ask the machine: its control socket cannot be "
-					"opened; trying again");
+					"opened; trying again. Folder '%s' must be writable for user %u",
+					run->runtime, (unsigned)geteuid());
 			run->told = err;
 		}
 		bm_timer_arm(run->retry, CONTROL_RETRY_MSEC);

@@ -3,9 +3,11 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bucardo_machine/alloc.h"
-#include "cli/render.h"
+#include "bucardo_machine/macros.h"
+#include "cli/text.h"
 
 #define NOTE_INDENT 4
 
@@ -20,46 +22,6 @@ struct cli_table {
 	size_t column_count, cell_count, room;
 	struct cell *cells;
 };
-
-static bool is_continuation(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-size_t cli_width(const char *text)
-{
-	size_t width = 0;
-
-	for (const char *p = text; *p != '\0'; p++) {
-		width += !is_continuation((unsigned char)*p);
-	}
-	return width;
-}
-
-/* C1 controls (U+0080..U+009F) drive terminals too; in UTF-8 they are 0xc2 0x80..0x9f. */
-static size_t control_length(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f) {
-		return 1;
-	}
-	return *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f ? 2 : 0;
-}
-
-void cli_harmless(const char *text, size_t limit, struct bm_strbuf *out)
-{
-	size_t width = cli_width(text), seen = 0;
-	bool cut = limit > 0 && width > limit;
-
-	for (const char *p = text; *p != '\0'; p++) {
-		size_t control = control_length((const unsigned char *)p);
-		if (!is_continuation((unsigned char)*p) && cut && seen++ == limit - 1) {
-			bm_strbuf_puts(out, "~");
-			return;
-		}
-		bm_strbuf_putc(out, control > 0 ? ' ' : *p);
-		p += control > 1 ? control - 1 : 0;
-	}
-}
 
 struct cli_table *cli_table_create(const struct cli_column *columns, size_t count)
 {
@@ -92,7 +54,7 @@ void cli_table_cell(struct cli_table *table, enum cli_tint tint, const char *tex
 		table->room = table->room == 0 ? 32 : table->room * 2;
 		table->cells = bm_realloc(table->cells, table->room, sizeof(*table->cells));
 	}
-	cli_harmless(text[0] != '\0' ? text : "-", limit, &clean);
+	cli_text_harmless(text[0] != '\0' ? text : "-", limit, &clean);
 	table->cells[table->cell_count++] = (struct cell){
 			bm_strbuf_detach(&clean), tint, BM_STRBUF_INIT};
 }
@@ -104,17 +66,24 @@ void cli_table_note(struct cli_table *table, const char *label, const char *text
 	if (text[0] == '\0') {
 		return;
 	}
-	size_t indent = NOTE_INDENT + cli_width(label) + 2;
+	size_t indent = NOTE_INDENT + cli_text_width(label) + 2;
 	bm_strbuf_printf(notes, "%*s%s: ", NOTE_INDENT, "", label);
-	cli_render_wrapped(text, indent, indent, notes);
+	cli_text_wrapped(text, indent, indent, notes);
+}
+
+void cli_table_line(struct cli_table *table, const char *text)
+{
+	struct bm_strbuf *notes = &table->cells[table->cell_count - 1].notes;
+
+	bm_strbuf_printf(notes, "%*s%s\n", NOTE_INDENT, "", text);
 }
 
 static size_t column_width(const struct cli_table *table, size_t column)
 {
-	size_t width = cli_width(table->columns[column].head);
+	size_t width = cli_text_width(table->columns[column].head);
 
 	for (size_t i = column; i < table->cell_count; i += table->column_count) {
-		size_t wide = cli_width(table->cells[i].text);
+		size_t wide = cli_text_width(table->cells[i].text);
 		width = wide > width ? wide : width;
 	}
 	return width;
@@ -140,7 +109,7 @@ static void print_cell(const struct cli_table *table, size_t column, const struc
 		bool colour, struct bm_strbuf *out)
 {
 	bool last = column + 1 == table->column_count;
-	int padding = (int)(column_width(table, column) - cli_width(cell->text));
+	int padding = (int)(column_width(table, column) - cli_text_width(cell->text));
 
 	if (table->columns[column].right) {
 		bm_strbuf_printf(out, "%*s", padding, "");
@@ -165,4 +134,43 @@ void cli_table_print(const struct cli_table *table, bool colour, struct bm_strbu
 		print_cell(table, i % table->column_count, &table->cells[i], colour, out);
 		bm_strbuf_puts(out, bm_strbuf_text(&table->cells[i].notes));
 	}
+}
+
+enum cli_tint cli_tint_of(const char *word)
+{
+	static const struct {
+		const char *word;
+		enum cli_tint tint;
+	} tints[] = {
+			{"ready", CLI_GOOD},
+			{"idle", CLI_GOOD},
+			{"running", CLI_GOOD},
+			{"yes", CLI_GOOD},
+			{"starting", CLI_BUSY},
+			{"stopping", CLI_BUSY},
+			{"catching-up", CLI_BUSY},
+			{"degraded", CLI_BUSY},
+			{"blocked", CLI_BAD},
+			{"unreachable", CLI_BAD},
+			{"failing", CLI_BAD},
+			{"stalled", CLI_BAD},
+			{"holding", CLI_BAD},
+			{"backoff", CLI_BAD},
+			{"failed", CLI_BAD},
+			{"no", CLI_BAD},
+			{"done", CLI_GOOD},
+			{"waiting", CLI_BUSY},
+			{"paused", CLI_BUSY},
+			{"stops", CLI_BAD},
+			{"degrades", CLI_BUSY},
+			{"warn", CLI_BUSY},
+			{"error", CLI_BAD},
+	};
+
+	for (size_t i = 0; i < BM_COUNT_OF(tints); i++) {
+		if (strcmp(tints[i].word, word) == 0) {
+			return tints[i].tint;
+		}
+	}
+	return CLI_PLAIN;
 }

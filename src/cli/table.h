@@ -31,15 +31,15 @@ void cli_table_cell(struct cli_table *table, enum cli_tint tint, const char *tex
 /* A line under the row that was filled last; nothing for an empty text. */
 void cli_table_note(struct cli_table *table, const char *label, const char *text);
 
+/* A whole line under the row last begun; harmless already, and not wrapped. */
+void cli_table_line(struct cli_table *table, const char *text);
+
 void cli_table_print(const struct cli_table *table, bool colour, struct bm_strbuf *out);
 
 /* `text` in a colour, when colours are wanted. */
 void cli_tinted(enum cli_tint tint, bool colour, const char *text, struct bm_strbuf *out);
 
-/* `text` without control characters, cut after `limit` characters (0: whole). */
-void cli_harmless(const char *text, size_t limit, struct bm_strbuf *out);
-
-/* Characters in a UTF-8 text. */
-size_t cli_width(const char *text);
+/* The colour of a word that stands for a state, wherever it comes from. */
+enum cli_tint cli_tint_of(const char *word);
 
 #endif

@@ -99,8 +99,10 @@ static int parse_migrate(
 	out->until = BM_PHASE_COUNT - 1;
 	if (json_object_get(root, "until") != NULL && !bm_phase_parse(until, &out->until)) {
 		return bm_error_set(err, BM_ERR_CONFIG,
-				"there is no phase '%.40s'; 'until' is preflight, schema, capture, "
-				"copy, index or replicate",
+				"%s '%.40s'; 'until' is preflight, schema, capture, copy, index "
+				"or replicate",
+				bm_phase_is_to_come(until) ? "this version cannot do the phase"
+							   : "there is no phase",
 				until);
 	}
 	return parse_migration(root, out, err);

@@ -82,6 +82,16 @@ void bm_events_add(struct bm_events *events, enum bm_log_level level, const char
 	tell(events);
 }
 
+void bm_events_add_lines(struct bm_events *events, enum bm_log_level level, const char *subject,
+		const char *lines)
+{
+	while (*lines != '\0') {
+		int length = (int)strcspn(lines, "\n");
+		bm_events_add(events, level, subject, "%.*s", length, lines);
+		lines += length + (lines[length] == '\n');
+	}
+}
+
 bool bm_events_after(
 		const struct bm_events *events, uint64_t after, struct bm_machine_event *out)
 {

@@ -19,6 +19,10 @@ void bm_events_note(struct bm_events *events, enum bm_log_level level, const cha
 void bm_events_add(struct bm_events *events, enum bm_log_level level, const char *subject,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* One event for each line of `lines`: an event keeps 511 bytes. */
+void bm_events_add_lines(struct bm_events *events, enum bm_log_level level, const char *subject,
+		const char *lines);
+
 /* The oldest event with an id above `after`; texts live until it is overwritten. */
 bool bm_events_after(
 		const struct bm_events *events, uint64_t after, struct bm_machine_event *out);

@@ -118,6 +118,39 @@ static bool is_usable(struct bm_machine *machine)
 	return true;
 }
 
+static size_t count_lines(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text != '\0'; text++) {
+		count += *text == '\n';
+	}
+	return count;
+}
+
+/* Every error is a line of the log, told anew when a person's mend led to others. */
+static void hold_for_config(struct bm_machine *machine)
+{
+	const char *errors = bm_strbuf_text(&machine->config_errors);
+	size_t count = count_lines(errors);
+	struct hold before = machine->hold;
+	char why[sizeof(before.why)];
+
+	if (count > 1) {
+		snprintf(why, sizeof(why), "machine.yaml has %zu errors, the first is %.*s",
+				count, (int)strcspn(errors, "\n"), errors);
+	} else {
+		snprintf(why, sizeof(why), "%.*s", (int)strcspn(errors, "\n"), errors);
+	}
+	set_hold(machine, "bad-config", why,
+			"mend machine.yaml on the volume; `bucardo-machine config check` tells when it "
+			"is right");
+	bool was_told = before.active && strcmp(before.what, "bad-config") == 0;
+	if (was_told ? strcmp(before.why, why) != 0 : count > 1) {
+		bm_events_add_lines(machine->events, BM_LOG_ERROR, "config", errors);
+	}
+}
+
 static bool has_config(struct bm_machine *machine)
 {
 	if (machine->config != NULL) {
@@ -126,10 +159,7 @@ static bool has_config(struct bm_machine *machine)
 	if (bm_settings_load(machine)) {
 		return true;
 	}
-	const char *errors = bm_strbuf_text(&machine->config_errors);
-	set_hold(machine, "bad-config", errors,
-			"mend machine.yaml on the volume; `bucardo-machine config check` tells when it "
-			"is right");
+	hold_for_config(machine);
 	return false;
 }
 

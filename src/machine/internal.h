@@ -68,7 +68,7 @@ struct bm_machine {
 
 	/* what a person wrote */
 	struct bm_config *config;
-	const char *config_state; /* "default", "loaded", "rejected" */
+	const char *config_state; /* "unread", "default", "loaded", "rejected" */
 	struct bm_strbuf config_errors;
 	struct bm_strbuf pgpass_warnings;
 	struct bm_folder_watch *config_watch, *pgpass_watch;

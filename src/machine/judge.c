@@ -114,8 +114,8 @@ static bool has_unit_not_ready(struct bm_machine *machine, struct verdict *verdi
 		WHY(verdict, "'%s' is %s: %s", view.name, bm_unit_state_name(view.state),
 				view.why);
 		if (view.failures >= 3) {
-			ADVISE(verdict, "it failed %u times in a row (%s); the log has what it said",
-					view.failures, view.last_exit);
+			ADVISE(verdict, "it failed %u times in a row, last: %s; the log has what it said",
+					view.failures, view.failure);
 		}
 		return true;
 	}
@@ -165,6 +165,19 @@ static bool has_migration_in_trouble(struct bm_machine *machine, struct verdict 
 	return false;
 }
 
+static bool has_paused_table(struct bm_machine *machine, struct verdict *verdict)
+{
+	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
+		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
+		if (view.tending.trouble[0] != '\0') {
+			WHY(verdict, "migration '%s': %s", view.name, view.tending.trouble);
+			ADVISE(verdict, "%s; it goes on by itself then", view.tending.mend);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Judgements that say nothing of the state mean DEGRADED. */
 static bool (*const judgements[])(struct bm_machine *machine, struct verdict *verdict) = {
 		is_stopping,
@@ -179,6 +192,7 @@ static bool (*const judgements[])(struct bm_machine *machine, struct verdict *ve
 		has_no_sample,
 		has_sync_in_trouble,
 		has_migration_in_trouble,
+		has_paused_table,
 };
 
 static void judge(struct bm_machine *machine, struct verdict *verdict)

@@ -328,7 +328,7 @@ struct bm_machine *bm_machine_create(
 	machine->events = bm_events_create();
 	machine->started_at = bm_clock_wall_msec();
 	machine->state_since_msec = bm_clock_msec();
-	machine->config_state = "default";
+	machine->config_state = "unread";
 	machine->lock_fd = -1;
 	machine->heartbeat = bm_timer_create(loop, on_heartbeat, machine);
 	fill_paths(&machine->paths, options);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/macros.h"
+#include "bucardo_machine/syncs.h"
 
 static void on_event(void *ctx, enum bm_log_level level, const char *subject, const char *text)
 {
@@ -16,15 +16,14 @@ static void on_event(void *ctx, enum bm_log_level level, const char *subject, co
 /* Which syncs may run; the capture phase names them after their migration. */
 static void declare_syncs(struct bm_machine *machine)
 {
-	static const char *const suffixes[] = {"sync", "forward"};
-	size_t kinds = BM_COUNT_OF(suffixes);
-	size_t count = bm_migrate_count(machine->migrate) * kinds;
+	size_t count = bm_migrate_count(machine->migrate) * BM_SYNCS_LIMIT;
 	struct bm_declared_sync *syncs = bm_alloc((count + 1) * sizeof(*syncs));
 	char **names = bm_alloc((count + 1) * sizeof(*names));
 
 	for (size_t i = 0; i < count; i++) {
-		struct bm_migration_view view = bm_migrate_view(machine->migrate, i / kinds);
-		names[i] = bm_format("%s_%s", view.name, suffixes[i % kinds]);
+		struct bm_migration_view view = bm_migrate_view(
+				machine->migrate, i / BM_SYNCS_LIMIT);
+		names[i] = bm_sync_name(view.name, (unsigned)(i % BM_SYNCS_LIMIT));
 		syncs[i] = (struct bm_declared_sync){names[i], view.released};
 	}
 	bm_bucardo_declare(machine->bucardo, syncs, count);

@@ -333,10 +333,35 @@ static void add_bucardo(struct bm_machine *machine)
 	member->unit = bm_bucardo_unit(machine->bucardo);
 }
 
+/* The folder showed a cluster; what it holds is known now. */
+static void note_found(struct bm_machine *machine, const struct bm_observation *observation)
+{
+	size_t used = strlen(machine->found), count = observation->sync_count, active = 0;
+
+	if (strcmp(machine->found, "a control cluster") != 0) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		active += observation->syncs[i].active;
+	}
+	if (count == 0) {
+		bm_text_copy(machine->found + used, sizeof(machine->found) - used,
+				" without a sync");
+	} else {
+		snprintf(machine->found + used, sizeof(machine->found) - used,
+				" with %zu sync%s, %zu active", count, count > 1 ? "s" : "",
+				active);
+	}
+	bm_events_add(machine->events, BM_LOG_INFO, "volume", "it is %s", machine->found);
+}
+
 static void on_sample(void *ctx, const struct bm_observation *observation)
 {
 	struct bm_machine *machine = ctx;
 
+	if (!machine->sample_seen) {
+		note_found(machine, observation);
+	}
 	machine->sample_seen = true;
 	bm_bucardo_set_stopped(machine->bucardo, machine->bucardo_member->stop.stopped);
 	bm_bucardo_observe(machine->bucardo, observation);

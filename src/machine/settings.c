@@ -28,7 +28,8 @@ static struct bm_config *read_config(struct bm_machine *machine, const char **st
 	const char *path = machine->paths.config;
 
 	bm_strbuf_clear(&machine->config_errors);
-	if (!bm_file_exists(path)) {
+	/* A link to nowhere is no absent file: somebody meant to give a configuration. */
+	if (!bm_file_is_named(path)) {
 		*state = "default";
 		return bm_config_create_default();
 	}
@@ -44,9 +45,9 @@ static void write_example(struct bm_machine *machine)
 	const char *path = machine->paths.example;
 
 	bm_config_example(&text);
-	bool is_there = bm_file_exists(path) &&
+	bool is_read = bm_file_exists(path) &&
 			bm_file_load(path, BM_CONFIG_LIMIT_BYTES, &present, NULL) == 0;
-	if ((!is_there || strcmp(bm_strbuf_text(&text), bm_strbuf_text(&present)) != 0) &&
+	if ((!is_read || strcmp(bm_strbuf_text(&text), bm_strbuf_text(&present)) != 0) &&
 			bm_file_replace(path, text.text, text.length, 0644, &err) != 0) {
 		bm_events_add(machine->events, BM_LOG_WARN, "config", "%s", err.message);
 	}
@@ -77,7 +78,7 @@ static void keep_without_file(struct bm_machine *machine)
 
 static void reread(struct bm_machine *machine)
 {
-	if (machine->config != NULL && !bm_file_exists(machine->paths.config)) {
+	if (machine->config != NULL && !bm_file_is_named(machine->paths.config)) {
 		keep_without_file(machine);
 	} else {
 		bm_machine_reload(machine, NULL);
@@ -160,7 +161,8 @@ static int refuse(struct bm_machine *machine, struct bm_strbuf *errors)
 
 	machine->config_state = "rejected";
 	bm_events_add(machine->events, BM_LOG_ERROR, "config",
-			"machine.yaml was refused, the earlier configuration stays: %s", text);
+			"machine.yaml was refused, the earlier configuration stays; its errors:");
+	bm_events_add_lines(machine->events, BM_LOG_ERROR, "config", text);
 	if (errors != NULL) {
 		bm_strbuf_puts(errors, text);
 	}
@@ -252,7 +254,7 @@ void bm_settings_refresh_pgpass(struct bm_machine *machine)
 	}
 	if (strcmp(bm_strbuf_text(&warnings), bm_strbuf_text(&machine->pgpass_warnings)) != 0 &&
 			warnings.length > 0) {
-		bm_events_add(machine->events, BM_LOG_WARN, "pgpass", "%s", warnings.text);
+		bm_events_add_lines(machine->events, BM_LOG_WARN, "pgpass", warnings.text);
 	}
 	if (rc > 0) {
 		bm_events_add(machine->events, BM_LOG_INFO, "pgpass",

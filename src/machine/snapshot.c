@@ -80,17 +80,23 @@ static void fill_units(struct bm_machine *machine, struct bm_status *out)
 /* The observer is no unit of the plan, but a person wants to see it among them. */
 static void add_observer(struct bm_machine *machine, struct bm_status *out)
 {
-	pid_t pid = bm_observer_pid(machine->observer);
+	struct bm_observer_view view = bm_observer_view(machine->observer);
 
 	machine->status_units[out->unit_count++] = (struct bm_status_unit){
 			.view = {.name = "observe",
-					.state = pid > 0 ? BM_UNIT_READY : BM_UNIT_DOWN,
+					.state = view.pid > 0 ? BM_UNIT_READY
+							: view.retry_at_msec > 0
+							? BM_UNIT_BACKOFF
+							: BM_UNIT_DOWN,
 					.wanted = machine->installed,
-					.since_msec = machine->installed_at_msec,
-					.last_exit = "",
-					.why = ""},
+					.since_msec = view.since_msec,
+					.restarts = view.restarts,
+					.failures = view.failures,
+					.retry_at_msec = view.retry_at_msec,
+					.last_exit = view.last_exit,
+					.why = view.why},
 			.kind = "observe",
-			.pid = pid,
+			.pid = view.pid,
 			.stopped_by = "",
 	};
 }
@@ -162,6 +168,7 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 			.pgpass_warnings = bm_strbuf_text(&machine->pgpass_warnings),
 			.orphans_reaped = bm_orphans_reaped(machine->loop),
 			.log_lines_dropped = bm_log_dropped(),
+			.longest_turn_usec = bm_loop_longest_turn_usec(machine->loop),
 	};
 	fill_units(machine, out);
 	if (machine->member_count > 0) {

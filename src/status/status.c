@@ -13,6 +13,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "status/json.h"
+#include "status/replication.h"
 
 /* When the snapshot was taken, by both clocks. */
 struct moment {
@@ -165,19 +166,47 @@ static json_t *sync_json(const struct bm_sync_view *sync, const struct moment *n
 	set_text(object, "bad_text", sync->bad_text);
 	json_object_set_new(object, "blocker", blocker_json(sync));
 	set_text(object, "rung", bm_rung_name(sync->rung));
+	set_text(object, "trend", bm_trend_name(sync->trend));
+	json_object_set_new(object, "shrink_rate", json_integer(sync->shrink_rate));
+	json_object_set_new(object, "catch_up_msec", known(sync->catch_up_msec));
+	json_object_set_new(object, "healed_rows", known(sync->healed_rows));
+	json_object_set_new(object, "conflicts", known(sync->conflicts));
 	return object;
 }
 
 /* ---- migrations ---- */
 
 /* Whole percents, rounded down: 100 means all of it. */
-static json_t *percent(const struct bm_migration_view *migration)
+static json_t *percent(int64_t done, int64_t total)
 {
-	if (migration->total <= 0) {
-		return json_null();
+	return total <= 0 ? json_null()
+			  : json_integer((json_int_t)((double)done * 100.0 / (double)total));
+}
+
+static json_t *in_flight_json(const json_t *parts)
+{
+	json_t *array = json_array();
+	size_t index;
+	const json_t *part;
+
+	json_array_foreach(parts, index, part)
+	{
+		json_int_t done = json_integer_value(json_object_get(part, "done"));
+		json_int_t total = json_integer_value(json_object_get(part, "total"));
+		json_array_append_new(array,
+				json_pack("{s:O, s:O, s:I, s:I, s:o, s:O}", "name",
+						json_object_get(part, "name"), "step",
+						json_object_get(part, "step"), "done", done,
+						"total", total, "percent", percent(done, total),
+						"age_msec", json_object_get(part, "age_ms")));
 	}
-	return json_integer((json_int_t)((double)migration->done * 100.0 /
-			(double)migration->total));
+	return array;
+}
+
+static bool is_done(const struct bm_migration_view *migration)
+{
+	return migration->phases != NULL &&
+			migration->phases[migration->phase].state == BM_RECORD_DONE;
 }
 
 static json_t *progress_json(const struct bm_migration_view *migration)
@@ -189,9 +218,15 @@ static json_t *progress_json(const struct bm_migration_view *migration)
 	json_object_set_new(object, "done", json_integer(migration->done));
 	json_object_set_new(object, "total",
 			migration->total > 0 ? json_integer(migration->total) : json_null());
-	json_object_set_new(object, "percent", percent(migration));
+	json_object_set_new(object, "percent",
+			is_done(migration) ? json_integer(100)
+					   : percent(migration->done, migration->total));
 	json_object_set_new(object, "rate", known(migration->rate));
 	json_object_set_new(object, "eta_msec", known(migration->eta_msec));
+	json_object_set_new(object, "rows", known(migration->rows));
+	json_object_set_new(object, "pieces_done", known(migration->pieces_done));
+	json_object_set_new(object, "pieces_total", known(migration->pieces_total));
+	json_object_set_new(object, "in_flight", in_flight_json(migration->in_flight));
 	return object;
 }
 
@@ -230,7 +265,24 @@ static json_t *phases_json(const struct bm_migration_view *migration)
 	return array;
 }
 
-static json_t *migration_json(
+/* The worker's evidence, and how the worker itself is; null before its first line. */
+static json_t *tending_json(const struct bm_tending_view *tending, const struct moment *now)
+{
+	json_t *object = json_loads(tending->evidence, 0, NULL);
+
+	if (object == NULL && tending->pid == 0 && tending->why[0] == '\0') {
+		return json_null();
+	}
+	if (object == NULL) {
+		object = json_object();
+	}
+	json_object_set_new(object, "pid", pid_or_null(tending->pid));
+	set_text(object, "why", tending->why);
+	set_since(object, tending->told_msec, now);
+	return object;
+}
+
+static json_t *migration_json(const struct bm_status *status,
 		const struct bm_migration_view *migration, const struct moment *now)
 {
 	json_t *object = json_object();
@@ -250,7 +302,11 @@ static json_t *migration_json(
 					: json_null());
 	json_object_set_new(object, "retry_in_msec", retry_in(migration->retry_at_msec, now));
 	json_object_set_new(object, "released", json_boolean(migration->released));
+	json_object_set_new(object, "recorded", json_boolean(migration->recorded));
+	json_object_set_new(object, "tending", tending_json(&migration->tending, now));
 	json_object_set_new(object, "progress", progress_json(migration));
+	json_object_set_new(
+			object, "replication", bm_replication_json(status, migration->name));
 	json_object_set_new(object, "findings", findings_json(migration));
 	json_object_set_new(object, "phases", phases_json(migration));
 	return object;
@@ -290,6 +346,8 @@ static void set_inputs(json_t *root, const struct bm_status *status)
 			json_integer((json_int_t)status->orphans_reaped));
 	json_object_set_new(root, "log_lines_dropped",
 			json_integer((json_int_t)status->log_lines_dropped));
+	json_object_set_new(root, "longest_turn_usec",
+			json_integer((json_int_t)status->longest_turn_usec));
 }
 
 char *bm_status_json_at(const struct bm_status *status, int64_t wall_msec)
@@ -311,7 +369,8 @@ char *bm_status_json_at(const struct bm_status *status, int64_t wall_msec)
 		json_array_append_new(syncs, sync_json(&status->syncs[i], &now));
 	}
 	for (size_t i = 0; i < status->migration_count; i++) {
-		json_array_append_new(migrations, migration_json(&status->migrations[i], &now));
+		json_array_append_new(migrations,
+				migration_json(status, &status->migrations[i], &now));
 	}
 	json_object_set_new(root, "units", units);
 	json_object_set_new(root, "databases", databases);

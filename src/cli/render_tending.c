@@ -1,0 +1,48 @@
+/* What is done beside the phases of a migration: in `status`, under its row. */
+#include "bucardo_machine/clock.h"
+#include "cli/render.h"
+#include "cli/text.h"
+
+void cli_render_tending(struct cli_table *table, const json_t *tending)
+{
+	const json_t *sequences = json_object_get(tending, "sequences");
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	char span[BM_CLOCK_TEXT_SIZE];
+	size_t index;
+	const json_t *one;
+
+	if (json_is_object(sequences)) {
+		cli_text_count(sequences, "carried", "sequence", "sequences", &text);
+		bm_strbuf_printf(&text, " carried%s, ",
+				json_is_true(json_object_get(sequences, "lifted"))
+						? " (the fence is lifted)"
+						: "");
+		cli_text_count(tending, "tables", "table", "tables", &text);
+		bm_strbuf_printf(&text, " compared, %s ago",
+				cli_text_span(tending, "age_msec", span));
+		cli_table_note(table, "tended", bm_strbuf_text(&text));
+	}
+	cli_table_note(table, "untended", cli_text_of(tending, "why"));
+	json_array_foreach(json_object_get(tending, "drift"), index, one)
+	{
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "%s: %s; %s", cli_text_of(one, "table"),
+				cli_text_of(one, "difference"), cli_text_of(one, "mend"));
+		cli_table_note(table, "differs", bm_strbuf_text(&text));
+	}
+	json_array_foreach(json_object_get(tending, "paused"), index, one)
+	{
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "%s, with ", cli_text_of(one, "table"));
+		cli_text_count(one, "rows", "change that waits", "changes that wait", &text);
+		cli_table_note(table, "paused", bm_strbuf_text(&text));
+	}
+	json_array_foreach(json_object_get(tending, "new"), index, one)
+	{
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "%s: %s; %s", cli_text_of(one, "table"),
+				cli_text_of(one, "why"), cli_text_of(one, "mend"));
+		cli_table_note(table, "not migrated", bm_strbuf_text(&text));
+	}
+	bm_strbuf_finish(&text);
+}

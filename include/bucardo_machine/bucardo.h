@@ -40,6 +40,9 @@ struct bm_db_sample { /* one row of bucardo.db */
 	const char *role;    /* "source" or "target", as any dbmap row says */
 };
 
+/* Counting the rows that wait for a sync stops here. */
+#define BM_BACKLOG_LIMIT 1000000
+
 struct bm_sync_sample { /* one row of bucardo.sync */
 	const char *name;
 	bool active; /* not 'inactive': 'stalled' is Bucardo's own mark of an outage */
@@ -61,6 +64,8 @@ struct bm_sync_sample { /* one row of bucardo.sync */
 	pid_t blocker_pid;	   /* pg_blocking_pids of the KID's session; 0 none */
 	const char *blocker_query; /* first 200 bytes; "" none */
 	const char *blocker_db;	   /* name of the database where it waits; "" none */
+	int64_t healed_rows;	   /* sent again because they shared a stamp; -1 unknown */
+	int64_t conflicts;	   /* in all runs; -1 unknown */
 };
 
 struct bm_observation {
@@ -99,6 +104,16 @@ enum bm_rung {
 };
 const char *bm_rung_name(enum bm_rung rung); /* "reload-sync"; static */
 
+/* Which way the backlog goes. */
+enum bm_trend {
+	BM_TREND_UNKNOWN, /* not seen for long enough, or the first run is at work */
+	BM_TREND_STEADY,  /* there is none, or only what is always under way */
+	BM_TREND_SHRINKS,
+	BM_TREND_GROWS, /* or it stays: at this rate it never catches up */
+	BM_TREND_COUNT
+};
+const char *bm_trend_name(enum bm_trend trend); /* "shrinks"; static */
+
 /* The judgement of one sync. Texts are owned by the bm_bucardo until the next
  * bm_bucardo_observe(). */
 struct bm_sync_view {
@@ -112,6 +127,11 @@ struct bm_sync_view {
 	pid_t blocker_pid;
 	const char *blocker_query, *blocker_db;
 	enum bm_rung rung; /* the highest rung climbed in this stall */
+	enum bm_trend trend;
+	int64_t shrink_rate;   /* rows a second that it shrinks by; below 0: it grows */
+	int64_t catch_up_msec; /* until nothing waits, when it shrinks; else -1 */
+	int64_t healed_rows;   /* since the capture, as far as databases have answered */
+	int64_t conflicts;     /* in all runs; -1 unknown */
 };
 
 /* ---- the object ---- */

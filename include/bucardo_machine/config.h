@@ -43,14 +43,23 @@ enum bm_phase {
 	BM_PHASE_COPY,
 	BM_PHASE_INDEX,
 	BM_PHASE_REPLICATE,
-	BM_PHASE_COUNT
+	BM_PHASE_COUNT, /* of those that can be begun; what follows has a place only */
+	BM_PHASE_VERIFY = BM_PHASE_COUNT,
+	BM_PHASE_CUTOVER,
+	BM_PHASE_FAILBACK,
+	BM_PHASE_TEARDOWN,
+	BM_PHASE_PLACES
 };
 const char *bm_phase_name(enum bm_phase phase); /* "preflight"; static */
-/* False when no phase has this name. */
+/* False when there is no phase of this name that can be begun. */
 bool bm_phase_parse(const char *name, enum bm_phase *phase);
+/* Whether it names a phase that has a place and cannot be begun yet. */
+bool bm_phase_is_to_come(const char *name);
 
 enum bm_direction { BM_DIRECTION_BOTH, BM_DIRECTION_FORWARD };
 const char *bm_direction_name(enum bm_direction direction); /* "both"; static */
+
+enum bm_keep { BM_KEEP, BM_DROP }; /* what the source has, on the destination */
 
 struct bm_config_endpoint { /* a database; its password stands in pgpass */
 	const char *host;
@@ -65,7 +74,16 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	struct bm_config_endpoint source, destination;
 	enum bm_direction direction;
 	enum bm_phase run_until; /* the last phase that runs by itself */
+	unsigned syncs;		 /* 1..BM_SYNCS_LIMIT */
 	unsigned copy_jobs;
+	uint64_t copy_max_rate; /* bytes a second; 0: no limit (default) */
+	bool copy_gentle;	/* spare a source that answers late; default true */
+	const char *const *include, *const *exclude; /* tables: patterns; NULL: none */
+	enum bm_keep owners, grants;
+	const char *const *roles; /* "old=new", NULL-terminated */
+	bool create_roles;
+	const char *const *skip_extensions;    /* NULL: none */
+	const char *const *extension_versions; /* "name=version", NULL-terminated */
 };
 
 struct bm_config {
@@ -106,6 +124,12 @@ struct bm_config *bm_config_parse(
 
 /* Read and parse a file; a file that is not there is an error too. */
 struct bm_config *bm_config_load(const char *path, struct bm_strbuf *errors);
+
+/*
+ * A rate as migrations[].copy.max_rate has it, "50MB", into bytes a second. False, and
+ * what is wrong and what is allowed appended to `problem`.
+ */
+bool bm_config_read_rate(const char *text, uint64_t *rate, struct bm_strbuf *problem);
 
 void bm_config_destroy(struct bm_config *config); /* NULL is accepted */
 

@@ -17,6 +17,9 @@
 /* True if something of any kind is at `path` (a dangling link counts as not). */
 bool bm_file_exists(const char *path);
 
+/* Whether the folder has such an entry: also for a link that leads to nothing. */
+bool bm_file_is_named(const char *path);
+
 /*
  * Append the file's content to `out`. A file of more than `limit` bytes is an
  * error (BM_ERR_PRECONDITION) and nothing is appended; other failures are BM_ERR_IO.

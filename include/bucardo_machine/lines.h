@@ -33,6 +33,10 @@ typedef void bm_lines_cb(void *ctx, enum bm_lines_event event, const char *text,
 struct bm_lines *bm_lines_open(struct bm_loop *loop, int fd, size_t limit, bm_lines_cb *cb,
 		void *ctx, struct bm_error *err);
 
+/* Read what has come already, without waiting for the loop; for the last words of a child
+ * whose end was seen first. */
+void bm_lines_read(struct bm_lines *lines);
+
 /* Stop, close the descriptor; NULL is accepted. */
 void bm_lines_close(struct bm_lines *lines);
 

@@ -57,6 +57,16 @@ struct bm_phase_view {
 	const char *evidence;	      /* JSON; "" none */
 };
 
+/* What `worker tend` does and finds while a migration replicates. */
+struct bm_tending_view {
+	pid_t pid;	      /* 0: it does not run */
+	const char *why;      /* why it does not work; "" */
+	const char *evidence; /* JSON, as docs/worker-protocol.md has it; "" none yet */
+	const char *trouble;  /* a table that is paused; "" none */
+	const char *mend;     /* of that */
+	uint64_t told_msec;   /* bm_clock_msec() of it */
+};
+
 struct bm_migration_view {
 	const char *name;
 	enum bm_phase phase; /* where it is; the last one when all are done */
@@ -69,10 +79,14 @@ struct bm_migration_view {
 	uint64_t retry_at_msec;	 /* bm_clock_msec(); 0: no retry is due */
 	pid_t pid;		 /* of its worker; 0 none */
 	int64_t done, total;	 /* progress of the phase; total 0: unknown */
+	int64_t rows, pieces_done, pieces_total; /* the same in other measures; -1 unknown */
+	const struct json_t *in_flight;		 /* as docs/status.md has it; NULL: nothing */
 	const char *unit, *text;
 	int64_t rate;	  /* units a second, smoothed; -1 unknown */
 	int64_t eta_msec; /* -1 unknown */
 	bool released;	  /* its sync is kicked */
+	bool recorded;	  /* the journal has its definition and the last order */
+	struct bm_tending_view tending;
 	size_t finding_count;
 	const struct bm_finding *findings;  /* of the last preflight */
 	const struct bm_phase_view *phases; /* BM_PHASE_COUNT of them */
@@ -132,5 +146,8 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 
 /* One sentence for `plan`: what the phase does to the two databases. Static. */
 const char *bm_phase_comment(enum bm_phase phase);
+
+/* How a person takes the phase back; "" when it leaves nothing. Static. */
+const char *bm_phase_undo(enum bm_phase phase);
 
 #endif

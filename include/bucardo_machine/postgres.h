@@ -49,7 +49,6 @@ void bm_conn_open(struct bm_conn *conn);    /* start connecting, keep reconnecti
 void bm_conn_close(struct bm_conn *conn);   /* disconnect, stay closed; pending queries fail */
 void bm_conn_destroy(struct bm_conn *conn); /* NULL is accepted; no callback afterwards */
 bool bm_conn_is_up(const struct bm_conn *conn);
-bool bm_conn_is_idle(const struct bm_conn *conn); /* nothing queued or running */
 
 /* A result in plain terms: NULL cells are NULL. */
 struct bm_result {

@@ -59,10 +59,11 @@ struct bm_status {
 	const char *volume, *runtime; /* paths */
 	const char *found;	      /* what was found on the volume at start, a phrase */
 	const char *config_path;
-	const char *config_state;    /* "default" (no file), "loaded", "rejected" */
+	const char *config_state;    /* "unread", "default" (no file), "loaded", "rejected" */
 	const char *config_errors;   /* lines; "" */
 	const char *pgpass_warnings; /* lines; "" */
 	uint64_t orphans_reaped, log_lines_dropped;
+	uint64_t longest_turn_usec; /* bm_loop_longest_turn_usec() */
 	size_t unit_count;
 	const struct bm_status_unit *units;
 	size_t database_count;

@@ -111,6 +111,7 @@ struct bm_unit_view {
 	uint64_t retry_at_msec; /* BACKOFF: when it ends; else 0 */
 	const char *last_exit;	/* "killed by SIGKILL"; "" when it never ended */
 	const char *why;	/* why it is in this state */
+	const char *failure;	/* why its last failure was one; "" when there is none */
 };
 struct bm_unit_view bm_unit_view(const struct bm_unit *unit);
 

@@ -20,27 +20,60 @@
 #define BUCARDO_MACHINE_TRANSFER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/extensions.h"
+#include "bucardo_machine/roles.h"
 
 struct bm_transfer;
+
+/* Something that is under way: a table, or an object that is being built. */
+#define BM_PART_NAME_SIZE 160
+#define BM_PART_STEP_SIZE 64
+struct bm_transfer_part {
+	char name[BM_PART_NAME_SIZE]; /* "public.film", "INDEX public.film_title" */
+	char step[BM_PART_STEP_SIZE]; /* what the server says it is at; "" */
+	uint64_t done, total;	      /* bytes by the estimate */
+	uint64_t age_msec;
+};
+#define BM_TRANSFER_PARTS 16
 
 /* What is going on; percent never falls, and is 100 only when all is done. */
 struct bm_transfer_progress {
 	const char *phase; /* "schema", "copy", "index", "done" */
 	double percent;	   /* of the whole */
-	uint64_t bytes, bytes_total;
+	/* Of this phase, in bytes by the estimate: never falls, what is reused counts. */
+	uint64_t work, work_total;
+	uint64_t bytes, bytes_total; /* that went over */
 	uint64_t rows;
 	unsigned done, total; /* chunks while copying, objects while indexing */
 	uint64_t elapsed_msec;
 	uint64_t reused_chunks; /* finished by an earlier run */
+	const char *remark;	/* why it is slow or waits; "" */
+	size_t part_count;
+	struct bm_transfer_part parts[BM_TRANSFER_PARTS];
 };
+
+/* Rows that are committed together: about this much of a table, when nobody says else. */
+#define BM_TRANSFER_CHUNK_BYTES ((uint64_t)128 << 20)
+
+/* How many ranges a table of `bytes` becomes, when it has a key; at least 1. Pure. */
+unsigned bm_chunk_count(uint64_t bytes, uint64_t chunk_bytes);
 
 struct bm_transfer_options {
 	const char *source, *destination; /* conninfo strings or URIs; copied */
 	unsigned jobs;			  /* connections at once; 0: 4 */
 	uint64_t chunk_bytes;		  /* about this much a chunk; 0: 128 MiB */
+	uint64_t max_rate;		  /* bytes of rows a second, of all jobs; 0: any */
+	bool gentle;			  /* copy more slowly while the source answers late */
+	struct bm_choice choice;	  /* which tables; borrowed */
+	struct bm_role_rules roles;	  /* whose they are then; borrowed */
+	struct bm_extension_rules extensions; /* borrowed */
+	bool fence;    /* refuse writes of others to the destination until it is lifted */
+	bool captured; /* what the source's applications write meanwhile is sent afterwards */
 	/* Called from bm_transfer_*() a few times a second; may be NULL. */
 	void (*progress)(void *ctx, const struct bm_transfer_progress *progress);
 	/* Something a person should know: what was left out, what went wrong. */
@@ -65,7 +98,10 @@ int bm_transfer_schema(struct bm_transfer *transfer, struct bm_error *err);
 int bm_transfer_copy(struct bm_transfer *transfer, struct bm_error *err);
 int bm_transfer_index(struct bm_transfer *transfer, struct bm_error *err);
 
-/* The last state that `progress` was told. */
-struct bm_transfer_progress bm_transfer_progress(const struct bm_transfer *transfer);
+/* What a person can do about a failure, by its SQLSTATE; "" when the message says it. */
+const char *bm_transfer_mend(const struct bm_error *err);
+
+/* The state as `progress` would be told it now. */
+struct bm_transfer_progress bm_transfer_progress(struct bm_transfer *transfer);
 
 #endif

@@ -48,9 +48,20 @@ struct bm_observer *bm_observer_create(struct bm_loop *loop,
 		void (*cb)(void *ctx, const struct bm_observation *observation),
 		void (*down)(void *ctx, const char *why), void *ctx);
 void bm_observer_start(struct bm_observer *observer);
-void bm_observer_stop(struct bm_observer *observer);	   /* kills it; can start again */
-void bm_observer_poke(struct bm_observer *observer);	   /* look now, do not wait */
-void bm_observer_destroy(struct bm_observer *observer);	   /* NULL is accepted */
-pid_t bm_observer_pid(const struct bm_observer *observer); /* 0: not running */
+void bm_observer_stop(struct bm_observer *observer);	/* kills it; can start again */
+void bm_observer_poke(struct bm_observer *observer);	/* look now, do not wait */
+void bm_observer_destroy(struct bm_observer *observer); /* NULL is accepted */
+
+/* What a person wants to know of the worker; texts are borrowed from the observer. */
+struct bm_observer_view {
+	pid_t pid;		/* 0: not running */
+	uint64_t since_msec;	/* when it began, or ended; 0: never started */
+	uint64_t retry_at_msec; /* its next start; 0: none is due */
+	unsigned restarts;	/* starts after the first one */
+	unsigned failures;	/* ends that nobody asked for, in a row */
+	const char *last_exit;	/* "" when it never ended by itself */
+	const char *why;	/* it ended; "" */
+};
+struct bm_observer_view bm_observer_view(const struct bm_observer *observer);
 
 #endif

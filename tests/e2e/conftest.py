@@ -78,9 +78,9 @@ def shared_podman_stage(shared_workshop):
     return _stage("podman", shared_workshop)
 
 
-@pytest.fixture
-def k8s_stage(workshop):
-    return _stage("k8s", workshop)
+@pytest.fixture(scope="module")
+def shared_k8s_stage(shared_workshop):
+    return _stage("k8s", shared_workshop)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=getattr(pytest.mark, name))

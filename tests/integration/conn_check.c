@@ -53,9 +53,7 @@ static void test_statements_run_in_the_order_they_came(void **state)
 		snprintf(sql, sizeof(sql), "INSERT INTO seen (n) VALUES (%d) RETURNING at", i);
 		bm_conn_query(scene->conn, sql, NULL, 0, on_answer, &answers[i]);
 	}
-	assert_false(bm_conn_is_idle(scene->conn));
 	run_until(scene, &answers[49].calls, 1);
-	assert_true(bm_conn_is_idle(scene->conn));
 	for (int i = 0; i < 50; i++) {
 		assert_int_equal(answers[i].calls, 1);
 		assert_int_equal(strtol(answers[i].value, NULL, 10), i + 1);

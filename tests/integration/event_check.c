@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/lines.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/spawn.h"
@@ -400,6 +401,28 @@ static void test_deferred_calls_may_defer_again(void **state)
 	run(scene);
 }
 
+/* Busy for 50 ms, then a wait of a second, which does not count. */
+static void be_busy(void *ctx)
+{
+	struct scene *scene = ctx;
+	uint64_t until = bm_clock_msec() + 50;
+
+	while (bm_clock_msec() < until) {
+		/* as a blocking call would */
+	}
+	bm_timer_arm(scene->limit, 1000);
+}
+
+static void test_a_turn_is_as_long_as_the_loop_was_busy(void **state)
+{
+	struct scene *scene = *state;
+
+	assert_true(bm_loop_longest_turn_usec(scene->loop) < 50000);
+	bm_loop_defer(scene->loop, be_busy, scene);
+	bm_loop_run(scene->loop); /* until the limit, brought forward */
+	assert_in_range(bm_loop_longest_turn_usec(scene->loop), 49000, 900000);
+}
+
 /* cmocka wants the fixture named with every test. */
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
@@ -421,6 +444,7 @@ int main(void)
 			SCENE(test_processes_are_seen_and_signalled_without_free_descriptors),
 			SCENE(test_a_change_in_a_folder_is_told_once),
 			SCENE(test_deferred_calls_may_defer_again),
+			SCENE(test_a_turn_is_as_long_as_the_loop_was_busy),
 			SCENE(test_the_end_of_a_process_is_seen_without_pidfds_too),
 	};
 

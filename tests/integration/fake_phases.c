@@ -1,19 +1,22 @@
 /*
  * fake_phases - the real program with phase workers that do as they are told
  *
- * Everything but `worker phase` is bucardo-machine itself. A phase worker writes its
- * order to $FAKE_PHASES/orders and then plays the file $FAKE_PHASES/NAME.PHASE:
+ * Everything but `worker phase` and `worker tend` is bucardo-machine itself. A phase
+ * worker writes its order to $FAKE_PHASES/orders and then plays the file
+ * $FAKE_PHASES/NAME.PHASE; `worker tend` writes to "tends" and plays NAME.tend:
  *     {...}       print this line
  *     wait FILE   until FILE is there, in the same folder
  *     exit N      end
  *     crash       end by a signal, without a verdict
- * Without such a file it prints some progress and is done.
+ * Without such a file a phase prints some progress and is done, and `worker tend`
+ * waits for the end of its stdin.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +25,9 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/cli.h"
 
-static void append_order(const char *folder, const char *line)
+static void append_order(const char *folder, const char *name, const char *line)
 {
-	char *path = bm_format("%s/orders", folder);
+	char *path = bm_format("%s/%s", folder, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
 	/* One write a line: several workers share the file. */
@@ -70,20 +73,23 @@ static int play(const char *folder, const char *name, const char *phase)
 	char line[4096];
 
 	free(path);
-	if (file == NULL) {
+	if (file == NULL && strcmp(phase, "tend") == 0) {
+		wait_for_file(folder, "never");
+	} else if (file == NULL) {
 		puts("{\"v\":1,\"event\":\"progress\",\"done\":1,\"total\":2,\"unit\":\"tables\","
 		     "\"text\":\"half\"}\n"
 		     "{\"v\":1,\"event\":\"done\",\"evidence\":{\"tables\":2}}");
-		return 0;
 	}
-	while (fgets(line, sizeof(line), file) != NULL) {
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
 		play_line(folder, line);
 	}
-	fclose(file);
+	if (file != NULL) {
+		fclose(file);
+	}
 	return 0;
 }
 
-static int work(void)
+static int work(bool is_tend)
 {
 	const char *folder = getenv("FAKE_PHASES");
 	char *line = NULL;
@@ -92,11 +98,12 @@ static int work(void)
 	if (folder == NULL || getline(&line, &size, stdin) < 0) {
 		return 2;
 	}
-	append_order(folder, line);
+	append_order(folder, is_tend ? "tends" : "orders", line);
 	json_t *order = json_loads(line, 0, NULL);
 	const json_t *migration = json_object_get(order, "migration");
 	const char *name = json_string_value(json_object_get(migration, "name"));
-	const char *phase = json_string_value(json_object_get(order, "phase"));
+	const char *phase = is_tend ? "tend"
+				    : json_string_value(json_object_get(order, "phase"));
 	int rc = name != NULL && phase != NULL ? play(folder, name, phase) : 2;
 	json_decref(order);
 	free(line);
@@ -105,8 +112,10 @@ static int work(void)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], "worker") == 0 && strcmp(argv[2], "phase") == 0) {
-		return work();
+	bool is_worker = argc == 3 && strcmp(argv[1], "worker") == 0;
+
+	if (is_worker && (strcmp(argv[2], "phase") == 0 || strcmp(argv[2], "tend") == 0)) {
+		return work(strcmp(argv[2], "tend") == 0);
 	}
 	return bm_cli_main(argc, argv);
 }

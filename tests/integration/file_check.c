@@ -285,7 +285,7 @@ static void test_a_secret_that_cannot_be_read_is_told_with_the_mend(void **state
 		assert_int_equal(seteuid(65534), 0);
 	}
 	write_file("from", "h:1:d:u:hunter2\n", 0000);
-	int rc = refresh("from", "fsGroup");
+	int rc = refresh("from", "with fsGroup and defaultMode 0440, elsewhere with chown");
 	if (getuid() == 0) {
 		assert_int_equal(seteuid(0), 0);
 	}

@@ -26,7 +26,7 @@ static void on_sample(void *ctx, const struct bm_observation *observation)
 	const struct check *check = ctx;
 	char *line = bm_observation_encode(observation, BM_OBSERVATION_FULL);
 
-	printf("sample %d %s\n", (int)bm_observer_pid(check->observer), line);
+	printf("sample %d %s\n", (int)bm_observer_view(check->observer).pid, line);
 	fflush(stdout);
 	free(line);
 }
@@ -49,7 +49,7 @@ static void on_signal(void *ctx, int signo)
 		check->is_stopped = false;
 	} else if (signo == SIGUSR2) {
 		bm_observer_stop(check->observer);
-		printf("stopped %d\n", (int)bm_observer_pid(check->observer));
+		printf("stopped %d\n", (int)bm_observer_view(check->observer).pid);
 		fflush(stdout);
 		check->is_stopped = true;
 	} else {

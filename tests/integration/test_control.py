@@ -156,7 +156,10 @@ def test_a_request_without_end_is_cut_off(host):
 def test_a_refusal_arrives_although_more_was_sent_than_is_read(host):
     for _ in range(50):
         with host.connect() as client:
-            client.sendall(b"garbage\n" + b"x" * 150000)
+            try:
+                client.sendall(b"garbage\n" + b"x" * 150000)
+            except BrokenPipeError:
+                pass  # it has closed already: what it said is here all the same
             assert json.loads(client.makefile("rb").readline())["code"] == "request"
 
 
@@ -196,7 +199,7 @@ def test_followers_cannot_take_all_places(host):
 
 
 def test_a_client_that_never_reads_stops_nobody_and_is_dropped(start):
-    host = start(syncs=20000)  # some 6 MB: more than the kernel keeps for a socket
+    host = start(syncs=5000)  # some 1.5 MB: more than the kernel keeps for a socket
     bad = [host.connect() for _ in range(5)]
     for client in bad:
         client.sendall(b'{"command":"status"}\n' * 100)

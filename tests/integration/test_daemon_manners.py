@@ -128,6 +128,19 @@ def test_a_stopped_postmaster_is_woken(workshop):
     assert "was stopped by a signal and lets nobody in" in machine.cli("events").output
 
 
+def test_a_killed_observer_is_counted_in_the_status(workshop):
+    machine = workshop.machine()
+    machine.start().wait_ready(60)
+    first = machine.unit("observe")
+    assert (first["restarts"], first["last_exit"]) == (0, "")
+    os.kill(machine.one("observe"), signal.SIGKILL)
+    wait_for(lambda: machine.unit("observe")["restarts"] == 1, 20, "another one is counted")
+    second = machine.unit("observe")
+    assert second["state"] == "ready" and second["pid"] != first["pid"]
+    assert second["last_exit"] == "killed by SIGKILL"
+    assert second["since"] > first["since"], "its own uptime"
+
+
 def test_a_restart_of_postgres_takes_bucardo_down_before(workshop):
     machine = workshop.machine()
     machine.start().wait_ready(60)

@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import re
 
 import pytest
 from support.traffic import marker
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 CONFIG = "version: 1\nbucardo: {stalled_after: 2s, observe_interval: 500ms, ladder: %s}\n"
@@ -71,7 +73,13 @@ def test_every_rung_is_climbed_until_one_helps_or_none_is_left(parts):
     machine.cli("service", "restart", "bucardo").check()
     marker(source, dest, dbname, dbname, 60)
     machine.wait_ready(30)
-    assert "off the ladder" in machine.log(), "the end is told, with the lag after it"
+    events = machine.cli("events").output
+    for rung in RUNGS:
+        assert re.search(rf"sync 'MyDBSync' stalled, lag \d+ .*: {rung}\n", events), rung
+    over = (r"off the ladder after hold: sync 'MyDBSync' is \S+, lag \d+ .* before and "
+            r"\d+ .* now")
+    wait_for(lambda: re.search(over, machine.cli("events").output), 20,
+             "the end is told with its lag", explain=lambda: machine.cli("events").output)
 
 
 def test_without_the_ladder_a_stall_is_reported_only(parts):

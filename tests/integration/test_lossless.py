@@ -4,8 +4,13 @@ Nobody can start two transactions in the same microsecond on demand: a trigger o
 table gives every change the same stamp, as bucardo#216 saw it happen by itself.
 """
 
+import subprocess
+
 import pytest
+from support import compare, declared
 from support.phases import Phases
+from support.servers import bin_dir
+from support.users import as_user
 from support.waiting import TooLate, wait_for
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text)"
@@ -85,6 +90,22 @@ def test_a_declared_migration_loses_none(world, direction):
     wait_for(arrived, 20, "the late row is there", every=0.5, explain=machine.log_tail)
 
 
+def test_the_count_of_healed_rows_outlives_the_machine(world):
+    machine, source, _ = world
+
+    def healed():
+        found = [s for s in machine.status_json()["syncs"] if s["name"] == "both_sync"]
+        return found and found[0]["healed_rows"]
+    wait_for(healed, 20, "what was healed is told")
+    before = healed()
+    assert before == source.value("SELECT healed FROM bucardo.machine_syncs", dbname="both")
+    machine.kill9_everything()
+    machine.fresh_runtime()
+    machine.start()
+    machine.wait_ready(60)
+    wait_for(lambda: healed() == before, 20, "it is told again")
+
+
 @pytest.mark.full
 def test_what_was_applied_is_purged_by_us_alone(world):
     machine, source, dest = world
@@ -106,3 +127,28 @@ def test_a_stock_default_of_a_delta_table_is_replaced(world):
     source.sql("ALTER TABLE bucardo.delta_public_t ALTER txntime SET DEFAULT now()", dbname="both")
     wait_for(lambda: "txid_current" in source.value(default, dbname="both"), 20,
              "the stamp is there again")
+
+
+def test_many_clients_from_before_the_capture_on_end_with_equal_contents(workshop, rounds):
+    """pgbench hammers few rows of few tables: the same stamps, locks and keys again and again."""
+    source, dest = workshop.server("source"), workshop.server("dest")
+    for server in (source, dest):
+        server.create_database("bank")
+    pgbench = [f"{bin_dir()}/pgbench", "-h", source.folder, "-p", str(source.port), "-U",
+               source.user]
+    subprocess.run(as_user([*pgbench, "-i", "-q", "-s", "1", "bank"]), check=True,
+                   capture_output=True, timeout=60)
+    source.sql("ALTER TABLE pgbench_history ADD id bigserial PRIMARY KEY", dbname="bank")
+    machine = workshop.machine()
+    machine.write_pgpass(source, dest)
+    machine.write_config(declared.yaml(source, dest, "bank"))
+    seconds = rounds(15, 240)
+    with subprocess.Popen(as_user([*pgbench, "-n", "-c", "16", "-j", "2", "-T", str(seconds),
+                                   "bank"], pdeathsig="KILL"), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as load:
+        machine.start()
+        declared.wait_live(machine)
+        output = load.communicate(timeout=seconds + 60)[0]
+    assert load.returncode == 0, output
+    assert source.value("SELECT count(*) FROM pgbench_history", dbname="bank") > 1000, output
+    compare.wait_equal(source, dest, "bank", 120, sequences="ahead")

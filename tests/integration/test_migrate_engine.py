@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 
@@ -115,7 +116,7 @@ def test_a_declared_migration_goes_through_every_phase_in_order(stage):
     assert order["control"] == {"socket_dir": stage.machine.runtime}
     assert order["migration"]["source"] == {"host": "192.0.2.1", "port": 5432, "dbname": "app",
                                             "user": "u", "sslmode": "prefer", "sslrootcert": None}
-    assert order["migration"]["copy"] == {"jobs": 7}
+    assert order["migration"]["copy"] == {"jobs": 7, "max_rate": 0, "gentle": True}
     stage.machine.wait_ready()
     shown = stage.machine.cli("status").check()
     assert "MIGRATION" in shown and "replicate" in shown
@@ -149,6 +150,13 @@ def test_run_until_stops_there_and_a_person_goes_further(stage):
     stage.machine.start()
     stage.wait_at("capture", "done")
     assert stage.orders() == ["preflight", "schema"]
+    shown = stage.machine.cli("status").output
+    assert re.search(r"^app +schema +done ", shown, re.MULTILINE)
+    assert "mend: `bucardo-machine migrate app` lets it go on" in shown
+    refused = stage.machine.cli("migrate", "app", "--until", "\udcff")
+    assert refused.code == 1 and "not UTF-8" in refused.output
+    refused = stage.machine.cli("migrate", "app", "--until", "cutover")
+    assert refused.code == 1 and "this version cannot do the phase 'cutover'" in refused.output
     assert "goes on" in stage.machine.cli("migrate", "app", "--until", "copy").check()
     stage.wait_at("index", "done")
     assert stage.orders() == PHASES[:4]
@@ -169,11 +177,9 @@ def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
     stage.wait_at("copy", "running")
     stage.machine.cli("pause", "app").check()
     view = stage.wait_at("copy", "paused")
-    assert view["pid"] is None and "uid" in view["why"]
+    assert view["pid"] is None and view["why"].startswith("paused by uid")
+    assert view["mend"] == "`bucardo-machine resume app` lets it go on"
     stage.touch("copy.go")
-    wait_for(lambda: stage.machine.control_sql(
-        "SELECT paused_by FROM machine.migration WHERE paused_at IS NOT NULL") != "", 10,
-        "the pause is in the journal")
     stage.machine.kill9_everything()
     stage.machine.fresh_runtime()
     stage.machine.start()
@@ -182,6 +188,36 @@ def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
     again = stage.machine.cli("pause", "app")
     assert again.code == 1 and "paused already" in again.output
     stage.machine.cli("resume", "app").check()
+    stage.wait_at("replicate", "done")
+
+
+def test_an_order_is_confirmed_when_the_journal_has_it_and_not_before(stage):
+    stage.machine.write_config(yaml("app", extra="    run_until: schema\n"))
+    stage.machine.start()
+    stage.wait_at("capture", "done")
+    paused = "SELECT paused_at IS NOT NULL FROM machine.migration"
+    with stage.machine.control_session("BEGIN; LOCK TABLE machine.migration IN EXCLUSIVE MODE"):
+        done = stage.machine.cli("pause", "app")
+        assert done.code == 1 and "is not in the journal yet" in done.output
+        assert not stage.view()["recorded"]
+        assert stage.machine.control_sql(paused) == ["f"]
+    stage.wait(lambda v: v["recorded"], "has its order in the journal")
+    assert stage.machine.control_sql(paused) == ["t"]
+    stage.machine.cli("resume", "app").check()
+    assert stage.machine.control_sql(paused) == ["f"]
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_a_worker_that_says_nothing_for_three_minutes_is_replaced(stage):
+    stage.play("app", "copy", "wait copy.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    hung = stage.wait_at("copy", "running")["pid"]
+    stage.wait(lambda v: v["attempt"] == 1, "was found silent", seconds=200)
+    view = stage.wait(lambda v: v["pid"] not in (None, hung), "is tried again")
+    assert view["why"] == "its worker said nothing for 3 minutes and was ended"
+    stage.touch("copy.go")
     stage.wait_at("replicate", "done")
 
 
@@ -207,6 +243,8 @@ def test_a_failure_of_ours_stops_until_a_person_resumes(stage):
     stage.machine.start()
     view = stage.wait_at("schema", "failed")
     assert view["why"] == "cannot happen" and view["retry_in_msec"] is None
+    assert "internal); `bucardo-machine resume app` tries again" in stage.machine.cli(
+        "status").check()
     stage.play("app", "schema", DONE)
     stage.machine.stop()
     stage.machine.start()
@@ -228,6 +266,8 @@ def test_an_operator_failure_names_the_mend_and_is_tried_again_when_pgpass_chang
     assert view["mend"] == "mend it" and view["findings"] == [
         {k: finding[k] for k in ("severity", "object", "why", "mend")}]
     assert 5000 < view["retry_in_msec"] <= 30000
+    assert ("stops: public.t: has no key; mend: ALTER TABLE t ADD PRIMARY KEY (id)"
+            in stage.machine.cli("status").check())
     stage.play("app", "preflight", DONE)
     stage.machine.write_pgpass(text="h:1:d:u:q\n")
     stage.wait_at("replicate", "done", seconds=20)
@@ -282,6 +322,9 @@ def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(sta
     view = stage.wait_at("copy", "failed")
     assert 'source.host was "192.0.2.1" and is "192.0.2.77" now' in view["why"]
     assert view["pid"] is None and "put back" in view["mend"]
+    for word in ("resume", "migrate"):
+        refused = stage.machine.cli(word, "app")
+        assert refused.code == 1 and "its changed definition is refused: source.host" in refused.output
     stage.machine.stop()
     stage.machine.start()
     stage.wait_at("copy", "failed")
@@ -312,6 +355,30 @@ def test_a_lost_control_database_is_rebuilt_from_what_the_phases_find(stage):
     assert stage.orders() == PHASES * 2
 
 
+def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
+    line = '{"v":1,"event":"tended","evidence":{"sequences":{"carried":7},"drift":[{"table":"t",' \
+           '"difference":"column c is on the source only","mend":"add it","breaks":true}]}}'
+    stage.play("app", "index", "wait index.go", DONE)
+    stage.play("app", "tend", line, "wait tend.go", failed("transient", "the source is away"))
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait_at("index", "running")
+    assert stage.view()["tending"] is None
+    stage.touch("index.go")
+    view = stage.wait(lambda v: v["tending"] and v["tending"].get("drift"), "is tended to")
+    assert view["tending"]["sequences"]["carried"] == 7 and view["tending"]["pid"]
+    stage.wait_at("replicate", "done")
+    wait_for(lambda: "table t is paused: column c" in stage.machine.status_json()["why"], 10,
+             "the machine says so")
+    stage.touch("tend.go")  # it fails from now on, and is tried again
+    stage.wait(lambda v: v["tending"]["why"] == "the source is away", "says why not")
+    stage.play("app", "tend", line.replace('"carried":7', '"carried":8'), "wait never")
+    view = stage.wait(lambda v: v["tending"]["sequences"]["carried"] == 8, "is tended to again")
+    assert view["tending"]["why"] == ""
+    stage.machine.write_config("version: 1\n")
+    stage.wait(lambda v: v["tending"]["pid"] is None, "is not tended to any more")
+
+
 def test_progress_never_runs_backwards(stage):
     stage.play("app", "copy", progress(60, 100), progress(40, 100), "wait copy.go",
                progress(130, 100), "wait never")
@@ -323,6 +390,23 @@ def test_progress_never_runs_backwards(stage):
     stage.touch("copy.go")
     view = stage.wait(lambda v: v["progress"]["done"] == 130, "has copied more")
     assert view["progress"]["percent"] == 100
+
+
+def test_a_preflight_that_failed_is_not_almost_done(stage):
+    stage.play("app", "preflight", progress(52, 53, "checks"), "wait preflight.go",
+               failed("operator", "preflight found 1 thing that must be mended first", "mend it"))
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait(lambda v: v["progress"]["percent"] == 98, "looks")
+    stage.touch("preflight.go")
+    view = stage.wait_at("preflight", "failed")
+    assert view["progress"]["percent"] is None and view["progress"]["total"] is None
+    assert "98 %" not in stage.machine.cli("status").check()
+    stage.play("app", "preflight", progress(10, 53, "checks"), "wait again.go", DONE)
+    stage.machine.cli("resume", "app").check()
+    stage.wait(lambda v: v["progress"]["done"] == 10, "looks anew")
+    stage.touch("again.go")
+    stage.wait_at("replicate", "done")
 
 
 def test_plan_looks_without_beginning(stage):
@@ -345,6 +429,6 @@ def test_plan_looks_without_beginning(stage):
     assert stage.view()["phase"] == "capture"
     stage.play("app", "preflight", failed("operator", "no rights", "GRANT them"))
     refused = stage.machine.cli("plan", "app")
-    assert refused.code == 1 and "It cannot begin: no rights" in refused.output
+    assert refused.code == 1 and "Something is in the way: no rights" in refused.output
     unknown = stage.machine.cli("plan", "other")
     assert unknown.code == 1 and "there is no migration 'other'; there are: app" in unknown.output

@@ -110,6 +110,20 @@ def test_kick_reload_and_deactivate_do_what_they_say(pod):
     pod.replicates()
 
 
+def test_a_paused_sync_stays_paused_until_it_is_resumed(pod):
+    pod.machine.wait_ready(LIMIT)
+    pod.replicates()
+    pod.types("bucardo pause MyDBSync")
+    status = pod.machine.wait_health("stopped", LIMIT)
+    assert "bucardo resume MyDBSync" in pod.machine.cli("status").output, status
+    # A sync that is active and not served would be revived by now.
+    with pytest.raises(AssertionError):
+        pod.machine.wait_health(("idle", "running", "catching-up"), 12)
+    pod.types("bucardo resume MyDBSync")
+    pod.machine.wait_health(("idle", "running", "catching-up"), LIMIT)
+    pod.replicates()
+
+
 def test_controllers_that_come_and_go_leave_the_masters_tls_sessions_alone(pod, rounds):
     # A tree of the machine's own: one that a person started is Bucardo as Debian ships it.
     pod.machine.cli("service", "restart", "bucardo").check()
@@ -191,4 +205,32 @@ def test_one_database_away_stops_only_its_own_sync(pod, shared_workshop):
     other.start()
     wait_for(lambda: other.sql("SELECT count(*) FROM extra", dbname="small") == [(4,)], LIMIT,
              "what waited is on the other server", explain=pod.machine.log_tail)
+    pod.replicates()
+
+
+def test_a_sync_gets_a_checktime_and_the_record_of_runs_stays_bounded(pod):
+    checktime = "SELECT name FROM sync WHERE autokick AND checktime = '15 seconds' ORDER BY 1"
+    wait_for(lambda: pod.machine.control_sql(checktime) == ["ExtraSync", "MyDBSync"], LIMIT,
+             "both syncs have a checktime", explain=pod.machine.log_tail)
+    pod.machine.control_sql(
+        "INSERT INTO syncrun (sync, status, started, ended, conflicts) SELECT 'MyDBSync', "
+        "'Complete', now() - interval '1 day' - i * interval '1 s', now() - interval '1 day', 1 "
+        "FROM generate_series(1, 3000) i")
+
+    def conflicts():
+        return next((s["conflicts"] for s in pod.machine.status_json()["syncs"]
+                     if s["name"] == "MyDBSync"), None)
+    wait_for(lambda: conflicts() == 3000, LIMIT, "conflicts are counted")
+    pod.machine.write_config("version: 1\nbucardo: {syncrun_keep_rows: 50}\n")
+    pod.machine.stop()
+    pod.machine.start()
+    pod.machine.wait_ready(60)
+    kept = "SELECT count(*) FROM syncrun WHERE started < now() - interval '1 day'"
+
+    def forgotten():
+        assert conflicts() in (None, 3000), "what was counted goes with the rows"
+        return int(pod.machine.control_sql(kept)[0]) <= 50
+    wait_for(forgotten, 60, "old runs are forgotten", explain=pod.machine.log_tail)
+    assert int(pod.machine.control_sql("SELECT sum(conflicts) FROM syncrun")[0]) == 3000
+    wait_for(lambda: conflicts() == 3000, LIMIT, "they are told as before")
     pod.replicates()

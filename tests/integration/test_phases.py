@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import psycopg2
 import pytest
 from support import compare
 from support.phases import Phases
@@ -16,7 +17,7 @@ ORDER = ("preflight", "schema", "capture", "copy", "index", "replicate")
 @pytest.fixture(scope="module")
 def world(shared_workshop):
     source, dest = shared_workshop.server("source"), shared_workshop.server("dest")
-    for dbname in ("pagila", "again"):
+    for dbname in ("pagila", "again", "spread"):
         source.create_database(dbname, "pagila")
         dest.create_database(dbname)
     machine = shared_workshop.machine()
@@ -24,6 +25,11 @@ def world(shared_workshop):
     machine.start()
     machine.wait_ready(60)
     return machine, source, dest
+
+
+def kick_all(machine, syncs):
+    """Whether the master serves every one of them."""
+    return all([machine.shell(f"bucardo kick {sync} 10").code == 0 for sync in syncs])
 
 
 def kick_until_equal(machine, source, dest, dbname, sync, seconds=90):
@@ -69,9 +75,24 @@ def test_every_phase_is_harmless_to_repeat(world):
 
 def test_the_way_back_carries_too(world):
     machine, source, dest = world
+    with pytest.raises(psycopg2.Error, match="was not cut over yet"):
+        dest.sql("UPDATE film SET length = 76 WHERE film_id = 7", dbname="pagila")
+    assert dest.value("SELECT bucardo_machine.lift_fence()", dbname="pagila").startswith(
+        "the fence is lifted")
     dest.sql("UPDATE film SET length = 77 WHERE film_id = 7", dbname="pagila")
     kick_until_equal(machine, source, dest, "pagila", "pagila_sync")
     assert source.value("SELECT length FROM film WHERE film_id = 7", dbname="pagila") == 77
+
+
+def test_a_worker_that_waits_shows_that_it_lives(world):
+    machine, source, dest = world
+    source.sigstop()
+    try:
+        run = Phases(machine, source, dest, "pagila", "pagila").start("capture")
+        run.wait_line("alive", seconds=15)
+    finally:
+        source.sigcont()
+    run.wait(90)
 
 
 def test_closing_stdin_ends_the_worker_at_once(world):
@@ -97,3 +118,54 @@ def test_a_wrong_order_is_refused(world, order, words):
                           capture_output=True, text=True, check=False, timeout=20)
     line = json.loads(done.stdout)
     assert done.returncode == 1 and line["event"] == "failed" and words in line["message"]
+
+
+LONERS = """
+    CREATE TABLE lonely (id int PRIMARY KEY, v text);
+    CREATE TABLE mother (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY,
+        mother int REFERENCES mother DEFERRABLE INITIALLY DEFERRED);
+    INSERT INTO lonely SELECT i, 'v' FROM generate_series(1, 200) i;
+    INSERT INTO mother SELECT generate_series(1, 50); INSERT INTO child SELECT i, i
+    FROM generate_series(1, 50) i"""
+PLACES = ("SELECT g.schemaname || '.' || g.tablename || '=' || s.name FROM bucardo.goat g"
+          " JOIN bucardo.herdmap h ON h.goat = g.id JOIN bucardo.sync s ON s.herd = h.herd"
+          " WHERE s.name ~ '^spread_' ORDER BY 1")
+TIES = ("SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint"
+        " WHERE contype = 'f' UNION SELECT a.inhrelid::regclass::text, b.inhrelid::regclass::text"
+        " FROM pg_inherits a JOIN pg_inherits b USING (inhparent)")
+
+
+def test_tables_are_spread_over_several_syncs_and_kin_stay_together(world):
+    machine, source, dest = world
+    source.sql(LONERS, dbname="spread")
+    phases = Phases(machine, source, dest, "spread", "spread", syncs=3)
+    with Traffic(source, "spread", sample="pagila") as traffic:
+        for phase in ORDER[1:3]:
+            run = phases.run(phase, seconds=120)
+            assert run.failed is None, run.text()
+        syncs = run.evidence["syncs"]
+        assert syncs == ["spread_sync", "spread_sync_2", "spread_sync_3"]
+        places = dict(line.split("=") for line in machine.control_sql(PLACES))
+        for one, other in source.sql(TIES, dbname="spread"):
+            place = places.get(f"public.{one}"), places.get(f"public.{other}")
+            assert None in place or place[0] == place[1], (one, other, place)
+        # What is captured stays where it is, and kin that come later follow.
+        source.sql("CREATE TABLE sister (id int PRIMARY KEY, mother int REFERENCES mother)",
+                   dbname="spread")
+        dest.sql("CREATE TABLE sister (id int PRIMARY KEY, mother int)", dbname="spread")
+        assert phases.run("capture", syncs=8).failed is None
+        places["public.sister"] = places["public.mother"]
+        assert dict(line.split("=") for line in machine.control_sql(PLACES)) == places
+        for phase in ORDER[3:5]:
+            assert phases.run(phase, seconds=120).failed is None
+        last = phases.start("replicate")
+        wait_for(lambda: kick_all(machine, syncs), 60, "served", explain=machine.log_tail)
+        assert last.wait(90).failed is None, last.text()
+        source.sql("UPDATE lonely SET v = 'w'; DELETE FROM child WHERE id < 10;"
+                   "INSERT INTO sister VALUES (1, 1)", dbname="spread")
+        traffic.wait_total(20)
+
+    def equal():
+        kick_all(machine, syncs)
+        return not compare.differences(source, dest, "spread", sequences=False)
+    wait_for(equal, 90, "the contents are equal", every=0.5, explain=machine.log_tail)

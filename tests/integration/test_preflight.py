@@ -7,7 +7,6 @@ from support.waiting import wait_for
 SICK = """
     CREATE TABLE nokey (a int);
     CREATE UNLOGGED TABLE volatile (id int PRIMARY KEY);
-    CREATE TABLE generated (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);
     CREATE TABLE floating (id float8 PRIMARY KEY);
     CREATE TABLE parent (id int PRIMARY KEY);
     CREATE TABLE child () INHERITS (parent);
@@ -20,11 +19,21 @@ SICK = """
     CREATE TABLE big (id int PRIMARY KEY);
     INSERT INTO big SELECT generate_series(1, 300000);
     SELECT lo_from_bytea(0, 'x');
+    CREATE TABLE swapped (id int PRIMARY KEY, place int UNIQUE DEFERRABLE);
+    CREATE TABLE counted (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+    CREATE TABLE nearly (a int UNIQUE, b text);
+    CREATE TABLE guarded (id int PRIMARY KEY);
+    ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+    CREATE TABLE split (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE split_1 PARTITION OF split FOR VALUES FROM (0) TO (100);
 """
 DEGRADES = {"nokey": "no primary key", "floating": "floating-point", "ruled": "also fires",
             "large objects": "no trigger can see", "child": "no primary key"}
-NOTES = {"volatile": "unlogged", "generated": "stored generated", "parent": "inheritance",
-         "ruled": "rewrites statements", "seen": "materialised view", "big": "never analyzed"}
+NOTES = {"volatile": "unlogged", "parent": "inheritance",
+         "ruled": "rewrites statements", "seen": "materialised view", "big": "never analyzed",
+         "swapped": "is deferrable", "identity columns": "counted", "unique indexes": "swapped",
+         "split": "it is partitioned"}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,11 @@ def test_finds_what_is_special_about_tables(phases):
     for grade, expected in (("degrades", DEGRADES), ("note", NOTES)):
         for name, words in expected.items():
             assert run.finding(f"{name}'", words)["severity"] == grade
-    assert run.evidence["left_out"] == 2 and run.evidence["stops"] == 0
+    assert "ALTER COLUMN a SET NOT NULL" in run.finding("nearly'", "no primary key")["mend"]
+    assert "GENERATED ALWAYS AS IDENTITY" in run.finding("nokey'", "no primary key")["mend"]
+    assert [f["object"] for f in run.findings() if f["safe"]] == ["public.big"]
+    assert not [f for f in run.findings() if "could not be asked" in f["why"]], run.text()
+    assert run.evidence["left_out"] == 3 and run.evidence["stops"] == 0
 
 
 def test_fix_applies_what_is_safe_and_nothing_else(phases, world):
@@ -105,9 +118,12 @@ def test_a_role_like_that_of_a_managed_server_is_enough(world, phases):
     source.sql("GRANT SELECT, TRIGGER ON ALL TABLES IN SCHEMA public TO plain", dbname="app")
     dest.sql("ALTER DATABASE app OWNER TO plain")
     dest.sql("GRANT SET ON PARAMETER session_replication_role TO plain")
+    source.sql("ALTER ROLE plain BYPASSRLS")
     run = phases.run("preflight", source=endpoint(source, "app", "plain"),
                      destination=endpoint(dest, "app", "plain"), direction="forward")
     assert run.failed is None, run.text()
+    forced = run.finding("guarded", "row security is forced")
+    assert forced["severity"] == "degrades" and "BYPASSRLS" in forced["mend"]
 
 
 def test_source_and_destination_must_differ(world, phases):
@@ -116,13 +132,66 @@ def test_source_and_destination_must_differ(world, phases):
     assert run.finding("the same database")["severity"] == "stops"
 
 
-def test_a_filled_destination_stops(world, phases):
+@pytest.mark.parametrize("made", ["TABLE foreign_thing AS SELECT 1 AS id",
+                                  "TABLE foreign_thing (id int)", "VIEW foreign_thing AS SELECT 1",
+                                  "SEQUENCE foreign_thing"])
+def test_a_destination_with_anything_in_it_stops(phases, world, made):
     _, _, dest = world
-    dest.sql("CREATE TABLE foreign_data AS SELECT 1 AS id", dbname="app")
+    dest.sql(f"CREATE {made}", dbname="app")
+    kind = made.split()[0]
     try:
-        assert phases.run("preflight").finding("foreign_data")["severity"] == "stops"
+        found = phases.run("preflight").finding("foreign_thing", "not empty")
+        assert found["severity"] == "stops" and f"DROP {kind} public.foreign_thing" in found["mend"]
     finally:
-        dest.sql("DROP TABLE foreign_data", dbname="app")
+        dest.sql(f"DROP {kind} foreign_thing", dbname="app")
+
+
+def test_columns_that_differ_on_a_destination_that_is_ours(phases, world):
+    _, _, dest = world
+    dest.sql("CREATE SCHEMA bucardo_machine; CREATE TABLE parent (id bigint)", dbname="app")
+    try:
+        found = phases.run("preflight").finding("public.parent.id", "bigint")
+        assert found["severity"] == "degrades" and "TYPE integer" in found["mend"]
+    finally:
+        dest.sql("DROP SCHEMA bucardo_machine; DROP TABLE parent", dbname="app")
+
+
+def test_what_another_bucardo_left_is_seen_on_both_sides(phases, world):
+    _, source, dest = world
+    for server in (source, dest):
+        server.sql("CREATE SCHEMA bucardo", dbname="app")
+    try:
+        run = phases.run("preflight", source=endpoint(source, "app", "plain"),
+                         destination=endpoint(dest, "app", "plain"))
+        for end in ("source", "destination"):
+            found = run.finding("schema bucardo", f"on the {end} already")
+            assert found["severity"] == "stops" and "GRANT USAGE, CREATE" in found["mend"]
+    finally:
+        for server in (source, dest):
+            server.sql("DROP SCHEMA bucardo", dbname="app")
+
+
+def test_a_collation_that_only_the_source_has_stops(phases, world):
+    _, source, dest = world
+    source.sql("CREATE TABLE german (id int PRIMARY KEY, t text COLLATE \"de-x-icu\")", dbname="app")
+    dest.sql("ALTER COLLATION pg_catalog.\"de-x-icu\" RENAME TO hidden", dbname="app")
+    try:
+        found = phases.run("preflight").finding("de-x-icu", "collation")
+        assert found["severity"] == "stops" and "pg_import_system_collations" in found["mend"]
+    finally:
+        dest.sql("ALTER COLLATION pg_catalog.hidden RENAME TO \"de-x-icu\"", dbname="app")
+        source.sql("DROP TABLE german", dbname="app")
+
+
+def test_room_for_connections_is_what_syncs_and_jobs_take(phases, world):
+    _, source, _ = world
+    source.sql("ALTER DATABASE app CONNECTION LIMIT 10")
+    try:
+        assert not [f for f in phases.run("preflight", syncs=1).findings() if "fit:" in f["why"]]
+        found = phases.run("preflight", syncs=3).finding("more connections fit")
+        assert "replication takes 10 for good" in found["why"] and found["object"] == "the source"
+    finally:
+        source.sql("ALTER DATABASE app CONNECTION LIMIT -1")
 
 
 def test_a_source_without_tables_stops(world, phases):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import textwrap
 
 from support import compare, readme_flow
 from support.traffic import marker
@@ -51,6 +52,17 @@ def test_the_migration_that_the_readme_shows_is_accepted(workshop):
     with open(README, encoding="utf-8") as file:
         shown = re.search(r"```yaml\n(.*?)```", file.read(), re.DOTALL).group(1)
     assert "migrations:" in shown
+    path = os.path.join(workshop.folder, "shown.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(shown)
+    workshop.machine().cli("config", "check", path).check()
+
+
+def test_the_machine_yaml_of_the_configmap_example_is_accepted(workshop):
+    example = os.path.join(os.path.dirname(README), "kubernetes/examples/machine-configmap.yaml")
+    with open(example, encoding="utf-8") as file:
+        shown = textwrap.dedent(file.read().split("machine.yaml: |\n")[1])
+    assert "units:" in shown
     path = os.path.join(workshop.folder, "shown.yaml")
     with open(path, "w", encoding="utf-8") as file:
         file.write(shown)

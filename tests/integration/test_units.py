@@ -106,6 +106,22 @@ def test_a_program_that_does_not_exist_is_named_in_the_status(machine):
     machine.write_config(config("{name: typo, command: [no-such-program]}"))
     machine.start()
     wait_for(lambda: "no-such-program" in machine.unit("typo")["why"], 60, "the reason is shown")
+    advice = wait_for(lambda: machine.status_json()["advice"], 20, "there is advice")
+    assert "3 times in a row, last: could not be started: cannot execute" in advice
+
+
+def test_the_status_says_what_a_failing_unit_said(machine):
+    quick = "backoff_first: 50ms, backoff_limit: 100ms"
+    machine.write_config(config("{name: mute, command: [sh, -c, 'echo the host is gone; exit 5']}",
+                                supervision=quick))
+    machine.start()
+    wait_for(lambda: "exit code 5, it said: the host is gone" in machine.unit("mute")["why"], 20,
+             "its last words are shown", explain=machine.log_tail)
+    wait_for(lambda: "the host is gone" in machine.status_json()["advice"], 20, "and in the advice")
+    refused = f"{{name: deaf, command: {SLEEPER}, ready: {{tcp: '127.0.0.1:1', timeout: 200ms}}}}"
+    machine.write_config(config(refused, supervision=quick))
+    wait_for(lambda: "not ready in time: killed by SIGTERM, its probe: Connection refused"
+             in machine.unit("deaf")["why"], 20, "the answer is shown", explain=machine.log_tail)
 
 
 def test_give_up_after_ends_the_machine_in_order_with_exit_code_1(machine):

@@ -92,7 +92,7 @@ def test_a_stopped_machine_goes_on_and_needs_no_recovery(prepared):
     mark = prepared.log_size()
     prepared.start().wait_ready(60)
     assert "was not properly shut down" not in prepared.log()[mark:]
-    assert "control cluster" in prepared.status_json()["found"]
+    assert prepared.status_json()["found"] == "a control cluster without a sync"
 
 
 def test_killed_at_any_point_of_initdb_and_install_the_next_start_succeeds(workshop, rounds):
@@ -145,6 +145,7 @@ def test_syncs_on_the_volume_resume_and_what_waited_is_replicated(workshop):
     machine.start()
     await_marker(dest, dbname, look_up, "written while the machine was dead", 60)
     machine.wait_ready(30)
+    assert machine.status_json()["found"] == "a control cluster with 1 sync, 1 active"
     stale = "SELECT count(*) FROM syncrun WHERE ended IS NULL AND started < now() - interval '60 s'"
     assert machine.control_sql(stale) == ["0"]
 
@@ -227,6 +228,30 @@ def test_an_unparsable_configuration_holds_and_goes_on_when_mended(prepared):
     prepared.wait_ready(60)
 
 
+def test_every_mistake_is_told_again_when_a_mend_leads_to_others(prepared):
+    prepared.write_config("version: 1\nlgo: {}\nsupervision: {give_up_after: -3}\n")
+    prepared.start()
+    status = assert_holds(prepared, "machine.yaml has 2 errors, the first is")
+    assert len(status["config"]["errors"]) == 2
+    assert "REJECTED: nothing starts before it is mended" in " ".join(
+        prepared.cli("status").output.split())
+    # An event a line: a list of them would be cut.
+    for line in status["config"]["errors"]:
+        assert line in prepared.cli("events").output and line in prepared.log()
+    prepared.write_config("version: 1\nlog: {level: chatty}\n")
+    prepared.wait_log("log.level: found 'chatty'", 10)
+
+
+def test_a_link_to_nowhere_is_no_absent_configuration(prepared):
+    os.symlink("..data/machine.yaml", os.path.join(prepared.volume, "machine.yaml"))
+    prepared.start()
+    assert_holds(prepared, "machine.yaml")
+    assert prepared.cli("config", "check").code == 3
+    os.unlink(os.path.join(prepared.volume, "machine.yaml"))
+    prepared.wait_ready(60)
+    assert prepared.status_json()["config"]["state"] == "default"
+
+
 def test_a_damaged_control_cluster_is_not_touched(prepared):
     control = os.path.join(data_dir(prepared), "global", "pg_control")
     with open(control, "r+b") as file:
@@ -240,7 +265,8 @@ def test_a_folder_of_somebody_else_is_not_touched(machine):
     os.chown(machine.volume, 0, 0)
     os.chmod(machine.volume, 0o755)
     machine.start()
-    assert_holds(machine, "belongs to uid 0", fingerprint(machine.volume))
+    status = assert_holds(machine, "belongs to uid 0", fingerprint(machine.volume))
+    assert status["config"]["state"] == "unread"
     give(machine.volume)
     machine.wait_ready(60)
 

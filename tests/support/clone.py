@@ -38,8 +38,8 @@ class Clone:
         return subprocess.run(self.argv(*options, **more), env=self.env(**(env or {})),
                               capture_output=True, text=True, timeout=timeout, check=False)
 
-    def start(self, *options, **more):
-        return subprocess.Popen(self.argv(*options, **more), env=self.env(),
+    def start(self, *options, env=None, **more):
+        return subprocess.Popen(self.argv(*options, **more), env=self.env(**(env or {})),
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def must(self, *options, **more):
@@ -60,6 +60,14 @@ class Clone:
                              "FROM bucardo_machine.chunk WHERE done IS NOT NULL",
                              dbname=self.dbname)
         return {row[0]: row[1:] for row in rows}
+
+
+def clone_of(pair, dbname, sample=None, **options):
+    """A clone of a new database; `pair` is (source, destination, workshop)."""
+    source, dest, workshop = pair
+    source.create_database(dbname, sample)
+    dest.create_database(dbname)
+    return Clone(workshop.binary, workshop.folder, source, dest, dbname, **options)
 
 
 def schema_of(server, dbname, *options):

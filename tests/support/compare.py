@@ -1,9 +1,11 @@
 """Is the content of two databases the same? Own SQL; shares nothing with what is tested.
 
 differences(a, b, dbname) returns readable lines; an empty list means equal. Every ordinary
-table outside the catalogs and Bucardo's own schema is compared by row count and by sums of
-the md5 of each row's text (order does not matter, duplicates do), every sequence by its
-last value. For a table that differs, the first differing rows are named by primary key.
+table, unlogged ones and partitions included, outside the catalogs and Bucardo's own schema is
+compared by row count and by sums of the md5 of each row's text in UTF-8 (order does not matter,
+duplicates do), every large object by its md5, every sequence by its last value; on demand every
+materialised view as a table. For a table that differs, the first differing rows are named by
+primary key.
 """
 
 from .waiting import TooLate, wait_for
@@ -15,10 +17,13 @@ _RELATIONS = """
 SELECT format('%%I.%%I', n.nspname, c.relname) AS name, c.oid
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = %s AND n.nspname !~ '^(pg_|information_schema$|bucardo)'
+   AND c.relispopulated
  ORDER BY 1"""
 
+# A value of 500 MB cannot be written out as text.
 _COLUMNS = """
-SELECT pg_catalog.quote_ident(attname) FROM pg_catalog.pg_attribute
+SELECT CASE atttypid WHEN 'bytea'::regtype THEN pg_catalog.format('pg_catalog.md5(%%I)', attname)
+       ELSE pg_catalog.quote_ident(attname) END FROM pg_catalog.pg_attribute
  WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attname"""
 
 _KEY = """
@@ -57,8 +62,8 @@ class _Side:
     def digest(self, table, columns):
         half = "pg_catalog.sum(('x' || pg_catalog.substr(h, {}, 16))::bit(64)::bigint)"
         return self.rows(f"SELECT pg_catalog.count(*), {half.format(1)}, {half.format(17)} FROM "
-                         f"(SELECT pg_catalog.md5(ROW({', '.join(columns)})::text) AS h "
-                         f"FROM ONLY {table}) hashes")[0]
+                         f"(SELECT pg_catalog.md5(pg_catalog.convert_to(ROW({', '.join(columns)})"
+                         f"::text, 'UTF8')) AS h FROM ONLY {table}) hashes")[0]
 
     def hashes(self, table, key, columns):
         return dict(self.rows(f"SELECT ROW({', '.join(key)})::text, "
@@ -96,21 +101,53 @@ def _sequence_differences(a, b, name):
     return [f"sequence {name}: {a.label} {value_a} | {b.label} {value_b}"]
 
 
-def differences(a, b, dbname, dbname_b=None, sequences=True):
+def _large_object_differences(a, b):
+    query = ("SELECT oid, pg_catalog.md5(pg_catalog.lo_get(oid)) "
+             "FROM pg_catalog.pg_largeobject_metadata")
+    in_a, in_b = dict(a.rows(query)), dict(b.rows(query))
+    return [f"large object {oid}: {a.label} {in_a.get(oid, '(none)')} "
+            f"| {b.label} {in_b.get(oid, '(none)')}"
+            for oid in sorted(in_a.keys() | in_b.keys()) if in_a.get(oid) != in_b.get(oid)]
+
+
+def differences(a, b, dbname, dbname_b=None, sequences=True, matviews=False):
     """Readable differences between database `dbname` of servers `a` and `b`."""
     lines = []
     with _Side(a, dbname) as left, _Side(b, dbname_b or dbname) as right:
-        for kind, what in (("r", "table"), ("S", "sequence")):
-            if kind == "S" and not sequences:
+        lines += _large_object_differences(left, right)
+        for kind, what, wanted in (("r", "table", True), ("S", "sequence", sequences),
+                                   ("m", "materialised view", matviews)):
+            if not wanted:
                 continue
             in_a, in_b = left.relations(kind), right.relations(kind)
             for name in sorted(in_a.keys() ^ in_b.keys()):
                 lines.append(f"{what} {name} is only in {a.name if name in in_a else b.name}")
             for name in sorted(in_a.keys() & in_b.keys()):
-                lines += _table_differences(left, right, name, in_a[name], in_b[name]) \
-                    if kind == "r" else _sequence_differences(left, right, name)
+                lines += _sequence_differences(left, right, name) if kind == "S" else \
+                    _table_differences(left, right, name, in_a[name], in_b[name])
         if not left.relations("r"):
             lines.append(f"{a.name} has no tables at all: nothing was compared")
+    return lines
+
+
+def sequences_behind(a, b, dbname):
+    """Sequences of `b` that might hand out what `a` has handed out already, as readable lines.
+
+    A sequence may count down; what was never asked for collides with nothing.
+    """
+    query = ("SELECT format('%%I.%%I', n.nspname, c.relname), s.seqincrement FROM "
+             "pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid "
+             "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+             "WHERE n.nspname !~ '^(pg_|bucardo)' ORDER BY 1")
+    lines = []
+    with _Side(a, dbname) as left, _Side(b, dbname) as right:
+        for name, step in left.rows(query, ()):
+            values = []
+            for side in (left, right):
+                last, called = side.rows(f"SELECT last_value, is_called FROM {name}")[0]
+                values.append(last if called else last - step)
+            if (values[1] - values[0]) * step < 0:
+                lines.append(f"sequence {name}: {a.name} {values[0]} | {b.name} {values[1]}")
     return lines
 
 
@@ -122,11 +159,16 @@ def row_count(server, dbname):
 
 
 def wait_equal(a, b, dbname, seconds=60, sequences=True):
-    """Wait until the contents are equal; traffic must have stopped before."""
+    """Wait until the contents are equal; traffic must have stopped before.
+
+    sequences="ahead" is what a declared migration promises: `b` is never behind `a`.
+    """
     last = []
 
     def equal():
-        last[:] = differences(a, b, dbname, sequences=sequences)
+        last[:] = differences(a, b, dbname, sequences=sequences is True)
+        if sequences == "ahead":
+            last.extend(sequences_behind(a, b, dbname))
         return not last
 
     try:

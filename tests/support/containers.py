@@ -36,6 +36,7 @@ MANIFEST = os.path.join(REPOSITORY, "kubernetes", "bucardo-statefulset.yaml")
 # As the manifest names it; podman would say localhost/ otherwise.
 IMAGE = "docker.io/library/bucardo-machine:latest"
 VOLUME = "/var/lib/bucardo-machine"
+WRITE_CONFIG = f"cat >{VOLUME}/machine.yaml.tmp && mv {VOLUME}/machine.yaml.tmp {VOLUME}/machine.yaml"
 
 
 def run(argv, seconds=60, stdin=None, env=None):
@@ -183,9 +184,17 @@ class Container(Questions):
         return [(int(r[0]), int(r[1]), int(r[2]), r[3], r[4]) for r in rows
                 if not r[4].startswith("ps -eo")]
 
+    def write_config(self, text):
+        """machine.yaml, replaced in one step as an editor does."""
+        self.exec("sh", "-c", WRITE_CONFIG, stdin=text).check()
+
     # ---- questions ----
 
     def log(self):
+        raise NotImplementedError
+
+    def log_of_this_one(self):
+        """Without those of earlier containers on the same volume."""
         raise NotImplementedError
 
     def log_tail(self, lines=80):
@@ -228,13 +237,11 @@ class PodmanMachine(Container):
         os.chmod(self.pgpass, 0o644)  # its owner outside is nobody inside
 
     def write_config(self, text):
-        """machine.yaml, replaced in one step as an editor does."""
-        path = f"{VOLUME}/machine.yaml"
-        script = f"cat >{path}.tmp && mv {path}.tmp {path}"
+        """Also before it is started."""
         if self.first_pid:
-            self.exec("sh", "-c", script, stdin=text).check()
+            super().write_config(text)
         else:
-            self.on_volume("sh", "-c", script, stdin=text).check()
+            self.on_volume("sh", "-c", WRITE_CONFIG, stdin=text).check()
 
     def start(self, *options):
         run(["podman", "run", "-d", "--name", self.name, f"--network={network()}",
@@ -309,9 +316,10 @@ class PodmanMachine(Container):
 
     def log(self):
         """Of all containers on this volume."""
-        if not self.first_pid:
-            return self.old_logs
-        return self.old_logs + run(["podman", "logs", self.name]).output
+        return self.old_logs + (self.log_of_this_one() if self.first_pid else "")
+
+    def log_of_this_one(self):
+        return run(["podman", "logs", self.name]).output
 
     def remove(self):
         self.close_terminals()
@@ -416,15 +424,22 @@ class KubernetesMachine(Container):
 
     def replace(self, force=False):
         """Delete the pod as the README says; the StatefulSet makes another one."""
-        old, begin = self._uid(), time.monotonic()
         words = ("--force", "--grace-period=0") if force else ()
-        self.kubectl("delete", f"po/{self.pod}", *words).check()
+        return self.renew("delete", f"po/{self.pod}", *words)
+
+    def renew(self, *words):
+        """Type words for kubectl by which another pod comes; returns the seconds they took."""
+        old, begin = self._uid(), time.monotonic()
+        self.kubectl(*words).check()
         took = time.monotonic() - begin
         self._wait_running(old, 120)
         return took
 
     def log(self):
         return self.kubectl("logs", self.pod).output
+
+    def log_of_this_one(self):
+        return self.log()
 
     def exec(self, *argv, seconds=60, stdin=None, env=None):
         done = super().exec(*argv, seconds=seconds, stdin=stdin, env=env)

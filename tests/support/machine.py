@@ -12,6 +12,7 @@ mode="pod": PID 1 of its own pid namespace (needs root): killing it kills everyt
 when a container is lost.
 """
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -19,7 +20,7 @@ import signal
 import subprocess
 import time
 
-from .processes import children, cmdline, descendants, send
+from .processes import children, cmdline, freeze, runs, send
 from .questions import Questions
 from .servers import bin_dir
 from .users import as_user, give
@@ -149,9 +150,10 @@ class Machine(Questions):
         if self.mode == "pod":
             os.kill(pid, signal.SIGKILL)
         else:
-            os.kill(pid, signal.SIGSTOP)  # so that it starts nothing meanwhile
-            for victim in [*descendants(pid), pid]:
+            victims = freeze(pid)
+            for victim in victims:
                 send(victim, signal.SIGKILL)
+            wait_for(lambda: not any(runs(victim) for victim in victims), 10, "all are dead")
         self.process.wait(10)
 
     def remove(self):
@@ -203,6 +205,19 @@ class Machine(Questions):
         if self.mode == "pod" and self.running():
             command = ["nsenter", "--target", str(self.pid()), "--pid", "--mount", "--", *command]
         return command, env
+
+    @contextlib.contextmanager
+    def control_session(self, sql):
+        """A session in the control database that has done `sql` and stays open meanwhile."""
+        command, env = self.inside(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.runtime,
+                                    "-d", "bucardo", "-U", "bucardo"])
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                              env=env, cwd=self.home) as session:
+            session.stdin.write(sql + ";\n\\echo done\n")
+            session.stdin.flush()
+            assert session.stdout.readline() == "done\n"
+            yield
+            session.stdin.close()
 
     def shell_script(self):
         """A script that opens an interactive shell in here, for people."""

@@ -1,4 +1,4 @@
--- What a schema can hold that a copy may trip over. Loaded by tests of clone.
+-- What a schema can hold that a copy or a sync may trip over; nasty.py writes to it.
 CREATE SCHEMA "Odd ""Schema";
 CREATE TYPE mood AS ENUM ('sad', 'o''k', 'très happy');
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
@@ -81,6 +81,58 @@ INSERT INTO egg SELECT i, i FROM generate_series(1, 100) i;
 CREATE TABLE lazy (id integer PRIMARY KEY, pos integer, UNIQUE (pos) DEFERRABLE INITIALLY DEFERRED,
     EXCLUDE USING gist (int4range(id, id + 1) WITH &&));
 INSERT INTO lazy SELECT i, -i FROM generate_series(1, 50) i;
+
+CREATE TABLE "order" ("user" integer, "group" text, "check" text, PRIMARY KEY ("user", "group"));
+INSERT INTO "order" SELECT i, 'g' || i % 3, 'c' FROM generate_series(1, 300) i;
+CREATE TABLE "it's 100%, 'a'.b @c; --" ("a key; --" integer PRIMARY KEY, "it's %s \" text, "$1" text);
+INSERT INTO "it's 100%, 'a'.b @c; --" SELECT i, 'x', NULL FROM generate_series(1, 300) i;
+CREATE TABLE l234567890123456789012345678901234567890123456789012345678 (id integer PRIMARY KEY, v text);
+INSERT INTO l234567890123456789012345678901234567890123456789012345678 VALUES (1, 'long');
+CREATE TABLE "Größe 名前" ("Schlüssel ß" text PRIMARY KEY, "値" text);
+INSERT INTO "Größe 名前" SELECT 'é' || i || ' \' || chr(9) || ' ''"', '値' FROM generate_series(1, 300) i;
+CREATE TABLE range_key (r int4range PRIMARY KEY, v integer);
+INSERT INTO range_key SELECT int4range(i, i + 2), 0 FROM generate_series(1, 300) i;
+CREATE TABLE bytes_key (k bytea, v integer, PRIMARY KEY (k));
+INSERT INTO bytes_key SELECT decode(md5(i::text) || '005c', 'hex'), 0 FROM generate_series(1, 300) i;
+CREATE TABLE char_key (c char(8), n numeric, b boolean, v integer, PRIMARY KEY (c, n, b));
+INSERT INTO char_key SELECT 'c ' || i, i / 4.0, i % 2 = 0, 0 FROM generate_series(1, 300) i;
+CREATE TABLE "a $1 (b" (id integer PRIMARY KEY);
+CREATE TABLE array_key (k text[] PRIMARY KEY, v integer);
+INSERT INTO array_key SELECT ARRAY['a', NULL, '"' || i || '\', ''], 0 FROM generate_series(1, 300) i;
+CREATE TABLE only_key (id integer PRIMARY KEY);
+INSERT INTO only_key SELECT generate_series(1, 300);
+CREATE TABLE only_unique (id integer NOT NULL UNIQUE, pos integer UNIQUE, v text);
+INSERT INTO only_unique SELECT i, i, 'v' FROM generate_series(1, 300) i;
+CREATE TABLE toasted (id integer PRIMARY KEY, small integer, big text);
+ALTER TABLE toasted ALTER big SET STORAGE EXTERNAL;
+INSERT INTO toasted SELECT i, 0, repeat(md5(i::text), 6000) FROM generate_series(1, 20) i;
+CREATE TABLE spread (k integer, at timestamptz, v text, PRIMARY KEY (k, at)) PARTITION BY LIST (k);
+CREATE TABLE spread_1 PARTITION OF spread FOR VALUES IN (0, 1) PARTITION BY RANGE (at);
+CREATE TABLE spread_1_old PARTITION OF spread_1 FOR VALUES FROM (MINVALUE) TO ('2024-01-01 UTC');
+CREATE TABLE spread_1_new PARTITION OF spread_1 FOR VALUES FROM ('2024-01-01 UTC') TO (MAXVALUE);
+CREATE TABLE "spread Rest" PARTITION OF spread DEFAULT;
+INSERT INTO spread SELECT i % 4, timestamptz '2023-12-01 UTC' + i * interval '1 h', 'v'
+    FROM generate_series(1, 2000) i;
+CREATE TABLE keyed_child (PRIMARY KEY (id)) INHERITS (parent);
+INSERT INTO keyed_child VALUES (1, 'k'), (11, 'k'), (12, 'k');
+CREATE TABLE secured (id integer PRIMARY KEY, owner name DEFAULT current_user, v text);
+ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+ALTER TABLE secured FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON secured USING (owner = current_user AND id < 100) WITH CHECK (false);
+INSERT INTO secured SELECT i, 'nobody', 'v' FROM generate_series(1, 200) i;
+CREATE INDEX invalid ON composite_key (v);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'invalid'::regclass;
+
+CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.fired := coalesce(NEW.fired, 0) + 1;
+    INSERT INTO audit (what) VALUES (NEW.id);
+    RETURN NEW;
+END $$;
+CREATE TABLE audit (id bigserial PRIMARY KEY, what integer);
+CREATE TABLE audited (id integer PRIMARY KEY, fired integer);
+CREATE TRIGGER count_up BEFORE INSERT OR UPDATE ON audited FOR EACH ROW EXECUTE FUNCTION count_up();
+INSERT INTO audited SELECT generate_series(1, 300);
 
 CREATE FUNCTION tricky() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN

@@ -85,9 +85,9 @@ class Phases:
             "destination": endpoint(dest, dbname),
             "direction": "both", "copy": {"jobs": 2}, **migration}
 
-    def start(self, phase, fix=False, **changes):
+    def start(self, phase, fix=False, plan=False, **changes):
         order = {"v": 1, "phase": phase, "control": {"socket_dir": self.machine.runtime},
-                 "migration": {**self.migration, **changes}, "fix": fix}
+                 "migration": {**self.migration, **changes}, "fix": fix, "plan": plan}
         process = subprocess.Popen(
             as_user([self.machine.binary, "worker", "phase"], pdeathsig="KILL"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -1,6 +1,7 @@
 """Processes of this computer, containers' ones included: who is below whom, who is what."""
 
 import os
+import signal
 
 
 def cmdline(pid):
@@ -68,6 +69,26 @@ def descendants(pid):
         found += below
         queue += below
     return found
+
+
+def freeze(pid):
+    """Stop `pid` and all below it, those too that are started meanwhile; returns them."""
+    frozen, found = [], [pid]
+    while found:
+        for one in found:
+            send(one, signal.SIGSTOP)
+        frozen += found
+        found = [one for one in descendants(pid) if one not in frozen]
+    return frozen
+
+
+def runs(pid):
+    """Whether the process is there and no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
 
 
 def send(pid, signo):

@@ -60,13 +60,28 @@ def environment(source, dest, dbname):
             "DEST_USER": dest.user, "DEST_DATABASE": dbname}
 
 
-def type_step(machine, script, env, seconds=300):
-    """Type one step. Making triggers under writes may lose a deadlock: then type it again."""
+def _insist(types):
+    """Making triggers under writes may lose a deadlock: then it is typed again."""
     for _ in range(6):
-        result = machine.shell("set -eo pipefail\n" + script, seconds=seconds, env=env)
-        if result.code == 0 or "deadlock detected" not in result.output:
+        result = types()
+        if "deadlock detected" not in result.output:
             break
     return result
+
+
+def type_step(machine, script, env, seconds=300):
+    """Type one step, as a command of its own."""
+    return _insist(lambda: machine.shell("set -eo pipefail\n" + script, seconds=seconds, env=env))
+
+
+def sit_and_type(terminal, source, dest, dbname):
+    """All of it in the one shell of a person at a terminal, the exports first."""
+    terminal.wait_for("$ ")
+    for name, value in environment(source, dest, dbname).items():
+        terminal.run(f"export {name}={value} # <- as the README comments them").check()
+    for title, script in STEPS:
+        result = _insist(lambda script=script: terminal.run(script, 300))
+        assert result.code == 0, f"'{title}' failed:\n{result.output[-3000:]}"
 
 
 def run(machine, source, dest, dbname):

@@ -1,10 +1,12 @@
 """Sample databases: what to load, and how an application writes to each.
 
-`shop` is generated and always there. `pagila` and `chinook` need their dumps: the folder
+`shop` is generated and always there, and so is `nasty`. `pagila` and `chinook` need their dumps: the folder
 in BM_DATA, else "data" in a folder "shared" beside the repository.
 """
 
 import os
+
+from . import nasty
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
@@ -16,8 +18,8 @@ def data_dir():
 
 def path_of(sample):
     """The SQL file of a sample, or None when it is not on this computer."""
-    if sample == "shop":
-        return os.path.join(HERE, "shop.sql")
+    if sample in ("shop", "nasty"):
+        return os.path.join(HERE, f"{sample}.sql")
     path = os.path.join(data_dir(), f"{sample}.sql")
     return path if os.path.exists(path) else None
 
@@ -145,12 +147,15 @@ STEPS = {
                _pagila_retire),
     "shop": (_shop_order, _shop_order, _shop_document, _shop_reprice, _shop_move, _shop_cancel),
     "chinook": (_chinook_sign, _chinook_sign, _chinook_rename, _chinook_drop),
+    "nasty": nasty.STEPS,
 }
 
 # One row that is easy to find again: (insert, look up), both given the text.
 MARKERS = {
     "pagila": ("INSERT INTO category (name) VALUES (%s)", "SELECT 1 FROM category WHERE name = %s"),
     "shop": ("INSERT INTO marker (name) VALUES (%s)", "SELECT 1 FROM marker WHERE name = %s"),
+    "nasty": ("INSERT INTO uuid_key VALUES (md5(%s)::uuid, 'mark')",
+              "SELECT 1 FROM uuid_key WHERE id = md5(%s)::uuid"),
     "chinook": ('INSERT INTO "Genre" ("GenreId", "Name") '
                 'SELECT max("GenreId") + 1, %s FROM "Genre"',
                 'SELECT 1 FROM "Genre" WHERE "Name" = %s'),

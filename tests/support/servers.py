@@ -67,7 +67,32 @@ def free_port(address="127.0.0.1"):
     raise RuntimeError("no free TCP port between 15000 and 32000")
 
 
-class Server:
+class Asked:
+    """What is asked of any server that has connect(dbname) and psql(dbname, path)."""
+
+    def sql(self, query, params=None, dbname="postgres"):
+        """Run statements in one connection; the rows of the last one, or []."""
+        connection = self.connect(dbname)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query, params)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def value(self, query, params=None, dbname="postgres"):
+        """The first column of the first row."""
+        return self.sql(query, params, dbname)[0][0]
+
+    def create_database(self, dbname, sample=None):
+        """A database, empty or with the named sample (see samples.py) loaded."""
+        self.sql(f'CREATE DATABASE "{dbname}"')
+        if sample is not None:
+            samples.load(self, dbname, sample)
+        return self
+
+
+class Server(Asked):
     """One PostgreSQL server. `address` is what clients are told, `listen` what it binds."""
 
     def __init__(self, name, folder, address="127.0.0.1", listen=None, netns=None, settings=None):
@@ -95,10 +120,11 @@ class Server:
                    "-E", "UTF8", "--locale=C.UTF-8", f"--pwfile={password_file}",
                    "--auth-local=trust", "--auth-host=scram-sha-256"])
         self._run(["openssl", "req", "-new", "-x509", "-days", "30", "-nodes", "-newkey",
-                   "rsa:2048", "-subj", f"/CN={self.name}", "-out", f"{self.data}/server.crt",
+                   "rsa:2048", "-subj", f"/CN={self.name}", "-addext",
+                   "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", f"{self.data}/server.crt",
                    "-keyout", f"{self.data}/server.key"])
         with open(f"{self.data}/pg_hba.conf", "a", encoding="utf-8") as out:
-            out.write("host all all 0.0.0.0/0 scram-sha-256\n")
+            out.write("hostssl all all 0.0.0.0/0 scram-sha-256\n")
 
     def _run(self, argv):
         done = subprocess.run(as_user(argv), cwd=self.folder, capture_output=True, text=True,
@@ -194,27 +220,6 @@ class Server:
         connection.autocommit = autocommit
         return connection
 
-    def sql(self, query, params=None, dbname="postgres"):
-        """Run statements in one connection; the rows of the last one, or []."""
-        connection = self.connect(dbname)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query, params)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
-
-    def value(self, query, params=None, dbname="postgres"):
-        """The first column of the first row."""
-        return self.sql(query, params, dbname)[0][0]
-
-    def create_database(self, dbname, sample=None):
-        """A database, empty or with the named sample (see samples.py) loaded."""
-        self.sql(f'CREATE DATABASE "{dbname}"')
-        if sample is not None:
-            samples.load(self, dbname, sample)
-        return self
-
     def psql(self, dbname, path=None, text=None):
         """Feed a file or a text to psql, all or nothing."""
         if text is None:
@@ -235,6 +240,13 @@ class Server:
              self.folder, "-p", str(self.port), "-U", self.user, dbname],
             capture_output=True, text=True, check=True, timeout=120)
         dest.psql(dbname, text=dump.stdout)
+
+    def ca_file(self):
+        """Where whoever verifies this server finds what signed its certificate (itself)."""
+        path = os.path.join(self.folder, "ca.crt")
+        shutil.copy(os.path.join(self.data, "server.crt"), path)
+        give(path)
+        return path
 
     def pgpass_line(self):
         return f"{self.address}:{self.port}:*:{self.user}:{self.password}\n"

@@ -18,6 +18,7 @@ import time
 from fcntl import ioctl
 from termios import TIOCSWINSZ
 
+from .machine import Result
 from .waiting import wait_for
 
 QUESTION, ANSWER = b"\x1b[5n", b"\x1b[0n"
@@ -31,9 +32,11 @@ class Terminal:
         self.pieces = []  # (monotonic time, bytes)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test in the background ignores it
             os.execvpe(argv[0], argv, env or os.environ)
         self.resize(*size)
         self.exit_code = None
+        self._typed = 0
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
@@ -64,6 +67,16 @@ class Terminal:
         """What a person sees: no control sequences, no NULs."""
         seen = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|[\x00\r]", b"", self.raw())
         return seen.decode("utf-8", "replace")
+
+    def run(self, script, seconds=60):
+        """Type a script word for word; (exit code of its last command, what was shown)."""
+        self._typed += 1
+        begin = len(self.text())
+        self.type(script.rstrip("\n").replace("\n", "\r") + f"\recho en''ded {self._typed}=$?.\r")
+        ended = re.compile(rf"ended {self._typed}=(\d+)\.")
+        found = wait_for(lambda: ended.search(self.text(), begin), seconds,
+                         f"the shell has done:\n{script}\n", explain=self.log_tail)
+        return Result(script, int(found.group(1)), self.text()[begin:found.start()])
 
     def since(self, moment):
         """The bytes that came after a moment (time.monotonic())."""

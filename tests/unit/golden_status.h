@@ -10,7 +10,7 @@
 	"\"volume\":\"/var/lib/bucardo-machine\",\"runtime\":\"/run/bucardo-machine\",\"found\":\"syncs, replication on\"," \
 	"\"config\":{\"path\":\"/var/lib/bucardo-machine/machine.yaml\"," \
 	"\"state\":\"default\",\"errors\":[]}," \
-	"\"pgpass\":{\"warnings\":[]},\"orphans_reaped\":0,\"log_lines_dropped\":0," \
+	"\"pgpass\":{\"warnings\":[]},\"orphans_reaped\":0,\"log_lines_dropped\":0,\"longest_turn_usec\":0," \
 	"\"units\":[{\"name\":\"postgres\",\"kind\":\"postgres\"," \
 	"\"state\":\"ready\",\"since\":\"2026-11-23T03:55:00.000Z\",\"age_msec\":7500000,\"wanted\":true,\"pid\":20,\"restarts\":0,\"failures\":0,\"retry_in_msec\":null," \
 	"\"last_exit\":\"\"," \
@@ -21,7 +21,7 @@
 	"\"databases\":[{\"name\":\"src\",\"role\":\"source\",\"reach\":\"yes\",\"since\":\"2026-11-23T04:03:20.000Z\",\"age_msec\":7000000,\"error\":\"\"},{\"name\":\"dst\",\"role\":\"target\",\"reach\":\"yes\",\"since\":\"2026-11-23T04:03:20.000Z\",\"age_msec\":7000000,\"error\":\"\"}]," \
 	"\"syncs\":[{\"name\":\"app\",\"health\":\"catching-up\",\"since\":\"2026-11-23T05:59:48.000Z\",\"age_msec\":12000," \
 	"\"why\":\"\",\"advice\":\"\",\"backlog_rows\":12345,\"lag_msec\":3100," \
-	"\"good_age_msec\":4000,\"bad_age_msec\":null,\"bad_text\":\"\",\"blocker\":null,\"rung\":\"none\"}],\"migrations\":[]}"
+	"\"good_age_msec\":4000,\"bad_age_msec\":null,\"bad_text\":\"\",\"blocker\":null,\"rung\":\"none\",\"trend\":\"shrinks\",\"shrink_rate\":40,\"catch_up_msec\":300000,\"healed_rows\":2,\"conflicts\":0}],\"migrations\":[]}"
 
 #define GOLDEN_WELL \
 	"The machine has been ready for 3 min 0 s  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \
@@ -38,6 +38,30 @@
 	"\n" \
 	"SYNC  HEALTH       FOR   BACKLOG  LAG  LAST GOOD RUN\n" \
 	"app   catching-up  12 s   12,345  3 s  4 s ago\n"
+
+#define GOLDEN_MIGRATION \
+	"The machine has been ready for 3 min 0 s  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \
+	"\n" \
+	"MIGRATION  PHASE  STATUS   FOR        UNTIL      PROGRESS\n" \
+	"app        copy   running  1 min 5 s  replicate      50 %\n" \
+	"    [#################.................]  2.0 kB of 4.0 kB, 50 %, 1.0 kB/s, done in 2 s\n" \
+	"    now: copying rows: 2 of 5 chunks, 1,234 rows\n" \
+	"    public.film  [####################....................]  50 %  512 bytes of 1.0 kB\n" \
+	"    lag: 3 s, 12,345 rows wait, catches up in 5 min 0 s; 2 rows healed; 0 conflicts\n" \
+	"\n" \
+	"SYNC      HEALTH       FOR   BACKLOG  LAG  LAST GOOD RUN\n" \
+	"app_sync  catching-up  12 s   12,345  3 s  4 s ago\n" \
+	"\n" \
+	"DATABASE  ROLE    REACHABLE  FOR\n" \
+	"src       source  yes        1 h 56 min\n" \
+	"dst       target  yes        1 h 56 min\n" \
+	"\n" \
+	"UNIT      STATE  PID  FOR         RESTARTS  LAST EXIT\n" \
+	"postgres  ready   20  2 h 5 min          0  -\n" \
+	"bucardo   ready   31  3 min 20 s         2  killed by SIGKILL\n" \
+	"\n" \
+	"  volume   /var/lib/bucardo-machine, found at the start: syncs, replication on\n" \
+	"  config   all defaults, there is no /var/lib/bucardo-machine/machine.yaml\n"
 
 #define GOLDEN_EMPTY \
 	"The machine has been ready for 3 min 0 s  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \
@@ -117,11 +141,20 @@
 	"The machine has been holding for 3 min 0 s  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \
 	"  why      the volume holds data of PostgreSQL 13, and this image has 17\n" \
 	"  advice   use the image with PostgreSQL 13, or move the data away\n" \
-	"  volume   /var/lib/bucardo-machine, found at the start: data of another PostgreSQL\n" \
-	"  config   /var/lib/bucardo-machine/machine.yaml, REJECTED: the configuration before it is kept\n" \
 	"  errors   machine.yaml:3:5: supervision.give_up_afer: unknown key\n" \
 	"           machine.yaml:9:1: unit: unknown key; did you mean 'units'?\n" \
 	"  pgpass   line 4 has 3 fields, 5 are needed\n" \
+	"  volume   /var/lib/bucardo-machine, found at the start: data of another PostgreSQL\n" \
+	"  config   /var/lib/bucardo-machine/machine.yaml, REJECTED: nothing starts before it is mended\n" \
+	"\n" \
+	"No sync is known (yet).\n"
+
+#define GOLDEN_CLOSED_VOLUME \
+	"The machine has been holding for 3 min 0 s  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \
+	"  why      '/var/lib/bucardo-machine' belongs to uid 0\n" \
+	"  advice   give it to the machine's user\n" \
+	"  volume   /var/lib/bucardo-machine\n" \
+	"  config   all defaults, there is no /var/lib/bucardo-machine/machine.yaml\n" \
 	"\n" \
 	"No sync is known (yet).\n"
 

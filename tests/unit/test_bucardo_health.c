@@ -276,6 +276,27 @@ static void test_inactive_or_stopped_is_stopped(void **state)
 	assert_int_equal(at(1000), BM_HEALTH_STOPPED);
 }
 
+static void test_a_sync_that_its_migration_holds_back_is_not_advised_to_be_activated(
+		void **state)
+{
+	(void)state;
+	sync.active = false;
+	limits.held = true;
+	assert_int_equal(at(0), BM_HEALTH_STOPPED);
+	assert_null(strstr(bm_strbuf_text(&advice), "bucardo activate"));
+	assert_non_null(strstr(bm_strbuf_text(&why), "migration"));
+}
+
+static void test_a_sync_whose_tables_are_all_paused_points_to_its_migration(void **state)
+{
+	(void)state;
+	sync.active = false;
+	limits.declared = true;
+	assert_int_equal(at(0), BM_HEALTH_STOPPED);
+	assert_non_null(strstr(bm_strbuf_text(&why), "all of its tables are paused"));
+	assert_non_null(strstr(bm_strbuf_text(&advice), "its migration says which"));
+}
+
 static void test_an_unknown_backlog_is_no_health(void **state)
 {
 	(void)state;
@@ -425,6 +446,8 @@ int main(void)
 			TEST(test_an_error_is_told_without_the_row_and_the_wrapping),
 			TEST(test_a_passing_error_is_failing_only_when_it_comes_for_ever),
 			TEST(test_inactive_or_stopped_is_stopped),
+			TEST(test_a_sync_that_its_migration_holds_back_is_not_advised_to_be_activated),
+			TEST(test_a_sync_whose_tables_are_all_paused_points_to_its_migration),
 			TEST(test_an_unknown_backlog_is_no_health),
 			TEST(test_climbs_every_rung_in_order_and_then_holds),
 			TEST(test_climbs_for_nothing_but_a_stall),

@@ -137,6 +137,26 @@ static void test_tells_errors_that_need_a_person_from_those_that_pass(void **sta
 	assert_class("something new", RUN_ERROR_UNKNOWN, "`bucardo kick app`");
 }
 
+static void test_an_error_in_another_language_is_known_by_its_state(void **state)
+{
+	(void)state;
+	assert_class("Failed : SQLSTATE 23505: DBD::Pg::db pg_putcopyend failed: FEHLER:  doppelter "
+		     "Schlüsselwert verletzt Unique-Constraint",
+			RUN_ERROR_PERMANENT, "under another primary key");
+	assert_class("SQLSTATE 23514: FEHLER:  neue Zeile verletzt Check-Constraint",
+			RUN_ERROR_PERMANENT, "make the constraints alike");
+	assert_class("SQLSTATE 40001: FEHLER:  konnte Zugriff nicht serialisieren",
+			RUN_ERROR_TRANSIENT, "");
+	assert_class("SQLSTATE 57P01: FATAL:  Verbindung wird abgebrochen", RUN_ERROR_TRANSIENT,
+			"");
+	assert_class("SQLSTATE 42501: FEHLER:  keine Berechtigung für Tabelle t",
+			RUN_ERROR_PERMANENT, "grant");
+	assert_class("SQLSTATE 42501: ERROR:  must be owner of table t", RUN_ERROR_PERMANENT,
+			"the owner of what the error names");
+	assert_class("SQLSTATE XX000: FEHLER:  etwas Neues", RUN_ERROR_UNKNOWN,
+			"`bucardo kick app`");
+}
+
 static void test_a_run_that_was_stopped_did_not_fail(void **state)
 {
 	(void)state;
@@ -207,6 +227,8 @@ int main(void)
 			cmocka_unit_test(test_reads_the_pid_on_the_first_line),
 			cmocka_unit_test(
 					test_tells_errors_that_need_a_person_from_those_that_pass),
+			cmocka_unit_test(
+					test_an_error_in_another_language_is_known_by_its_state),
 			cmocka_unit_test(test_a_run_that_was_stopped_did_not_fail),
 			cmocka_unit_test(test_says_what_to_do_about_a_database_that_is_away),
 			cmocka_unit_test(test_adds_the_limits_that_a_connection_lacks),

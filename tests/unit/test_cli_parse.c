@@ -147,6 +147,33 @@ static void test_wrong_lines_are_refused_with_the_reason(void **state)
 	assert_refused(WORDS("--log-format", "xml"), "--log-format cannot be 'xml'");
 }
 
+static void test_the_first_word_after_run_begins_the_command(void **state)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct cli_call call;
+
+	(void)state;
+	assert_int_equal(parse(&call, &err, WORDS("run", "--strict")), 0);
+	assert_true(call.strict);
+	assert_null(call.child);
+	assert_int_equal(parse(&call, &err,
+					 WORDS("run", "--runtime", "/a", "psql", "--help", "--",
+							 "x")),
+			0);
+	assert_string_equal(call.runtime, "/a");
+	assert_false(call.want_help);
+	assert_string_equal(call.child[0], "psql");
+	assert_string_equal(call.child[2], "--");
+	assert_int_equal(parse(&call, &err, WORDS("run", "--", "--strict", "x")), 0);
+	assert_false(call.strict);
+	assert_string_equal(call.child[0], "--strict");
+	assert_int_equal(parse(&call, &err, WORDS("run", "--help")), 0);
+	assert_true(call.want_help);
+	assert_refused(WORDS("run", "--"), "'run --' needs a command to run");
+	assert_refused(WORDS("run", "--json"), "'run' takes no option --json");
+	assert_refused(WORDS("--strict", "run", "psql"), "put -- before a command");
+}
+
 static void test_clone_takes_two_databases_and_plain_numbers(void **state)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -155,14 +182,17 @@ static void test_clone_takes_two_databases_and_plain_numbers(void **state)
 	(void)state;
 	assert_int_equal(parse(&call, &err,
 					 WORDS("clone", "--source", "dbname=a",
-							 "--destination=dbname=b", "--jobs",
-							 "3", "--chunk", "128", "--json")),
+							 "--destination=dbname=b",
+							 "--max-rate=2MB", "--jobs", "3",
+							 "--chunk", "128", "--json")),
 			0);
 	assert_string_equal(call.source, "dbname=a");
 	assert_string_equal(call.destination, "dbname=b");
 	assert_int_equal(call.jobs, 3);
+	assert_int_equal(call.max_rate, 2000000);
 	assert_int_equal(call.chunk_mib, 128);
 	assert_true(call.json);
+	assert_refused(WORDS("clone", "--max-rate", "50"), "--max-rate: found '50', a number");
 	assert_refused(WORDS("clone", "--jobs", "0"), "1 to 64");
 	assert_refused(WORDS("clone", "--jobs", "65"), "1 to 64");
 	assert_refused(WORDS("clone", "--jobs", "3x"), "'3x'");
@@ -179,6 +209,7 @@ int main(void)
 			cmocka_unit_test(test_options_may_stand_anywhere),
 			cmocka_unit_test(test_the_environment_gives_the_folders),
 			cmocka_unit_test(test_wrong_lines_are_refused_with_the_reason),
+			cmocka_unit_test(test_the_first_word_after_run_begins_the_command),
 			cmocka_unit_test(test_clone_takes_two_databases_and_plain_numbers),
 	};
 

@@ -40,7 +40,12 @@ static void test_a_short_migration_has_the_documented_defaults(void **state)
 	assert_string_equal(migration->destination.host, "b");
 	assert_int_equal(migration->direction, BM_DIRECTION_BOTH);
 	assert_int_equal(migration->run_until, BM_PHASE_REPLICATE);
+	assert_int_equal(migration->syncs, 1);
 	assert_int_equal(migration->copy_jobs, 4);
+	assert_int_equal(migration->copy_max_rate, 0);
+	assert_true(migration->copy_gentle);
+	assert_null(migration->include);
+	assert_null(migration->exclude);
 	bm_config_destroy(config);
 }
 
@@ -52,8 +57,11 @@ static void test_every_key_of_a_migration_reaches_its_member(void **state)
 			"  source: {host: /run/pg, port: 7446, dbname: \"my db\", user: u1,\n"
 			"    sslmode: verify-full, sslrootcert: /ca.pem}\n"
 			"  destination: {host: 10.0.0.2, port: 1, dbname: e, user: u2, sslmode: disable}\n"
-			"  direction: forward\n  run_until: copy\n"
-			"  copy: {jobs: 7}\n");
+			"  direction: forward\n  syncs: 3\n  run_until: copy\n"
+			"  tables: {include: [public.*, a.b], exclude: [audit.*]}\n"
+			"  owners: drop\n  grants: keep\n  roles: {old: new}\n  create_roles: yes\n"
+			"  extensions: {skip: [a], versions: {b: \"1.2\"}}\n"
+			"  copy: {jobs: 7, max_rate: 50 MB, gentle: no}\n");
 	const struct bm_config_migration *migration = config->migrations;
 
 	assert_string_equal(migration->source.host, "/run/pg");
@@ -66,7 +74,19 @@ static void test_every_key_of_a_migration_reaches_its_member(void **state)
 	assert_string_equal(migration->destination.sslmode, "disable");
 	assert_int_equal(migration->direction, BM_DIRECTION_FORWARD);
 	assert_int_equal(migration->run_until, BM_PHASE_COPY);
+	assert_int_equal(migration->syncs, 3);
 	assert_int_equal(migration->copy_jobs, 7);
+	assert_int_equal(migration->copy_max_rate, 50000000);
+	assert_false(migration->copy_gentle);
+	assert_string_equal(migration->include[1], "a.b");
+	assert_null(migration->include[2]);
+	assert_string_equal(migration->exclude[0], "audit.*");
+	assert_int_equal(migration->owners, BM_DROP);
+	assert_int_equal(migration->grants, BM_KEEP);
+	assert_string_equal(migration->roles[0], "old=new");
+	assert_true(migration->create_roles);
+	assert_string_equal(migration->skip_extensions[0], "a");
+	assert_string_equal(migration->extension_versions[0], "b=1.2");
 	bm_config_destroy(config);
 }
 
@@ -75,7 +95,9 @@ static void test_what_is_shown_can_be_loaded_and_means_the_same(void **state)
 	(void)state;
 	struct bm_strbuf first = BM_STRBUF_INIT, second = BM_STRBUF_INIT;
 	struct bm_config *config = parse_good(
-			"version: 1\nmigrations: [{name: app, copy: {jobs: 7}, " ENDS "}]\n");
+			"version: 1\nmigrations: [{name: app, copy: {jobs: 7, max_rate: 3MiB}, "
+			"tables: {exclude: [\"a.\\\"B\\\"\"]}, extensions: {versions: {x: \"1\"}}, " ENDS
+			"}]\n");
 
 	bm_config_show(config, &first);
 	bm_config_destroy(config);
@@ -85,6 +107,7 @@ static void test_what_is_shown_can_be_loaded_and_means_the_same(void **state)
 	assert_string_equal(bm_strbuf_text(&first), bm_strbuf_text(&second));
 	assert_non_null(strstr(bm_strbuf_text(&first), "sslmode: \"prefer\" # default"));
 	assert_non_null(strstr(bm_strbuf_text(&first), "jobs: 7\n"));
+	assert_non_null(strstr(bm_strbuf_text(&first), "max_rate: 3MiB\n"));
 	bm_strbuf_finish(&first);
 	bm_strbuf_finish(&second);
 }
@@ -94,6 +117,13 @@ static const struct {
 	const char *complaint;
 } bad[] = {
 		{"name: App, " ENDS, "[0].name: found 'App', not a migration's name"},
+		{"name: app, copy: {max_rate: 50}, " ENDS,
+				"copy.max_rate: found '50', a number without a unit; allowed: a "
+				"rate from 100kB to 1000GB a second, or none (units: B, kB, KiB, "
+				"MB, MiB, GB, GiB)"},
+		{"name: app, copy: {max_rate: fast}, " ENDS, "found 'fast', no rate"},
+		{"name: app, copy: {max_rate: 1kB}, " ENDS, "found '1kB'; allowed: a rate"},
+		{"name: app, copy: {max_rate: 999999999999GiB}, " ENDS, "'999999999999GiB'; a"},
 		{"name: a-b, " ENDS, "not a migration's name"},
 		{"name: app, destination: {host: b, dbname: d, user: u}",
 				"[0].source: missing; it must be given: a mapping"},
@@ -118,11 +148,19 @@ static const struct {
 		{"name: app, source: {host: a, dbname: d, user: u}, "
 		 "destination: {host: a, dbname: d, user: v}",
 				"[0].destination: the same database as the source"},
-		{"name: app, tables: {include: [x.y]}, " ENDS, "[0].tables: unknown key"},
-		{"name: app, owners: keep, " ENDS, "[0].owners: unknown key"},
-		{"name: app, run_until: cutover, " ENDS, "one of preflight, schema"},
+		{"name: app, tables: {include: [x]}, " ENDS,
+				"[0].tables.include[0]: not a pattern of tables; SCHEMA.TABLE"},
+		{"name: app, tables: {exclude: []}, " ENDS, "found an empty list"},
+		{"name: app, owners: mine, " ENDS,
+				"[0].owners: found 'mine'; allowed: one of keep, drop"},
+		{"name: app, extensions: {skip: [\"a b\"]}, " ENDS, "not an extension"},
+		{"name: app, roles: {\"a=b\": c}, " ENDS, "not names of roles"},
+		{"name: app, run_until: cutover, " ENDS,
+				"found 'cutover', which this version cannot do yet; allowed: one of "
+				"preflight, schema, capture, copy, index, replicate"},
+		{"name: app, run_until: cut, " ENDS, "found 'cut'; allowed: one of preflight"},
 		{"name: app, copy: {jobs: 0}, " ENDS, "a whole number from 1 to 64"},
-		{"name: app, copy: {max_rate: 1MB}, " ENDS, "[0].copy.max_rate: unknown key"},
+		{"name: app, copy: {rate: 1MB}, " ENDS, "[0].copy.rate: unknown key"},
 		{"name: app, " ENDS "}, {name: app, " ENDS,
 				"migrations[1].name: migrations[0] has this name already"},
 };

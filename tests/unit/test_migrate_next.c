@@ -64,7 +64,42 @@ static void test_every_phase_needs_earlier_ones_only_and_says_what_it_does(void 
 		assert_true(strlen(row->comment) > 20);
 		assert_string_equal(row->comment, bm_phase_comment(phase));
 		assert_true(strlen(row->unit) > 2);
+		assert_non_null(row->worker);
+		assert_true(strlen(row->detect) > 10);
+		assert_true(strlen(row->cancel) >= strlen("nothing"));
+		assert_non_null(row->undo);
+		assert_string_equal(row->undo, bm_phase_undo(phase));
+		/* Up to here the source stays in charge; what comes later must say so here. */
+		assert_true(row->reversible);
+		assert_true(row->undo[0] != '\0' || phase == BM_PHASE_PREFLIGHT);
 	}
+}
+
+static void test_phases_that_cannot_be_begun_have_a_place_and_no_worker(void **state)
+{
+	(void)state;
+	enum bm_phase parsed;
+
+	for (enum bm_phase phase = BM_PHASE_COUNT; phase < BM_PHASE_PLACES; phase++) {
+		const struct bm_phase_row *row = bm_phase_row(phase);
+		assert_int_equal(row->needs >> phase, 0);
+		assert_true(row->needs != 0);
+		assert_true(strlen(row->comment) > 20);
+		assert_null(row->worker);
+		assert_null(row->beside);
+		assert_null(row->detect);
+		assert_null(row->cancel);
+		assert_true(bm_phase_is_to_come(bm_phase_name(phase)));
+		assert_false(bm_phase_parse(bm_phase_name(phase), &parsed));
+	}
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		assert_false(bm_phase_is_to_come(bm_phase_name(phase)));
+		assert_true(bm_phase_parse(bm_phase_name(phase), &parsed));
+		assert_int_equal(parsed, phase);
+	}
+	assert_string_equal(bm_phase_name(BM_PHASE_VERIFY), "verify");
+	assert_string_equal(bm_phase_name(BM_PHASE_TEARDOWN), "teardown");
+	assert_string_equal(bm_phase_name(BM_PHASE_PLACES), "unknown");
 }
 
 static void test_a_migration_that_always_succeeds_passes_every_phase_in_order(void **state)
@@ -238,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			T(test_every_phase_needs_earlier_ones_only_and_says_what_it_does),
+			T(test_phases_that_cannot_be_begun_have_a_place_and_no_worker),
 			T(test_a_migration_that_always_succeeds_passes_every_phase_in_order),
 			T(test_every_failure_in_every_phase_has_a_way_on),
 			T(test_nothing_begins_before_the_journal_is_read_and_written),

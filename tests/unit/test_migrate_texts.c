@@ -58,6 +58,24 @@ static void test_every_event_of_a_worker_is_understood(void **state)
 	bm_phase_line_finish(&got);
 }
 
+static void test_progress_may_say_what_is_in_flight(void **state)
+{
+	(void)state;
+	struct bm_phase_decoded got;
+
+	assert_int_equal(decode("{\"v\":1,\"event\":\"progress\",\"done\":5,\"total\":9,"
+				"\"unit\":\"bytes\",\"text\":\"copying rows\",\"rows\":7,"
+				"\"pieces_done\":1,\"pieces_total\":3,\"in_flight\":["
+				"{\"name\":\"public.t\",\"step\":\"\",\"done\":2,\"total\":4,"
+				"\"age_ms\":1200}]}",
+					 &got),
+			0);
+	assert_int_equal(got.line.rows, 7);
+	assert_int_equal(got.line.pieces_total, 3);
+	assert_int_equal(json_array_size(got.line.in_flight), 1);
+	bm_phase_line_finish(&got);
+}
+
 static void test_a_line_that_makes_no_sense_is_refused(void **state)
 {
 	(void)state;
@@ -71,6 +89,12 @@ static void test_a_line_that_makes_no_sense_is_refused(void **state)
 			"{\"v\":1,\"event\":\"note\"}",
 			"{\"v\":1,\"event\":\"progress\",\"done\":-1,\"total\":9}",
 			"{\"v\":1,\"event\":\"progress\",\"done\":\"1\",\"total\":9}",
+			"{\"v\":1,\"event\":\"progress\",\"done\":1,\"total\":9,\"rows\":\"2\"}",
+			"{\"v\":1,\"event\":\"progress\",\"done\":1,\"total\":9,\"in_flight\":{}}",
+			"{\"v\":1,\"event\":\"progress\",\"done\":1,\"total\":9,\"in_flight\":"
+			"[{\"name\":\"t\",\"step\":\"\",\"done\":3,\"total\":2,\"age_ms\":1}]}",
+			"{\"v\":1,\"event\":\"progress\",\"done\":1,\"total\":9,\"in_flight\":"
+			"[{\"step\":\"\",\"done\":1,\"total\":2,\"age_ms\":1}]}",
 			"{\"v\":1,\"event\":\"finding\",\"severity\":\"bad\",\"why\":\"w\"}",
 			"{\"v\":1,\"event\":\"done\"}",
 			"{\"v\":1,\"event\":\"failed\",\"class\":\"odd\",\"message\":\"m\"}",
@@ -94,7 +118,8 @@ static struct bm_config_migration make_migration(void)
 			.source = {"a", 5432, "d", "u", "prefer", NULL},
 			.destination = {"b", 5433, "d", "u", "verify-full", "/ca.pem"},
 			.run_until = BM_PHASE_REPLICATE,
-			.copy_jobs = 4};
+			.copy_jobs = 4,
+			.copy_gentle = true};
 }
 
 static void test_an_order_is_what_the_protocol_says(void **state)
@@ -102,7 +127,8 @@ static void test_an_order_is_what_the_protocol_says(void **state)
 	(void)state;
 	struct bm_config_migration migration = make_migration();
 	json_t *definition = bm_definition_create(&migration);
-	char *order = bm_definition_order(definition, BM_PHASE_CAPTURE, "/run/bm", true);
+	char *order = bm_definition_order(
+			definition, BM_PHASE_CAPTURE, "/run/bm", BM_ORDER_FIX, NULL);
 
 	assert_string_equal(order,
 			"{\"v\":1,\"phase\":\"capture\",\"control\":{\"socket_dir\":\"/run/bm\"},"
@@ -111,7 +137,7 @@ static void test_an_order_is_what_the_protocol_says(void **state)
 			"\"sslrootcert\":null},\"destination\":{\"host\":\"b\",\"port\":5433,"
 			"\"dbname\":\"d\",\"user\":\"u\",\"sslmode\":\"verify-full\","
 			"\"sslrootcert\":\"/ca.pem\"},\"direction\":\"both\","
-			"\"copy\":{\"jobs\":4}},\"fix\":true}");
+			"\"copy\":{\"jobs\":4,\"max_rate\":0,\"gentle\":true}},\"fix\":true,\"plan\":true}");
 	free(order);
 	json_decref(definition);
 }
@@ -138,6 +164,8 @@ static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void
 
 	assert_string_equal(difference(&old, &now), "");
 	now.copy_jobs = 9;
+	now.copy_max_rate = 5000000;
+	now.copy_gentle = false;
 	now.run_until = BM_PHASE_COPY;
 	assert_string_equal(difference(&old, &now), "");
 	now.source.host = "c";
@@ -145,6 +173,21 @@ static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void
 	assert_string_equal(difference(&old, &now),
 			"source.host was \"a\" and is \"c\" now, "
 			"destination.sslrootcert was \"/ca.pem\" and is null now");
+	now = make_migration();
+	now.exclude = (const char *const[]){"audit.*", NULL};
+	assert_string_equal(difference(&old, &now),
+			"tables was not there and is {\"exclude\":[\"audit.*\"]} now");
+	now = make_migration();
+	now.owners = BM_DROP;
+	now.roles = (const char *const[]){"a=b", NULL};
+	now.create_roles = true;
+	assert_string_equal(difference(&old, &now),
+			"owners was not there and is \"drop\" now, "
+			"create_roles was not there and is true now, "
+			"roles was not there and is [\"a=b\"] now");
+	now = make_migration();
+	now.syncs = 3;
+	assert_string_equal(difference(&old, &now), "syncs was not there and is 3 now");
 	now = make_migration();
 	now.direction = BM_DIRECTION_FORWARD;
 	assert_string_equal(difference(&old, &now),
@@ -155,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_every_event_of_a_worker_is_understood),
+			cmocka_unit_test(test_progress_may_say_what_is_in_flight),
 			cmocka_unit_test(test_a_line_that_makes_no_sense_is_refused),
 			cmocka_unit_test(test_an_order_is_what_the_protocol_says),
 			cmocka_unit_test(

@@ -11,6 +11,7 @@
 #include "bucardo_machine/macros.h"
 #include "cli/render.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "status/json.h"
 
 #define NOW_MSEC 100000000
@@ -63,6 +64,10 @@ static struct bm_sync_view healthy_sync(void)
 			.bad_text = "",
 			.blocker_query = "",
 			.blocker_db = "",
+			.trend = BM_TREND_SHRINKS,
+			.shrink_rate = 40,
+			.catch_up_msec = 300000,
+			.healed_rows = 2,
 	};
 }
 
@@ -243,6 +248,19 @@ static void test_the_screen_of_a_machine_that_holds(void **state)
 	assert_screen(&status, GOLDEN_HOLDING);
 }
 
+static void test_the_screen_of_a_volume_that_cannot_be_looked_into(void **state)
+{
+	struct bm_status status = machine_of(BM_MACHINE_HOLDING, 0, NULL);
+
+	(void)state;
+	status.unit_count = 0;
+	status.database_count = 0;
+	status.why = "'/var/lib/bucardo-machine' belongs to uid 0";
+	status.advice = "give it to the machine's user";
+	status.found = "";
+	assert_screen(&status, GOLDEN_CLOSED_VOLUME);
+}
+
 static void test_the_screen_says_who_stopped_a_unit(void **state)
 {
 	struct bm_sync_view sync = healthy_sync();
@@ -282,6 +300,93 @@ static void test_colours_come_only_when_asked_for(void **state)
 	free(coloured);
 }
 
+static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void **state)
+{
+	(void)state;
+	static const struct bm_phase_view phases[BM_PHASE_COUNT];
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+	json_t *parts = json_loads("[{\"name\":\"public.film\",\"step\":\"\",\"done\":512,"
+				   "\"total\":1024,\"age_ms\":900}]",
+			0, NULL);
+	const struct bm_migration_view migration = {.name = "app",
+			.phase = BM_PHASE_COPY,
+			.until = BM_PHASE_REPLICATE,
+			.status = BM_MIGRATION_RUNNING,
+			.why = "",
+			.mend = "",
+			.since_msec = AGO(65),
+			.pid = 99,
+			.done = 2048,
+			.total = 4096,
+			.unit = "bytes",
+			.text = "copying rows",
+			.rate = 1024,
+			.eta_msec = 2000,
+			.rows = 1234,
+			.pieces_done = 2,
+			.pieces_total = 5,
+			.in_flight = parts,
+			.released = true,
+			.tending = {.evidence = "", .why = ""},
+			.phases = phases};
+
+	sync.name = "app_sync";
+	status.migration_count = 1;
+	status.migrations = &migration;
+	assert_screen(&status, GOLDEN_MIGRATION);
+	json_decref(parts);
+}
+
+static void test_what_tending_found_is_shown_with_the_mend(void **state)
+{
+	(void)state;
+	static const struct bm_phase_view phases[BM_PHASE_COUNT];
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+	const struct bm_migration_view migration = {.name = "app",
+			.phase = BM_PHASE_REPLICATE,
+			.until = BM_PHASE_REPLICATE,
+			.status = BM_MIGRATION_DONE,
+			.why = "",
+			.mend = "",
+			.since_msec = AGO(65),
+			.unit = "rows",
+			.text = "",
+			.released = true,
+			.tending = {.pid = 77,
+					.why = "",
+					.told_msec = AGO(4),
+					.evidence = "{\"sequences\":{\"carried\":12,\"lifted\":true},"
+						    "\"tables\":21,\"drift\":[{\"table\":\"public.t\","
+						    "\"difference\":\"it differs\",\"mend\":\"mend "
+						    "it\"}],\"paused\":[{\"table\":\"public.t\","
+						    "\"rows\":1234}],\"new\":[{\"table\":\"public.n\","
+						    "\"why\":\"it is new\",\"mend\":\"make it\"}]}"},
+			.phases = phases};
+
+	status.migration_count = 1;
+	status.migrations = &migration;
+	char *text = bm_status_json_at(&status, WALL_MSEC);
+	json_t *json = json_loads(text, 0, NULL);
+	struct bm_strbuf screen = BM_STRBUF_INIT;
+	cli_render_migrations(json_object_get(json, "migrations"), false, &screen);
+	static const char *const lines[] = {
+			"tended: 12 sequences carried (the fence is lifted), 21 tables compared, 4 s ago",
+			"differs: public.t: it differs; mend it",
+			"paused: public.t, with 1,234 changes that wait",
+			"not migrated: public.n: it is new; make it",
+	};
+	for (size_t i = 0; i < BM_COUNT_OF(lines); i++) {
+		if (strstr(bm_strbuf_text(&screen), lines[i]) == NULL) {
+			fail_msg("'%s' is not in:\n%s", lines[i], bm_strbuf_text(&screen));
+		}
+	}
+	bm_strbuf_finish(&screen);
+	json_decref(json);
+	free(text);
+}
+
 static void test_numbers_are_grouped(void **state)
 {
 	static const struct {
@@ -293,7 +398,7 @@ static void test_numbers_are_grouped(void **state)
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
 		struct bm_strbuf out = BM_STRBUF_INIT;
-		cli_render_number(cases[i].number, &out);
+		cli_text_number(cases[i].number, &out);
 		assert_string_equal(bm_strbuf_text(&out), cases[i].text);
 		bm_strbuf_finish(&out);
 	}
@@ -307,7 +412,7 @@ static void test_a_word_longer_than_the_screen_is_broken(void **state)
 	(void)state;
 	memset(word, 'x', sizeof(word) - 1);
 	word[sizeof(word) - 1] = '\0';
-	cli_render_wrapped(word, 10, 10, &out);
+	cli_text_wrapped(word, 10, 10, &out);
 	for (const char *line = bm_strbuf_text(&out); *line != '\0';
 			line += strcspn(line, "\n") + 1) {
 		assert_true(strcspn(line, "\n") <= CLI_COLUMNS);
@@ -320,12 +425,12 @@ static void test_texts_cannot_drive_the_terminal(void **state)
 	struct bm_strbuf out = BM_STRBUF_INIT;
 
 	(void)state;
-	cli_harmless("a\x1b[2J\xc2\x9b"
-		     "b\x7f\xc3\xa4",
+	cli_text_harmless("a\x1b[2J\xc2\x9b"
+			  "b\x7f\xc3\xa4",
 			0, &out);
 	assert_string_equal(bm_strbuf_text(&out), "a [2J b \xc3\xa4");
 	bm_strbuf_clear(&out);
-	cli_harmless("\xc3\xa4\xc3\xb6\xc3\xbc", 2, &out);
+	cli_text_harmless("\xc3\xa4\xc3\xb6\xc3\xbc", 2, &out);
 	assert_string_equal(bm_strbuf_text(&out), "\xc3\xa4~");
 	bm_strbuf_finish(&out);
 }
@@ -342,8 +447,13 @@ int main(void)
 			cmocka_unit_test(test_the_screen_names_who_blocks),
 			cmocka_unit_test(test_the_screen_of_a_failing_sync),
 			cmocka_unit_test(test_the_screen_of_a_machine_that_holds),
+			cmocka_unit_test(
+					test_the_screen_of_a_volume_that_cannot_be_looked_into),
 			cmocka_unit_test(test_the_screen_says_who_stopped_a_unit),
 			cmocka_unit_test(test_colours_come_only_when_asked_for),
+			cmocka_unit_test(
+					test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes),
+			cmocka_unit_test(test_what_tending_found_is_shown_with_the_mend),
 			cmocka_unit_test(test_numbers_are_grouped),
 			cmocka_unit_test(test_a_word_longer_than_the_screen_is_broken),
 			cmocka_unit_test(test_texts_cannot_drive_the_terminal),

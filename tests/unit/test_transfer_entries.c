@@ -98,36 +98,55 @@ static void test_an_empty_script_has_no_objects(void **state)
 	bm_entries_finish(&entries);
 }
 
-static bool needs(const char *statement)
+static void test_a_verbose_script_tells_where_an_object_comes_from(void **state)
 {
-	static const char *const missing[] = {"clerk", "\"Odd Role\"", NULL};
+	static const char script[] =
+			"--\n-- TOC entry 215 (class 1259 OID 16385)\n-- Dependencies: 3 17\n"
+			"-- Name: t; Type: TABLE; Schema: public; Owner: me\n--\n\n"
+			"CREATE TABLE public.t (\n\ta integer\n);\n\n\n"
+			"--\n-- TOC entry 9 (class 0 OID 0)\n"
+			"-- Name: TABLE t; Type: COMMENT; Schema: public; Owner: me\n--\n\n"
+			"COMMENT ON TABLE public.t IS '\n-- TOC entry 1 (class 2 OID 3)\n';\n";
+	struct bm_entries entries;
 
-	return bm_statement_needs_role(statement, strlen(statement), missing);
+	(void)state;
+	bm_entries_parse(script, sizeof(script) - 1, &entries);
+	assert_int_equal(entries.count, 2);
+	assert_int_equal(entries.list[0].number, 215);
+	assert_int_equal(entries.list[0].class_oid, 1259);
+	assert_int_equal(entries.list[0].oid, 16385);
+	assert_string_equal(entries.list[0].needs, " 3 17 ");
+	assert_int_equal(entries.list[1].number, 9);
+	assert_int_equal(entries.list[1].oid, 0);
+	assert_string_equal(entries.list[1].needs, "");
+	bm_entries_remove(&entries, 0);
+	assert_int_equal(entries.count, 1);
+	assert_string_equal(entries.list[0].type, "COMMENT");
+	bm_entries_finish(&entries);
 }
 
-static void test_a_missing_role_is_found_where_it_acts_and_only_there(void **state)
+static void test_a_name_with_quotes_is_known_by_its_doubled_ones(void **state)
 {
+	char schema[] = "a b", name[] = "6\" nail";
+	const struct bm_entry entry = {.schema = schema, .name = name};
+
 	(void)state;
-	assert_true(needs("ALTER TABLE a OWNER TO clerk;"));
-	assert_true(needs("GRANT SELECT ON TABLE a TO clerk WITH GRANT OPTION;"));
-	assert_true(needs("REVOKE ALL ON TABLE a FROM \"Odd Role\";"));
-	assert_true(needs(
-			"ALTER DEFAULT PRIVILEGES FOR ROLE clerk IN SCHEMA s GRANT ALL TO me;"));
-	assert_false(needs("ALTER TABLE clerk OWNER TO clerks;"));
-	assert_false(needs("GRANT SELECT ON TABLE clerk TO me;"));
+	assert_true(bm_entry_is_named(&entry, "\"a b\".\"6\"\" nail\""));
+	assert_false(bm_entry_is_named(&entry, "\"a b\".\"6\" nail\""));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(
+					test_a_verbose_script_tells_where_an_object_comes_from),
 			cmocka_unit_test(test_a_statement_ends_at_its_own_semicolon),
 			cmocka_unit_test(test_the_word_begin_elsewhere_opens_nothing),
 			cmocka_unit_test(test_a_text_without_an_end_ends_with_the_script),
 			cmocka_unit_test(
 					test_objects_come_with_their_header_and_all_their_statements),
+			cmocka_unit_test(test_a_name_with_quotes_is_known_by_its_doubled_ones),
 			cmocka_unit_test(test_an_empty_script_has_no_objects),
-			cmocka_unit_test(
-					test_a_missing_role_is_found_where_it_acts_and_only_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,15 @@ static void test_an_order_is_read(void **state)
 	assert_false(order.is_both);
 	assert_true(order.fix);
 	assert_int_equal(order.jobs, 3);
+	assert_null(order.choice.include);
+	bm_phase_order_finish(&order);
+	assert_int_equal(decode(ORDER("app",
+						BOTH_ENDS ",\"tables\":{\"exclude\":[\"a.b\","
+							  "\"c.*\"]}"),
+					 &order, &err),
+			0);
+	assert_string_equal(order.choice.exclude[1], "c.*");
+	assert_null(order.choice.exclude[2]);
 	bm_phase_order_finish(&order);
 }
 
@@ -80,7 +89,8 @@ static void test_an_error_says_who_has_to_act(void **state)
 			{BM_ERR_SQL, "42501", "operator"},
 			{BM_ERR_SQL, "55P03", "transient"},
 			{BM_ERR_SQL, "40001", "transient"},
-			{BM_ERR_SQL, "53100", "transient"},
+			{BM_ERR_SQL, "53100", "operator"},
+			{BM_ERR_SQL, "53300", "transient"},
 			{BM_ERR_SQL, "25006", "transient"},
 			{BM_ERR_SQL, "23505", "operator"},
 	};

@@ -22,6 +22,13 @@ def test_a_killed_command_gives_128_and_the_signal(init, name):
     pid1.a_killed_command_gives_128_and_the_signal(init, name)
 
 
+def test_the_command_may_stand_without_dashes_before_it(shared_podman_stage):
+    del shared_podman_stage  # it skips without podman
+    with ContainerInit(["psql", "--version"]) as started:
+        code, out, _ = started.end(60)
+    assert code == 0 and out.startswith(b"psql (PostgreSQL)")
+
+
 def test_a_missing_command_gives_127_and_is_named(init):
     pid1.a_missing_command_gives_127_and_is_named(init)
 

@@ -16,6 +16,6 @@ def test_replication_goes_on_after_the_pod_was_deleted(stage, force):
             traffic.wait_total(30)
             marker(source, dest, sample, sample, seconds=60)
             if not force:
-                assert "database system was shut down at" in machine.log()
+                assert "database system was shut down at" in machine.log_of_this_one()
         machine.wait_ready(60)
     compare.wait_equal(source, dest, sample, seconds=60)

@@ -68,7 +68,8 @@ def dropped_packets_to_the_destination_end_in_unreachable_and_heal(parts, namesp
         traffic.wait_total(5)
         namespace.drop()
         dropped_at = time.monotonic()
-        machine.wait_health("unreachable", 60)
+        sync = machine.wait_health("unreachable", 60)
+        assert "MyDestDB" in sync["why"], f"the message does not name the database: {sync['why']}"
         assert machine.cli("health", "live").code == 0
         time.sleep(max(0, seconds - (time.monotonic() - dropped_at)))  # the outage itself
         namespace.mend()

@@ -1,0 +1,34 @@
+"""From each version of PostgreSQL to later ones, over TLS (story 4)."""
+
+import pytest
+from support import compare, samples
+from support.declared import view, wait_live, yaml
+from support.server_images import VERSIONS, ContainerServer
+from support.traffic import Traffic, marker
+
+pytestmark = [pytest.mark.podman, pytest.mark.full, pytest.mark.timeout(900)]
+
+
+def migrate(stage, suites):
+    sample = samples.best()
+    source, dest = (ContainerServer(name, suite) for name, suite in zip(("source", "dest"), suites))
+    stage.workshop.things += [source, dest]
+    source.create_database("app", sample)
+    dest.create_database("app")
+    machine = stage.machine(source, dest).wait_ready()
+    machine.write_config(yaml(source, dest, "app"))
+    with Traffic(source, "app", sample, rate=40) as traffic:
+        try:
+            wait_live(machine, 180)
+        except AssertionError:
+            raise AssertionError(f"not live: {view(machine)}\n{machine.log_tail(30)}") from None
+        traffic.wait_total(50)
+    marker(source, dest, "app", sample, 60)
+    compare.wait_equal(source, dest, "app", 60, sequences="ahead")
+
+
+@pytest.mark.parametrize("suites", [("bullseye", "trixie"), ("bookworm", "trixie"),
+                                    ("trixie", "trixie"), ("trixie", "sid")],
+                         ids=lambda suites: "to".join(str(VERSIONS[suite]) for suite in suites))
+def test_a_database_moves_from_version_to_version(podman_stage, suites):
+    migrate(podman_stage, suites)

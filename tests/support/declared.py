@@ -1,0 +1,34 @@
+"""Declared migrations with real servers: their machine.yaml, and what the status says of them."""
+
+from .waiting import wait_for
+
+
+def endpoint(server, dbname):
+    return (f"{{host: {server.address}, port: {server.port}, dbname: {dbname}, "
+            f"user: {server.user}}}")
+
+
+def yaml(source, dest, dbname, name="app", extra=""):
+    return (f"version: 1\nmigrations:\n  - name: {name}\n"
+            f"    source: {endpoint(source, dbname)}\n"
+            f"    destination: {endpoint(dest, dbname)}\n{extra}")
+
+
+def view(machine, name="app"):
+    try:
+        found = [m for m in machine.status_json()["migrations"] if m["name"] == name]
+    except AssertionError:
+        return None  # the machine is starting
+    return found[0] if found else None
+
+
+def wait_view(machine, condition, what, seconds=120):
+    def reached():
+        now = view(machine)
+        return now if now and condition(now) else None
+    return wait_for(reached, seconds, what)
+
+
+def wait_live(machine, seconds=120):
+    return wait_view(machine, lambda v: v["phase"] == "replicate" and v["status"] == "done",
+                     "the migration replicates", seconds)

@@ -1,0 +1,46 @@
+"""The shows of scripts/demo."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+# pylint: disable=wrong-import-position
+from support.demo.declared import Declared  # noqa: E402
+from support.demo.manual import Manual  # noqa: E402
+from support.demo.show import paint, say  # noqa: E402
+from support.samples import REPOSITORY  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end by itself")
+    parser.add_argument("--manual", action="store_true", help="the original's commands, typed")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    folder = tempfile.mkdtemp(prefix="bm-demo-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    built = os.environ.get("BM_BINARY") or os.path.join(REPOSITORY, "build", "bucardo-machine")
+    binary = shutil.copy(built, os.path.join(folder, "bucardo-machine"))
+    show, code = (Manual if options.manual else Declared)(folder, binary), 1
+    try:
+        show.acts()
+        code = 0
+        if not options.once:
+            show.stay()
+    except KeyboardInterrupt:
+        pass
+    except AssertionError as error:
+        say(paint("1;31", f"\nThe demo failed: {error}") + "\n" + show.machine.log_tail())
+    finally:
+        say("\nCleaning up.")
+        show.close()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,11 +7,11 @@
 #define PAGES_A_CHUNK 64
 
 /* A table is not cut for less than half a chunk. */
-unsigned bm_chunk_count(uint64_t bytes, uint64_t chunk_bytes)
+unsigned bm_chunk_count(uint64_t bytes, uint64_t chunk_bytes, bool whole)
 {
 	uint64_t count = (bytes + chunk_bytes / 2) / chunk_bytes;
 
-	if (count < 1) {
+	if (count < 1 || (whole && count <= BM_TRANSFER_WHOLE_CHUNKS)) {
 		return 1;
 	}
 	return count > 100000 ? 100000 : (unsigned)count;

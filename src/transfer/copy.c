@@ -1,7 +1,6 @@
 /*
  * The rows:
  *
- *     plan      big tables become key ranges, small ones stay whole (bm_plan_chunks)
  *     batch     one chunk, or many small tables together, is one transaction
  *     relay     COPY out of the snapshot, COPY into the destination, streaming
  *     ledger    the chunks of the batch are marked done in the same transaction
@@ -30,88 +29,6 @@
 
 /* The first key of an advisory lock, the chunk's number being the second. */
 #define LOCK_CHUNK "781077323"
-
-/* ---- plan ---- */
-
-static void add_chunk(struct bm_transfer *t, const struct bm_table *table,
-		const struct bm_key *key, const char *const *low, const char *const *high,
-		unsigned parts)
-{
-	struct bm_strbuf condition = BM_STRBUF_INIT;
-	struct bm_chunk *chunk = bm_ledger_add_chunk(&t->ledger);
-
-	if (key != NULL) {
-		bm_chunk_condition(key, low, high, &condition);
-	}
-	chunk->table = bm_strdup(table->name);
-	chunk->condition = bm_strdup(bm_strbuf_text(&condition));
-	chunk->estimate = table->bytes / parts;
-	bm_strbuf_finish(&condition);
-}
-
-static void row_of(const PGresult *rows, int row, const char **values)
-{
-	for (int i = 0; i < PQnfields(rows); i++) {
-		values[i] = PQgetvalue(rows, row, i);
-	}
-}
-
-static void add_ranges(struct bm_transfer *t, const struct bm_table *table,
-		const struct bm_key *key, const PGresult *rows)
-{
-	const char *low[32], *high[32];
-	int cuts = PQntuples(rows);
-
-	for (int i = 0; i <= cuts; i++) {
-		if (i > 0) {
-			row_of(rows, i - 1, low);
-		}
-		if (i < cuts) {
-			row_of(rows, i, high);
-		}
-		add_chunk(t, table, key, i > 0 ? low : NULL, i < cuts ? high : NULL,
-				(unsigned)cuts + 1);
-	}
-}
-
-static int plan_big_table(struct bm_transfer *t, const struct bm_table *table, unsigned parts,
-		struct bm_error *err)
-{
-	struct bm_strbuf sql = BM_STRBUF_INIT;
-	struct bm_key key;
-
-	if (bm_key_read(t->keeper, table->oid, &key, err) != 0) {
-		return -1;
-	}
-	if (key.count == 0) {
-		add_chunk(t, table, NULL, NULL, NULL, 1);
-		return 0;
-	}
-	bm_chunk_boundaries(table, &key, parts, &sql);
-	PGresult *rows = bm_sql(t->keeper, bm_strbuf_text(&sql), err);
-	if (rows != NULL) {
-		add_ranges(t, table, &key, rows);
-	}
-	PQclear(rows);
-	bm_strbuf_finish(&sql);
-	bm_key_finish(&key);
-	return rows != NULL ? 0
-			    : bm_error_wrap(err, "looking for boundaries in %s", table->name);
-}
-
-int bm_plan_chunks(struct bm_transfer *t, struct bm_error *err)
-{
-	for (size_t i = 0; i < t->tables.count; i++) {
-		const struct bm_table *table = &t->tables.list[i];
-		unsigned parts = bm_chunk_count(table->bytes, t->options.chunk_bytes);
-		if (parts == 1 || table->filter[0] != '\0') {
-			add_chunk(t, table, NULL, NULL, NULL, 1);
-		} else if (plan_big_table(t, table, parts, err) != 0) {
-			return -1;
-		}
-	}
-	return bm_plan_large_objects(t, err);
-}
 
 /* ---- batches ---- */
 

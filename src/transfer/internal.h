@@ -22,7 +22,8 @@ struct bm_transfer {
 	PGconn *control; /* destination: the lock, the ledger */
 	bool destination_is_superuser;
 	bool binary_allowed, same_version;
-	bool is_indexed; /* some of what comes after the rows is there already */
+	bool may_be_whole; /* a table of a few chunks, if both servers are near */
+	bool is_indexed;   /* some of what comes after the rows is there already */
 
 	pthread_mutex_t mutex; /* for what is below, and the queues of the crews */
 	PGconn *keeper;	       /* source: its transaction holds the snapshot */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/transfer.h"
@@ -24,6 +25,7 @@ struct sums {
 	uint64_t bytes, index_bytes, rows, chunks;
 	uint64_t index_work; /* bytes that all builds read together */
 	size_t indexes;
+	bool whole; /* tables of a few chunks are not cut */
 	const struct bm_chosen_table *biggest;
 	uint64_t biggest_bytes, biggest_rows;
 };
@@ -50,8 +52,9 @@ static void add_table(const PGresult *rows, int row, const struct bm_chosen_tabl
 {
 	uint64_t bytes = number(rows, row, 1), index_bytes = number(rows, row, 2);
 	uint64_t count = number(rows, row, 3), indexes = number(rows, row, 4);
-	unsigned chunks = table->key[0] != '\0' ? bm_chunk_count(bytes, BM_TRANSFER_CHUNK_BYTES)
-						: 1;
+	unsigned chunks = table->key[0] != '\0'
+			? bm_chunk_count(bytes, BM_TRANSFER_CHUNK_BYTES, sums->whole)
+			: 1;
 
 	sums->bytes += bytes;
 	sums->index_bytes += index_bytes;
@@ -75,6 +78,20 @@ static void add_table(const PGresult *rows, int row, const struct bm_chosen_tabl
 								: json_integer((json_int_t)count),
 						"chunks", (int)chunks));
 	}
+}
+
+/* As the copy will find out (transfer.h). */
+static bool is_near(struct bm_phase *phase, enum bm_end end)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	bool near = false;
+
+	for (unsigned i = 0; i < BM_TRANSFER_QUESTIONS && !near; i++) {
+		uint64_t begun_msec = bm_clock_msec();
+		near = bm_phase_do(phase, end, "SELECT 1", 0, NULL, &ignored) == 0 &&
+				bm_clock_msec() - begun_msec <= BM_TRANSFER_NEAR_MSEC;
+	}
+	return near;
 }
 
 /* Rows are the server's estimate; a table that was never analyzed has none. */
@@ -222,7 +239,9 @@ static json_t *estimate_json(struct bm_phase *phase, const struct sums *sums)
 int bm_plan_tell(struct bm_phase *phase, const struct bm_chosen *tables, const char *oids,
 		struct bm_error *err)
 {
-	struct sums sums = {0};
+	struct sums sums = {.whole = phase->order.max_rate == 0 &&
+					is_near(phase, BM_END_SOURCE) &&
+					is_near(phase, BM_END_DESTINATION)};
 	json_t *sizes = tables_json(phase, tables, oids, &sums, err);
 
 	if (sizes == NULL) {

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from support import compare
 from support.clone import clone_of
 from support.phases import Phases
 from support.proxy import Proxy
@@ -74,6 +75,39 @@ def test_a_new_rate_in_mid_copy_costs_no_finished_chunk(pair):
     assert run.failed is None and run.evidence["reused_chunks"] >= len(before)
     after = clone.chunks()
     assert len(after) == 6 and {key: after[key] for key in before} == before
+
+
+def test_a_table_of_a_few_chunks_is_loaded_whole_where_that_is_quick(pair):
+    clone = clone_of(pair, "near")
+    fill(clone.source, "near", 220)
+    clone.must()
+    assert clone.dest.value("SELECT count(*) FROM bucardo_machine.chunk", dbname="near") == 1
+    assert compare.differences(clone.source, clone.dest, "near") == []
+    # Loaded in the transaction that made its file: no page waits for its first reader.
+    clone.dest.sql("CREATE EXTENSION pg_visibility", dbname="near")
+    assert clone.dest.value("SELECT all_frozen = pg_relation_size('t0') / 8192"
+                            " FROM pg_visibility_map_summary('t0')", dbname="near")
+    clone = clone_of(pair, "far")
+    fill(clone.source, "far", 220)
+    with Proxy(clone.source) as proxy:
+        pass_account(clone, proxy)
+        proxy.delay = 0.01
+        assert planned(clone, source=clone.conninfo(proxy, clone.source.user)) == 2
+    clone.dest.sql("DROP SCHEMA bucardo_machine CASCADE; DROP TABLE t0", dbname="far")
+    assert planned(clone, "--max-rate", "50MB") == 2
+
+
+def planned(clone, *options, **more):
+    """Of how many chunks a run says that it will copy them; it is killed then."""
+    child = clone.start(*options, **more)
+    try:
+        return wait_for(lambda: clone.dest.value("SELECT to_regclass('bucardo_machine.chunk')",
+                                                 dbname=clone.dbname) and
+                        clone.dest.value("SELECT count(*) FROM bucardo_machine.chunk",
+                                         dbname=clone.dbname), 30, "there is a plan", every=0.02)
+    finally:
+        child.kill()
+        child.wait(10)
 
 
 @contextlib.contextmanager

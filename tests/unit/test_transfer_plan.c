@@ -30,12 +30,21 @@ static void assert_condition(const struct bm_key *key, const char *const *low,
 static void test_a_table_is_cut_by_its_bytes(void **state)
 {
 	(void)state;
-	assert_int_equal(bm_chunk_count(0, 64 * MIB), 1);
-	assert_int_equal(bm_chunk_count(64 * MIB, 64 * MIB), 1);
-	assert_int_equal(bm_chunk_count(95 * MIB, 64 * MIB), 1);
-	assert_int_equal(bm_chunk_count(96 * MIB, 64 * MIB), 2);
-	assert_int_equal(bm_chunk_count(640 * MIB, 64 * MIB), 10);
-	assert_int_equal(bm_chunk_count(UINT64_MAX / 2, MIB), 100000);
+	assert_int_equal(bm_chunk_count(0, 64 * MIB, false), 1);
+	assert_int_equal(bm_chunk_count(64 * MIB, 64 * MIB, false), 1);
+	assert_int_equal(bm_chunk_count(95 * MIB, 64 * MIB, false), 1);
+	assert_int_equal(bm_chunk_count(96 * MIB, 64 * MIB, false), 2);
+	assert_int_equal(bm_chunk_count(640 * MIB, 64 * MIB, false), 10);
+	assert_int_equal(bm_chunk_count(UINT64_MAX / 2, MIB, false), 100000);
+}
+
+static void test_a_table_of_a_few_chunks_stays_whole_where_it_may(void **state)
+{
+	(void)state;
+	assert_int_equal(bm_chunk_count(0, 64 * MIB, true), 1);
+	assert_int_equal(bm_chunk_count(287 * MIB, 64 * MIB, true), 1);
+	assert_int_equal(bm_chunk_count(288 * MIB, 64 * MIB, true), 5);
+	assert_int_equal(bm_chunk_count(640 * MIB, 64 * MIB, true), 10);
 }
 
 static void test_the_first_range_is_open_below_and_the_last_above(void **state)
@@ -196,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_a_table_is_cut_by_its_bytes),
+			cmocka_unit_test(test_a_table_of_a_few_chunks_stays_whole_where_it_may),
 			cmocka_unit_test(test_the_first_range_is_open_below_and_the_last_above),
 			cmocka_unit_test(test_a_whole_table_is_copied_without_a_query),
 			cmocka_unit_test(

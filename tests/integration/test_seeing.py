@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from support import compare
-from support.declared import view, wait_live, wait_view, yaml
+from support.declared import replicating, view, wait_live, wait_view, yaml
 from support.traffic import Traffic, marker
 from support.waiting import wait_for
 
@@ -82,16 +82,18 @@ def test_progress_is_true_across_kills_and_ends_at_100(workshop, rounds):
                for v in watcher.seen)
 
 
-def test_the_lag_says_where_it_goes(workshop):
+def live(workshop):
+    """A machine that replicates one empty table, and both servers."""
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
         server.create_database("shop")
     source.sql("CREATE TABLE t (id int PRIMARY KEY)", dbname="shop")
-    machine = workshop.machine()
-    machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, "shop"))
-    machine.start()
-    wait_live(machine)
+    machine = replicating(workshop, source, dest, "shop")
+    return machine, source, dest
+
+
+def test_the_lag_says_where_it_goes(workshop):
+    machine, source, dest = live(workshop)
     calm = wait_view(machine, lambda v: (v["replication"] or {}).get("backlog_rows") == 0,
                      "nothing waits")["replication"]
     assert calm["trend"] == "steady" and calm["catch_up_msec"] is None
@@ -114,15 +116,7 @@ def test_the_lag_says_where_it_goes(workshop):
 
 @pytest.mark.full
 def test_a_lag_that_nobody_looks_at_is_not_known(workshop):
-    source, dest = workshop.server("source"), workshop.server("dest")
-    for server in (source, dest):
-        server.create_database("shop")
-    source.sql("CREATE TABLE t (id int PRIMARY KEY)", dbname="shop")
-    machine = workshop.machine()
-    machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, "shop"))
-    machine.start()
-    wait_live(machine)
+    machine, _, _ = live(workshop)
     wait_view(machine, lambda v: v["replication"]["backlog_rows"] == 0, "nothing waits")
     machine.cli("service", "stop", "postgres").check()
     wait_view(machine, lambda v: v["replication"]["backlog_rows"] is None, "nobody looks", 60)

@@ -6,7 +6,7 @@ import signal
 import psycopg2
 import pytest
 from support import compare
-from support.declared import view, wait_live, wait_view, yaml
+from support.declared import replicating, view, wait_view
 from support.traffic import Traffic, marker
 from support.waiting import wait_for
 
@@ -26,11 +26,7 @@ def world(shared_workshop):
     """A migration that replicates, with sequences of all kinds."""
     source, dest, dbname = shared_workshop.pair("shop")
     source.sql(SEQUENCES, dbname=dbname)
-    machine = shared_workshop.machine()
-    machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, dbname))
-    machine.start()
-    wait_live(machine)
+    machine = replicating(shared_workshop, source, dest, dbname)
     return machine, source, dest, dbname
 
 

@@ -6,7 +6,7 @@ import signal
 import psycopg2
 import pytest
 from support import compare
-from support.declared import wait_live, wait_view, yaml
+from support.declared import replicating, wait_view
 from support.traffic import Traffic, marker
 from support.waiting import wait_for
 
@@ -35,11 +35,7 @@ TABLES = """
 def world(shared_workshop):
     source, dest, dbname = shared_workshop.pair("shop")
     source.sql(TABLES, dbname=dbname)
-    machine = shared_workshop.machine()
-    machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, dbname))
-    machine.start()
-    wait_live(machine)
+    machine = replicating(shared_workshop, source, dest, dbname)
     tending(machine, lambda t: t["paused"] == [], "looks at the tables")
     machine.wait_ready(60)
     return machine, source, dest, dbname

@@ -8,7 +8,7 @@ import threading
 import psycopg2
 import pytest
 from support import compare
-from support.declared import wait_live, wait_view, yaml
+from support.declared import replicating, wait_view
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
@@ -32,11 +32,7 @@ def world(shared_workshop):
     dest.sql("CREATE ROLE keeper")
     source.sql(TABLES, dbname=dbname)
     source.sql(f"ALTER DATABASE {dbname} SET DateStyle = 'SQL, DMY'")
-    machine = shared_workshop.machine()
-    machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, dbname))
-    machine.start()
-    wait_live(machine)
+    machine = replicating(shared_workshop, source, dest, dbname)
     machine.wait_ready(60)
     return machine, source, dest, dbname
 

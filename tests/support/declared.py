@@ -32,3 +32,13 @@ def wait_view(machine, condition, what, seconds=120):
 def wait_live(machine, seconds=120):
     return wait_view(machine, lambda v: v["phase"] == "replicate" and v["status"] == "done",
                      "the migration replicates", seconds)
+
+
+def replicating(workshop, source, dest, dbname):
+    """A machine that was started with this migration, once it replicates."""
+    machine = workshop.machine()
+    machine.write_pgpass(source, dest)
+    machine.write_config(yaml(source, dest, dbname))
+    machine.start()
+    wait_live(machine)
+    return machine

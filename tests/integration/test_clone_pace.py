@@ -88,7 +88,12 @@ def test_a_table_of_a_few_chunks_is_loaded_whole_where_that_is_quick(pair):
     assert clone.dest.value("SELECT all_frozen = pg_relation_size('t0') / 8192"
                             " FROM pg_visibility_map_summary('t0')", dbname="near")
     clone = clone_of(pair, "far")
-    fill(clone.source, "far", 220)
+    source, dest, workshop = pair
+    fill(source, "far", 220)
+    machine = workshop.machine()
+    machine.write_pgpass(source, dest)
+    plan = Phases(machine, source, dest, "far", "far").run("preflight", plan=True)
+    assert plan.events("plan")[0]["plan"]["chunks"] == 1, plan.text()
     with Proxy(clone.source) as proxy:
         pass_account(clone, proxy)
         proxy.delay = 0.01

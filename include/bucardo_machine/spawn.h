@@ -79,8 +79,13 @@ struct bm_process {
 	char state;	     /* R S D T Z ... */
 	uint64_t start_time; /* clock ticks since boot: identity together with the pid */
 	uid_t uid;
-	char title[256]; /* the arguments, spaces between; what `ps` shows */
-	char cwd[512];	 /* "" when it may not be read */
+	/*
+	 * The arguments, spaces between; what `ps` shows. "[NAME]" when there are none: a
+	 * zombie, a thread of the kernel, or for a moment a process in the middle of its
+	 * exec, which bm_spawn() may already have told to be successful.
+	 */
+	char title[256];
+	char cwd[512]; /* "" when it may not be read */
 };
 
 /* Read one process; -1 with `err` (BM_ERR_IO, ESRCH or ENOENT) when there is none. */

@@ -12,13 +12,15 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(WARNINGS) \
-	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc \
+	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc -I$(BUILD)/sql \
 	$(shell pkg-config --cflags $(LIBS)) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 LDLIBS   := $(shell pkg-config --libs $(LIBS))
 LDFLAGS  += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 SOURCES  := $(wildcard src/*/*.c)
+# Functions in SQL, each a string literal that a C file includes.
+SQL      := $(patsubst src/%,$(BUILD)/sql/%.inc,$(wildcard src/*/sql/*.sql))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 BINARY   := $(BUILD)/bucardo-machine
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -34,7 +36,12 @@ all: $(BINARY) ## the program, in build/
 $(BINARY): $(BUILD)/src/main.o $(OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/src/%.o: src/%.c
+# Comments are for readers: a line that begins with -- does not travel.
+$(BUILD)/sql/%.inc: src/%
+	@mkdir -p $(@D)
+	@sed -e '/^--/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
+
+$(BUILD)/src/%.o: src/%.c | $(SQL)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -75,7 +82,7 @@ docs: $(BINARY) ## write docs/configuration.md from the table of keys
 	@$(BINARY) config reference >docs/configuration.md
 
 .PHONY: check-headers
-check-headers: ## every header compiles by itself
+check-headers: $(SQL) ## every header compiles by itself
 	@for h in $(HEADERS); do \
 		echo "#include \"$$h\"" | $(CC) $(CFLAGS) -I. -fsyntax-only -x c - || exit 1; \
 	done

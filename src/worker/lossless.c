@@ -8,145 +8,29 @@
 #include "worker/ask.h"
 
 /* clang-format off */
-/* Real time to the millisecond; the rest tells transactions apart. */
-#define STAMP \
-	"(pg_catalog.date_trunc('milliseconds', pg_catalog.now())" \
-	" + (pg_catalog.txid_current() % 1000) * interval '1 microsecond')"
-
-/*
- * The tables that Bucardo would make itself: it takes what it finds. Its own names for
- * delta tables, as its function bucardo_tablename_maker() gives them.
- */
 static const char prepare_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_prepare(my_tables json) RETURNS void"
-" LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '500ms' AS $machine$ "
-"DECLARE t json; joined text; delta text; "
-"BEGIN "
-" FOR t IN SELECT * FROM json_array_elements(my_tables) LOOP "
-"  joined := replace((t->>'schema') || '_' || (t->>'name'), '.', '_'); "
-"  IF length(joined) > 57 THEN "
-"   joined := substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10); "
-"  END IF; "
-"  delta := format('bucardo.%I', 'delta_' || joined); "
-"  IF to_regclass(delta) IS NULL THEN "
-"   EXECUTE format('CREATE TABLE %s AS SELECT %s, now() AS txntime FROM ONLY %I.%I LIMIT 0',"
-"    delta, replace(t->>'key_quoted', '|', ', '), t->>'schema', t->>'name'); "
-"   EXECUTE format('ALTER TABLE %s ALTER txntime SET NOT NULL', delta); "
-"   EXECUTE 'ALTER TABLE ' || delta || ' ALTER txntime SET DEFAULT ' ||"
-"    $stamp$" STAMP "$stamp$; "
-"  END IF; "
-" END LOOP; "
-"END $machine$";
+#include "worker/sql/machine_prepare.sql.inc"
+;
 
-/* A table that was made anew, by an older machine or by a person, has the stock stamp. */
 static const char stamp_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_stamp(my_sync text) RETURNS bigint"
-" LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $machine$ "
-"DECLARE n record; done bigint := 0; "
-"BEGIN "
-" FOR n IN SELECT d.deltaname FROM bucardo.bucardo_delta_names d"
-"  JOIN pg_attribute a ON a.attrelid = to_regclass('bucardo.' || d.deltaname)"
-"   AND a.attname = 'txntime'"
-"  LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum"
-"  WHERE d.sync = my_sync"
-"  AND coalesce(pg_get_expr(f.adbin, f.adrelid), '') NOT LIKE '%txid_current()%' LOOP "
-"  BEGIN "
-"   EXECUTE 'ALTER TABLE bucardo.' || n.deltaname || ' ALTER txntime SET DEFAULT ' ||"
-"    $stamp$" STAMP "$stamp$; "
-"   done := done + 1; "
-"  EXCEPTION WHEN lock_not_available THEN NULL; "
-"  END; "
-" END LOOP; "
-" RETURN done; "
-"END $machine$";
+#include "worker/sql/machine_stamp.sql.inc"
+;
 
-/* A stamp that no track row has: what gets it is pending. */
 static const char fresh_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_fresh_stamp(my_track text) RETURNS timestamptz"
-" LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$ "
-"DECLARE fresh timestamptz := clock_timestamp(); taken boolean; "
-"BEGIN "
-" LOOP "
-"  EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%s WHERE txntime = $1)', my_track)"
-"   INTO taken USING fresh; "
-"  IF NOT taken THEN RETURN fresh; END IF; "
-"  fresh := fresh + interval '1 microsecond'; "
-" END LOOP; "
-"END $machine$";
+#include "worker/sql/machine_fresh_stamp.sql.inc"
+;
 
-/*
- * Rows with a stamp that is marked as done get a fresh one. A KID that is under way sees
- * the old rows, all marked as done, or none of the mark: in either case the new stamp is
- * pending for the run after it.
- */
 static const char heal_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_heal(my_sync text) RETURNS bigint"
-" LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $machine$ "
-"DECLARE n record; fresh timestamptz; touched bigint; done bigint := 0; "
-"BEGIN "
-" FOR n IN SELECT DISTINCT d.deltaname, d.trackname, s.target FROM bucardo.bucardo_delta_names d"
-"  JOIN bucardo.machine_syncs s USING (sync) WHERE d.sync = my_sync"
-"  AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL ORDER BY 1 LOOP "
-"  BEGIN "
-"   fresh := bucardo.machine_fresh_stamp(n.trackname); "
-"   EXECUTE format('UPDATE bucardo.%s SET txntime = $1 WHERE txntime IN ("
-"SELECT d.txntime FROM bucardo.%s d WHERE EXISTS (SELECT 1 FROM bucardo.%s t"
-" WHERE t.target = $2 AND t.txntime = d.txntime)"
-" GROUP BY d.txntime HAVING min(d.xmin::text) <> max(d.xmin::text))',"
-"    n.deltaname, n.deltaname, n.trackname) USING fresh, n.target; "
-"   GET DIAGNOSTICS touched = ROW_COUNT; "
-"   done := done + touched; "
-"  EXCEPTION WHEN lock_not_available THEN NULL; "
-"  END; "
-" END LOOP; "
-" UPDATE bucardo.machine_syncs SET healed = healed + done WHERE sync = my_sync AND done > 0; "
-" RETURN done; "
-"END $machine$";
+#include "worker/sql/machine_heal.sql.inc"
+;
 
-/*
- * To be called in a REPEATABLE READ transaction: what another transaction adds with an
- * old stamp after the snapshot stays, and its track row is gone then, so it is pending.
- * A table that a sync of somebody else uses too is left to Bucardo.
- */
 static const char purge_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint"
-" LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $machine$ "
-"DECLARE n record; touched bigint; done bigint := 0; "
-"BEGIN "
-" IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN "
-"  RAISE EXCEPTION 'machine_purge() needs a transaction of isolation level repeatable read'; "
-" END IF; "
-" PERFORM bucardo.machine_heal(my_sync); "
-" FOR n IN SELECT d.deltaname, d.trackname, s.target FROM bucardo.bucardo_delta_names d"
-"  JOIN bucardo.machine_syncs s USING (sync) WHERE d.sync = my_sync"
-"  AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL"
-"  AND NOT EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names o"
-"   WHERE o.deltaname = d.deltaname AND o.sync <> my_sync) ORDER BY 1 LOOP "
-"  BEGIN "
-"   EXECUTE format('DELETE FROM bucardo.%s WHERE ctid = ANY (ARRAY(SELECT d.ctid"
-" FROM bucardo.%s d WHERE EXISTS (SELECT 1 FROM bucardo.%s t WHERE t.target = $1"
-" AND t.txntime = d.txntime) LIMIT $2))', n.deltaname, n.deltaname, n.trackname)"
-"    USING n.target, my_limit; "
-"   GET DIAGNOSTICS touched = ROW_COUNT; "
-"   done := done + touched; "
-"   EXECUTE format('DELETE FROM bucardo.%s t WHERE t.target = $1 AND NOT EXISTS (SELECT 1"
-" FROM bucardo.%s d WHERE d.txntime = t.txntime)', n.trackname, n.deltaname) USING n.target; "
-"  EXCEPTION WHEN lock_not_available THEN NULL; "
-"  END; "
-" END LOOP; "
-" RETURN done; "
-"END $machine$";
+#include "worker/sql/machine_purge.sql.inc"
+;
 
-/* Bucardo purges the tables that this list of its names, once for all dbgroups. */
 static const char keep_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_keep() RETURNS trigger"
-" LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$ "
-"BEGIN "
-" IF EXISTS (SELECT 1 FROM bucardo.machine_syncs WHERE target = NEW.target) THEN "
-"  RETURN NULL; "
-" END IF; "
-" RETURN NEW; "
-"END $machine$";
+#include "worker/sql/machine_keep.sql.inc"
+;
 
 /* In this order; all of it is there already when it is done again. */
 static const char *const prepare_steps[] = {

@@ -38,33 +38,13 @@ static const char chain_sql[] =
 " JOIN pg_namespace pn ON pn.oid = p.relnamespace"
 " WHERE c.relispartition ORDER BY up.depth DESC";
 
-/* New tables get behind the fence, where there is one. */
 static const char fence_function[] =
-"CREATE OR REPLACE FUNCTION bucardo_machine.fence_new() RETURNS void"
-" LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$ "
-"BEGIN "
-" IF to_regprocedure('bucardo_machine.raise_fence(boolean)') IS NOT NULL THEN "
-"  EXECUTE 'SELECT bucardo_machine.raise_fence()'; "
-" END IF; "
-"END $machine$";
+#include "worker/sql/fence_new.sql.inc"
+;
 
-/* It belongs to whom its parent belongs, as far as we may say so. */
 static const char make_function[] =
-"CREATE OR REPLACE FUNCTION bucardo_machine.make_partition(my_name text, my_parent text,"
-" my_bound text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog"
-" SET lock_timeout = '300ms' AS $machine$ "
-"BEGIN "
-" IF to_regclass(my_name) IS NOT NULL THEN RETURN 'there'; END IF; "
-" IF to_regclass(my_parent) IS NULL THEN RETURN 'orphan'; END IF; "
-" EXECUTE 'CREATE TABLE ' || my_name || ' PARTITION OF ' || my_parent || ' ' || my_bound; "
-" BEGIN "
-"  EXECUTE (SELECT format('ALTER TABLE %s OWNER TO %I', my_name, pg_get_userbyid(relowner))"
-"   FROM pg_class WHERE oid = to_regclass(my_parent)); "
-" EXCEPTION WHEN insufficient_privilege THEN NULL; "
-" END; "
-" PERFORM bucardo_machine.fence_new(); "
-" RETURN 'made'; "
-"END $machine$";
+#include "worker/sql/make_partition.sql.inc"
+;
 /* clang-format on */
 
 int bm_tend_newcomers_prepare(struct bm_tend *tend, struct bm_error *err)

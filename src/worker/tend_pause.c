@@ -26,82 +26,17 @@
 static const char timed_out[] = "57014"; /* SQLSTATE of what statement_timeout ended */
 
 /* clang-format off */
-/*
- * A run marks all truncates of its sync as done, those of tables too that it does not
- * carry: they get the name of the paused sync.
- */
 static const char divert_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_divert() RETURNS trigger"
-" LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$ "
-"BEGIN "
-" IF EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names WHERE sync = NEW.sync || ' (paused)'"
-"  AND tablename = quote_ident(NEW.sname) || '.' || quote_ident(NEW.tname)) THEN "
-"  NEW.sync := NEW.sync || ' (paused)'; "
-" END IF; "
-" RETURN NEW; "
-"END $machine$";
+#include "worker/sql/machine_divert.sql.inc"
+;
 
 static const char rename_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_rename(my_from text, my_to text, my_tables json)"
-" RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'"
-" AS $machine$ "
-"BEGIN "
-" INSERT INTO bucardo.bucardo_delta_names (sync, tablename)"
-"  SELECT my_to, n.tablename FROM bucardo.bucardo_delta_names n WHERE n.sync = my_from"
-"  AND n.tablename IN (SELECT json_array_elements_text(my_tables)) ON CONFLICT DO NOTHING; "
-" DELETE FROM bucardo.bucardo_delta_names n WHERE n.sync = my_from"
-"  AND n.tablename IN (SELECT json_array_elements_text(my_tables)); "
-" UPDATE bucardo.bucardo_truncate_trigger t SET sync = my_to WHERE t.sync = my_from"
-"  AND t.replicated IS NULL AND quote_ident(t.sname) || '.' || quote_ident(t.tname)"
-"   IN (SELECT json_array_elements_text(my_tables)); "
-"END $machine$";
+#include "worker/sql/machine_rename.sql.inc"
+;
 
-/*
- * The rows of the next $2 blocks of a table as if they had just changed; NULL while there are
- * more, then how many rows it were. A row that leaves its block in between is changed, so
- * the trigger sees it; but a table in another file begins anew. Before version 14 a range
- * of blocks costs a scan of all of them, so there each place of a block is named: a row
- * takes 28 bytes or more.
- */
 static const char touch_function[] =
-"CREATE OR REPLACE FUNCTION bucardo.machine_touch(my_table text, my_blocks bigint)"
-" RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'"
-" AS $machine$ "
-"DECLARE delta text; keys text; places text; debt record; number bigint := 0; beyond bigint; "
-"BEGIN "
-" SELECT n.deltaname INTO delta FROM bucardo.bucardo_delta_names n"
-"  WHERE n.tablename = my_table LIMIT 1; "
-" SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO keys FROM pg_attribute"
-"  WHERE attrelid = to_regclass('bucardo.' || delta) AND attnum > 0 AND NOT attisdropped"
-"  AND attname <> 'txntime'; "
-" IF keys IS NULL OR to_regclass(my_table) IS NULL THEN "
-"  DELETE FROM bucardo.machine_touches WHERE tablename = my_table; "
-"  RETURN 0; "
-" END IF; "
-" EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', my_table); "
-" UPDATE bucardo.machine_touches SET block = 0, rows = 0, file = pg_relation_filenode(my_table)"
-"  WHERE tablename = my_table AND file IS DISTINCT FROM pg_relation_filenode(my_table); "
-" SELECT * INTO debt FROM bucardo.machine_touches WHERE tablename = my_table; "
-" IF NOT FOUND THEN RETURN 0; END IF; "
-" IF current_setting('server_version_num')::int < 140000 THEN "
-"  beyond := debt.block + least(my_blocks, 500); "
-"  places := 'ctid = ANY (ARRAY(SELECT format(''(%%s,%%s)'', b, i)::tid FROM"
-" generate_series(%1$s, %2$s - 1) b, generate_series(1, %3$s / 28) i))'; "
-" ELSE "
-"  beyond := least(debt.block + my_blocks, 4294967295); "
-"  places := 'ctid >= ''(%1$s,0)''::tid AND ctid < ''(%2$s,0)''::tid'; "
-" END IF; "
-" EXECUTE format('INSERT INTO bucardo.%s (%s) SELECT %s FROM ONLY %s WHERE ', delta, keys, keys,"
-"  my_table) || format(places, debt.block, beyond, current_setting('block_size')); "
-" GET DIAGNOSTICS number = ROW_COUNT; "
-" number := number + debt.rows; "
-" IF beyond * current_setting('block_size')::bigint >= pg_relation_size(my_table) THEN "
-"  DELETE FROM bucardo.machine_touches WHERE tablename = my_table; "
-"  RETURN number; "
-" END IF; "
-" UPDATE bucardo.machine_touches SET block = beyond, rows = number WHERE tablename = my_table; "
-" RETURN NULL; "
-"END $machine$";
+#include "worker/sql/machine_touch.sql.inc"
+;
 
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",

@@ -1,0 +1,11 @@
+-- machine_divert - a run marks all truncates of its sync as done, those of tables too that it
+-- does not carry: they get the name of the paused sync.
+CREATE OR REPLACE FUNCTION bucardo.machine_divert() RETURNS trigger
+  LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$
+BEGIN
+  IF EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names WHERE sync = NEW.sync || ' (paused)'
+    AND tablename = quote_ident(NEW.sname) || '.' || quote_ident(NEW.tname)) THEN
+    NEW.sync := NEW.sync || ' (paused)';
+  END IF;
+  RETURN NEW;
+END $machine$

@@ -1,0 +1,22 @@
+-- machine_prepare - the tables that Bucardo would make itself: it takes what it finds. Its own
+-- names for delta tables, as its function bucardo_tablename_maker() gives them.
+-- The stamp: real time to the millisecond; the rest tells transactions apart.
+CREATE OR REPLACE FUNCTION bucardo.machine_prepare(my_tables json) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '500ms' AS $machine$
+DECLARE t json; joined text; delta text;
+BEGIN
+  FOR t IN SELECT * FROM json_array_elements(my_tables) LOOP
+    joined := replace((t->>'schema') || '_' || (t->>'name'), '.', '_');
+    IF length(joined) > 57 THEN
+      joined := substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10);
+    END IF;
+    delta := format('bucardo.%I', 'delta_' || joined);
+    IF to_regclass(delta) IS NULL THEN
+      EXECUTE format('CREATE TABLE %s AS SELECT %s, now() AS txntime FROM ONLY %I.%I LIMIT 0',
+        delta, replace(t->>'key_quoted', '|', ', '), t->>'schema', t->>'name');
+      EXECUTE format('ALTER TABLE %s ALTER txntime SET NOT NULL', delta);
+      EXECUTE 'ALTER TABLE ' || delta || ' ALTER txntime SET DEFAULT ' ||
+        $stamp$(pg_catalog.date_trunc('milliseconds', pg_catalog.now()) + (pg_catalog.txid_current() % 1000) * interval '1 microsecond')$stamp$;
+    END IF;
+  END LOOP;
+END $machine$

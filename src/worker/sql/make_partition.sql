@@ -1,0 +1,16 @@
+-- make_partition - it belongs to whom its parent belongs, as far as we may say so.
+CREATE OR REPLACE FUNCTION bucardo_machine.make_partition(my_name text, my_parent text,
+  my_bound text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog
+  SET lock_timeout = '300ms' AS $machine$
+BEGIN
+  IF to_regclass(my_name) IS NOT NULL THEN RETURN 'there'; END IF;
+  IF to_regclass(my_parent) IS NULL THEN RETURN 'orphan'; END IF;
+  EXECUTE 'CREATE TABLE ' || my_name || ' PARTITION OF ' || my_parent || ' ' || my_bound;
+  BEGIN
+    EXECUTE (SELECT format('ALTER TABLE %s OWNER TO %I', my_name, pg_get_userbyid(relowner))
+      FROM pg_class WHERE oid = to_regclass(my_parent));
+  EXCEPTION WHEN insufficient_privilege THEN NULL;
+  END;
+  PERFORM bucardo_machine.fence_new();
+  RETURN 'made';
+END $machine$

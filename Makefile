@@ -12,15 +12,15 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(WARNINGS) \
-	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc -I$(BUILD)/sql \
+	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc -I$(BUILD)/embedded \
 	$(shell pkg-config --cflags $(LIBS)) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 LDLIBS   := $(shell pkg-config --libs $(LIBS))
 LDFLAGS  += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 SOURCES  := $(wildcard src/*/*.c)
-# Functions in SQL, each a string literal that a C file includes.
-SQL      := $(patsubst src/%,$(BUILD)/sql/%.inc,$(wildcard src/*/sql/*.sql))
+# Code in other languages, each file a string literal that a C file includes.
+EMBEDDED := $(patsubst src/%,$(BUILD)/embedded/%.inc,$(wildcard src/*/sql/*.sql src/*/*.pl))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 BINARY   := $(BUILD)/bucardo-machine
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -36,12 +36,12 @@ all: $(BINARY) ## the program, in build/
 $(BINARY): $(BUILD)/src/main.o $(OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Comments are for readers: a line that begins with -- does not travel.
-$(BUILD)/sql/%.inc: src/%
+# Comments are for readers: a line of SQL that begins with -- does not travel.
+$(BUILD)/embedded/%.inc: src/%
 	@mkdir -p $(@D)
 	@sed -e '/^--/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
 
-$(BUILD)/src/%.o: src/%.c | $(SQL)
+$(BUILD)/src/%.o: src/%.c | $(EMBEDDED)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -82,7 +82,7 @@ docs: $(BINARY) ## write docs/configuration.md from the table of keys
 	@$(BINARY) config reference >docs/configuration.md
 
 .PHONY: check-headers
-check-headers: $(SQL) ## every header compiles by itself
+check-headers: $(EMBEDDED) ## every header compiles by itself
 	@for h in $(HEADERS); do \
 		echo "#include \"$$h\"" | $(CC) $(CFLAGS) -I. -fsyntax-only -x c - || exit 1; \
 	done

@@ -9,6 +9,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
+#include "worker/resend.h"
 #include "worker/tend_keys.h"
 #include "worker/tend_pause.h"
 
@@ -80,13 +81,30 @@ static int keep_fence(struct bm_tend *tend, struct bm_error *err)
 			0, NULL, err);
 }
 
+/* Which side applications write to. Asked anew in each round; what writes asks again. */
+static int find_live_side(struct bm_tend *tend, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
+			"SELECT bucardo_machine.is_lifted()", 0, NULL, err);
+
+	if (rows != NULL) {
+		tend->live = PQgetvalue(rows, 0, 0)[0] == 't' ? BM_END_DESTINATION
+							      : BM_END_SOURCE;
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
 /* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
 static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_error *err)
 {
 	json_t *problems = json_array();
 	uint64_t begun = bm_clock_msec();
-	int rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
+	int rc = find_live_side(tend, err);
 
+	if (rc == 0) {
+		rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
+	}
 	*carried_msec = bm_clock_msec() - begun;
 	if (rc == 0) {
 		rc = do_part(tend, "tables", bm_tend_tables, problems, err);
@@ -140,6 +158,9 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	}
 	if (rc == 0) {
 		rc = bm_pause_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_resend_prepare(&tend, err);
 	}
 	if (rc == 0) {
 		rc = bm_keys_prepare(&tend, err);

@@ -22,6 +22,7 @@ int bm_tend_run(void);
 /* What is found is told as a member of the evidence; news also as notes. */
 struct bm_tend {
 	struct bm_phase *phase;
+	enum bm_end live;	/* the side applications write to, by the fences */
 	struct json_t *told;	/* names of what a note was printed about */
 	struct json_t *seen;	/* table -> fingerprint, of the source's last look; NULL none */
 	struct json_t *aside;	/* table -> fingerprint, of those that are not for us */
@@ -35,6 +36,12 @@ void bm_tend_note(struct bm_tend *tend, const char *what, const char *text);
 
 /* Forget it, so that it is news when it comes again; true when it had been told. */
 bool bm_tend_forget(struct bm_tend *tend, const char *what);
+
+/* The side that is kept equal to the live one. */
+static inline enum bm_end bm_tend_follower(const struct bm_tend *tend)
+{
+	return tend->live == BM_END_SOURCE ? BM_END_DESTINATION : BM_END_SOURCE;
+}
 
 /* ---- the parts ---- */
 

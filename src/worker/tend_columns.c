@@ -9,6 +9,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/chosen.h"
 #include "worker/tend_drift.h"
+#include "worker/resend.h"
 #include "worker/tend_pause.h"
 
 /* clang-format off */

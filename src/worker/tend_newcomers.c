@@ -16,6 +16,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/capture.h"
 #include "worker/report.h"
+#include "worker/resend.h"
 #include "worker/tend_drift.h"
 #include "worker/tend_pause.h"
 #include "worker/tend_tables.h"

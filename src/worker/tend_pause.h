@@ -35,13 +35,4 @@ int bm_pause_reload(struct bm_tend *tend, const char *sync, struct bm_error *err
 int bm_pause_reload_with(struct bm_tend *tend, const char *sync, const char *sql, int count,
 		const char *const *params, struct bm_error *err);
 
-/*
- * Rows of the source that changed without a trigger having seen it are sent again:
- * bm_touch_owe() notes it, bm_touch_pay() does it for the tables in `running`, names of
- * tables that are captured and not paused: for about ten seconds; what is left then, a
- * later call goes on with.
- */
-int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err);
-int bm_touch_pay(struct bm_tend *tend, const struct json_t *running, struct bm_error *err);
-
 #endif

@@ -17,6 +17,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "worker/report.h"
+#include "worker/resend.h"
 #include "worker/tend_columns.h"
 #include "worker/tend_drift.h"
 #include "worker/tend_keys.h"

@@ -1,5 +1,6 @@
 """The unprivileged user under which servers and machines run when the tests run as root."""
 
+import fcntl
 import functools
 import os
 import pwd
@@ -13,13 +14,15 @@ def unprivileged():
     """The passwd entry to run as: ourselves, or bm-test (made when missing) for root."""
     if os.getuid() != 0:
         return pwd.getpwuid(os.getuid())
-    try:
-        return pwd.getpwnam(NAME)
-    except KeyError:
-        # Two test workers may both try: the second one fails, and finds the user.
-        subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/bin/bash", NAME],
-                       check=False, capture_output=True)
-        return pwd.getpwnam(NAME)
+    # One test worker at a time: of two useradds at once one takes the other's line away.
+    with open("/run/lock/bm-test-user", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return pwd.getpwnam(NAME)
+        except KeyError:
+            subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/bin/bash",
+                            NAME], check=True, capture_output=True)
+            return pwd.getpwnam(NAME)
 
 
 def as_user(argv, pdeathsig=None):

@@ -1,0 +1,160 @@
+# Runs Bucardo's master in the foreground, with its faults corrected as its source is read.
+# launch.c says why; it is started as `perl -e`, with the folder of the control socket.
+
+BEGIN {
+	my $forks = 0;
+	*CORE::GLOBAL::fork = sub () {
+		return 0 if !$forks++;
+		my $pid = CORE::fork;
+		forget_connections() if defined $pid && !$pid;
+		return $pid;
+	};
+}
+
+# A target may be a partitioned table of the same name: then all of it is meant.
+sub own_rows {
+	my ($target, $table) = @_;
+	return 'true' if $target->{dbtype} ne 'postgres';
+	my $oid = $target->{dbh}->quote($table) . '::regclass';
+	return "(tableoid = $oid OR EXISTS (SELECT 1 FROM pg_catalog.pg_class"
+		. " WHERE oid = $oid AND relkind = 'p'))";
+}
+sub literal {
+	my ($target, $value) = @_;
+	$value =~ s/(['\\])/$1$1/g;
+	return ($target->{dbtype} eq 'postgres' ? 'E' : '') . "'$value'";
+}
+
+# See worker/staging.h; only where it is one of ours.
+sub has_function {
+	my ($db, $name) = @_;
+	return $db->{"machine_has_$name"} ||= $db->{dbh}->selectrow_array(q{SELECT 1
+		FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = 'bucardo' AND p.proname = ?}, undef, $name);
+}
+sub delta_check {
+	my ($db) = @_;
+	my $kind = has_function($db, 'machine_delta_check') ? 'machine' : 'bucardo';
+	return "SELECT * FROM bucardo.${kind}_delta_check(?,?)";
+}
+sub mended {
+	my ($text) = @_;
+	my $count = $text =~ s<(WHERE \$pkcols = ANY\(\?\))"><$1 AND \${\\main::own_rows(\$Target, \$target_tablename)}">;
+	$count += $text =~ s<'%sDELETE FROM %s WHERE \(%s\) IN \('><'%sDELETE FROM %s WHERE ' . main::own_rows(\$Target, \$target_tablename) =~ s/%/%%/gr . ' AND (%s) IN ('>;
+	$count += $text =~ s<map \{ s/[^;]+; s\{[^;]+; qq\{'\$_'\}; \} split><map { main::literal(\$Target, \$_) } split>;
+	my $heed = q(
+            if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; });
+	$count += $text =~ s/(?=\n +## Got a new name match)/$heed/;
+	$count += $text =~ s{'SELECT \* FROM bucardo.bucardo_delta_check\(\?,\?\)'}{main::delta_check(\$d)};
+	print STDERR "This is another Bucardo than 5.6: not all of it is mended\n"
+		if $count != 5;
+	return $text;
+}
+BEGIN {
+	unshift @INC, sub {
+		my $name = $_[1];
+		return if $name ne 'Bucardo.pm';
+		for my $path (map { "$_/$name" } grep { !ref } @INC) {
+			open my $file, '<', $path or next;
+			local $/;
+			my $text = "#line 1 \"$path\"\n" . mended(scalar <$file>);
+			$INC{$name} = $path;
+			open my $source, '<', \$text or return;
+			return $source;
+		}
+		return;
+	};
+}
+
+# start_mcp() closes STDOUT, and Perl complains at each later open(). From 5.40 on it also complains of the way in which Bucardo asks for a version of DBIx::Safe.
+use strict; use warnings; use POSIX ();
+$SIG{__WARN__} = sub { print STDERR @_
+	if $_[0] !~ /^(Filehandle STD|Attempt to call undefined import method)/ };
+require Bucardo;
+sub forget_connections {
+	open my $null, '+<', '/dev/null' or POSIX::_exit(1);
+	DBI->visit_handles(sub {
+		my ($handle) = @_;
+		return 0 if $handle->{Type} eq 'st';
+		return 1 if $handle->{Type} ne 'db' || !$handle->{Active};
+		my $socket = $handle->{pg_socket};
+		POSIX::dup2(fileno $null, $socket) if defined $socket && $socket > 2;
+		return 0;
+	});
+}
+no warnings 'redefine';
+STDERR->autoflush(1);
+
+# Of the two handles the control database's has no id.
+my $connect = \&Bucardo::connect_database;
+*Bucardo::connect_database = sub {
+	my ($backend, $dbh) = $connect->(@_);
+	if ($_[1] && ref $dbh && $dbh->isa('DBI::db') && $dbh->{Driver}{Name} eq 'Pg') {
+		$dbh->do("SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';"
+			. " SET TimeZone = 'UTC'; SET extra_float_digits = 3;"
+			. " SET lc_monetary = 'C'; SET client_encoding = 'UTF8';"
+			. " SET standard_conforming_strings = on");
+
+# Errors are recognised by their English text, else by their state: nobody but a superuser may choose the language.
+		$dbh->do("SELECT set_config('lc_messages', 'C', false) FROM pg_catalog.pg_roles"
+			. " WHERE rolname = current_user AND rolsuper");
+		$dbh->{HandleError} = sub {
+			my $state = $_[1]->state || '';
+			$_[0] = "SQLSTATE $state: $_[0]" if $state =~ /^[0-9A-Z]{5}$/ && $state ne 'S1000';
+			return 0;
+		};
+		$dbh->commit;
+		$dbh->{pg_enable_utf8} = -1; # look at the encoding again
+	}
+	return ($backend, $dbh);
+};
+
+# A database that was away has an entry without handle: let it be made anew.
+my $validate = \&Bucardo::validate_sync;
+*Bucardo::validate_sync = sub {
+	my $dbs = $_[0]{sdb} || {};
+	for my $name (keys %$dbs) {
+		my $db = $dbs->{$name};
+		delete $dbs->{$name} if ($db->{dbtype} || '') eq 'postgres' && !$db->{dbh};
+	}
+	return $validate->(@_);
+};
+
+# start_mcp() looks for work for the VAC, once; after a reload there may be more.
+sub served { my ($self) = @_;
+	return join ',', sort grep { $self->{sdb}{$_}{needsvac} } keys %{$self->{sdb}} }
+my $reload = \&Bucardo::reload_mcp;
+*Bucardo::reload_mcp = sub {
+	my ($self) = @_;
+	my $count = $reload->(@_);
+	my $before = served($self);
+	for my $sync (grep { $_->{mcp_active} } values %{$self->{sync}}) {
+		my @dbs = grep { $_->{dbtype} eq 'postgres' } values %{$sync->{db}};
+		my @sources = grep { $_->{role} eq 'source' } @dbs;
+		next if @sources < 2 && !grep { $_->{role} eq 'target' } @dbs;
+		$self->{sdb}{$_->{name}}{needsvac} = 2 for @sources;
+		$self->{needsvac} = 1 if @sources;
+	}
+
+# The working folder is the piddir. The master starts another VAC soon.
+	kill USR1 => $self->{vacpid} if $self->{vacpid} && -e 'bucardo.vac.pid'
+		&& $before ne served($self);
+	return $count;
+};
+
+# The first word of a run's transaction: see worker/staging.h.
+my $begin = \&Bucardo::start_main_transaction;
+*Bucardo::start_main_transaction = sub {
+	my ($self, $info) = @_;
+	$begin->(@_);
+	my $sync = $info->{sync};
+	for my $name (@{$info->{databases}}) {
+		my $db = $sync->{db}{$name};
+		next if $db->{dbtype} ne 'postgres' || $db->{role} ne 'source';
+		next if !has_function($db, 'machine_stage');
+		$db->{dbh}->do('SELECT bucardo.machine_stage(?)', undef, $sync->{name});
+	}
+	return undef;
+};
+Bucardo->new({dbname => 'bucardo', dbuser => 'bucardo', dbhost => $ARGV[0],
+	sendmail => 0, bcverbose => 1, logdest => ['stderr']})->start_mcp([]);

@@ -20,6 +20,18 @@ static const char fresh_function[] =
 #include "worker/sql/machine_fresh_stamp.sql.inc"
 ;
 
+static const char targets_function[] =
+#include "worker/sql/machine_targets_of.sql.inc"
+;
+
+static const char adopt_function[] =
+#include "worker/sql/machine_adopt.sql.inc"
+;
+
+static const char heal_table_function[] =
+#include "worker/sql/machine_heal_table.sql.inc"
+;
+
 static const char heal_function[] =
 #include "worker/sql/machine_heal.sql.inc"
 ;
@@ -30,6 +42,10 @@ static const char purge_function[] =
 
 static const char keep_function[] =
 #include "worker/sql/machine_keep.sql.inc"
+;
+
+static const char release_function[] =
+#include "worker/sql/machine_release.sql.inc"
 ;
 
 /* In this order; all of it is there already when it is done again. */
@@ -44,7 +60,10 @@ static const char *const prepare_steps[] = {
 	" EXECUTE 'ALTER TABLE bucardo.machine_syncs ADD COLUMN ' || c; END LOOP; END $machine$",
 	"CREATE TABLE IF NOT EXISTS bucardo.bucardo_delta_targets (tablename oid NOT NULL,"
 	" target text NOT NULL, cdate timestamptz NOT NULL DEFAULT now())",
-	prepare_function, stamp_function, fresh_function, heal_function, purge_function, keep_function,
+	"CREATE TABLE IF NOT EXISTS bucardo.machine_targets (tablename text, target text,"
+	" seen timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (tablename, target))",
+	prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
+	heal_table_function, heal_function, purge_function, keep_function, release_function,
 	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
 	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
 	" CREATE TRIGGER machine_keep BEFORE INSERT ON bucardo.bucardo_delta_targets"

@@ -12,8 +12,9 @@
  *             a new value, so that its rows are pending again: harmless, because
  *             Bucardo copies the row as it is then
  *     purge   ours, in one snapshot with the healing, so that no row goes that was
- *             not applied; Bucardo's own purge is kept away from these tables by a
- *             trigger on the list that it works from
+ *             not applied by each target: of our syncs, and of syncs of somebody else
+ *             on the same tables. Bucardo's own purge, which counts targets and marks,
+ *             is kept away from these tables by a trigger on the list that it works from
  *
  * Threads: each caller with its own connection.
  */

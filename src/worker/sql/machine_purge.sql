@@ -1,32 +1,39 @@
--- machine_purge - to be called in a REPEATABLE READ transaction: what another transaction adds
--- with an old stamp after the snapshot stays, and its track row is gone then, so it is
--- pending. A table that a sync of somebody else uses too is left to Bucardo.
+-- machine_purge - deltas that every target of their table has marked as done, then marks without
+-- deltas. To be called in a REPEATABLE READ transaction: what another transaction adds with an
+-- old stamp after the snapshot stays, and its track row is gone then, so it is pending. A table
+-- that could not be healed, because somebody is busy with it, is not purged either.
 CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $machine$
-DECLARE n record; touched bigint; done bigint := 0;
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$
+DECLARE n record; marked text; touched bigint; healed_rows bigint := 0; done bigint := 0;
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
     RAISE EXCEPTION 'machine_purge() needs a transaction of isolation level repeatable read';
   END IF;
-  PERFORM bucardo.machine_heal(my_sync);
-  FOR n IN SELECT d.deltaname, d.trackname, s.target FROM bucardo.bucardo_delta_names d
-    JOIN bucardo.machine_syncs s USING (sync) WHERE d.sync = my_sync
-    AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names o
-      WHERE o.deltaname = d.deltaname AND o.sync <> my_sync) ORDER BY 1 LOOP
+  BEGIN
+    PERFORM bucardo.machine_adopt();
+  EXCEPTION WHEN lock_not_available OR serialization_failure OR deadlock_detected THEN NULL;
+  END;
+  FOR n IN SELECT d.deltaname, d.trackname, bucardo.machine_targets_of(d.deltaname) AS targets
+    FROM bucardo.bucardo_delta_names d JOIN bucardo.machine_syncs s USING (sync)
+    WHERE d.sync = my_sync AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL ORDER BY 1 LOOP
+    CONTINUE WHEN n.targets IS NULL;
     BEGIN
-      EXECUTE format('DELETE FROM bucardo.%s
-            WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM bucardo.%s d
-            WHERE EXISTS (SELECT 1 FROM bucardo.%s t
-            WHERE t.target = $1 AND t.txntime = d.txntime) LIMIT $2))', n.deltaname, n.deltaname, n.trackname)
-        USING n.target, my_limit;
+      touched := bucardo.machine_heal_table(n.deltaname, n.trackname, n.targets);
+      healed_rows := healed_rows + touched;
+      SELECT string_agg(format('EXISTS (SELECT 1 FROM bucardo.%s t WHERE t.target = $1[%s]'
+          ' AND t.txntime = d.txntime)', n.trackname, i), ' AND ') INTO marked
+        FROM generate_subscripts(n.targets, 1) i;
+      EXECUTE format('DELETE FROM bucardo.%1$s WHERE ctid = ANY (ARRAY(
+            SELECT d.ctid FROM bucardo.%1$s d WHERE %2$s LIMIT $2))', n.deltaname, marked)
+        USING n.targets, my_limit;
       GET DIAGNOSTICS touched = ROW_COUNT;
       done := done + touched;
-      EXECUTE format('DELETE FROM bucardo.%s t WHERE t.target = $1
-            AND NOT EXISTS (SELECT 1 FROM bucardo.%s d
-            WHERE d.txntime = t.txntime)', n.trackname, n.deltaname) USING n.target;
-    EXCEPTION WHEN lock_not_available THEN NULL;
+      EXECUTE format('DELETE FROM bucardo.%1$s t WHERE NOT EXISTS (SELECT 1 FROM bucardo.%2$s d
+            WHERE d.txntime = t.txntime)', n.trackname, n.deltaname);
+    EXCEPTION WHEN lock_not_available OR serialization_failure OR deadlock_detected THEN NULL;
     END;
   END LOOP;
+  UPDATE bucardo.machine_syncs SET healed = healed + healed_rows
+    WHERE sync = my_sync AND healed_rows > 0;
   RETURN done;
 END $machine$

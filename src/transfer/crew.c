@@ -173,8 +173,8 @@ static void wait_for_members(struct crew *crew)
 
 	pthread_mutex_lock(&t->mutex);
 	while (crew->running > 0) {
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		struct timespec until; /* by the clock that nobody sets */
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += (long)TELL_EVERY_MSEC * 1000000;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
@@ -186,6 +186,33 @@ static void wait_for_members(struct crew *crew)
 	pthread_mutex_unlock(&t->mutex);
 }
 
+/* One more thread; what pthread_create() says of it, errno being untouched. */
+static int start_member(struct crew *crew, pthread_t *thread)
+{
+	pthread_mutex_t *mutex = &crew->transfer->mutex;
+
+	pthread_mutex_lock(mutex);
+	crew->running++;
+	pthread_mutex_unlock(mutex);
+	int failure = pthread_create(thread, NULL, member_main, crew);
+	if (failure != 0) {
+		pthread_mutex_lock(mutex);
+		crew->running--;
+		pthread_mutex_unlock(mutex);
+	}
+	return failure;
+}
+
+static void init_ended(struct crew *crew)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->ended, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 int bm_crew_run(struct bm_transfer *t, unsigned jobs, bool with_source, bm_crew_work *work,
 		void *ctx, struct bm_error *err)
 {
@@ -194,16 +221,14 @@ int bm_crew_run(struct bm_transfer *t, unsigned jobs, bool with_source, bm_crew_
 	pthread_t *threads = bm_alloc((jobs + 1) * sizeof(*threads));
 	unsigned started = 0;
 
-	pthread_cond_init(&crew.ended, NULL);
+	init_ended(&crew);
 	for (; started < jobs; started++) {
-		pthread_mutex_lock(&t->mutex);
-		crew.running++;
-		pthread_mutex_unlock(&t->mutex);
-		if (pthread_create(&threads[started], NULL, member_main, &crew) != 0) {
-			struct bm_error failure = BM_ERROR_INIT;
-			bm_error_set(&failure, BM_ERR_TRANSIENT, "cannot start a thread: %m");
-			report(&crew, &failure);
-			crew.running--;
+		int failure = start_member(&crew, &threads[started]);
+		if (failure != 0) {
+			struct bm_error why = BM_ERROR_INIT;
+			errno = failure;
+			bm_error_set(&why, BM_ERR_TRANSIENT, "cannot start a thread: %m");
+			report(&crew, &why);
 			break;
 		}
 	}

@@ -331,22 +331,25 @@ static int step(struct relay *relay)
 	return moved;
 }
 
+/* A socket from which nothing is awaited is left out: its hang-up would end every wait. */
+static struct pollfd awaited(const struct bm_wire *wire, bool reads, bool writes)
+{
+	short events = bm_wire_events(wire, reads, writes);
+
+	return (struct pollfd){.fd = events != 0 ? wire->fd : -1, .events = events};
+}
+
 static int wait_for_sockets(struct relay *relay)
 {
+	bool takes_rows = has_room(relay) && relay->pause_msec == 0 &&
+			relay->given < relay->count;
 	struct pollfd fds[2] = {
-			{.fd = relay->destination.fd, .events = POLLIN},
-			{.fd = relay->source.fd},
+			awaited(&relay->destination, true,
+					bm_send_queue_length(&relay->to_destination) > 0),
+			awaited(&relay->source, takes_rows,
+					bm_send_queue_length(&relay->to_source) > 0),
 	};
 
-	if (bm_send_queue_length(&relay->to_destination) > 0) {
-		fds[0].events |= POLLOUT;
-	}
-	if (has_room(relay) && relay->pause_msec == 0) {
-		fds[1].events |= POLLIN;
-	}
-	if (bm_send_queue_length(&relay->to_source) > 0) {
-		fds[1].events |= POLLOUT;
-	}
 	int limit_msec = relay->pause_msec > 0 ? relay->pause_msec : IDLE_MSEC;
 	if (poll(fds, 2, limit_msec) < 0 && errno != EINTR) {
 		return bm_error_set(relay->err, BM_ERR_IO, "poll failed: %m");

@@ -10,6 +10,7 @@
 #define BUCARDO_MACHINE_TRANSFER_WIRE_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,14 +20,19 @@ struct bm_wire {
 	int fd;
 	void *tls; /* the SSL object; NULL: plain */
 	const char *role;
-	short wants; /* events of poll(2) the last call was missing */
+	/* Events of poll(2) that the last read and the last write were missing; 0: none. TLS may
+	 * have to write in order to read, and to read in order to write. */
+	short read_wants, write_wants;
 };
 
 int bm_wire_init(struct bm_wire *wire, PGconn *conn, const char *role, struct bm_error *err);
 
-/* Bytes moved; 0: none now, poll for `wants`; -1: the connection is lost. */
+/* Bytes moved; 0: none now, poll for bm_wire_events(); -1: the connection is lost. */
 ssize_t bm_wire_read(struct bm_wire *wire, void *data, size_t size, struct bm_error *err);
 ssize_t bm_wire_write(
 		struct bm_wire *wire, const void *data, size_t size, struct bm_error *err);
+
+/* What to poll for before the next read, the next write, or either of both. */
+short bm_wire_events(const struct bm_wire *wire, bool reads, bool writes);
 
 #endif

@@ -204,6 +204,15 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 
 /* ---- the journal ---- */
 
+/* Another database may be there now: it gets all that is known. */
+static void write_all_again(struct migration *migration)
+{
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		migration->records[phase].stamp.generation++;
+	}
+	migration->stamp.generation += migration->definition != NULL;
+}
+
 static void on_loaded(void *ctx, const struct bm_error *err)
 {
 	struct bm_migrate *migrate = ctx;
@@ -215,19 +224,40 @@ static void on_loaded(void *ctx, const struct bm_error *err)
 				"cannot read the journal, trying again");
 		bm_text_copy(migrate->journal_error, sizeof(migrate->journal_error),
 				err->message);
-		bm_timer_arm(migrate->timer, LOAD_RETRY_MSEC);
+		migrate->load_at_msec = bm_clock_msec() + LOAD_RETRY_MSEC;
+		bm_migrate_turn_soon(migrate);
 		return;
 	}
 	migrate->journal_error[0] = '\0';
 	migrate->journal_known = true;
+	migrate->journal_due = false;
 	for (size_t i = 0; i < migrate->count; i++) {
-		struct migration *migration = migrate->migrations[i];
-		/* Another database may be there now: it gets all that is known. */
-		for (enum bm_phase phase = 0; was_known && phase < BM_PHASE_COUNT; phase++) {
-			migration->records[phase].stamp.generation++;
+		if (was_known) {
+			write_all_again(migrate->migrations[i]);
 		}
-		migration->stamp.generation += was_known && migration->definition != NULL;
-		bm_migrate_settle(migration);
+		bm_migrate_settle(migrate->migrations[i]);
+	}
+	bm_migrate_turn_soon(migrate);
+}
+
+static bool may_load(const struct bm_migrate *migrate)
+{
+	return migrate->journal_due && migrate->allowed && migrate->loading == NULL &&
+			!migrate->stopped;
+}
+
+static void load_if_due(struct bm_migrate *migrate)
+{
+	if (may_load(migrate) && bm_clock_msec() >= migrate->load_at_msec) {
+		migrate->loading = bm_journal_load(migrate, on_loaded);
+	}
+}
+
+void bm_migrate_reload_soon(struct bm_migrate *migrate)
+{
+	if (!migrate->journal_due) {
+		migrate->journal_due = true;
+		migrate->load_at_msec = bm_clock_msec() + LOAD_RETRY_MSEC;
 	}
 	bm_migrate_turn_soon(migrate);
 }
@@ -238,12 +268,13 @@ void bm_migrate_allow(struct bm_migrate *migrate, bool allowed)
 		return;
 	}
 	migrate->allowed = allowed;
+	migrate->journal_due = true; /* what is there next time may be another database */
+	migrate->load_at_msec = 0;
 	if (!allowed) {
 		bm_script_cancel(migrate->loading);
 		migrate->loading = NULL;
-	} else if (migrate->loading == NULL) {
-		migrate->loading = bm_journal_load(migrate, on_loaded);
 	}
+	load_if_due(migrate);
 	bm_migrate_turn_soon(migrate);
 }
 
@@ -260,7 +291,7 @@ static struct bm_next ask(struct migration *migration)
 				record->state, record->failure, record->retry_at_msec};
 	}
 	struct bm_next_input in = {
-			.allowed = migrate->allowed && migrate->loading == NULL &&
+			.allowed = migrate->allowed && !migrate->journal_due &&
 					!migrate->stopped,
 			.journal_known = migrate->journal_known,
 			.journal_clean = bm_journal_is_clean(migration),
@@ -304,6 +335,9 @@ static void arm_retry(struct bm_migrate *migrate)
 {
 	uint64_t next = UINT64_MAX, now = bm_clock_msec();
 
+	if (may_load(migrate)) {
+		next = migrate->load_at_msec > now ? migrate->load_at_msec : now;
+	}
 	for (size_t i = 0; i < migrate->count; i++) {
 		uint64_t wake = migrate->migrations[i]->tending.retry_at_msec;
 		if (wake > now && wake < next) {
@@ -338,7 +372,7 @@ static void turn(void *ctx)
 		bm_run_mark(migrate->migrations[i]);
 	}
 	arm_retry(migrate);
-	if (migrate->allowed && migrate->loading == NULL && migrate->journal_known) {
+	if (migrate->allowed && !migrate->journal_due) {
 		bm_journal_write(migrate);
 	}
 	migrate->host.changed(migrate->host.ctx);
@@ -356,9 +390,7 @@ static void on_timer(void *ctx)
 {
 	struct bm_migrate *migrate = ctx;
 
-	if (migrate->allowed && !migrate->journal_known && migrate->loading == NULL) {
-		migrate->loading = bm_journal_load(migrate, on_loaded);
-	}
+	load_if_due(migrate);
 	bm_migrate_turn_soon(migrate);
 }
 

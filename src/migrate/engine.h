@@ -96,6 +96,9 @@ struct bm_migrate {
 	char *program, *socket_dir, *pgpass;
 	bool allowed, stopped;
 	bool journal_known;
+	/* It has to be read, and made where it is gone, before anything is written to it. */
+	bool journal_due;
+	uint64_t load_at_msec;	 /* not before, after a failure */
 	char journal_error[512]; /* why it could not be read; "" */
 	struct bm_script *loading;
 	size_t count;
@@ -114,6 +117,8 @@ struct bm_migrate {
 
 /* engine.c */
 void bm_migrate_turn_soon(struct bm_migrate *migrate);
+/* The journal is not what it was: read it again, then write all that is known. */
+void bm_migrate_reload_soon(struct bm_migrate *migrate);
 struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name);
 struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name);
 void bm_migrate_tell(struct migration *migration, enum bm_log_level level, enum bm_phase phase,

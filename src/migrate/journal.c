@@ -174,6 +174,19 @@ struct bm_script *bm_journal_load(
 
 /* ---- writing ---- */
 
+/* Its schema, tables or columns are not there: it was dropped, or is an older one. */
+static bool is_gone(const struct bm_error *err)
+{
+	static const char *const states[] = {"3F000", "42P01", "42703", "42P10"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(states); i++) {
+		if (strcmp(err->sqlstate, states[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void on_written(void *ctx, const struct bm_result *result)
 {
 	struct bm_migrate *migrate = ctx;
@@ -182,6 +195,12 @@ static void on_written(void *ctx, const struct bm_result *result)
 	if (result->error != NULL) {
 		bm_log(BM_LOG_WARN, "migrate", BM_FIELDS(bm_str("err", result->error->message)),
 				"cannot write the journal, trying again");
+		if (is_gone(result->error)) {
+			bm_log(BM_LOG_ERROR, "migrate", BM_FIELDS(bm_str("schema", "machine")),
+					"the journal is gone or is not the one that was read: it is "
+					"made again, and gets all that is known here");
+			bm_migrate_reload_soon(migrate);
+		}
 		bm_timer_arm(migrate->timer, 1000);
 		return;
 	}

@@ -24,9 +24,6 @@
 /* From this size on the better way to load a whole table is worth a TRUNCATE. */
 #define FROZEN_BYTES ((uint64_t)1 << 20)
 
-/* How often chunks that a crash of the destination took back are copied again. */
-#define MOST_ROUNDS 10
-
 /* The first key of an advisory lock, the chunk's number being the second. */
 #define LOCK_CHUNK "781077323"
 
@@ -398,7 +395,7 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 	struct bm_sparing *sparing = t->options.gentle ? bm_sparing_start(t) : NULL;
 	do {
 		rc = copy_missing(t, &lost, err);
-	} while (rc == 0 && lost > 0 && ++rounds < MOST_ROUNDS);
+	} while (rc == 0 && lost > 0 && ++rounds < BM_MOST_ROUNDS);
 	bm_sparing_stop(sparing);
 	if (t->renewals != renewals && !t->options.captured) {
 		bm_transfer_note(t,
@@ -407,8 +404,9 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 				t->renewals - renewals);
 	}
 	if (rc == 0 && lost > 0) {
-		return bm_error_set(err, BM_ERR_TRANSIENT,
-				"the destination crashed again and again and lost chunks each time");
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination crashed again and again and lost chunks each "
+				"time; look into its log, then run the same command again");
 	}
 	return rc;
 }

@@ -47,7 +47,10 @@ enum bm_gentle_turn bm_gentle_hear(
 struct bm_transfer;
 struct bm_sparing;
 
-/* Learn the baseline and begin to ask; NULL when the source is not there to be asked. */
+/*
+ * Learn the baseline, for a few seconds at most, and begin to ask. A source that cannot be
+ * asked now is told of, and asked again later. NULL, told as well: it cannot be done.
+ */
 struct bm_sparing *bm_sparing_start(struct bm_transfer *transfer);
 void bm_sparing_stop(struct bm_sparing *sparing); /* NULL is accepted */
 

@@ -321,16 +321,24 @@ static int find_emptied(const struct bm_transfer *t, struct bm_error *err)
 int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 {
 	struct building building = {.transfer = t};
-	unsigned lost = 0;
+	unsigned lost = 0, rounds = 0;
 	int rc;
 
 	building.failed = bm_alloc(t->ledger.work_count + 1);
 	t->look = bm_look_at_builds;
 	do {
 		rc = build_missing(&building, &lost, err);
-	} while (rc == 0 && lost > 0 && find_emptied(t, NULL) == 0);
+	} while (rc == 0 && lost > 0 && find_emptied(t, NULL) == 0 &&
+			++rounds < BM_MOST_ROUNDS);
 	t->look = NULL;
 	rc = rc == 0 ? find_emptied(t, err) : -1;
+	if (rc == 0 && lost > 0) {
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination crashed again and again and lost objects each "
+				"time (%u by the last one); look into its log, then run the same "
+				"command again",
+				lost);
+	}
 	rc = rc == 0 ? tell_failures(&building, err) : -1;
 	rc = rc == 0 ? bm_sequences_copy(t, err) : -1;
 	rc = rc == 0 ? bm_ledger_close(t->control, err) : -1;

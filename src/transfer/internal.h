@@ -42,6 +42,9 @@ struct bm_transfer {
 	uint64_t looked_msec;
 };
 
+/* How often what a crash of the destination took back is done again. */
+#define BM_MOST_ROUNDS 10
+
 /* Tell a person; from the main thread. */
 void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));

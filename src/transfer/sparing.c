@@ -21,12 +21,17 @@
 /* A lost session is made anew this often. */
 #define CONNECT_EVERY_MSEC 5000
 
+/* The answers of the baseline, all together. */
+#define LEARN_LIMIT_MSEC 3000
+
 struct bm_sparing {
 	struct bm_transfer *transfer;
 	pthread_t thread;
 	int stop_fd;
 	PGconn *conn;
 	unsigned asked;
+	bool is_plain; /* the last question was refused: the next one names no table */
+	bool has_learned;
 	struct bm_gentle gentle;
 };
 
@@ -43,7 +48,7 @@ static bool ask(struct bm_sparing *sparing)
 	const struct bm_tables *tables = &sparing->transfer->tables;
 	char *sql;
 
-	if (tables->count == 0 || tables->list[0].pages == 0) {
+	if (sparing->is_plain || tables->count == 0 || tables->list[0].pages == 0) {
 		sql = bm_strdup("SELECT 1");
 	} else {
 		uint64_t page = ++sparing->asked * UINT64_C(2654435761) % tables->list[0].pages;
@@ -55,15 +60,16 @@ static bool ask(struct bm_sparing *sparing)
 	return sent;
 }
 
-/* All that came back. Is it an answer? */
-static bool take_answer(PGconn *conn)
+/* All that came back. Is it an answer? A table may be locked, or gone. */
+static bool take_answer(struct bm_sparing *sparing)
 {
 	bool good = true;
 
-	for (PGresult *result; (result = PQgetResult(conn)) != NULL;) {
+	for (PGresult *result; (result = PQgetResult(sparing->conn)) != NULL;) {
 		good = good && PQresultStatus(result) == PGRES_TUPLES_OK;
 		PQclear(result);
 	}
+	sparing->is_plain = !good;
 	return good;
 }
 
@@ -75,15 +81,21 @@ static bool pause_for(struct bm_sparing *sparing, int msec)
 	return poll(&fd, 1, msec) > 0;
 }
 
-static void connect_again(struct bm_sparing *sparing)
+static void disconnect(struct bm_sparing *sparing)
 {
 	PQfinish(sparing->conn);
-	sparing->conn = bm_endpoint_connect(&sparing->transfer->source, NULL);
+	sparing->conn = NULL;
+}
+
+static int connect_again(struct bm_sparing *sparing, struct bm_error *err)
+{
+	disconnect(sparing);
+	sparing->conn = bm_endpoint_connect(&sparing->transfer->source, err);
 	if (sparing->conn != NULL &&
-			bm_sql_do(sparing->conn, "SET lock_timeout = '100ms'", NULL) != 0) {
-		PQfinish(sparing->conn);
-		sparing->conn = NULL;
+			bm_sql_do(sparing->conn, "SET lock_timeout = '100ms'", err) != 0) {
+		disconnect(sparing);
 	}
+	return sparing->conn != NULL ? 0 : -1;
 }
 
 /* ---- what follows from the answers ---- */
@@ -142,24 +154,114 @@ static int await_answer(struct bm_sparing *sparing, double began_msec)
 	return 1;
 }
 
+/* ---- the baseline ---- */
+
+/* Like await_answer(), where nothing is heard yet and patience ends at a moment. */
+static int await_first(struct bm_sparing *sparing, double until_msec)
+{
+	struct pollfd fds[2] = {{.fd = PQsocket(sparing->conn), .events = POLLIN},
+			{.fd = sparing->stop_fd, .events = POLLIN}};
+
+	while (PQisBusy(sparing->conn)) {
+		double left_msec = until_msec - now_msec();
+		int ready = left_msec > 0 ? poll(fds, 2, (int)left_msec + 1) : 0;
+		if (ready == 0) {
+			return -1;
+		}
+		if (ready > 0 && fds[1].revents != 0) {
+			return 0;
+		}
+		if (ready > 0 && PQconsumeInput(sparing->conn) != 1) {
+			return -1;
+		}
+	}
+	return 1;
+}
+
+/* One answer after the other; a question that is refused is asked again more plainly. */
+static int collect_answers(
+		struct bm_sparing *sparing, double *answers, size_t count, struct bm_error *err)
+{
+	double until_msec = now_msec() + LEARN_LIMIT_MSEC;
+
+	for (size_t i = 0, refused = 0; i < count;) {
+		double began_msec = now_msec();
+		if (!ask(sparing) || await_first(sparing, until_msec) != 1) {
+			return bm_error_set(err, BM_ERR_TIMEOUT,
+					"the source did not answer a small question within %d s",
+					LEARN_LIMIT_MSEC / 1000);
+		}
+		if (take_answer(sparing)) {
+			answers[i++] = now_msec() - began_msec;
+		} else if (++refused > count) {
+			return bm_error_set(err, BM_ERR_SQL, "the source says %s",
+					PQerrorMessage(sparing->conn));
+		}
+	}
+	return 0;
+}
+
+/* The first question also fills the session's caches: it does not count. */
+static int learn(struct bm_sparing *sparing, struct bm_error *err)
+{
+	double answers[BM_GENTLE_ANSWERS + 1];
+
+	if (connect_again(sparing, err) != 0) {
+		return -1;
+	}
+	if (collect_answers(sparing, answers, BM_GENTLE_ANSWERS + 1, err) != 0) {
+		disconnect(sparing);
+		return -1;
+	}
+	bm_gentle_init(&sparing->gentle, answers + 1, BM_GENTLE_ANSWERS, bm_clock_msec(),
+			atomic_load(&sparing->transfer->progress.bytes_moved));
+	sparing->has_learned = true;
+	return 0;
+}
+
+/* Beside the copy, as often as a session is made. */
+static void learn_late(struct bm_sparing *sparing)
+{
+	struct bm_transfer *t = sparing->transfer;
+
+	if (learn(sparing, NULL) == 0) {
+		pthread_mutex_lock(&t->mutex);
+		snprintf(t->news, sizeof(t->news),
+				"the source answers in %.1f ms beside the copy, which is slowed "
+				"from now on when that gets late",
+				sparing->gentle.baseline_msec);
+		pthread_mutex_unlock(&t->mutex);
+	}
+}
+
+/* One question while rows are copied. 1: answered; 0: stop; -1: there is no session. */
+static int ask_once(struct bm_sparing *sparing)
+{
+	double began_msec = now_msec();
+
+	if (PQstatus(sparing->conn) != CONNECTION_OK && connect_again(sparing, NULL) != 0) {
+		return -1;
+	}
+	int came = ask(sparing) ? await_answer(sparing, began_msec) : -1;
+	if (came > 0 && take_answer(sparing)) {
+		hear(sparing, now_msec() - began_msec);
+	}
+	return came;
+}
+
 static void *sparing_main(void *ctx)
 {
 	struct bm_sparing *sparing = ctx;
-	int rest_msec = ASK_EVERY_MSEC;
+	int rest_msec = sparing->has_learned ? ASK_EVERY_MSEC : CONNECT_EVERY_MSEC;
 
 	while (!pause_for(sparing, rest_msec)) {
-		if (PQstatus(sparing->conn) != CONNECTION_OK) {
-			connect_again(sparing);
+		if (!sparing->has_learned) {
+			learn_late(sparing);
+			continue;
 		}
-		double began_msec = now_msec();
-		int came = PQstatus(sparing->conn) == CONNECTION_OK && ask(sparing)
-				? await_answer(sparing, began_msec)
-				: -1;
+		int came = ask_once(sparing);
 		if (came == 0) {
 			break;
-		}
-		if (came > 0 && take_answer(sparing->conn)) {
-			hear(sparing, now_msec() - began_msec);
 		}
 		rest_msec = came > 0 ? ASK_EVERY_MSEC : CONNECT_EVERY_MSEC;
 	}
@@ -167,24 +269,6 @@ static void *sparing_main(void *ctx)
 }
 
 /* ---- start and stop ---- */
-
-/* The first question also fills the session's caches: it does not count. */
-static int learn(struct bm_sparing *sparing)
-{
-	double answers[BM_GENTLE_ANSWERS + 1];
-
-	connect_again(sparing);
-	for (size_t i = 0; i < BM_GENTLE_ANSWERS + 1; i++) {
-		double began_msec = now_msec();
-		if (sparing->conn == NULL || !ask(sparing) || !take_answer(sparing->conn)) {
-			return -1;
-		}
-		answers[i] = now_msec() - began_msec;
-	}
-	bm_gentle_init(&sparing->gentle, answers + 1, BM_GENTLE_ANSWERS, bm_clock_msec(),
-			atomic_load(&sparing->transfer->progress.bytes_moved));
-	return 0;
-}
 
 static void destroy(struct bm_sparing *sparing)
 {
@@ -198,11 +282,26 @@ static void destroy(struct bm_sparing *sparing)
 struct bm_sparing *bm_sparing_start(struct bm_transfer *t)
 {
 	struct bm_sparing *sparing = bm_alloc(sizeof(*sparing));
+	struct bm_error why = BM_ERROR_INIT;
 
 	sparing->transfer = t;
 	sparing->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (sparing->stop_fd < 0 || learn(sparing) != 0 ||
-			pthread_create(&sparing->thread, NULL, sparing_main, sparing) != 0) {
+	if (sparing->stop_fd >= 0 && learn(sparing, &why) != 0) {
+		bm_transfer_note(t,
+				"how soon the source answers cannot be measured (%s): until it "
+				"can, the copy is not slowed for its sake",
+				why.message);
+	}
+	int failure = sparing->stop_fd < 0
+			? errno
+			: pthread_create(&sparing->thread, NULL, sparing_main, sparing);
+	if (failure != 0) {
+		errno = failure;
+		bm_error_set(&why, BM_ERR_IO, "%m");
+		bm_transfer_note(t,
+				"nothing watches how soon the source answers (%s): the copy is "
+				"not slowed for its sake",
+				why.message);
 		destroy(sparing);
 		return NULL;
 	}

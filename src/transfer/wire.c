@@ -31,8 +31,7 @@ static int lost(const struct bm_wire *wire, const char *how, struct bm_error *er
 			wire->role, how);
 }
 
-static ssize_t failed(
-		struct bm_wire *wire, short wanted, short *wants, struct bm_error *err)
+static ssize_t failed(struct bm_wire *wire, short wanted, short *wants, struct bm_error *err)
 {
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
 		*wants = wanted;

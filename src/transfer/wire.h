@@ -20,8 +20,8 @@ struct bm_wire {
 	int fd;
 	void *tls; /* the SSL object; NULL: plain */
 	const char *role;
-	/* Events of poll(2) that the last read and the last write were missing; 0: none. TLS may
-	 * have to write in order to read, and to read in order to write. */
+	/* Events of poll(2) that the last read and the last write were missing; 0: none. TLS
+	 * may have to write in order to read, and to read in order to write. */
 	short read_wants, write_wants;
 };
 

@@ -331,3 +331,19 @@ def test_a_worker_that_is_killed_leaves_the_rest_to_the_next(pair):
     again.seen = run.seen
     assert again.end() == 0
     assert_whole(clone)
+
+
+def test_a_destination_that_loses_its_objects_again_and_again_ends_the_clone(pair):
+    clone = clone_of(pair, "forgets")
+    clone.source.sql("CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t VALUES (1)",
+                     dbname="forgets")
+    clone.must()
+    # As after a crash: each time the ledger is settled, an object is not there any more.
+    clone.dest.sql("CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE"
+                   " bucardo_machine.work SET done = NULL WHERE name LIKE 'ANALYZE%%'; RETURN new;"
+                   " END $$; CREATE TRIGGER lose AFTER UPDATE OF settled ON bucardo_machine.clone"
+                   " FOR EACH ROW EXECUTE FUNCTION lose();"
+                   "UPDATE bucardo_machine.clone SET finished = NULL", dbname="forgets")
+    done = clone.run(timeout=60)
+    assert done.returncode == 1
+    assert "crashed again and again" in done.stderr

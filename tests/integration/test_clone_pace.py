@@ -194,3 +194,64 @@ def test_who_does_not_ask_for_it_is_not_slowed(pair):
             wait_for(lambda: len(told) > 24, 30, "ten seconds of progress")
             assert speed(told, 14) > 0.7 * RATE
             assert not any(event["event"] == "note" for event in told)
+
+
+def begun(clone, rows=30):
+    """A clone that was killed in mid-copy: another run needs no pg_dump."""
+    fill(clone.source, clone.dbname, rows)
+    child = clone.start("--chunk", "1", "--max-rate", "4MB", jobs=1)
+    wait_for(lambda: clone.chunks(), 30, "a chunk is done", every=0.02)
+    child.kill()
+    child.wait(10)
+
+
+def is_question(piece):
+    """Does the copy ask here how soon the source answers?"""
+    return b"FROM ONLY" in piece and b"ctid =" in piece
+
+
+class MuteProxy(Proxy):
+    """A connection that asks how the source is gets no answer any more."""
+
+    def _pump(self, source, target):
+        try:
+            while piece := source.recv(65536):
+                if is_question(piece):
+                    return
+                target.sendall(piece)
+        except OSError:
+            pass
+
+
+class RefusingProxy(Proxy):
+    """The source refuses to say how it is, as it does while its table is locked."""
+
+    def _pump(self, source, target):
+        try:
+            while piece := source.recv(65536):
+                target.sendall(piece.replace(b"FROM", b"FORM") if is_question(piece) else piece)
+        except OSError:
+            pass
+
+
+def test_a_source_that_gives_no_answer_is_told_and_holds_up_no_row(pair):
+    clone = clone_of(pair, "mute", sslmode="disable")
+    begun(clone, 8)
+    with MuteProxy(clone.source) as proxy:
+        pass_account(clone, proxy)
+        with running(clone, proxy, "--gentle") as told:
+            wait_for(lambda: any(event["event"] == "done" for event in told), 20, "it ends",
+                     explain=lambda: str(told[-5:]))
+    assert any("cannot be measured" in event.get("text", "") for event in told), told
+
+
+def test_a_source_that_refuses_the_question_is_asked_another_and_spared(pair):
+    clone = clone_of(pair, "refused", sslmode="disable")
+    begun(clone, 60)
+    with RefusingProxy(clone.source) as proxy:
+        pass_account(clone, proxy)
+        with running(clone, proxy, "--gentle", "--max-rate", "4MB") as told:
+            wait_copying(told)
+            proxy.delay = 0.3
+            wait_for(lambda: any("slowed to" in event.get("text", "") for event in told), 20,
+                     "it is told that the copy is slowed", explain=lambda: str(told[-5:]))

@@ -355,6 +355,48 @@ def test_a_lost_control_database_is_rebuilt_from_what_the_phases_find(stage):
     assert stage.orders() == PHASES * 2
 
 
+def journalled(stage):
+    """What the journal has of migration app: its phases with their states, and its pause."""
+    return (stage.machine.control_sql("SELECT count(*), min(state), max(state) FROM machine.phase"),
+            stage.machine.control_sql("SELECT paused_at IS NULL FROM machine.migration"))
+
+
+def test_a_journal_that_is_dropped_meanwhile_is_made_again_with_all_that_is_known(stage):
+    stage.play("app", "copy", "wait copy.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait(lambda v: v["phase"] == "copy" and v["pid"] is not None, "copies")
+    stage.machine.control_sql("SET client_min_messages = error; DROP SCHEMA machine CASCADE")
+    stage.touch("copy.go")
+    stage.wait_at("replicate", "done")
+    wait_for(lambda: journalled(stage) == (["6|done|done"], ["t"]), 10, "all is in the journal")
+    stage.machine.kill9_everything()
+    stage.machine.fresh_runtime()
+    stage.machine.start()
+    stage.wait_at("replicate", "done")
+    assert stage.orders() == PHASES
+
+
+def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(stage):
+    stage.play("app", "copy", "wait copy.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait(lambda v: v["phase"] == "copy" and v["pid"] is not None, "copies")
+    # A volume that was put back, of an older state, and which a newer program had meanwhile.
+    stage.machine.control_sql("DELETE FROM machine.phase WHERE phase <> 'preflight';"
+                              "DROP TABLE machine.event; UPDATE machine.version SET version = 99")
+    stage.machine.cli("service", "restart", "postgres").check()
+    wait_for(lambda: "cannot read the journal" in stage.machine.log(), 30, "it cannot be read")
+    stage.touch("copy.go")
+    wait_for(lambda: stage.machine.log().count("cannot read the journal") > 1, 30,
+             "it is tried again")
+    assert stage.machine.control_sql("SELECT count(*) FROM machine.phase") == ["1"]
+    stage.machine.control_sql("UPDATE machine.version SET version = 1")
+    stage.wait_at("replicate", "done")
+    wait_for(lambda: journalled(stage) == (["6|done|done"], ["t"]), 10, "all is in the journal")
+    assert stage.orders() == PHASES
+
+
 def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
     line = '{"v":1,"event":"tended","evidence":{"sequences":{"carried":7},"drift":[{"table":"t",' \
            '"difference":"column c is on the source only","mend":"add it","breaks":true}]}}'

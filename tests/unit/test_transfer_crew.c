@@ -19,7 +19,8 @@ static unsigned told;
 static long wall_jump_sec;
 
 /* In place of the C library's: as many threads as the test allows. */
-int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ctx)
+int pthread_create(
+		pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ctx)
 {
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
@@ -112,7 +113,8 @@ static void test_a_wall_clock_that_is_set_back_does_not_stop_the_progress(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(test_a_thread_that_cannot_start_is_told_with_its_own_reason),
+			cmocka_unit_test(
+					test_a_thread_that_cannot_start_is_told_with_its_own_reason),
 			cmocka_unit_test(
 					test_a_wall_clock_that_is_set_back_does_not_stop_the_progress),
 	};

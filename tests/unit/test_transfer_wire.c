@@ -129,9 +129,11 @@ static const char from_destination[] = "G\0\0\0\7\0\0\0"
 				       "C\0\0\0\13COPY 1\0"
 				       "Z\0\0\0\5T";
 
-static void run(int source_reads, int source_writes, int destination_reads, int destination_writes)
+static void run(int source_reads, int source_writes, int destination_reads,
+		int destination_writes)
 {
-	struct bm_relay_item item = {.name = "t", .copy_out = "COPY t TO STDOUT",
+	struct bm_relay_item item = {.name = "t",
+			.copy_out = "COPY t TO STDOUT",
 			.copy_in = "COPY t FROM STDIN"};
 	struct bm_pace pace;
 	struct bm_error err = BM_ERROR_INIT;
@@ -143,8 +145,8 @@ static void run(int source_reads, int source_writes, int destination_reads, int 
 			destination_reads, destination_writes, 0, false};
 	polls = 0;
 	bm_pace_init(&pace, 0, 0);
-	int rc = bm_relay_run((PGconn *)&source, (PGconn *)&destination, &item, 1, &pace, &moved,
-			&err);
+	int rc = bm_relay_run((PGconn *)&source, (PGconn *)&destination, &item, 1, &pace,
+			&moved, &err);
 	assert_string_equal(err.message, "");
 	assert_int_equal(rc, 0);
 	assert_int_equal(item.rows, 1);

@@ -397,6 +397,7 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 		rc = copy_missing(t, &lost, err);
 	} while (rc == 0 && lost > 0 && ++rounds < BM_MOST_ROUNDS);
 	bm_sparing_stop(sparing);
+	bm_large_objects_tell(t);
 	if (t->renewals != renewals && !t->options.captured) {
 		bm_transfer_note(t,
 				"the source's snapshot was lost and replaced %u times: what was "

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/transfer.h"
 #include "transfer/catalog.h"
 #include "transfer/connect.h"
@@ -25,13 +26,14 @@ struct bm_transfer {
 	bool may_be_whole; /* a table of a few chunks, if both servers are near */
 	bool is_indexed;   /* some of what comes after the rows is there already */
 
-	pthread_mutex_t mutex; /* for what is below, and the queues of the crews */
-	PGconn *keeper;	       /* source: its transaction holds the snapshot */
-	char snapshot[64];     /* "" when there is none yet */
-	unsigned renewals;     /* how often a lost snapshot was replaced */
-	char news[512];	       /* for the next note; "" when there is none */
-	char waiting[256];     /* for a server that is away; "": for nothing */
-	char slowed[128];      /* how and why the copy is slowed down; "": it is not */
+	pthread_mutex_t mutex;		    /* for what is below, and the queues of the crews */
+	PGconn *keeper;			    /* source: its transaction holds the snapshot */
+	char snapshot[64];		    /* "" when there is none yet */
+	unsigned renewals;		    /* how often a lost snapshot was replaced */
+	char news[512];			    /* for the next note; "" when there is none */
+	char waiting[256];		    /* for a server that is away; "": for nothing */
+	struct bm_strbuf large_object_news; /* a line each; for the end of the copy */
+	char slowed[128]; /* how and why the copy is slowed down; "": it is not */
 
 	char *outside; /* relations of the source that are left out, as oid[] */
 	struct bm_tables tables;

@@ -1,4 +1,8 @@
-/* Large objects: pages into a temporary table, then lo_create() and lo_put(). */
+/*
+ * Large objects: pages into a temporary table, then lo_create() and lo_put(). What belongs
+ * to them besides (owner, comment, grants, labels) travels as rows, one an object, and
+ * becomes statements only on the destination, where each value is quoted by itself.
+ */
 #include "transfer/large_objects.h"
 
 #include <stdlib.h>
@@ -11,16 +15,34 @@
 /* However small they are: one transaction locks each of its objects. */
 #define OBJECTS_A_CHUNK 1000
 
-/* Ranges of OIDs, and the bytes of the average range. Sizes are not for everybody. */
+/* Ranges of OIDs, each up to its last one; and the bytes of the average range. Sizes are
+ * not for everybody. */
 static const char ranges_sql[] =
 		"WITH size AS (SELECT pg_table_size('pg_largeobject') AS bytes, count(*) AS n"
 		"  FROM pg_largeobject_metadata),"
 		" step AS (SELECT greatest(1, least(%u, %llu * n / greatest(bytes, 1))) AS n, bytes,"
 		"  n AS total FROM size)"
-		" SELECT min(o.oid), max(o.oid), (step.bytes * count(*) / step.total)::bigint"
+		" SELECT max(o.oid), (step.bytes * count(*) / step.total)::bigint"
 		" FROM (SELECT oid, row_number() OVER (ORDER BY oid) - 1 AS at"
 		"  FROM pg_largeobject_metadata) o, step"
 		" GROUP BY o.at / step.n, step.bytes, step.total ORDER BY 1";
+
+/* The ranges cover every OID: what is made after the plan falls into one of them too. */
+static char *range(const PGresult *rows, int row)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	bool is_last = row + 1 == PQntuples(rows);
+
+	if (row > 0) {
+		bm_strbuf_printf(&sql, "m.oid > %s", PQgetvalue(rows, row - 1, 0));
+	}
+	if (!is_last) {
+		bm_strbuf_printf(&sql, "%sm.oid <= %s", row > 0 ? " AND " : "",
+				PQgetvalue(rows, row, 0));
+	}
+	bm_strbuf_puts(&sql, row == 0 && is_last ? "true" : "");
+	return bm_strbuf_detach(&sql);
+}
 
 int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err)
 {
@@ -35,54 +57,64 @@ int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err)
 	for (int i = 0; i < PQntuples(rows); i++) {
 		struct bm_chunk *chunk = bm_ledger_add_chunk(&t->ledger);
 		chunk->table = bm_strdup(BM_LARGE_OBJECTS);
-		chunk->condition = bm_format("m.oid BETWEEN %s AND %s", PQgetvalue(rows, i, 0),
-				PQgetvalue(rows, i, 1));
-		chunk->estimate = strtoull(PQgetvalue(rows, i, 2), NULL, 10);
+		chunk->condition = range(rows, i);
+		chunk->estimate = strtoull(PQgetvalue(rows, i, 1), NULL, 10);
 	}
 	PQclear(rows);
 	return 0;
 }
 
-/*
- * What belongs to an object besides its bytes, as statements; refusals are harmless.
- * %1$s is the owner's name there and %2$s a grantee's, %3$s and %4$s whether they are
- * wanted, %5$s which objects.
- */
+/* A grantee that is no role any more must not become PUBLIC, which is NULL. */
 static const char about_sql[] =
-		"COPY (SELECT m.oid, CASE WHEN %3$s THEN format('ALTER LARGE OBJECT %%s OWNER TO %%I',"
-		"  m.oid, %1$s) ELSE '' END"
-		" || coalesce(chr(1) || 'COMMENT ON LARGE OBJECT ' || m.oid || ' IS '"
-		"  || quote_literal(obj_description(m.oid, 'pg_largeobject')), '')"
-		" || coalesce((SELECT string_agg(format(chr(1) || 'GRANT %%s ON LARGE OBJECT %%s TO %%s',"
-		"  a.privilege_type, m.oid, CASE a.grantee WHEN 0 THEN 'PUBLIC'"
-		"  ELSE quote_ident(%2$s) END), '') FROM aclexplode(m.lomacl) a"
-		"  LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE %4$s), '')"
-		" FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE %5$s)"
-		" TO STDOUT";
+		"COPY (SELECT m.oid, coalesce(r.rolname, m.lomowner::text),"
+		" obj_description(m.oid, 'pg_largeobject'), m.lomacl IS NOT NULL,"
+		" coalesce(a.grantors, '{}'), coalesce(a.grantees, '{}'),"
+		" coalesce(a.privileges, '{}'), coalesce(a.grantables, '{}'),"
+		" coalesce(l.providers, '{}'), coalesce(l.labels, '{}')"
+		" FROM pg_largeobject_metadata m LEFT JOIN pg_roles r ON r.oid = m.lomowner"
+		" CROSS JOIN LATERAL (SELECT"
+		"  array_agg(coalesce(g.rolname, x.grantor::text)) AS grantors,"
+		"  array_agg(CASE WHEN x.grantee <> 0 THEN coalesce(e.rolname, x.grantee::text) END)"
+		"   AS grantees,"
+		"  array_agg(x.privilege_type) AS privileges, array_agg(x.is_grantable) AS grantables"
+		"  FROM aclexplode(m.lomacl) x LEFT JOIN pg_roles g ON g.oid = x.grantor"
+		"  LEFT JOIN pg_roles e ON e.oid = x.grantee) a"
+		" CROSS JOIN LATERAL (SELECT array_agg(s.provider) AS providers,"
+		"  array_agg(s.label) AS labels FROM pg_seclabel s WHERE s.objoid = m.oid"
+		"  AND s.classoid = 'pg_largeobject'::regclass AND s.objsubid = 0) l"
+		" WHERE %s) TO STDOUT";
 
 static const char pages_sql[] =
 		"COPY (SELECT m.oid, p.pageno::bigint * 2048, p.data FROM pg_largeobject_metadata m"
 		" JOIN pg_largeobject p ON p.loid = m.oid WHERE %s) TO STDOUT (FORMAT binary)";
 
-/* For a role that may not read pg_largeobject itself. */
+/* For a role that may not read pg_largeobject itself; in pieces: a value ends at 1 GB. */
 static const char values_sql[] =
-		"COPY (SELECT m.oid, 0::bigint, lo_get(m.oid) FROM pg_largeobject_metadata m"
+		"COPY (SELECT m.oid, p.at, lo_get(m.oid, p.at, 1048576)"
+		" FROM pg_largeobject_metadata m CROSS JOIN LATERAL"
+		" generate_series(0, lo_lseek64(lo_open(m.oid, 262144), 0, 2) - 1, 1048576) p (at)"
 		" WHERE %s) TO STDOUT (FORMAT binary)";
 
 static const char begin_sql[] =
-		"CREATE TEMP TABLE bm_about (loid oid, sql text) ON COMMIT DROP;"
-		"CREATE TEMP TABLE bm_page (loid oid, at bigint, data bytea) ON COMMIT DROP";
+		"CREATE TEMP TABLE bm_about (loid oid, owner text, comment text, has_acl boolean,"
+		" grantors text[], grantees text[], privileges text[], grantables boolean[],"
+		" providers text[], labels text[]) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_page (loid oid, at bigint, data bytea) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_told (what text) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_renamed (here text, there text) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_rules ON COMMIT DROP AS"
+		" SELECT %s AS drop_owners, %s AS drop_grants;";
 
 static const char put_sql[] =
 		"SELECT count(lo_create(loid)) FROM pg_temp.bm_about;"
 		"SELECT count(*) FROM (SELECT lo_put(loid, at, data) FROM pg_temp.bm_page"
-		" OFFSET 0) p;"
-		"DO $$ DECLARE part text; BEGIN"
-		" FOR part IN SELECT p FROM pg_temp.bm_about, unnest(string_to_array(sql, chr(1))) p"
-		"  WHERE p <> '' LOOP"
-		"  BEGIN EXECUTE part;"
-		"  EXCEPTION WHEN undefined_object OR insufficient_privilege THEN NULL; END;"
-		" END LOOP; END $$";
+		" OFFSET 0) p";
+
+/* clang-format off */
+static const char finish_sql[] =
+#include "transfer/sql/large_objects_finish.sql.inc"
+;
+/* clang-format on */
 
 static bool may_read_pages(PGconn *source)
 {
@@ -94,54 +126,79 @@ static bool may_read_pages(PGconn *source)
 	return may;
 }
 
-/* The name of a role of the source as an expression: what it is called there. */
-static char *mapped_name(const struct bm_role_rules *rules, const char *column)
+/* The temporary tables, and what the rules say about roles. */
+static int begin(struct bm_member *member, struct bm_error *err)
 {
+	const struct bm_role_rules *rules = &member->transfer->options.roles;
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
-	if (rules->names == NULL || rules->names[0] == NULL) {
-		return bm_strdup(column);
-	}
-	bm_strbuf_printf(&sql, "CASE %s", column);
-	for (const char *const *pair = rules->names; *pair != NULL; pair++) {
+	bm_strbuf_printf(&sql, begin_sql, rules->drop_owners ? "true" : "false",
+			rules->drop_grants ? "true" : "false");
+	for (const char *const *pair = rules->names; pair != NULL && *pair != NULL; pair++) {
 		char *old = bm_strndup(*pair, strcspn(*pair, "="));
-		bm_strbuf_puts(&sql, " WHEN ");
+		bm_strbuf_puts(&sql, "INSERT INTO pg_temp.bm_renamed VALUES (");
 		bm_quote_literal(&sql, old);
-		bm_strbuf_puts(&sql, " THEN ");
+		bm_strbuf_puts(&sql, ", ");
 		bm_quote_literal(&sql, bm_roles_map(rules, old));
+		bm_strbuf_puts(&sql, ");");
 		free(old);
 	}
-	bm_strbuf_printf(&sql, " ELSE %s END", column);
-	return bm_strbuf_detach(&sql);
+	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	bm_strbuf_finish(&sql);
+	return rc;
 }
 
-static char *about(const struct bm_role_rules *rules, const char *condition)
+/* What could not be as it is at the source is told when the copy is over. */
+static int finish(struct bm_member *member, struct bm_error *err)
 {
-	char *owner = mapped_name(rules, "r.rolname");
-	char *grantee = mapped_name(rules, "g.rolname");
-	char *sql = bm_format(about_sql, owner, grantee, rules->drop_owners ? "false" : "true",
-			rules->drop_grants ? "false" : "true", condition);
+	struct bm_transfer *t = member->transfer;
+	PGresult *told = bm_sql_do(member->destination, finish_sql, err) != 0
+			? NULL
+			: bm_sql(member->destination,
+					  "SELECT DISTINCT what FROM pg_temp.bm_told ORDER BY 1",
+					  err);
 
-	free(owner);
-	free(grantee);
-	return sql;
+	pthread_mutex_lock(&t->mutex);
+	for (int i = 0; told != NULL && i < PQntuples(told); i++) {
+		char *line = bm_format("\n%s", PQgetvalue(told, i, 0));
+		if (strstr(bm_strbuf_text(&t->large_object_news), line) == NULL) {
+			bm_strbuf_puts(&t->large_object_news, line);
+		}
+		free(line);
+	}
+	pthread_mutex_unlock(&t->mutex);
+	int rc = told != NULL ? 0 : -1;
+	PQclear(told);
+	return rc;
+}
+
+void bm_large_objects_tell(struct bm_transfer *t)
+{
+	const char *line = bm_strbuf_text(&t->large_object_news);
+
+	while (*line != '\0') {
+		size_t length = strcspn(++line, "\n");
+		bm_transfer_note(t, "large objects: %.*s", (int)length, line);
+		line += length;
+	}
+	bm_strbuf_clear(&t->large_object_news);
 }
 
 int bm_large_objects_copy(
 		struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err)
 {
-	char *words = about(&member->transfer->options.roles, chunk->condition);
+	char *about = bm_format(about_sql, chunk->condition);
 	char *pages = may_read_pages(member->source) ? bm_format(pages_sql, chunk->condition)
 						     : bm_format(values_sql, chunk->condition);
 	struct bm_relay_item items[] = {
 			{.name = BM_LARGE_OBJECTS,
-					.copy_out = words,
+					.copy_out = about,
 					.copy_in = "COPY pg_temp.bm_about FROM STDIN"},
 			{.name = BM_LARGE_OBJECTS,
 					.copy_out = pages,
 					.copy_in = "COPY pg_temp.bm_page FROM STDIN (FORMAT binary)"},
 	};
-	int rc = bm_sql_do(member->destination, begin_sql, err);
+	int rc = begin(member, err);
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, 2,
@@ -150,9 +207,10 @@ int bm_large_objects_copy(
 	if (rc == 0) {
 		rc = bm_sql_do(member->destination, put_sql, err);
 	}
+	rc = rc == 0 ? finish(member, err) : -1;
 	chunk->rows = items[0].rows;
 	chunk->bytes = items[1].bytes;
-	free(words);
+	free(about);
 	free(pages);
 	return rc == 0 ? 0 : bm_error_wrap(err, "copying large objects");
 }

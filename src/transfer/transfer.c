@@ -332,6 +332,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	PQfinish(t->keeper);
 	PQfinish(t->control);
 	free(t->outside);
+	bm_strbuf_finish(&t->large_object_news);
 	bm_tables_finish(&t->tables);
 	bm_ledger_finish(&t->ledger);
 	bm_endpoint_finish(&t->source);

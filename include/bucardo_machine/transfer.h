@@ -27,6 +27,7 @@
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/extensions.h"
 #include "bucardo_machine/roles.h"
+#include "bucardo_machine/sessions.h"
 
 struct bm_transfer;
 
@@ -76,13 +77,13 @@ struct bm_transfer_progress {
 unsigned bm_chunk_count(uint64_t bytes, uint64_t chunk_bytes, bool whole);
 
 struct bm_transfer_options {
-	const char *source, *destination; /* conninfo strings or URIs; copied */
-	unsigned jobs;			  /* connections at once; 0: 4 */
-	uint64_t chunk_bytes;		  /* about this much a chunk; 0: 128 MiB, or whole */
-	uint64_t max_rate;		  /* bytes of rows a second, of all jobs; 0: any */
-	bool gentle;			  /* copy more slowly while the source answers late */
-	struct bm_choice choice;	  /* which tables; borrowed */
-	struct bm_role_rules roles;	  /* whose they are then; borrowed */
+	const struct bm_conninfo *source, *destination; /* copied */
+	unsigned jobs;					/* connections at once; 0: 4 */
+	uint64_t chunk_bytes;	    /* about this much a chunk; 0: 128 MiB, or whole */
+	uint64_t max_rate;	    /* bytes of rows a second, of all jobs; 0: any */
+	bool gentle;		    /* copy more slowly while the source answers late */
+	struct bm_choice choice;    /* which tables; borrowed */
+	struct bm_role_rules roles; /* whose they are then; borrowed */
 	struct bm_extension_rules extensions; /* borrowed */
 	bool fence;    /* refuse writes of others to the destination until it is lifted */
 	bool captured; /* what the source's applications write meanwhile is sent afterwards */
@@ -92,6 +93,11 @@ struct bm_transfer_options {
 	void (*note)(void *ctx, const char *text);
 	void *ctx;
 };
+
+/* The keywords of a conninfo string or URI that a person typed for the "source" or the
+ * "destination". Finish `out` in either case. */
+int bm_conninfo_parse(const char *text, const char *role, struct bm_conninfo *out,
+		struct bm_error *err);
 
 /*
  * Connect to both. Fails without having changed anything when a connection string

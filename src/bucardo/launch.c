@@ -21,8 +21,8 @@
  * socket leads to /dev/null; Bucardo's children open connections of their own.
  *
  * What the KID writes, it writes as text that the other server reads: sessions get the
- * same settings for it on both sides, whatever their databases are set to (dates would
- * change their day with their month, LATIN1 would arrive as broken UTF-8). And its
+ * same settings for it on both sides, whatever their databases are set to
+ * (bucardo_machine/sessions.h), before their first statement. And its
  * DELETE is mended in the source text as it is read: it deleted the rows of inheriting
  * tables as well, and of a key of several columns it found no value with a backslash.
  * Where it looks which columns are carried to a database, a source counts as well if the
@@ -34,6 +34,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/sessions.h"
 
 /* clang-format off */
 static const char script[] =
@@ -67,15 +68,32 @@ void launch_env_finish(struct launch_env *env)
 	}
 }
 
+static void launch_env_options(struct launch_env *env, enum bm_session_kind session)
+{
+	struct bm_strbuf options = BM_STRBUF_INIT;
+
+	bm_session_options(session, &options);
+	env->texts[BM_COUNT_OF(env->texts) - 1] = bm_format(
+			"PGOPTIONS=%s", bm_strbuf_text(&options));
+	env->list[BM_COUNT_OF(env->texts) - 1] = env->texts[BM_COUNT_OF(env->texts) - 1];
+	bm_strbuf_finish(&options);
+}
+
 pid_t launch_master(struct bm_loop *loop, const struct bm_bucardo_options *options,
 		const char *piddir, int output_fd, bm_exit_cb *cb, void *ctx,
 		struct bm_error *err)
 {
-	const char *argv[] = {"perl", "-e", script, options->socket_dir, NULL};
+	struct bm_strbuf ends = BM_STRBUF_INIT, control = BM_STRBUF_INIT;
 	struct launch_env env;
 	struct bm_spawn spawn = BM_SPAWN_INIT;
 
+	bm_session_lines(BM_SESSION_BUCARDO, &ends);
+	bm_session_lines(BM_SESSION_CONTROL, &control);
+	const char *argv[] = {"perl", "-e", script, options->socket_dir, bm_strbuf_text(&ends),
+			bm_strbuf_text(&control), NULL};
 	launch_env_init(&env, options);
+	/* For databases whose dbconn says nothing: those that a person added by hand. */
+	launch_env_options(&env, BM_SESSION_BUCARDO);
 	spawn.argv = argv;
 	spawn.env = env.list;
 	spawn.cwd = piddir;
@@ -83,5 +101,7 @@ pid_t launch_master(struct bm_loop *loop, const struct bm_bucardo_options *optio
 	spawn.stderr_fd = output_fd;
 	pid_t pid = bm_spawn(loop, &spawn, cb, ctx, err);
 	launch_env_finish(&env);
+	bm_strbuf_finish(&ends);
+	bm_strbuf_finish(&control);
 	return pid;
 }

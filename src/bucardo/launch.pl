@@ -46,6 +46,7 @@ sub mended {
             if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; });
 	$count += $text =~ s/(?=\n +## Got a new name match)/$heed/;
 	$count += $text =~ s{'SELECT \* FROM bucardo.bucardo_delta_check\(\?,\?\)'}{main::delta_check(\$d)};
+	$text =~ s/RESET search_path/SET search_path = pg_catalog, pg_temp/g;
 	print STDERR "This is another Bucardo than 5.6: not all of it is mended\n"
 		if $count != 5;
 	return $text;
@@ -85,26 +86,48 @@ sub forget_connections {
 no warnings 'redefine';
 STDERR->autoflush(1);
 
+# The settings of a session, before Bucardo says anything: SET and SHOW are nothing that a schema could shadow. An encoding of bytes stays one.
+my ($socket_dir, @settings) = @ARGV;
+sub pin {
+	my ($dbh, $is_control) = @_;
+	my @lines = map { [split / /, $_, 2] } split /\n/, $settings[$is_control ? 1 : 0];
+	my $bytes = $dbh->selectrow_array('SHOW server_encoding') eq 'SQL_ASCII';
+	$dbh->do(join ';', map { $_->[1] } grep { $_->[0] <= $dbh->{pg_server_version} } @lines);
+	speak($dbh, $bytes ? 'SQL_ASCII' : 'UTF8');
+	$dbh->{private_machine_bytes} = $bytes;
+	my ($path) = $dbh->selectrow_array('SHOW search_path');
+	$path =~ /^pg_catalog, / or die "DBI connect: settings do not stay in force: connect to the"
+		. " server itself, or through a pooler in session mode\n";
+}
+sub speak {
+	my ($dbh, $encoding) = @_;
+	$dbh->do("SET client_encoding = '$encoding'");
+	$dbh->commit if !$dbh->{AutoCommit};
+	$dbh->{pg_enable_utf8} = -1; # look at the encoding again
+}
+my $dial = \&DBI::connect;
+no warnings 'redefine';
+*DBI::connect = sub {
+	my $dbh = $dial->(@_);
+	pin($dbh, $_[1] =~ /;host=\Q$socket_dir\E(;|$)/) if $dbh && $_[1] =~ /^dbi:Pg:/;
+	return $dbh;
+};
+
 # Of the two handles the control database's has no id.
 my $connect = \&Bucardo::connect_database;
 *Bucardo::connect_database = sub {
 	my ($backend, $dbh) = $connect->(@_);
 	if ($_[1] && ref $dbh && $dbh->isa('DBI::db') && $dbh->{Driver}{Name} eq 'Pg') {
-		$dbh->do("SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';"
-			. " SET TimeZone = 'UTC'; SET extra_float_digits = 3;"
-			. " SET lc_monetary = 'C'; SET client_encoding = 'UTF8';"
-			. " SET standard_conforming_strings = on");
 
 # Errors are recognised by their English text, else by their state: nobody but a superuser may choose the language.
-		$dbh->do("SELECT set_config('lc_messages', 'C', false) FROM pg_catalog.pg_roles"
-			. " WHERE rolname = current_user AND rolsuper");
+		$dbh->do("SELECT pg_catalog.set_config('lc_messages', 'C', false)"
+			. " FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper");
 		$dbh->{HandleError} = sub {
 			my $state = $_[1]->state || '';
 			$_[0] = "SQLSTATE $state: $_[0]" if $state =~ /^[0-9A-Z]{5}$/ && $state ne 'S1000';
 			return 0;
 		};
 		$dbh->commit;
-		$dbh->{pg_enable_utf8} = -1; # look at the encoding again
 	}
 	return ($backend, $dbh);
 };
@@ -142,12 +165,25 @@ my $reload = \&Bucardo::reload_mcp;
 	return $count;
 };
 
+# Where one side has an encoding of bytes, bytes go over: no other encoding is put on them, and a side that has one checks them.
+sub bytes_for_all {
+	my ($dbs) = @_;
+	my @handles = map { $_->{dbh} } grep { $_->{dbtype} eq 'postgres' && $_->{dbh} } values %$dbs;
+	return if !grep { $_->{private_machine_bytes} } @handles;
+	for my $dbh (grep { !$_->{private_machine_bytes} } @handles) {
+		$dbh->rollback;
+		speak($dbh, 'SQL_ASCII');
+		$dbh->{private_machine_bytes} = 1;
+	}
+}
+
 # The first word of a run's transaction: see worker/staging.h.
 my $begin = \&Bucardo::start_main_transaction;
 *Bucardo::start_main_transaction = sub {
 	my ($self, $info) = @_;
-	$begin->(@_);
 	my $sync = $info->{sync};
+	bytes_for_all($sync->{db});
+	$begin->(@_);
 	for my $name (@{$info->{databases}}) {
 		my $db = $sync->{db}{$name};
 		next if $db->{dbtype} ne 'postgres' || $db->{role} ne 'source';

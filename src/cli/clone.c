@@ -269,14 +269,13 @@ static int clone_all(const struct bm_transfer_options *options, struct show *sho
 	return 0;
 }
 
-int cli_clone(const struct cli_call *call)
+static int clone_these(const struct cli_call *call, const struct bm_conninfo *source,
+		const struct bm_conninfo *destination, struct show *show, bool *begun,
+		struct bm_error *err)
 {
-	struct bm_error err = BM_ERROR_INIT;
-	struct show show = {
-			.json = call->json, .terminal = !call->json && isatty(STDOUT_FILENO)};
 	const struct bm_transfer_options options = {
-			.source = call->source,
-			.destination = call->destination,
+			.source = source,
+			.destination = destination,
 			.jobs = call->jobs,
 			.choice = {.include = call->include[0] != NULL ? call->include : NULL,
 					.exclude = call->exclude[0] != NULL ? call->exclude
@@ -286,19 +285,37 @@ int cli_clone(const struct cli_call *call)
 			.gentle = call->gentle,
 			.progress = on_progress,
 			.note = on_note,
-			.ctx = &show,
+			.ctx = show,
 	};
 
-	if (options.source == NULL || options.destination == NULL) {
+	return begin(err) == 0 ? clone_all(&options, show, begun, err) : -1;
+}
+
+int cli_clone(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_conninfo source = {0}, destination = {0};
+	struct show show = {
+			.json = call->json, .terminal = !call->json && isatty(STDOUT_FILENO)};
+	bool begun = false;
+
+	if (call->source == NULL || call->destination == NULL) {
 		fprintf(stderr,
 				"bucardo-machine: 'clone' needs --source CONNINFO and "
 				"--destination CONNINFO\n");
 		return CLI_USAGE;
 	}
-	bool begun = false;
-	if (begin(&err) != 0 || clone_all(&options, &show, &begun, &err) != 0) {
-		tell_failure(&show, &err, begun);
-		return CLI_FAILED;
+	int rc = bm_conninfo_parse(call->source, "source", &source, &err);
+	if (rc == 0) {
+		rc = bm_conninfo_parse(call->destination, "destination", &destination, &err);
 	}
-	return CLI_OK;
+	if (rc == 0) {
+		rc = clone_these(call, &source, &destination, &show, &begun, &err);
+	}
+	if (rc != 0) {
+		tell_failure(&show, &err, begun);
+	}
+	bm_conninfo_finish(&source);
+	bm_conninfo_finish(&destination);
+	return rc == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -8,6 +8,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/sessions.h"
 
 /*
  * How the stop deadline (default 25 s) is shared out when everything resists:
@@ -175,10 +176,15 @@ static void add_postgres(struct bm_machine *machine)
 	char **argv = bm_cluster_argv(&paths, machine->config->postgres_settings);
 	char *pgpass = bm_format("PGPASSFILE=%s", machine->paths.pgpass);
 	char *home = bm_format("HOME=%s", machine->paths.home);
+	/* Bucardo's functions connect to the databases from inside its sessions. */
+	struct bm_strbuf options = BM_STRBUF_INIT;
+	bm_strbuf_puts(&options, "PGOPTIONS=");
+	bm_session_options(BM_SESSION_BUCARDO, &options);
 	struct bm_program_spec spec = {
 			.name = member->name,
 			.argv = (const char *const *)argv,
-			.env = (const char *const[]){pgpass, home, NULL},
+			.env = (const char *const[]){pgpass, home, bm_strbuf_text(&options),
+					NULL},
 			.gentle_signal = SIGINT,
 			.firm_signal = SIGQUIT,
 			.death_signal = SIGQUIT,
@@ -189,6 +195,7 @@ static void add_postgres(struct bm_machine *machine)
 			machine->loop, &spec, &policy, on_program_changed, member);
 	member->unit = bm_program_unit(member->program);
 	machine->postgres = member;
+	bm_strbuf_finish(&options);
 	free(home);
 	free(pgpass);
 	bm_cluster_argv_free(argv);

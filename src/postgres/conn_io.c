@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/sessions.h"
 #include "bucardo_machine/spawn.h"
 
 /* A late statement is cancelled so often, after pauses of so long, before its session is
@@ -128,6 +129,9 @@ static void ignore_notice(void *ctx, const PGresult *result)
 
 static PGconn *start_connecting(const struct bm_conn *conn)
 {
+	struct bm_strbuf options = BM_STRBUF_INIT;
+
+	bm_session_options(BM_SESSION_CONTROL, &options);
 	/* clang-format off */
 	const char *const names[] = {
 		"host", "dbname", "user", "application_name", "client_encoding",
@@ -135,10 +139,12 @@ static PGconn *start_connecting(const struct bm_conn *conn)
 	};
 	const char *const values[] = {
 		conn->socket_dir, conn->dbname, conn->user, conn->application_name, "UTF8",
-		"disable", "disable", NO_PASSFILE, "-c client_min_messages=warning", NULL,
+		"disable", "disable", NO_PASSFILE, bm_strbuf_text(&options), NULL,
 	};
 	/* clang-format on */
-	return PQconnectStartParams(names, values, 0);
+	PGconn *pg = PQconnectStartParams(names, values, 0);
+	bm_strbuf_finish(&options);
+	return pg;
 }
 
 static void begin_attempt(struct bm_conn *conn)

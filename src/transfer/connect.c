@@ -7,7 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
+#include "bucardo_machine/transfer.h"
 
 /* What the person did not choose. A silent network is noticed within half a minute. */
 static const struct {
@@ -20,35 +20,6 @@ static const struct {
 		{"keepalives_count", "4"},
 		{"tcp_user_timeout", "30000"},
 		{"application_name", "bucardo-machine clone"},
-};
-
-/*
- * The same on both sides: what texts look like, what names mean, and no limits of a
- * role that would cut a long copy. Names a server does not have are skipped.
- */
-static const struct {
-	const char *name, *value;
-	bool destination_only;
-} pinned[] = {
-		{"search_path", "", false}, {"DateStyle", "ISO, YMD", false},
-		{"IntervalStyle", "postgres", false}, {"TimeZone", "UTC", false},
-		{"extra_float_digits", "3", false}, {"bytea_output", "hex", false},
-		{"xmloption", "content", false}, {"standard_conforming_strings", "on", false},
-		{"row_security", "off", false}, /* an error rather than a part of the rows */
-		{"quote_all_identifiers", "off", false}, {"statement_timeout", "0", false},
-		{"lock_timeout", "0", false},
-		{"idle_in_transaction_session_timeout", "0", false},
-		{"idle_session_timeout", "0", false}, {"transaction_timeout", "0", false},
-		{"client_min_messages", "warning", false},
-		/* A session whose client is gone must not hold its locks for hours. */
-		{"tcp_keepalives_idle", "10", false}, {"tcp_keepalives_interval", "5", false},
-		{"tcp_keepalives_count", "4", false}, {"tcp_user_timeout", "30s", false},
-		{"max_parallel_workers_per_gather", "0", false},
-		{"jit", "off", false}, /* it compiles longer than a foreign key is checked */
-		{"synchronize_seqscans", "off", false},
-		{"synchronous_commit", "off", true}, /* the last commit waits */
-		{"check_function_bodies", "off", true},
-		{"client_connection_check_interval", "2s", true}, /* a killed run's index */
 };
 
 /* Only these of our keywords come after the person's own and win. */
@@ -100,30 +71,46 @@ int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message
 
 /* ---- endpoints ---- */
 
-static const char *option_of(const PQconninfoOption *options, const char *keyword)
+static const char *word_of(const struct bm_conninfo *words, const char *keyword)
 {
-	for (; options->keyword != NULL; options++) {
-		if (strcmp(options->keyword, keyword) == 0) {
-			return options->val != NULL ? options->val : "";
-		}
-	}
-	return "";
+	const char *value = bm_conninfo_get(words, keyword);
+
+	return value != NULL ? value : "";
+}
+
+static enum bm_session_kind session_of(const struct bm_endpoint *endpoint)
+{
+	return endpoint->is_destination ? BM_SESSION_COPY_DESTINATION : BM_SESSION_COPY_SOURCE;
 }
 
 /* libpq's own words would repeat the string; where it is wrong is left to the person. */
-static int parse(struct bm_endpoint *endpoint, const PQconninfoOption *options,
+int bm_conninfo_parse(const char *text, const char *role, struct bm_conninfo *out,
 		struct bm_error *err)
 {
-	static const char *const secrets[] = {"password", "sslpassword"};
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(text, &message);
 
+	*out = (struct bm_conninfo){0};
+	PQfreemem(message);
 	if (options == NULL) {
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"the %s's connection string cannot be parsed: expected "
 				"\"host=... dbname=...\" or postgresql://host/dbname",
-				endpoint->role);
+				role);
 	}
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+		bm_conninfo_put(out, o->keyword, o->val);
+	}
+	PQconninfoFree(options);
+	return 0;
+}
+
+static int refuse_secrets(const struct bm_endpoint *endpoint, struct bm_error *err)
+{
+	static const char *const secrets[] = {"password", "sslpassword"};
+
 	for (size_t i = 0; i < BM_COUNT_OF(secrets); i++) {
-		if (option_of(options, secrets[i])[0] != '\0') {
+		if (word_of(&endpoint->words, secrets[i])[0] != '\0') {
 			return bm_error_set(err, BM_ERR_CONFIG,
 					"the %s's connection string holds a %s, which every user of "
 					"this computer could read: put it into a passfile "
@@ -131,79 +118,87 @@ static int parse(struct bm_endpoint *endpoint, const PQconninfoOption *options,
 					endpoint->role, secrets[i]);
 		}
 	}
-	const char *host = option_of(options, "host");
-	const char *port = option_of(options, "port");
-	endpoint->place = bm_format("'%s' on %s%s%s", option_of(options, "dbname"),
-			host[0] != '\0' ? host : "the local socket", port[0] != '\0' ? ":" : "",
-			port);
 	return 0;
 }
 
-int bm_endpoint_init(struct bm_endpoint *endpoint, const char *role, const char *conninfo,
-		struct bm_error *err)
+int bm_endpoint_init(struct bm_endpoint *endpoint, const char *role,
+		const struct bm_conninfo *words, struct bm_error *err)
 {
-	char *message = NULL;
-	PQconninfoOption *options = PQconninfoParse(conninfo, &message);
+	const char *host = word_of(words, "host");
+	const char *port = word_of(words, "port");
 
 	*endpoint = (struct bm_endpoint){
 			.role = role,
 			.is_destination = strcmp(role, "destination") == 0,
 	};
-	PQfreemem(message);
-	int rc = parse(endpoint, options, err);
-	PQconninfoFree(options);
-	endpoint->conninfo = rc == 0 ? bm_strdup(conninfo) : NULL;
-	return rc;
+	bm_conninfo_copy(words, &endpoint->words);
+	endpoint->place = bm_format("'%s' on %s%s%s", word_of(words, "dbname"),
+			host[0] != '\0' ? host : "the local socket", port[0] != '\0' ? ":" : "",
+			port);
+	return refuse_secrets(endpoint, err);
 }
 
 void bm_endpoint_finish(struct bm_endpoint *endpoint)
 {
-	free(endpoint->conninfo);
+	bm_conninfo_finish(&endpoint->words);
 	free(endpoint->place);
 	*endpoint = (struct bm_endpoint){0};
 }
 
-static PGconn *open_connection(const struct bm_endpoint *endpoint)
+/* What the person wrote, what he left open, what is not his to choose. */
+static void all_words(const struct bm_endpoint *endpoint, struct bm_conninfo *out)
 {
-	const char *keywords[BM_COUNT_OF(defaults) + 4];
-	const char *values[BM_COUNT_OF(defaults) + 4];
-	size_t n = 0;
-
+	bm_conninfo_copy(&endpoint->words, out);
 	for (size_t i = 0; i < BM_COUNT_OF(defaults); i++) {
-		keywords[n] = defaults[i].keyword;
-		values[n++] = defaults[i].value;
+		if (bm_conninfo_get(out, defaults[i].keyword) == NULL) {
+			bm_conninfo_put(out, defaults[i].keyword, defaults[i].value);
+		}
 	}
-	keywords[n] = "dbname"; /* expanded, and overrides what stands before it */
-	values[n++] = endpoint->conninfo;
-	keywords[n] = "gssencmode";
-	values[n++] = FORCED_GSS;
-	if (endpoint->encoding[0] != '\0') {
-		keywords[n] = "client_encoding";
-		values[n++] = endpoint->encoding;
-	}
-	keywords[n] = values[n] = NULL;
-	return PQconnectdbParams(keywords, values, 1);
+	bm_conninfo_put(out, "gssencmode", FORCED_GSS);
+	bm_conninfo_put(out, "client_encoding", endpoint->encoding);
+	bm_session_pin(out, session_of(endpoint));
 }
 
+char *bm_endpoint_text(const struct bm_endpoint *endpoint)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	struct bm_conninfo words;
+
+	all_words(endpoint, &words);
+	for (size_t i = 0; i < words.count; i++) {
+		bm_conninfo_word(&text, " ", words.keywords[i], words.values[i]);
+	}
+	bm_conninfo_finish(&words);
+	return bm_strbuf_detach(&text);
+}
+
+static PGconn *open_connection(const struct bm_endpoint *endpoint)
+{
+	struct bm_conninfo words;
+
+	all_words(endpoint, &words);
+	PGconn *conn = PQconnectdbParams((const char *const *)words.keywords,
+			(const char *const *)words.values, 0);
+	bm_conninfo_finish(&words);
+	return conn;
+}
+
+/* By words that nothing in the database can shadow; then others may be spoken. */
 static int pin_settings(const struct bm_endpoint *endpoint, PGconn *conn, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
-	bool first = true;
 
-	bm_strbuf_puts(&sql,
-			"SELECT pg_catalog.set_config(v.name, v.value, false) FROM (VALUES ");
-	for (size_t i = 0; i < BM_COUNT_OF(pinned); i++) {
-		if (!pinned[i].destination_only || endpoint->is_destination) {
-			bm_strbuf_printf(&sql, "%s('%s', '%s')", first ? "" : ", ",
-					pinned[i].name, pinned[i].value);
-			first = false;
-		}
-	}
-	bm_strbuf_puts(&sql,
-			") v (name, value) WHERE pg_catalog.lower(v.name) IN"
-			" (SELECT pg_catalog.lower(s.name) FROM pg_catalog.pg_settings s)");
+	bm_session_sql(session_of(endpoint), PQserverVersion(conn), NULL, &sql);
 	int rc = bm_sql_do(conn, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
+	char *path = rc == 0 ? bm_sql_value(conn, BM_SESSION_SHOW, err) : NULL;
+	if (path != NULL && strcmp(path, bm_session_path(session_of(endpoint))) != 0) {
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"settings do not stay in force from one statement to the next: "
+				"connect to the server itself, or through a pooler in session mode");
+	}
+	rc = path != NULL ? rc : -1;
+	free(path);
 	return rc;
 }
 

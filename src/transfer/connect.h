@@ -12,19 +12,23 @@
 #include <stdbool.h>
 
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/sessions.h"
 
 struct bm_endpoint {
 	const char *role; /* "source" or "destination" */
-	char *conninfo;
+	struct bm_conninfo words;
 	char *place;	   /* "shop on db.example:5432" */
 	char encoding[64]; /* client_encoding of our sessions; "" until known */
 	bool is_destination;
 };
 
-/* Take over a conninfo string or URI; one with a password in it is refused. */
-int bm_endpoint_init(struct bm_endpoint *endpoint, const char *role, const char *conninfo,
-		struct bm_error *err);
+/* Copy `words`; a password among them is refused. Finish it in either case. */
+int bm_endpoint_init(struct bm_endpoint *endpoint, const char *role,
+		const struct bm_conninfo *words, struct bm_error *err);
 void bm_endpoint_finish(struct bm_endpoint *endpoint);
+
+/* For a program that takes nothing else: all that a session of ours is given (free()). */
+char *bm_endpoint_text(const struct bm_endpoint *endpoint);
 
 /* A new session with the settings pinned, or NULL. Close with PQfinish(). */
 PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error *err);

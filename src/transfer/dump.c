@@ -19,10 +19,10 @@ static int run_dump(struct bm_transfer *t, const PGresult *choice, const char *a
 	char *program = bm_tool_find("pg_dump", major, err);
 	char *snapshot = bm_format("--snapshot=%s", t->snapshot);
 	char *file = bm_format("--file=%s", archive);
+	char *source = bm_endpoint_text(&t->source);
 	const char *fixed[] = {program, "--format=custom", "--compress=0", "--schema-only",
 			"--no-password", "--no-subscriptions", "--exclude-schema=bucardo",
-			"--exclude-schema=bucardo_machine", snapshot, file, "-d",
-			t->source.conninfo};
+			"--exclude-schema=bucardo_machine", snapshot, file, "-d", source};
 	size_t rows = choice != NULL ? (size_t)PQntuples(choice) : 0;
 	const char **argv = bm_alloc((BM_COUNT_OF(fixed) + 2 * rows + 1) * sizeof(*argv));
 	size_t count = BM_COUNT_OF(fixed);
@@ -39,6 +39,7 @@ static int run_dump(struct bm_transfer *t, const PGresult *choice, const char *a
 	free(program);
 	free(snapshot);
 	free(file);
+	free(source);
 	return rc == 0 ? 0 : bm_error_wrap(err, "reading the source's schema");
 }
 

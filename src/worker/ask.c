@@ -82,26 +82,6 @@ static int finish_connecting(PGconn *conn, uint64_t deadline_msec, struct bm_err
 	return 0;
 }
 
-PGconn *bm_ask_connect(
-		const struct bm_conninfo *info, uint64_t limit_msec, struct bm_error *err)
-{
-	uint64_t deadline_msec = bm_clock_msec() + limit_msec;
-	PGconn *conn = PQconnectStartParams((const char *const *)info->keywords,
-			(const char *const *)info->values, 0);
-
-	if (conn == NULL) {
-		bm_error_set(err, BM_ERR_TRANSIENT, "out of memory");
-		return NULL;
-	}
-	if (finish_connecting(conn, deadline_msec, err) != 0) {
-		PQfinish(conn);
-		return NULL;
-	}
-	/* So that no call of ours, PQfinish() included, ever waits for the network. */
-	PQsetnonblocking(conn, 1);
-	return conn;
-}
-
 static int flush(PGconn *conn, uint64_t deadline_msec, struct bm_error *err)
 {
 	int left;
@@ -151,17 +131,12 @@ static void fail_from_result(const PGconn *conn, const PGresult *result, struct 
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate != NULL ? sqlstate : "");
 }
 
-PGresult *bm_ask(PGconn *conn, const char *sql, int param_count, const char *const *params,
-		uint64_t limit_msec, struct bm_error *err)
+/* The last result of what was sent. */
+static PGresult *wait_result(PGconn *conn, uint64_t deadline_msec, struct bm_error *err)
 {
-	uint64_t deadline_msec = bm_clock_msec() + limit_msec;
 	PGresult *kept = NULL;
 	PGresult *result = NULL;
 
-	if (PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0) == 0) {
-		fail_from_conn(conn, err);
-		return NULL;
-	}
 	if (flush(conn, deadline_msec, err) != 0) {
 		return NULL;
 	}
@@ -181,4 +156,83 @@ PGresult *bm_ask(PGconn *conn, const char *sql, int param_count, const char *con
 		return NULL;
 	}
 	return kept;
+}
+
+PGresult *bm_ask(PGconn *conn, const char *sql, int param_count, const char *const *params,
+		uint64_t limit_msec, struct bm_error *err)
+{
+	uint64_t deadline_msec = bm_clock_msec() + limit_msec;
+
+	if (PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0) == 0) {
+		fail_from_conn(conn, err);
+		return NULL;
+	}
+	return wait_result(conn, deadline_msec, err);
+}
+
+/* ---- connecting ---- */
+
+static PGresult *run_script(
+		PGconn *conn, const char *sql, uint64_t deadline_msec, struct bm_error *err)
+{
+	if (PQsendQuery(conn, sql) == 0) {
+		fail_from_conn(conn, err);
+		return NULL;
+	}
+	return wait_result(conn, deadline_msec, err);
+}
+
+/* Before any other statement, and by words that nothing in the database can shadow. */
+static int pin(PGconn *conn, enum bm_session_kind session, uint64_t deadline_msec,
+		struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	const char *path = bm_session_path(session);
+
+	bm_session_sql(session, PQserverVersion(conn),
+			PQparameterStatus(conn, "server_encoding"), &sql);
+	PGresult *result = run_script(conn, bm_strbuf_text(&sql), deadline_msec, err);
+	bm_strbuf_finish(&sql);
+	if (result != NULL) {
+		PQclear(result);
+		result = run_script(conn, BM_SESSION_SHOW, deadline_msec, err);
+	}
+	if (result == NULL) {
+		return bm_error_wrap(err, "setting up the session");
+	}
+	bool is_set = strcmp(PQgetvalue(result, 0, 0), path) == 0;
+	PQclear(result);
+	return is_set ? 0
+		      : bm_error_set(err, BM_ERR_PRECONDITION,
+					"settings do not stay in force from one statement to "
+					"the next: connect to the server itself, or through a "
+					"pooler in session mode");
+}
+
+PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind session,
+		uint64_t limit_msec, struct bm_error *err)
+{
+	uint64_t deadline_msec = bm_clock_msec() + limit_msec;
+	struct bm_conninfo pinned;
+
+	bm_conninfo_copy(info, &pinned);
+	bm_session_pin(&pinned, session);
+	PGconn *conn = PQconnectStartParams((const char *const *)pinned.keywords,
+			(const char *const *)pinned.values, 0);
+	bm_conninfo_finish(&pinned);
+	if (conn == NULL) {
+		bm_error_set(err, BM_ERR_TRANSIENT, "out of memory");
+		return NULL;
+	}
+	if (finish_connecting(conn, deadline_msec, err) != 0) {
+		PQfinish(conn);
+		return NULL;
+	}
+	/* So that no call of ours, PQfinish() included, ever waits for the network. */
+	PQsetnonblocking(conn, 1);
+	if (pin(conn, session, deadline_msec, err) != 0) {
+		PQfinish(conn);
+		return NULL;
+	}
+	return conn;
 }

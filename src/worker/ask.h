@@ -15,9 +15,12 @@
 #include "bucardo_machine/error.h"
 #include "worker/conninfo.h"
 
-/* Connect within `limit_msec`; NULL with `err` set (BM_ERR_TRANSIENT, TIMEOUT). */
-PGconn *bm_ask_connect(
-		const struct bm_conninfo *info, uint64_t limit_msec, struct bm_error *err);
+/*
+ * Connect and pin the settings of `session` within `limit_msec`; NULL with `err` set
+ * (BM_ERR_TRANSIENT, TIMEOUT; PRECONDITION when settings do not stay in force).
+ */
+PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind session,
+		uint64_t limit_msec, struct bm_error *err);
 
 /*
  * Send `sql` (one statement, text parameters) and wait for its result within

@@ -21,7 +21,11 @@
 #include "worker/lossless.h"
 
 /* An application that has to queue behind us waits no longer than this. */
-#define LOCK_OPTION "options=-clock_timeout=500"
+#define LOCK_OPTION " -c lock_timeout=500"
+
+/* The application's event triggers are not for what Bucardo makes. Its own trigger that gives
+ * the delta tables their names is quiet then, the first time: name_deltas() makes up for it. */
+#define REPLICA_OPTION " -c session_replication_role=replica"
 
 static const char lock_not_available[] = "55P03"; /* a SQLSTATE */
 
@@ -46,7 +50,7 @@ static int put_database(struct bm_capture *capture, const char *name, enum bm_en
 
 	snprintf(port, sizeof(port), "%u", endpoint->port);
 	bm_phase_dbconn(endpoint, &dbconn);
-	bm_strbuf_printf(&dbconn, "%s%s", dbconn.length > 0 ? ";" : "", limits);
+	bm_strbuf_printf(&dbconn, ";%s", limits);
 	const char *const params[] = {name, endpoint->host, port, endpoint->dbname,
 			endpoint->user, bm_strbuf_text(&dbconn)};
 	int rc = do_control(capture,
@@ -215,15 +219,59 @@ static const char *const take_steps[] = {
 		" ON CONFLICT (name) DO NOTHING",
 };
 
-static int limit_locks(struct bm_capture *capture, bool limited, struct bm_error *err)
+/* Whether Bucardo shall connect in replica role: where it may, and somebody listens. */
+static int wants_replica(struct bm_capture *capture, enum bm_end which, bool *wants,
+		struct bm_error *err)
 {
-	const char *const params[] = {capture->source, capture->destination, ";" LOCK_OPTION};
+	PGresult *found = bm_phase_ask(capture->phase, which,
+			"SELECT 1 FROM pg_event_trigger WHERE evtenabled <> 'D' LIMIT 1", 0,
+			NULL, err);
+
+	/* A connection that asks for what its role may not have is refused. */
+	*wants = found != NULL && PQntuples(found) > 0 && capture->phase->is_replica[which];
+	PQclear(found);
+	return found != NULL ? 0 : -1;
+}
+
+/* libpq takes the last of several `options`; until the commit nobody else sees it. */
+static int limit_locks_of(struct bm_capture *capture, enum bm_end which, const char *name,
+		struct bm_error *err)
+{
+	struct bm_strbuf options = BM_STRBUF_INIT, dbconn = BM_STRBUF_INIT;
+	bool replica;
+
+	if (wants_replica(capture, which, &replica, err) != 0) {
+		return -1;
+	}
+	bm_session_options(BM_SESSION_BUCARDO, &options);
+	bm_strbuf_printf(&options, "%s%s", LOCK_OPTION, replica ? REPLICA_OPTION : "");
+	bm_conninfo_word(&dbconn, "", "options", bm_strbuf_text(&options));
+	bm_strbuf_finish(&options);
+	const char *const params[] = {name, bm_strbuf_text(&dbconn)};
+	int rc = do_control(capture,
+			"UPDATE bucardo.db SET dbconn = dbconn || ';' || $2 WHERE name = $1", 2,
+			params, err);
+	bm_strbuf_finish(&dbconn);
+	return rc;
+}
+
+static int limit_locks(struct bm_capture *capture, struct bm_error *err)
+{
+	int rc = limit_locks_of(capture, BM_END_SOURCE, capture->source, err);
+
+	return rc == 0 ? limit_locks_of(capture, BM_END_DESTINATION, capture->destination, err)
+		       : -1;
+}
+
+/* None of our settings has a quote in it. */
+static int lift_limits(struct bm_capture *capture, struct bm_error *err)
+{
+	const char *const params[] = {capture->source, capture->destination};
 
 	return do_control(capture,
-			limited ? "UPDATE bucardo.db SET dbconn = dbconn || $3 WHERE name IN ($1, $2)"
-				: "UPDATE bucardo.db SET dbconn = replace(dbconn, $3, '')"
-				  " WHERE name IN ($1, $2)",
-			3, params, err);
+			"UPDATE bucardo.db SET dbconn = regexp_replace(dbconn,"
+			" ';options=''[^'']*''$', '') WHERE name IN ($1, $2)",
+			2, params, err);
 }
 
 /* Whether a lock as triggers take it cannot be had now. */
@@ -275,6 +323,18 @@ static int validate(struct bm_capture *capture, const struct bm_capture_group *g
 	return -1;
 }
 
+static int name_deltas(struct bm_capture *capture, enum bm_end which, struct bm_error *err)
+{
+	return bm_phase_do(capture->phase, which,
+			"DO $machine$ BEGIN IF EXISTS (SELECT 1 FROM pg_trigger WHERE tgenabled <> 'A'"
+			" AND tgrelid = 'bucardo.bucardo_delta_names'::regclass"
+			" AND tgname = 'bucardo_delta_namemaker') THEN"
+			" ALTER TABLE bucardo.bucardo_delta_names ENABLE ALWAYS TRIGGER"
+			" bucardo_delta_namemaker; END IF; UPDATE bucardo.bucardo_delta_names"
+			" SET tablename = tablename WHERE deltaname IS NULL; END $machine$",
+			0, NULL, err);
+}
+
 static int put_tables(struct bm_capture *capture, const struct bm_capture_group *group,
 		const char *list, struct bm_error *err)
 {
@@ -304,15 +364,21 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 			rc = put_tables(capture, group, list, err);
 		}
 		if (rc == 0) {
-			rc = limit_locks(capture, true, err);
+			rc = limit_locks(capture, err);
 		}
 		if (rc == 0) {
 			rc = validate(capture, group, tables, count, err);
 		}
 		if (rc == 0) {
-			rc = limit_locks(capture, false, err);
+			rc = lift_limits(capture, err);
 		}
 		rc = bm_phase_end(capture->phase, rc, err);
+	}
+	if (rc == 0) {
+		rc = name_deltas(capture, BM_END_SOURCE, err);
+	}
+	if (rc == 0 && capture->phase->order.is_both) {
+		rc = name_deltas(capture, BM_END_DESTINATION, err);
 	}
 	free(list);
 	return rc;

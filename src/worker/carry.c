@@ -17,34 +17,6 @@
 #include "worker/phase.h"
 #include "worker/report.h"
 
-static void put_word(struct bm_strbuf *out, const char *keyword, const char *value)
-{
-	if (value == NULL) {
-		return;
-	}
-	bm_strbuf_printf(out, "%s%s='", out->length > 0 ? " " : "", keyword);
-	for (; *value != '\0'; value++) {
-		if (*value == '\'' || *value == '\\') {
-			bm_strbuf_putc(out, '\\');
-		}
-		bm_strbuf_putc(out, *value);
-	}
-	bm_strbuf_putc(out, '\'');
-}
-
-static void put_conninfo(struct bm_strbuf *out, const struct bm_phase_endpoint *endpoint)
-{
-	char port[16];
-
-	snprintf(port, sizeof(port), "%u", endpoint->port);
-	put_word(out, "host", endpoint->host);
-	put_word(out, "port", port);
-	put_word(out, "dbname", endpoint->dbname);
-	put_word(out, "user", endpoint->user);
-	put_word(out, "sslmode", endpoint->sslmode);
-	put_word(out, "sslrootcert", endpoint->sslrootcert);
-}
-
 static json_t *parts_of(const struct bm_transfer_progress *progress)
 {
 	json_t *array = json_array();
@@ -112,13 +84,13 @@ static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct
 
 int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 {
-	struct bm_strbuf source = BM_STRBUF_INIT, destination = BM_STRBUF_INIT;
+	struct bm_conninfo source = {0}, destination = {0};
 
-	put_conninfo(&source, &phase->order.source);
-	put_conninfo(&destination, &phase->order.destination);
-	put_word(&destination, "options", "-c session_replication_role=replica");
-	const struct bm_transfer_options options = {.source = bm_strbuf_text(&source),
-			.destination = bm_strbuf_text(&destination),
+	bm_phase_conninfo(phase, BM_END_SOURCE, &source);
+	bm_phase_conninfo(phase, BM_END_DESTINATION, &destination);
+	bm_conninfo_put(&destination, "options", "-c session_replication_role=replica");
+	const struct bm_transfer_options options = {.source = &source,
+			.destination = &destination,
 			.jobs = phase->order.jobs,
 			.max_rate = phase->order.max_rate,
 			.gentle = phase->order.gentle,
@@ -146,7 +118,7 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 				json_integer((json_int_t)end.reused_chunks));
 	}
 	bm_transfer_close(transfer);
-	bm_strbuf_finish(&source);
-	bm_strbuf_finish(&destination);
+	bm_conninfo_finish(&source);
+	bm_conninfo_finish(&destination);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "worker/conninfo.h"
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,24 +21,6 @@ static const struct {
 		{"tcp_user_timeout", "8000"},
 		{"application_name", "bucardo-machine observe"},
 };
-
-static void put(struct bm_conninfo *info, const char *keyword, const char *value)
-{
-	if (value == NULL || value[0] == '\0') {
-		return;
-	}
-	for (size_t i = 0; i < info->count; i++) {
-		if (strcmp(info->keywords[i], keyword) == 0) {
-			free(info->values[i]);
-			info->values[i] = bm_strdup(value);
-			return;
-		}
-	}
-	if (info->count < BM_CONNINFO_MAX) {
-		info->keywords[info->count] = bm_strdup(keyword);
-		info->values[info->count++] = bm_strdup(value);
-	}
-}
 
 /* DBD::Pg makes the DSN's semicolons outside quotes into spaces; so do we. */
 static char *dsn_to_conninfo(const char *dbconn)
@@ -73,69 +56,35 @@ static int put_dbconn(struct bm_conninfo *info, const char *dbconn, struct bm_er
 				"by semicolons");
 	}
 	for (const PQconninfoOption *option = options; option->keyword != NULL; option++) {
-		put(info, option->keyword, option->val);
+		bm_conninfo_put(info, option->keyword, option->val);
 	}
 	PQconninfoFree(options);
 	return 0;
+}
+
+void bm_conninfo_defaults(struct bm_conninfo *info)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(defaults); i++) {
+		if (bm_conninfo_get(info, defaults[i].keyword) == NULL) {
+			bm_conninfo_put(info, defaults[i].keyword, defaults[i].value);
+		}
+	}
+	bm_conninfo_put(info, "client_encoding", "UTF8");
 }
 
 int bm_conninfo_build(const struct bm_conninfo_row *row, struct bm_conninfo *out,
 		struct bm_error *err)
 {
 	*out = (struct bm_conninfo){0};
-	put(out, "service", row->service);
-	put(out, "host", row->host);
-	put(out, "port", row->port);
-	put(out, "dbname", row->dbname);
+	bm_conninfo_put(out, "service", row->service);
+	bm_conninfo_put(out, "host", row->host);
+	bm_conninfo_put(out, "port", row->port);
+	bm_conninfo_put(out, "dbname", row->dbname);
 	if (row->dbconn != NULL && put_dbconn(out, row->dbconn, err) != 0) {
 		return -1;
 	}
-	put(out, "user", row->user);
-	put(out, "password", row->password);
-	for (size_t i = 0; i < BM_COUNT_OF(defaults); i++) {
-		if (bm_conninfo_get(out, defaults[i].keyword) == NULL) {
-			put(out, defaults[i].keyword, defaults[i].value);
-		}
-	}
-	put(out, "client_encoding", "UTF8");
+	bm_conninfo_put(out, "user", row->user);
+	bm_conninfo_put(out, "password", row->password);
+	bm_conninfo_defaults(out);
 	return 0;
-}
-
-void bm_conninfo_finish(struct bm_conninfo *info)
-{
-	for (size_t i = 0; i < info->count; i++) {
-		explicit_bzero(info->values[i], strlen(info->values[i]));
-		free(info->values[i]);
-		free(info->keywords[i]);
-	}
-	*info = (struct bm_conninfo){0};
-}
-
-bool bm_conninfo_equal(const struct bm_conninfo *a, const struct bm_conninfo *b)
-{
-	bool equal = a->count == b->count;
-
-	for (size_t i = 0; equal && i < a->count; i++) {
-		equal = strcmp(a->keywords[i], b->keywords[i]) == 0 &&
-				strcmp(a->values[i], b->values[i]) == 0;
-	}
-	return equal;
-}
-
-void bm_conninfo_copy(const struct bm_conninfo *info, struct bm_conninfo *out)
-{
-	*out = (struct bm_conninfo){0};
-	for (size_t i = 0; i < info->count; i++) {
-		put(out, info->keywords[i], info->values[i]);
-	}
-}
-
-const char *bm_conninfo_get(const struct bm_conninfo *info, const char *keyword)
-{
-	for (size_t i = 0; i < info->count; i++) {
-		if (strcmp(info->keywords[i], keyword) == 0) {
-			return info->values[i];
-		}
-	}
-	return NULL;
 }

@@ -8,10 +8,8 @@
 #ifndef WORKER_CONNINFO_H
 #define WORKER_CONNINFO_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/sessions.h"
 
 /* A row of bucardo.db; NULL or "" is "not given". Borrowed texts. */
 struct bm_conninfo_row {
@@ -24,14 +22,6 @@ struct bm_conninfo_row {
 	const char *dbconn; /* "sslmode=require;connect_timeout=5" */
 };
 
-/* For PQconnectStartParams(); both lists end with NULL. Texts are owned. */
-#define BM_CONNINFO_MAX 64
-struct bm_conninfo {
-	char *keywords[BM_CONNINFO_MAX + 1];
-	char *values[BM_CONNINFO_MAX + 1];
-	size_t count;
-};
-
 /*
  * Fill `out` for `row`. Fails with BM_ERR_CONFIG when dbconn cannot be parsed;
  * the message does not repeat it, there may be a password in it. Finish `out`
@@ -40,15 +30,7 @@ struct bm_conninfo {
 int bm_conninfo_build(const struct bm_conninfo_row *row, struct bm_conninfo *out,
 		struct bm_error *err);
 
-/* Wipe and free; a zeroed one is accepted. */
-void bm_conninfo_finish(struct bm_conninfo *info);
-
-bool bm_conninfo_equal(const struct bm_conninfo *a, const struct bm_conninfo *b);
-
-/* Make `out` a copy of its own. */
-void bm_conninfo_copy(const struct bm_conninfo *info, struct bm_conninfo *out);
-
-/* The value of a keyword, or NULL. */
-const char *bm_conninfo_get(const struct bm_conninfo *info, const char *keyword);
+/* Add what is open and could hang us, and the encoding. */
+void bm_conninfo_defaults(struct bm_conninfo *info);
 
 #endif

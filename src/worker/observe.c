@@ -69,7 +69,7 @@ static void read_control(struct observer *observer, PGconn **conn)
 	struct bm_error err = BM_ERROR_INIT;
 
 	if (*conn == NULL) {
-		*conn = bm_ask_connect(&observer->control, limit, &err);
+		*conn = bm_ask_connect(&observer->control, BM_SESSION_CONTROL, limit, &err);
 		if (*conn != NULL && bm_look_begin(*conn, limit, &err) != 0) {
 			PQfinish(*conn);
 			*conn = NULL;

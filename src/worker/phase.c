@@ -49,91 +49,86 @@ const char *bm_end_name(enum bm_end end)
 	return names[end];
 }
 
+/* The control database is no end of the migration: it is reached through its socket. */
 const struct bm_phase_endpoint *bm_phase_endpoint(const struct bm_phase *phase, enum bm_end end)
 {
-	return end == BM_END_SOURCE ? &phase->order.source : &phase->order.destination;
+	static const struct bm_phase_endpoint none = {0};
+
+	switch (end) {
+	case BM_END_SOURCE:
+		return &phase->order.source;
+	case BM_END_DESTINATION:
+		return &phase->order.destination;
+	default:
+		return &none;
+	}
 }
 
-static void put_option(struct bm_strbuf *out, const char *name, const char *value)
+void bm_phase_conninfo(const struct bm_phase *phase, enum bm_end end, struct bm_conninfo *out)
 {
-	if (value == NULL) {
-		return;
-	}
-	bm_strbuf_printf(out, "%s%s='", out->length > 0 ? ";" : "", name);
-	for (; *value != '\0'; value++) {
-		if (*value == '\'' || *value == '\\') {
-			bm_strbuf_putc(out, '\\');
-		}
-		bm_strbuf_putc(out, *value);
-	}
-	bm_strbuf_putc(out, '\'');
+	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(phase, end);
+	bool is_control = end == BM_END_CONTROL;
+	char port[16];
+
+	snprintf(port, sizeof(port), "%u", is_control ? 5432 : endpoint->port);
+	bm_conninfo_put(out, "host", is_control ? phase->order.socket_dir : endpoint->host);
+	bm_conninfo_put(out, "port", port);
+	bm_conninfo_put(out, "dbname", is_control ? "bucardo" : endpoint->dbname);
+	bm_conninfo_put(out, "user", is_control ? "bucardo" : endpoint->user);
+	bm_conninfo_put(out, "sslmode", endpoint->sslmode);
+	bm_conninfo_put(out, "sslrootcert", endpoint->sslrootcert);
 }
 
 void bm_phase_dbconn(const struct bm_phase_endpoint *endpoint, struct bm_strbuf *out)
 {
-	put_option(out, "sslmode", endpoint->sslmode);
-	put_option(out, "sslrootcert", endpoint->sslrootcert);
+	struct bm_strbuf options = BM_STRBUF_INIT;
+
+	bm_session_options(BM_SESSION_BUCARDO, &options);
+	bm_conninfo_word(out, ";", "sslmode", endpoint->sslmode);
+	bm_conninfo_word(out, ";", "sslrootcert", endpoint->sslrootcert);
+	bm_conninfo_word(out, ";", "options", bm_strbuf_text(&options));
+	bm_strbuf_finish(&options);
 }
 
 static PGconn *connect_to(const struct bm_phase *phase, enum bm_end end, struct bm_error *err)
 {
-	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(phase, end);
-	struct bm_strbuf dbconn = BM_STRBUF_INIT;
-	struct bm_conninfo info;
-	char port[16];
-	PGconn *conn = NULL;
+	struct bm_conninfo info = {0};
 
-	snprintf(port, sizeof(port), "%u", end == BM_END_CONTROL ? 5432 : endpoint->port);
-	put_option(&dbconn, "application_name", "bucardo-machine phase");
-	struct bm_conninfo_row row = {.host = phase->order.socket_dir,
-			.port = port,
-			.dbname = "bucardo",
-			.user = "bucardo"};
-	if (end != BM_END_CONTROL) {
-		row = (struct bm_conninfo_row){.host = endpoint->host,
-				.port = port,
-				.dbname = endpoint->dbname,
-				.user = endpoint->user};
-		bm_phase_dbconn(endpoint, &dbconn);
-	}
-	row.dbconn = bm_strbuf_text(&dbconn);
-	if (bm_conninfo_build(&row, &info, err) == 0) {
-		conn = bm_ask_connect(&info, CONNECT_LIMIT_MSEC, err);
-	}
+	bm_conninfo_put(&info, "application_name", "bucardo-machine phase");
+	bm_phase_conninfo(phase, end, &info);
+	bm_conninfo_defaults(&info);
+	PGconn *conn = bm_ask_connect(&info,
+			end == BM_END_CONTROL ? BM_SESSION_CONTROL : BM_SESSION_WORKER,
+			CONNECT_LIMIT_MSEC, err);
 	bm_conninfo_finish(&info);
-	bm_strbuf_finish(&dbconn);
 	return conn;
 }
 
 /*
- * What is written into statements is meant literally, and what a server writes out of
- * its catalog is read by the other one, whatever a role or a database is set to. Of
- * rows that are hidden from our role an error is heard, not silence.
+ * What we make is no business of the application's event triggers, nor do our writes count as
+ * an application's. A role that may not do so goes on without: preflight tells it.
  */
-static const char settings_sql[] =
-		"SELECT set_config('search_path', CASE WHEN current_database() = 'bucardo'"
-		" AND to_regclass('bucardo.goat') IS NOT NULL"
-		" THEN 'bucardo, public, pg_catalog' ELSE 'pg_catalog' END, false),"
-		" set_config('standard_conforming_strings', 'on', false),"
-		" set_config('quote_all_identifiers', 'off', false),"
-		" set_config('DateStyle', 'ISO, YMD', false),"
-		" set_config('IntervalStyle', 'postgres', false),"
-		" set_config('TimeZone', 'UTC', false),"
-		" set_config('extra_float_digits', '3', false),"
-		" set_config('bytea_output', 'hex', false),"
-		" set_config('row_security', 'off', false),"
-		" set_config('default_transaction_read_only', 'off', false),"
-		" set_config('statement_timeout', '0', false)";
-
-static int begin_session(const struct bm_phase *phase, enum bm_end end, PGconn *conn,
-		struct bm_error *err)
+static void become_replica(struct bm_phase *phase, enum bm_end end, PGconn *conn)
 {
-	PGresult *result = bm_ask(conn, settings_sql, 0, NULL, CONNECT_LIMIT_MSEC, err);
+	struct bm_error refused = BM_ERROR_INIT;
+	PGresult *result = bm_ask(
+			conn, BM_SESSION_REPLICA_SQL, 0, NULL, CONNECT_LIMIT_MSEC, &refused);
 
-	if (result != NULL && phase->limits_sql != NULL && end != BM_END_CONTROL) {
-		PQclear(result);
-		result = bm_ask(conn, phase->limits_sql, 0, NULL, CONNECT_LIMIT_MSEC, err);
+	phase->is_replica[end] = result != NULL;
+	PQclear(result);
+}
+
+static int begin_session(
+		struct bm_phase *phase, enum bm_end end, PGconn *conn, struct bm_error *err)
+{
+	if (end == BM_END_CONTROL) {
+		return 0;
 	}
+	become_replica(phase, end, conn);
+	if (phase->limits_sql == NULL) {
+		return 0;
+	}
+	PGresult *result = bm_ask(conn, phase->limits_sql, 0, NULL, CONNECT_LIMIT_MSEC, err);
 	PQclear(result);
 	return result != NULL ? 0 : -1;
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/sessions.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/phase_order.h"
 
@@ -24,12 +25,13 @@ enum bm_end { BM_END_CONTROL, BM_END_SOURCE, BM_END_DESTINATION, BM_END_COUNT };
 
 struct bm_phase {
 	struct bm_phase_order order;
-	PGconn *conns[BM_END_COUNT]; /* NULL until asked for */
-	const char *limits_sql;	     /* for each session with an end; NULL none */
-	uint64_t limit_msec;	     /* of each statement; 0 ten minutes */
-	void (*on_ask)(void);	     /* before each statement; NULL nothing */
-	struct json_t *evidence;     /* of the "done" line */
-	char mend[1024];	     /* of the "failed" line: what a person can do */
+	PGconn *conns[BM_END_COUNT];   /* NULL until asked for */
+	bool is_replica[BM_END_COUNT]; /* of these: in replica role, as our role may */
+	const char *limits_sql;	       /* for each session with an end; NULL none */
+	uint64_t limit_msec;	       /* of each statement; 0 ten minutes */
+	void (*on_ask)(void);	       /* before each statement; NULL nothing */
+	struct json_t *evidence;       /* of the "done" line */
+	char mend[1024];	       /* of the "failed" line: what a person can do */
 };
 
 /* The role `worker phase`; the exit code. */
@@ -58,11 +60,16 @@ int bm_phase_begin(struct bm_phase *phase, struct bm_error *err);
 /* Commit it; with rc -1 roll back, keep the error and return -1. */
 int bm_phase_end(struct bm_phase *phase, int rc, struct bm_error *err);
 
+/* One that says nothing for the control database. */
 const struct bm_phase_endpoint *bm_phase_endpoint(
 		const struct bm_phase *phase, enum bm_end end);
 const char *bm_end_name(enum bm_end end); /* "source"; static */
 
-/* "sslmode=require;sslrootcert='...'": as bucardo.db.dbconn has it. */
+/* How an end is reached, put into `out`. */
+void bm_phase_conninfo(const struct bm_phase *phase, enum bm_end end, struct bm_conninfo *out);
+
+/* The same, as bucardo.db.dbconn has it, with the settings of Bucardo's sessions:
+ * "sslmode='require';sslrootcert='...';options='-c ...'". */
 void bm_phase_dbconn(const struct bm_phase_endpoint *endpoint, struct bm_strbuf *out);
 
 /* The phases, one row each in phase.c. */

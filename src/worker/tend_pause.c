@@ -30,7 +30,11 @@ static const char *const prepare_steps[] = {
 	" WHERE tgrelid = 'bucardo.bucardo_truncate_trigger'::regclass"
 	" AND tgname = 'machine_divert') THEN"
 	" CREATE TRIGGER machine_divert BEFORE INSERT ON bucardo.bucardo_truncate_trigger"
-	" FOR EACH ROW EXECUTE PROCEDURE bucardo.machine_divert(); END IF; END $machine$",
+	" FOR EACH ROW EXECUTE PROCEDURE bucardo.machine_divert(); END IF;"
+	/* Truncates of sessions in replica role count too. */
+	" IF EXISTS (SELECT 1 FROM pg_catalog.pg_trigger WHERE tgname = 'machine_divert' AND tgenabled <> 'A'"
+	"  AND tgrelid = 'bucardo.bucardo_truncate_trigger'::regclass) THEN ALTER TABLE"
+	" bucardo.bucardo_truncate_trigger ENABLE ALWAYS TRIGGER machine_divert; END IF; END $machine$",
 };
 
 /* $1 the sync, $2 a JSON list of tables, $3 the source's name. */

@@ -277,7 +277,7 @@ static PGconn *connect_and_begin(struct bm_watched *watched, struct bm_error *er
 		bm_error_set(err, BM_ERR_CONFIG, "%s", watched->config_problem);
 		return NULL;
 	}
-	PGconn *conn = bm_ask_connect(&watched->info, limit, err);
+	PGconn *conn = bm_ask_connect(&watched->info, BM_SESSION_WORKER, limit, err);
 	if (conn != NULL && bm_look_begin(conn, limit, err) != 0) {
 		PQfinish(conn);
 		return NULL;

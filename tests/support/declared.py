@@ -34,11 +34,11 @@ def wait_live(machine, seconds=120):
                      "the migration replicates", seconds)
 
 
-def replicating(workshop, source, dest, dbname):
+def replicating(workshop, source, dest, dbname, extra=""):
     """A machine that was started with this migration, once it replicates."""
     machine = workshop.machine()
     machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, dbname))
+    machine.write_config(yaml(source, dest, dbname, extra=extra))
     machine.start()
     wait_live(machine)
     return machine

@@ -72,13 +72,14 @@ static int run_crew(unsigned jobs, struct bm_error *err)
 {
 	struct bm_transfer t = {.options = {.progress = on_progress, .jobs = jobs},
 			.progress = {.phase = "copy"}};
+	struct bm_conninfo nowhere = {0};
 
 	started = told = 0;
 	pthread_mutex_init(&t.mutex, NULL);
 	bm_flights_init(&t.progress.flights);
-	assert_int_equal(bm_endpoint_init(&t.destination, "destination",
-					 "host=/nonexistent dbname=x", err),
-			0);
+	bm_conninfo_put(&nowhere, "host", "/nonexistent");
+	assert_int_equal(bm_endpoint_init(&t.destination, "destination", &nowhere, err), 0);
+	bm_conninfo_finish(&nowhere);
 	int rc = bm_crew_run(&t, jobs, false, no_work, NULL, err);
 	bm_endpoint_finish(&t.destination);
 	bm_flights_finish(&t.progress.flights);

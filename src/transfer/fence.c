@@ -21,6 +21,9 @@ static const char lift_function[] =
 
 static const char *const steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.fence (lifted timestamptz, lifted_by text)",
+	"DO $$ BEGIN IF (SELECT relreplident = 'd' FROM pg_catalog.pg_class"
+	" WHERE oid = 'bucardo_machine.fence'::regclass) THEN"
+	" ALTER TABLE bucardo_machine.fence REPLICA IDENTITY FULL; END IF; END $$",
 	"INSERT INTO bucardo_machine.fence SELECT NULL, NULL"
 	" WHERE NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)",
 	refuse_function, raise_function, lift_function,

@@ -21,6 +21,8 @@ static const char create_sql[] =
 		"CREATE TABLE bucardo_machine.clone (version integer NOT NULL,"
 		" source text NOT NULL, choice text NOT NULL, begun timestamptz NOT NULL DEFAULT clock_timestamp(),"
 		" schema_done timestamptz, settled timestamptz, finished timestamptz);"
+		/* Without, a publication FOR ALL TABLES there would refuse each UPDATE. */
+		"ALTER TABLE bucardo_machine.clone REPLICA IDENTITY FULL;"
 		"CREATE TABLE bucardo_machine.chunk (id integer PRIMARY KEY,"
 		" table_name text NOT NULL, range text NOT NULL, estimate bigint NOT NULL,"
 		" rows bigint, bytes bigint, snapshot text, done timestamptz);"

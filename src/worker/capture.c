@@ -31,42 +31,77 @@
 #define PAUSE_FIRST_MSEC 500
 #define PAUSE_LIMIT_MSEC 8000
 
+static const char lock_not_available[] = "55P03"; /* a SQLSTATE */
+
 /* Without a single table taken in for so long, the phase fails and says who is in the
  * way; it is begun again by itself. */
 #define PATIENCE_MSEC 60000
 
 /* ---- who is in the way ---- */
 
+/* To a role that may not see them all autovacuums look alike: no user and no query. */
 static const char holders_sql[] =
-		"SELECT a.pid, coalesce(a.usename, '?') || ', ' || coalesce(a.state, '?') ||"
-		" ' since ' || date_trunc('second', coalesce(a.state_change, a.xact_start))"
-		" FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-		" WHERE l.granted AND l.relation = to_regclass($1) AND a.pid <> pg_backend_pid()"
-		" AND l.mode <> 'AccessShareLock' AND l.mode <> 'RowShareLock'"
-		" AND a.application_name NOT LIKE 'bucardo-machine%'"
-		" ORDER BY a.xact_start LIMIT 1";
+#include "worker/sql/lock_holder.sql.inc"
+		;
+
+/* Fill `out` and phase->mend when somebody holds a lock on the table at `end`. */
+static bool find_holder(struct bm_phase *phase, enum bm_end end, const char *table, char *out,
+		size_t size)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *rows = bm_phase_ask(phase, end, holders_sql, 1, &table, &ignored);
+	bool found = rows != NULL && PQntuples(rows) > 0;
+
+	if (found) {
+		snprintf(out, size, "process %s on the %s (%.110s)", PQgetvalue(rows, 0, 0),
+				bm_end_name(end), PQgetvalue(rows, 0, 1));
+		snprintf(phase->mend, sizeof(phase->mend), "%s", PQgetvalue(rows, 0, 2));
+	}
+	PQclear(rows);
+	return found;
+}
+
+/* An autovacuum is ended by the server for whoever waits longer than deadlock_timeout, which
+ * triggers never do: so we wait for it with a lock that no writer has to queue behind. One to
+ * prevent wraparound stays. Whether there was one that may have gone. */
+static bool nudge(struct bm_phase *phase, enum bm_end end, const struct bm_chosen_table *table)
+{
+	static const char limit[] = "SELECT set_config('lock_timeout', (setting::bigint + 1000)"
+				    "::text || 'ms', true) FROM pg_catalog.pg_settings"
+				    " WHERE name = 'deadlock_timeout'";
+	struct bm_error ignored = BM_ERROR_INIT;
+	const char *const params[] = {table->quoted};
+	PGresult *rows = bm_phase_ask(phase, end, holders_sql, 1, params, &ignored);
+	bool yields = rows != NULL && PQntuples(rows) > 0 && PQgetvalue(rows, 0, 3)[0] == 't';
+
+	PQclear(rows);
+	if (yields && bm_phase_do(phase, end, "BEGIN", 0, NULL, &ignored) == 0) {
+		char *lock = bm_format("LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE",
+				table->quoted);
+		if (bm_phase_do(phase, end, limit, 0, NULL, &ignored) == 0) {
+			bm_phase_do(phase, end, lock, 0, NULL, &ignored);
+		}
+		bm_phase_do(phase, end, "ROLLBACK", 0, NULL, &ignored);
+		free(lock);
+	}
+	return yields;
+}
 
 /* Fill phase->mend; the text says who holds `table`, as far as it can be seen. */
 static void name_holder(struct bm_capture *capture, const struct bm_chosen_table *table,
 		char *out, size_t size)
 {
 	struct bm_phase *phase = capture->phase;
-	struct bm_error ignored = BM_ERROR_INIT;
-	const char *const params[] = {table->quoted};
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, holders_sql, 1, params, &ignored);
 
+	if (find_holder(phase, BM_END_SOURCE, table->quoted, out, size) ||
+			(phase->order.is_both &&
+					find_holder(phase, BM_END_DESTINATION, table->quoted,
+							out, size))) {
+		return;
+	}
 	snprintf(out, size, "somebody");
 	snprintf(phase->mend, sizeof(phase->mend),
 			"end the transaction that has written to %.200s", table->quoted);
-	if (rows != NULL && PQntuples(rows) > 0) {
-		snprintf(out, size, "process %s (%.100s)", PQgetvalue(rows, 0, 0),
-				PQgetvalue(rows, 0, 1));
-		snprintf(phase->mend, sizeof(phase->mend),
-				"end its transaction; or on the source: SELECT "
-				"pg_terminate_backend(%s)",
-				PQgetvalue(rows, 0, 0));
-	}
-	PQclear(rows);
 }
 
 /* ---- taking in ---- */
@@ -112,7 +147,7 @@ static void note_taken(struct queue *queue, const size_t *places, size_t count)
 static int note_locked(struct queue *queue, const struct bm_chosen_table *table, size_t count,
 		struct bm_error *err)
 {
-	char holder[160];
+	char holder[200];
 
 	if (count > 1) {
 		queue->batch = 1;
@@ -129,6 +164,26 @@ static int note_locked(struct queue *queue, const struct bm_chosen_table *table,
 	return 0;
 }
 
+/* Once more at once, when who held a lock has perhaps gone. */
+static int take(struct queue *queue, struct bm_chosen_table *const *tables, size_t count,
+		struct bm_error *err)
+{
+	struct bm_phase *phase = queue->capture->phase;
+
+	*err = (struct bm_error)BM_ERROR_INIT;
+	int rc = bm_capture_take(queue->capture, queue->group, tables, count, err);
+	if (rc != 0 && count == 1 && strcmp(err->sqlstate, lock_not_available) == 0) {
+		bool again = nudge(phase, BM_END_SOURCE, tables[0]);
+		again = (phase->order.is_both && nudge(phase, BM_END_DESTINATION, tables[0])) ||
+				again;
+		if (again) {
+			*err = (struct bm_error)BM_ERROR_INIT;
+			rc = bm_capture_take(queue->capture, queue->group, tables, count, err);
+		}
+	}
+	return rc;
+}
+
 /* One go over all that are not done. Returns how many are left, or -1. */
 static int go_over(struct queue *queue, struct bm_error *err)
 {
@@ -142,13 +197,16 @@ static int go_over(struct queue *queue, struct bm_error *err)
 		if (count == 0) {
 			return (int)left;
 		}
-		*err = (struct bm_error)BM_ERROR_INIT;
-		if (bm_capture_take(queue->capture, queue->group, tables, count, err) == 0) {
+		if (take(queue, tables, count, err) == 0) {
 			note_taken(queue, places, count);
 			continue;
 		}
-		if (strcmp(err->sqlstate, "55P03") != 0 ||
-				note_locked(queue, tables[0], count, err) != 0) {
+		if (strcmp(err->sqlstate, lock_not_available) != 0) {
+			/* What was said of a lock is no hint for this. */
+			queue->capture->phase->mend[0] = '\0';
+			return -1;
+		}
+		if (note_locked(queue, tables[0], count, err) != 0) {
 			return -1;
 		}
 		left += count == 1;
@@ -213,7 +271,7 @@ static int capture_group(struct bm_capture *capture, struct bm_capture_group *gr
 	size_t before = count_done(group);
 	capture->done += before;
 	if (before == group->count) {
-		return 0;
+		return bm_capture_identify(capture, err);
 	}
 	if (take_all(capture, group, err) != 0 || bm_capture_look(capture, group, err) != 0) {
 		return -1;

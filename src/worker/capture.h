@@ -51,6 +51,9 @@ int bm_capture_names(struct bm_capture *capture, struct bm_error *err);
 int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
 		struct bm_error *err);
 
+/* Give the tables that validate_sync() made a replica identity. */
+int bm_capture_identify(struct bm_capture *capture, struct bm_error *err);
+
 /* Take `count` tables into the sync: one transaction of the control database, one of
  * each end that is captured. Fails with sqlstate 55P03 when a lock was not to be had. */
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,

@@ -349,6 +349,15 @@ static int put_tables(struct bm_capture *capture, const struct bm_capture_group 
 	return 0;
 }
 
+int bm_capture_identify(struct bm_capture *capture, struct bm_error *err)
+{
+	int rc = bm_lossless_identify(capture->phase, BM_END_SOURCE, err);
+
+	return rc == 0 && capture->phase->order.is_both
+			? bm_lossless_identify(capture->phase, BM_END_DESTINATION, err)
+			: rc;
+}
+
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
 {
@@ -379,6 +388,9 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 	}
 	if (rc == 0 && capture->phase->order.is_both) {
 		rc = name_deltas(capture, BM_END_DESTINATION, err);
+	}
+	if (rc == 0) {
+		rc = bm_capture_identify(capture, err);
 	}
 	free(list);
 	return rc;

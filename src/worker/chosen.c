@@ -15,7 +15,8 @@
  * Names: Bucardo makes the name of a delta table in two ways that differ when a quoted
  * name is longer than 57 characters, it writes names between plain quotes and into
  * regular expressions, and it joins schema and table with the same '_' that may be
- * part of them.
+ * part of them. Beside the columns of the key a delta table has a column txntime, and
+ * of the words DBGROUP and TARGETNAME in a statement the first is replaced.
  */
 /* clang-format off */
 static const char tables_sql[] =
@@ -60,6 +61,12 @@ BM_CHOSEN_COLUMNS("t.oid") ","
 "  WHEN k.quoted LIKE '%\"\"%' OR length(k.key) - length(replace(k.key, '|', ''))"
 "   <> length(k.types) - length(replace(k.types, '|', '')) OR k.key ~ '[\"\\\\]' THEN"
 "   'Bucardo cannot handle a quote, backslash or bar in the name of a key column'"
+"  WHEN '|' || k.key || '|' LIKE '%|txntime|%' THEN"
+"   'a column of its key is called txntime, as the column in which Bucardo keeps the time of"
+" a change'"
+"  WHEN k.key || t.joined ~ 'DBGROUP|TARGETNAME' THEN"
+"   'Bucardo would take a part of the name of the table or of a key column for a place to"
+" fill in'"
 "  WHEN made.twins > 1 THEN 'Bucardo would keep its changes and those of another table in one"
 " place: schema and table joined by _ read the same'"
 "  ELSE '' END,"

@@ -48,6 +48,14 @@ static const char release_function[] =
 #include "worker/sql/machine_release.sql.inc"
 ;
 
+static const char names_step[] =
+#include "worker/sql/delta_names.sql.inc"
+;
+
+static const char identify_step[] =
+#include "worker/sql/identify.sql.inc"
+;
+
 /* In this order; all of it is there already when it is done again. */
 static const char *const prepare_steps[] = {
 	"CREATE SCHEMA IF NOT EXISTS bucardo",
@@ -62,7 +70,7 @@ static const char *const prepare_steps[] = {
 	" target text NOT NULL, cdate timestamptz NOT NULL DEFAULT now())",
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_targets (tablename text, target text,"
 	" seen timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (tablename, target))",
-	prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
+	names_step, prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
 	heal_table_function, heal_function, purge_function, keep_function, release_function,
 	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
 	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
@@ -71,6 +79,7 @@ static const char *const prepare_steps[] = {
 	" IF EXISTS (SELECT 1 FROM pg_catalog.pg_trigger WHERE tgname = 'machine_keep' AND tgenabled <> 'A'"
 	"  AND tgrelid = 'bucardo.bucardo_delta_targets'::regclass) THEN ALTER TABLE"
 	" bucardo.bucardo_delta_targets ENABLE ALWAYS TRIGGER machine_keep; END IF; END $machine$",
+	identify_step,
 };
 /* clang-format on */
 
@@ -131,6 +140,11 @@ int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tab
 {
 	return bm_phase_do(phase, end, "SELECT bucardo.machine_prepare($1::json)", 1, &tables,
 			err);
+}
+
+int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+{
+	return bm_phase_do(phase, end, identify_step, 0, NULL, err);
 }
 
 /* ---- tending ---- */

@@ -42,6 +42,9 @@ int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *
 int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *target, struct bm_error *err);
 
+/* Give what Bucardo or we made at one end since then a replica identity (identify.sql). */
+int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+
 /*
  * Heal, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
  * where the sync was not claimed. Waits for nobody's lock: what is busy is left for

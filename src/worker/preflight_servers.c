@@ -115,7 +115,20 @@ const size_t bm_check_rights_count = BM_COUNT_OF(bm_checks_rights);
 	" WHERE to_regnamespace('bucardo') IS NOT NULL" \
 	" AND NOT has_schema_privilege('bucardo', 'USAGE, CREATE')"
 
+#define PUBLICATIONS(end) \
+	"SELECT 'publication ' || quote_ident(pubname), 'it is FOR ALL TABLES of the " end ": the machine''s" \
+	" tables in schemas bucardo and bucardo_machine are published with it, and a subscriber that has" \
+	" none of that name stops with an error at the first change of one', 'before the migration make" \
+	" it one of the application''s tables or schemas: CREATE PUBLICATION ... FOR TABLE ... (or FOR" \
+	" TABLES IN SCHEMA ... from PostgreSQL 15 on), then on each subscriber ALTER SUBSCRIPTION ... SET" \
+	" PUBLICATION'" \
+	" FROM pg_publication WHERE puballtables ORDER BY 1"
+
 const struct bm_check bm_checks_servers[] = {
+{ .name = "source-publications", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .sql = PUBLICATIONS("source") },
+{ .name = "destination-publications", .end = BM_END_DESTINATION, .grade = BM_GRADE_DEGRADES,
+  .sql = PUBLICATIONS("destination") },
 { .name = "source-bucardo", .end = BM_END_SOURCE, .grade = BM_GRADE_STOPS,
   .sql = BUCARDO_SCHEMA("source") },
 { .name = "destination-bucardo", .end = BM_END_DESTINATION, .grade = BM_GRADE_STOPS,

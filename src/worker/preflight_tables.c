@@ -86,6 +86,26 @@ const struct bm_check bm_checks_tables[] = {
 	" AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.relation = ANY ($1::oid[])"
 	"  AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',"
 	"  'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) ORDER BY a.state_change" },
+{ .name = "wraparound-vacuum", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .takes_tables = true,
+  .sql = "SELECT l.relation::regclass::text, 'process ' || l.pid || ' vacuums it to prevent"
+	" wraparound: unlike other autovacuums it yields to nobody, so the triggers have to wait for its"
+	" end, and the migration with them', 'watch pg_stat_progress_vacuum; it is quicker with a"
+	" smaller autovacuum_vacuum_cost_delay. Ended, it begins anew'"
+	" FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.granted"
+	" AND l.relation = ANY ($1::oid[]) AND l.mode = 'ShareUpdateExclusiveLock'"
+	" AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+	" AND a.query LIKE 'autovacuum: %(to prevent wraparound)%' ORDER BY 1" },
+{ .name = "wraparound-near", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
+  .takes_tables = true,
+  .sql = "SELECT name, 'it was frozen ' || at || ' transactions ago: at ' || most || ' an autovacuum to"
+	" prevent wraparound begins, which yields to nobody, and triggers on it would have to wait for"
+	" its end', 'VACUUM (FREEZE) ' || name || ', before the migration begins'"
+	" FROM (SELECT c.oid::regclass::text AS name, age(c.relfrozenxid) AS at, least("
+	"   current_setting('autovacuum_freeze_max_age')::bigint, (SELECT option_value::bigint"
+	"   FROM pg_options_to_table(c.reloptions) WHERE option_name = 'autovacuum_freeze_max_age'))"
+	"  AS most" CHOSEN " AND c.relfrozenxid <> '0'::xid) x"
+	" WHERE at > most * 9 / 10 ORDER BY at DESC, name LIMIT 20" },
 { .name = "never-analyzed", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
   .takes_tables = true, .mend_is_safe = true,
   .sql = "SELECT c.oid::regclass::text, 'it was never analyzed: sizes and the time it takes are"

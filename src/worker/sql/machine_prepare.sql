@@ -14,7 +14,7 @@ BEGIN
     IF to_regclass(delta) IS NULL THEN
       EXECUTE format('CREATE TABLE %s AS SELECT %s, now() AS txntime FROM ONLY %I.%I LIMIT 0',
         delta, replace(t->>'key_quoted', '|', ', '), t->>'schema', t->>'name');
-      EXECUTE format('ALTER TABLE %s ALTER txntime SET NOT NULL', delta);
+      EXECUTE format('ALTER TABLE %s ALTER txntime SET NOT NULL, REPLICA IDENTITY FULL', delta);
       EXECUTE 'ALTER TABLE ' || delta || ' ALTER txntime SET DEFAULT ' ||
         $stamp$(pg_catalog.date_trunc('milliseconds', pg_catalog.now()) + (pg_catalog.txid_current() % 1000) * interval '1 microsecond')$stamp$;
     END IF;

@@ -29,6 +29,7 @@ regexp_replace(d.deltaname, '^("?)delta_', '\1mpark_') AS parked
     IF waiting <= room THEN room := room - waiting; CONTINUE; END IF;
     IF to_regclass('bucardo.' || n.parked) IS NULL THEN
       EXECUTE format('CREATE TABLE bucardo.%s (LIKE bucardo.%s)', n.parked, n.deltaname);
+      EXECUTE format('ALTER TABLE bucardo.%s REPLICA IDENTITY FULL', n.parked);
     END IF;
     EXECUTE format('WITH gone AS (DELETE FROM bucardo.%1$s d
           USING (SELECT x.ctid FROM bucardo.%1$s x

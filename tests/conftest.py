@@ -69,6 +69,16 @@ def pytest_runtest_makereport(item, call):
                 report.sections.append((thing.name, thing.log_tail()))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The names of what failed, for scripts/check, which runs it once more."""
+    path = os.environ.get("BM_FAILED_TESTS")
+    failed = [report.nodeid for kind in ("failed", "error")
+              for report in terminalreporter.stats.get(kind, [])]
+    if path and failed:
+        with open(path, "a", encoding="utf-8") as out:
+            out.writelines(f"{name}\n" for name in failed)
+
+
 _EXPLAIN = pytest.StashKey()
 
 

@@ -177,6 +177,54 @@ sub bytes_for_all {
 	}
 }
 
+# Which side is live, as this run sees it: the destination once its fence is lifted (worker/live.h).
+sub sides {
+	my ($sync, $names) = @_;
+	my ($live) = grep { /_destination$/ && $sync->{db}{$_}{dbtype} eq 'postgres' } @$names or return;
+	my $other = $live =~ s/_destination$/_source/r;
+	return if !grep { $_ eq $other } @$names;
+	my $dbh = $sync->{db}{$live}{dbh};
+	return if !$dbh->selectrow_array(q{SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
+		ON n.oid = c.relnamespace WHERE n.nspname = 'bucardo_machine' AND c.relname = 'fence'});
+	my ($lifted, $turn) = $dbh->selectrow_array(q{SELECT pg_catalog.count(f.lifted), pg_catalog.max(
+		(pg_catalog.to_jsonb(f) OPERATOR(pg_catalog.->>) 'turn')::int) FROM bucardo_machine.fence f});
+	($live, $other) = ($other, $live) if !$lifted;
+	return {live => $live, follower => $other, turned => $lifted || $turn};
+}
+
+# Where both sides have changed a row, the live one wins it, whatever waits in that table beside it. What waits
+# on the follower is of before the sides changed places: all of it, and all of the live side, is seen in one
+# run, or an old row would go over a live one that is seen later.
+sub heed_sides {
+	my ($sync, $sides) = @_;
+	my ($live, $follower) = map { $sync->{db}{$sides->{$_}} } qw(live follower);
+	for my $table (@{$sync->{goatlist}}) {
+		$table->{conflict_strategy} = $sides->{live}
+			if ($table->{conflict_strategy} || '') =~ /^(bucardo_latest|\Q$sides->{live}\E|\Q$sides->{follower}\E)$/;
+	}
+	return $sides->{blind} = blind($sync, $follower) if $live->{role} ne 'source';
+	return if !$sides->{turned} || $follower->{role} ne 'source' || !has_function($follower, 'machine_unpark');
+	whole($sync, $follower);
+	my $waiting = $follower->{dbh}->selectcol_arrayref(delta_check($follower), undef, $sync->{name},
+		$follower->{DBGROUPNAME});
+	$sides->{whole} = grep { /^1/ } @$waiting;
+	whole($sync, $live) if $sides->{whole};
+}
+sub whole {
+	my ($sync, $db) = @_;
+	$db->{dbh}->do('SELECT bucardo.machine_unpark(?, 9223372036854775807)', undef, $sync->{name});
+}
+
+# With direction forward nothing is carried any more. The run ends without rows, and rolls this back.
+sub blind {
+	my ($sync, $db) = @_;
+	$db->{deltaquick} = {};
+	$db->{dbh}->do("UPDATE bucardo.$_ SET sync = sync OPERATOR(pg_catalog.||) ' (paused)'"
+		. ' WHERE sync OPERATOR(pg_catalog.=) ?' . (/truncate/ ? ' AND replicated IS NULL' : ''),
+		undef, $sync->{name}) for qw(bucardo_delta_names bucardo_truncate_trigger);
+	return 1;
+}
+
 # The first word of a run's transaction: see worker/staging.h.
 my $begin = \&Bucardo::start_main_transaction;
 *Bucardo::start_main_transaction = sub {
@@ -184,9 +232,12 @@ my $begin = \&Bucardo::start_main_transaction;
 	my $sync = $info->{sync};
 	bytes_for_all($sync->{db});
 	$begin->(@_);
+	my $sides = sides($sync, $info->{databases});
+	heed_sides($sync, $sides) if $sides;
 	for my $name (@{$info->{databases}}) {
 		my $db = $sync->{db}{$name};
 		next if $db->{dbtype} ne 'postgres' || $db->{role} ne 'source';
+		next if $sides && ($sides->{whole} || $sides->{blind});
 		next if !has_function($db, 'machine_stage');
 		$db->{dbh}->do('SELECT bucardo.machine_stage(?)', undef, $sync->{name});
 	}

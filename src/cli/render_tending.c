@@ -1,7 +1,34 @@
 /* What is done beside the phases of a migration: in `status`, under its row. */
+#include <string.h>
+
 #include "bucardo_machine/clock.h"
 #include "cli/render.h"
 #include "cli/text.h"
+
+/* Before the cut-over it is the source, as everybody expects. */
+static void render_live_side(struct cli_table *table, const json_t *live)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	size_t index;
+	const json_t *one;
+
+	if (live == NULL || strcmp(cli_text_of(live, "side"), "source") == 0) {
+		return;
+	}
+	bm_strbuf_printf(&text, "the %s%s", cli_text_of(live, "side"),
+			json_is_true(json_object_get(live, "fence"))
+					? ": its fence is lifted"
+					: ", as it was when its fence was seen last: there is none now");
+	cli_table_note(table, "live side", bm_strbuf_text(&text));
+	json_array_foreach(json_object_get(live, "not_carried"), index, one)
+	{
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "%s: %s", cli_text_of(one, "what"),
+				cli_text_of(one, "why"));
+		cli_table_note(table, "not carried back", bm_strbuf_text(&text));
+	}
+	bm_strbuf_finish(&text);
+}
 
 void cli_render_tending(struct cli_table *table, const json_t *tending)
 {
@@ -23,6 +50,7 @@ void cli_render_tending(struct cli_table *table, const json_t *tending)
 		cli_table_note(table, "tended", bm_strbuf_text(&text));
 	}
 	cli_table_note(table, "untended", cli_text_of(tending, "why"));
+	render_live_side(table, json_object_get(tending, "live"));
 	json_array_foreach(json_object_get(tending, "drift"), index, one)
 	{
 		bm_strbuf_clear(&text);

@@ -1,10 +1,4 @@
-/*
- * fence - nobody but us writes to the destination before the cut-over
- *
- * A trigger of each table refuses what a session in the ordinary replication role writes;
- * Bucardo and we write in replica role, where it does not fire. A person lifts it with
- * SELECT bucardo_machine.lift_fence(), which is remembered: it is never raised again by
- * itself.
+/* fence - the fence, raised by the phases that make the destination (bucardo_machine/fence.h)
  */
 #ifndef BUCARDO_MACHINE_TRANSFER_FENCE_H
 #define BUCARDO_MACHINE_TRANSFER_FENCE_H

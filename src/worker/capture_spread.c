@@ -69,7 +69,7 @@ static void join(struct kin *kin, size_t a, size_t b)
 
 static int read_kin(struct bm_capture *capture, struct kin *kin, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(capture->phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(capture->phase, capture->phase->catalog,
 			"SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'"
 			" UNION ALL SELECT inhrelid, inhparent FROM pg_inherits",
 			0, NULL, err);
@@ -94,7 +94,7 @@ static int read_kin(struct bm_capture *capture, struct kin *kin, struct bm_error
 static int read_weights(struct bm_capture *capture, uint64_t *weights, struct bm_error *err)
 {
 	char *oids = bm_chosen_oids(&capture->tables);
-	PGresult *rows = bm_phase_ask(capture->phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(capture->phase, capture->phase->catalog,
 			"SELECT coalesce(pg_relation_size(t.oid), 0) FROM"
 			" unnest($1::oid[]) WITH ORDINALITY AS t(oid, n) ORDER BY n",
 			1, (const char *const *)&oids, err);

@@ -101,11 +101,12 @@ PGresult *bm_chosen_choice(struct bm_phase *phase, struct bm_error *err)
 		return PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
 	}
 	char *param = bm_choice_param(choice);
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, bm_choice_sql, 1,
+	PGresult *rows = bm_phase_ask(phase, phase->catalog, bm_choice_sql, 1,
 			(const char *const *)&param, err);
 	free(param);
 	if (rows == NULL) {
-		bm_error_wrap(err, "choosing the tables of the source");
+		bm_error_wrap(err, "choosing the tables of the %s",
+				bm_end_name(phase->catalog));
 	}
 	return rows;
 }
@@ -127,11 +128,12 @@ int bm_chosen_read(struct bm_phase *phase, struct bm_chosen *out, struct bm_erro
 	if (outside == NULL) {
 		return -1;
 	}
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, tables_sql, 1,
+	PGresult *rows = bm_phase_ask(phase, phase->catalog, tables_sql, 1,
 			(const char *const *)&outside, err);
 	free(outside);
 	if (rows == NULL) {
-		return bm_error_wrap(err, "reading the tables of the source");
+		return bm_error_wrap(err, "reading the tables of the %s",
+				bm_end_name(phase->catalog));
 	}
 	out->tables = bm_alloc(((size_t)PQntuples(rows) + 1) * sizeof(*out->tables));
 	for (int row = 0; row < PQntuples(rows); row++) {

@@ -25,6 +25,7 @@ enum bm_end { BM_END_CONTROL, BM_END_SOURCE, BM_END_DESTINATION, BM_END_COUNT };
 
 struct bm_phase {
 	struct bm_phase_order order;
+	enum bm_end catalog;	       /* the side whose tables are chosen from */
 	PGconn *conns[BM_END_COUNT];   /* NULL until asked for */
 	bool is_replica[BM_END_COUNT]; /* of these: in replica role, as our role may */
 	const char *limits_sql;	       /* for each session with an end; NULL none */

@@ -46,7 +46,7 @@ int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
 
 int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
 {
-	return bm_phase_do(tend->phase, BM_END_SOURCE,
+	return bm_phase_do(tend->phase, tend->live,
 			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
 			" ON CONFLICT (tablename) DO UPDATE SET file = NULL WHERE t.file IS NOT NULL",
 			1, &table, err);
@@ -75,7 +75,7 @@ static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *
 	unsigned tried = tend->touch_blocks;
 
 	snprintf(blocks, sizeof(blocks), "%u", tried);
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(tend->phase, tend->live,
 			"SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
 	adapt(tend, bm_clock_msec() - begun);
 	if (rows == NULL && tried > 1 && strcmp(err->sqlstate, timed_out) == 0) {
@@ -96,7 +96,7 @@ static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *
 
 int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
 {
-	PGresult *owed = bm_phase_ask(tend->phase, BM_END_SOURCE,
+	PGresult *owed = bm_phase_ask(tend->phase, tend->live,
 			"SELECT tablename FROM bucardo.machine_touches ORDER BY 1", 0, NULL,
 			err);
 	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;

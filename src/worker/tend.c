@@ -7,6 +7,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
+#include "worker/live.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
 #include "worker/resend.h"
@@ -18,6 +19,9 @@
 #define ROUND_MSEC 3000
 #define ROUND_LIMIT_MSEC 15000
 #define REST_FACTOR 10
+
+/* How long somebody who lifts the fence waits to be heard. */
+#define SLICE_MSEC 300
 
 /* A line this often at least: the sign of life. */
 #define QUIET_MSEC 10000
@@ -81,18 +85,18 @@ static int keep_fence(struct bm_tend *tend, struct bm_error *err)
 			0, NULL, err);
 }
 
-/* Which side applications write to. Asked anew in each round; what writes asks again. */
-static int find_live_side(struct bm_tend *tend, struct bm_error *err)
+/* Somebody who lifts or raises the fence waits until they are set once more. */
+static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
-			"SELECT bucardo_machine.is_lifted()", 0, NULL, err);
+	int64_t asked = 0;
+	int rc = bm_live_asked(tend, &asked, err);
 
-	if (rows != NULL) {
-		tend->live = PQgetvalue(rows, 0, 0)[0] == 't' ? BM_END_DESTINATION
-							      : BM_END_SOURCE;
+	if (rc == 0) {
+		rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
 	}
-	PQclear(rows);
-	return rows != NULL ? 0 : -1;
+	return rc == 0 && asked > 0 && err->code == BM_ERR_NONE
+			? bm_live_answer(tend, asked, err)
+			: rc;
 }
 
 /* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
@@ -100,10 +104,10 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 {
 	json_t *problems = json_array();
 	uint64_t begun = bm_clock_msec();
-	int rc = find_live_side(tend, err);
+	int rc = bm_live_find(tend, err);
 
 	if (rc == 0) {
-		rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
+		rc = carry_sequences(tend, problems, err);
 	}
 	*carried_msec = bm_clock_msec() - begun;
 	if (rc == 0) {
@@ -111,6 +115,9 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 	}
 	if (rc == 0) {
 		rc = do_part(tend, "fence", keep_fence, problems, err);
+	}
+	if (rc == 0) {
+		rc = do_part(tend, "live side", bm_live_tell, problems, err);
 	}
 	json_object_set_new(tend->phase->evidence, "problems", problems);
 	return rc;
@@ -140,6 +147,20 @@ static uint64_t rest_msec(uint64_t carried_msec)
 	return rest < ROUND_LIMIT_MSEC ? rest : ROUND_LIMIT_MSEC;
 }
 
+/* Until the next round is due, or somebody waits for it. The end of stdin ends us here too. */
+static int rest(struct bm_tend *tend, uint64_t carried_msec, struct bm_error *err)
+{
+	uint64_t end_msec = bm_clock_msec() + rest_msec(carried_msec);
+	int64_t asked = 0;
+	int rc = 0;
+
+	while (rc == 0 && asked == 0 && bm_clock_msec() < end_msec) {
+		poll(NULL, 0, SLICE_MSEC);
+		rc = bm_live_asked(tend, &asked, err);
+	}
+	return rc;
+}
+
 static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_tend tend = {.phase = phase, .told = json_object(), .aside = json_object()};
@@ -152,6 +173,9 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	int rc = bm_lossless_renew(phase, BM_END_SOURCE, err);
 	if (rc == 0) {
 		rc = bm_lossless_renew(phase, BM_END_DESTINATION, err);
+	}
+	if (rc == 0) {
+		rc = bm_live_prepare(&tend, err);
 	}
 	if (rc == 0) {
 		rc = bm_tend_sequences_prepare(&tend, err);
@@ -170,14 +194,14 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	}
 	while (rc == 0 && (rc = go_round(&tend, &carried_msec, err)) == 0) {
 		tell(&tend, &last, &last_msec);
-		/* The end of stdin ends us here too. */
-		poll(NULL, 0, (int)rest_msec(carried_msec));
+		rc = rest(&tend, carried_msec, err);
 	}
 	json_decref(last);
 	json_decref(tend.told);
 	json_decref(tend.seen);
 	json_decref(tend.aside);
 	json_decref(tend.drifted);
+	json_decref(tend.left);
 	return rc;
 }
 

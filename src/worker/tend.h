@@ -22,8 +22,16 @@ int bm_tend_run(void);
 /* What is found is told as a member of the evidence; news also as notes. */
 struct bm_tend {
 	struct bm_phase *phase;
-	enum bm_end live;	/* the side applications write to, by the fences */
-	struct json_t *told;	/* names of what a note was printed about */
+	enum bm_end live;	   /* the side applications write to: worker/live.h */
+	char epoch[160];	   /* names the time since the sides changed places last */
+	bool has_fence;		   /* the destination has one, lifted or not */
+	bool has_turned;	   /* the sides have changed places before */
+	bool has_source_functions; /* for sequences that are carried back */
+	char taken_over[160];	 /* the epoch in which sequences were, with direction forward */
+	const PGconn *announced; /* the session that says that this worker lives */
+	struct json_t *left;	 /* what the live side has that is not carried back */
+	uint64_t left_at_msec;	 /* when to look for it again */
+	struct json_t *told;	 /* names of what a note was printed about */
 	struct json_t *seen;	/* table -> fingerprint, of the source's last look; NULL none */
 	struct json_t *aside;	/* table -> fingerprint, of those that are not for us */
 	struct json_t *drifted; /* texts of what differed in it; NULL none */
@@ -41,6 +49,12 @@ bool bm_tend_forget(struct bm_tend *tend, const char *what);
 static inline enum bm_end bm_tend_follower(const struct bm_tend *tend)
 {
 	return tend->live == BM_END_SOURCE ? BM_END_DESTINATION : BM_END_SOURCE;
+}
+
+/* Whether the follower gets anything: with direction forward the source never does. */
+static inline bool bm_tend_carries(const struct bm_tend *tend)
+{
+	return tend->live == BM_END_SOURCE || tend->phase->order.is_both;
 }
 
 /* ---- the parts ---- */

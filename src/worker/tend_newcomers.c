@@ -1,7 +1,7 @@
 /*
- * Tables that came later.
+ * Tables that came later, on the live side.
  *
- * A partition whose parent is on the destination is made there. A table that is on both
+ * A partition whose parent is on the follower is made there. A table that is on both
  * sides is captured first; then all rows that it has are noted as changed, so that
  * Bucardo carries them: what is written meanwhile is captured, and nothing is copied
  * twice or forgotten whenever the worker is killed, because the note that rows are owed
@@ -52,9 +52,27 @@ int bm_tend_newcomers_prepare(struct bm_tend *tend, struct bm_error *err)
 {
 	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, fence_function, 0, NULL, err);
 
+	/* What an older machine made. */
+	if (rc == 0) {
+		rc = bm_phase_do(tend->phase, BM_END_DESTINATION,
+				"DROP FUNCTION IF EXISTS"
+				" bucardo_machine.make_partition(text, text, text)",
+				0, NULL, err);
+	}
 	return rc == 0 ? bm_phase_do(tend->phase, BM_END_DESTINATION, make_function, 0, NULL,
 					 err)
 		       : -1;
+}
+
+/* Fingerprints of the side that new tables come from, and of the other. */
+static const json_t *live_tables(const struct bm_look *look)
+{
+	return look->tend->live == BM_END_SOURCE ? look->source : look->destination;
+}
+
+static const json_t *follower_tables(const struct bm_look *look)
+{
+	return look->tend->live == BM_END_SOURCE ? look->destination : look->source;
 }
 
 /* ---- what is not captured ---- */
@@ -65,7 +83,7 @@ static bool has_strangers(const struct bm_look *look)
 	const char *name;
 	json_t *print;
 
-	json_object_foreach(look->source, name, print)
+	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
 	{
 		if (json_object_get(look->captured, name) == NULL &&
 				!json_equal(json_object_get(look->tend->aside, name), print)) {
@@ -77,7 +95,7 @@ static bool has_strangers(const struct bm_look *look)
 
 static void set_aside(struct bm_look *look, const char *table)
 {
-	json_object_set(look->tend->aside, table, json_object_get(look->source, table));
+	json_object_set(look->tend->aside, table, json_object_get(live_tables(look), table));
 }
 
 static void tell_fresh(struct bm_look *look, const char *table, const char *why, char *mend)
@@ -97,22 +115,40 @@ static void tell_fresh(struct bm_look *look, const char *table, const char *why,
 
 /* ---- partitions ---- */
 
+/* Made anew for the source, which has had no need of it before. */
+static int prepare_follower(struct bm_tend *tend, struct bm_error *err)
+{
+	static const char *const steps[] = {"CREATE SCHEMA IF NOT EXISTS bucardo_machine",
+			fence_function, make_function};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && bm_tend_follower(tend) == BM_END_SOURCE &&
+			i < BM_COUNT_OF(steps);
+			i++) {
+		rc = bm_phase_do(tend->phase, BM_END_SOURCE, steps[i], 0, NULL, err);
+	}
+	return rc;
+}
+
 /* 1 when something was made, 0 when it is no partition of what is there, -1. */
 static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_error *err)
 {
 	struct bm_phase *phase = look->tend->phase;
-	int made = 0;
+	enum bm_end end = bm_tend_follower(look->tend);
+	int made = prepare_follower(look->tend, err);
 
 	for (int row = 0; made >= 0 && row < PQntuples(chain); row++) {
 		const char *const params[] = {PQgetvalue(chain, row, 0),
-				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2)};
-		PGresult *answer = bm_phase_ask(phase, BM_END_DESTINATION,
-				"SELECT bucardo_machine.make_partition($1, $2, $3)", 3, params,
-				err);
+				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2),
+				end == BM_END_DESTINATION ? "t" : "f"};
+		PGresult *answer = bm_phase_ask(phase, end,
+				"SELECT bucardo_machine.make_partition($1, $2, $3, $4::boolean)",
+				4, params, err);
 		if (answer == NULL) {
 			made = -1;
 		} else if (strcmp(PQgetvalue(answer, 0, 0), "made") == 0) {
-			bm_report_note("partition %s was made on the destination", params[0]);
+			bm_report_note("partition %s was made on the %s", params[0],
+					bm_end_name(end));
 			made = 1;
 		}
 		PQclear(answer);
@@ -124,22 +160,25 @@ static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_err
 static int make_table(struct bm_look *look, const char *table, struct bm_error *err)
 {
 	PGresult *chain = bm_phase_ask(
-			look->tend->phase, BM_END_SOURCE, chain_sql, 1, &table, err);
+			look->tend->phase, look->tend->live, chain_sql, 1, &table, err);
 	int made = chain != NULL ? make_chain(look, chain, err) : -1;
 
 	PQclear(chain);
 	if (made < 0 && err->code != BM_ERR_SQL) {
 		return -1;
 	}
+	const char *live = bm_end_name(look->tend->live);
+	const char *follower = bm_end_name(bm_tend_follower(look->tend));
+	char *only = bm_format("it is on the %s only", live);
 	if (made > 0) {
 		look->tend->look_at_msec = 0; /* it is taken in at once */
 	} else {
-		tell_fresh(look, table, made < 0 ? err->message : "it is on the source only",
-				bm_format("make it on the destination (pg_dump --schema-only "
-					  "--table='%s' of the source); it is taken in by itself "
-					  "then",
-						table));
+		tell_fresh(look, table, made < 0 ? err->message : only,
+				bm_format("make it on the %s (pg_dump --schema-only --table='%s' of "
+					  "the %s); it is taken in by itself then",
+						follower, table, live));
 	}
+	free(only);
 	return 0;
 }
 
@@ -213,8 +252,8 @@ static int compare_one(struct bm_look *look, const char *table, struct bm_error 
 /* Whether it can be captured now; else what is missing is done or told. -1 with `err`. */
 static int prepare_one(struct bm_look *look, const char *table, struct bm_error *err)
 {
-	const json_t *here = json_object_get(look->source, table);
-	const json_t *there = json_object_get(look->destination, table);
+	const json_t *here = json_object_get(live_tables(look), table);
+	const json_t *there = json_object_get(follower_tables(look), table);
 
 	if (here == NULL || json_object_get(look->captured, table) != NULL) {
 		return 0;
@@ -262,14 +301,14 @@ static void note_others(struct bm_look *look, const struct bm_capture *capture)
 		if (table->left_out[0] == '\0') {
 			continue;
 		}
-		if (json_object_get(look->destination, table->quoted) == NULL) {
+		if (json_object_get(follower_tables(look), table->quoted) == NULL) {
 			tell_fresh(look, table->quoted, table->left_out,
 					bm_strdup(table->mend));
 		} else {
 			set_aside(look, table->quoted);
 		}
 	}
-	json_object_foreach(look->source, name, print)
+	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
 	{
 		bool chosen = json_object_get(look->captured, name) != NULL;
 		for (size_t i = 0; !chosen && i < capture->tables.count; i++) {
@@ -299,7 +338,7 @@ int bm_look_at_newcomers(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_capture capture;
 
-	if (!has_strangers(look)) {
+	if (!bm_tend_carries(look->tend) || !has_strangers(look)) {
 		return 0;
 	}
 	int rc = bm_capture_open(look->tend->phase, &capture, err);

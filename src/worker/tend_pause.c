@@ -88,11 +88,16 @@ int bm_pause_prepare(struct bm_tend *tend, struct bm_error *err)
 
 /* ---- the ends ---- */
 
-/* The source last: its mark is the one that is looked for. */
+/*
+ * The source last: its mark is the one that is looked for. But a run between the two must not
+ * see what waits on the old side without what waits on the live one: that would go over it.
+ */
 static int rename_at_ends(struct bm_tend *tend, const struct bm_tend_sync *sync,
 		const char *list, bool paused, struct bm_error *err)
 {
-	static const enum bm_end ends[] = {BM_END_DESTINATION, BM_END_SOURCE};
+	bool source_first = paused && tend->live == BM_END_DESTINATION;
+	const enum bm_end ends[] = {source_first ? BM_END_SOURCE : BM_END_DESTINATION,
+			source_first ? BM_END_DESTINATION : BM_END_SOURCE};
 	char *name = bm_format("%s (paused)", sync->name);
 	const char *const params[] = {
 			paused ? sync->name : name, paused ? name : sync->name, list};

@@ -1,24 +1,27 @@
 /*
- * Sequences, carried one way with head-room:
+ * Sequences, carried to the follower with head-room:
  *
- *     read what the source has handed out
- *     plan, on the destination: where each sequence shall stand, committed
+ *     when the sides have just changed places: let none of the live side stand behind
+ *     read what the live side has handed out
+ *     plan, on the follower: where each sequence shall stand, committed
  *     set those that stand before it
  *
- * The destination is kept ahead by what the source may hand out until the next round,
- * so that a value is never handed out twice when the source is lost in between.
- * setval() cannot be rolled back: a plan that was committed and not carried out is
- * carried out the next time. A sequence that stands neither where it stood nor where
- * it was set was moved on by somebody else: an application writes there, and it is
- * left alone from then on.
+ * All of it while the sides stay what they are (bm_live_hold). The follower is kept ahead by
+ * what the live side may hand out until the next round, so that a value is never handed out
+ * twice when that is lost in between, or when they change places. setval() cannot be rolled
+ * back: a plan that was committed and not carried out is carried out the next time. One that
+ * stands neither where it stood nor where it was set was moved on by somebody else: that is
+ * told, and it is only set when it would fall behind.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 #include "worker/chosen.h"
+#include "worker/live.h"
 #include "worker/report.h"
 #include "worker/tend.h"
 
@@ -37,10 +40,6 @@ static const char list_sql[] =
 " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
 "  AND d.objid = c.oid AND d.deptype = 'e') AND c.oid <> ALL ($1::oid[]) ORDER BY 1";
 
-static const char lifted_function[] =
-#include "worker/sql/is_lifted.sql.inc"
-;
-
 static const char plan_function[] =
 #include "worker/sql/plan_sequences.sql.inc"
 ;
@@ -49,34 +48,51 @@ static const char set_function[] =
 #include "worker/sql/set_sequences.sql.inc"
 ;
 
+static const char fresh_function[] =
+#include "worker/sql/fresh_sequences.sql.inc"
+;
+
+static const char advance_function[] =
+#include "worker/sql/advance_sequence.sql.inc"
+;
+
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE SCHEMA IF NOT EXISTS bucardo_machine",
-	/* seen: of the source; goal: where ours shall stand, and where it stood before;
-	 * back: it may be set back to there; own: not ours any more. */
+	/* seen: of the live side; goal: where ours shall stand, and where it stood before; back:
+	 * it may be set back to there; own: somebody else moves it on; epoch: since when. */
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.sequence (name text PRIMARY KEY,"
 	" seen numeric NOT NULL, goal numeric NOT NULL, stood numeric NOT NULL,"
-	" own boolean NOT NULL DEFAULT false,"
-	" back boolean NOT NULL DEFAULT false)",
-	lifted_function, plan_function, set_function,
+	" own boolean NOT NULL DEFAULT false, back boolean NOT NULL DEFAULT false)",
+	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid ="
+	" 'bucardo_machine.sequence'::pg_catalog.regclass AND attname = 'epoch') THEN"
+	" ALTER TABLE bucardo_machine.sequence ADD COLUMN epoch text NOT NULL DEFAULT '';"
+	" END IF; END $machine$",
+	plan_function, set_function, fresh_function, advance_function,
 };
 /* clang-format on */
 
-int bm_tend_sequences_prepare(struct bm_tend *tend, struct bm_error *err)
+/* On the source it is made for a way back only: nothing of ours is left there without need. */
+static int prepare_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(tend->phase, BM_END_DESTINATION, prepare_steps[i], 0, NULL,
-				    err) != 0) {
-			return bm_error_wrap(err, "preparing the destination's sequences");
+		if (bm_phase_do(tend->phase, end, prepare_steps[i], 0, NULL, err) != 0) {
+			return bm_error_wrap(err, "preparing the sequences of the %s",
+					bm_end_name(end));
 		}
 	}
 	return 0;
 }
 
-/* ---- the source ---- */
+int bm_tend_sequences_prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	return prepare_end(tend, BM_END_DESTINATION, err);
+}
 
-static PGresult *read_some(
-		struct bm_tend *tend, const PGresult *names, int first, struct bm_error *err)
+/* ---- the live side ---- */
+
+static PGresult *read_some(struct bm_tend *tend, enum bm_end end, const PGresult *names,
+		int first, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
@@ -84,24 +100,32 @@ static PGresult *read_some(
 		bm_strbuf_printf(&sql, "%sSELECT %d, last_value, is_called FROM %s",
 				i > first ? " UNION ALL " : "", i, PQgetvalue(names, i, 0));
 	}
-	PGresult *rows = bm_phase_ask(
-			tend->phase, BM_END_SOURCE, bm_strbuf_text(&sql), 0, NULL, err);
+	PGresult *rows = bm_phase_ask(tend->phase, end, bm_strbuf_text(&sql), 0, NULL, err);
 	bm_strbuf_finish(&sql);
 	return rows;
 }
 
-/* What the source has handed out, as plan_sequences() wants it; NULL with `err`. */
-static json_t *read_source(struct bm_tend *tend, struct bm_error *err)
+/* The sequences of a side that are chosen by the live side's catalog. */
+static PGresult *read_names(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
 {
-	char *outside = bm_chosen_outside(tend->phase, err);
-	PGresult *names = outside == NULL
-			? NULL
-			: bm_phase_ask(tend->phase, BM_END_SOURCE, list_sql, 1,
-					  (const char *const *)&outside, err);
+	char *outside = end == tend->live ? bm_chosen_outside(tend->phase, err)
+					  : bm_strdup("{}");
+	PGresult *names = outside == NULL ? NULL
+					  : bm_phase_ask(tend->phase, end, list_sql, 1,
+							    (const char *const *)&outside, err);
+
+	free(outside);
+	return names;
+}
+
+/* What a side has handed out, as plan_sequences() wants it; NULL with `err`. */
+static json_t *read_side(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+{
+	PGresult *names = read_names(tend, end, err);
 	json_t *list = names != NULL ? json_array() : NULL;
 
 	for (int i = 0; list != NULL && i < PQntuples(names); i += SEQUENCES_AT_ONCE) {
-		PGresult *rows = read_some(tend, names, i, err);
+		PGresult *rows = read_some(tend, end, names, i, err);
 		for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 			int place = atoi(PQgetvalue(rows, row, 0));
 			json_array_append_new(list,
@@ -117,32 +141,110 @@ static json_t *read_source(struct bm_tend *tend, struct bm_error *err)
 		PQclear(rows);
 	}
 	PQclear(names);
-	free(outside);
 	return list;
 }
 
-/* ---- the destination ---- */
+/* ---- the sides have changed places ---- */
+
+static void tell_failed(struct bm_tend *tend, json_t *failed, const char *name, const char *why)
+{
+	char *text = bm_format("sequence %s cannot be carried: %s", name, why);
+
+	bm_tend_note(tend, text, text);
+	free(text);
+	if (json_array_size(failed) < MOST_NAMES) {
+		json_array_append_new(
+				failed, json_pack("{s:s,s:s}", "sequence", name, "why", why));
+	}
+}
+
+/* Not of those that have failed: they are fresh in the next round too. */
+static void leave_out(json_t *list, const char *name)
+{
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		const json_t *one = json_array_get(list, i);
+		if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0) {
+			json_array_remove(list, i);
+		}
+	}
+}
+
+static int advance(struct bm_tend *tend, const char *name, const char *last, json_t *failed,
+		struct bm_error *err)
+{
+	const char *const params[] = {name, last};
+
+	if (bm_phase_do(tend->phase, tend->live,
+			    "SELECT bucardo_machine.advance_sequence($1, $2::numeric)", 2,
+			    params, err) == 0) {
+		return 0;
+	}
+	if (err->code == BM_ERR_SQL) {
+		tell_failed(tend, failed, name, err->message);
+	}
+	return -1;
+}
+
+/* What the follower has handed out while it was live is not handed out again. */
+static int take_over(struct bm_tend *tend, json_t *list, json_t *failed, struct bm_error *err)
+{
+	char *text = json_dumps(list, JSON_COMPACT);
+	const char *const params[] = {text, tend->epoch};
+	PGresult *fresh = bm_phase_ask(tend->phase, bm_tend_follower(tend),
+			"SELECT * FROM bucardo_machine.fresh_sequences($1::json, $2)", 2,
+			params, err);
+	int rc = fresh != NULL ? 0 : -1;
+
+	for (int row = 0; rc == 0 && row < PQntuples(fresh); row++) {
+		const char *name = PQgetvalue(fresh, row, 0);
+		rc = advance(tend, name, PQgetvalue(fresh, row, 1), failed, err);
+		if (rc != 0 && err->code == BM_ERR_SQL) {
+			leave_out(list, name);
+			*err = (struct bm_error)BM_ERROR_INIT;
+			rc = 0;
+		}
+	}
+	PQclear(fresh);
+	free(text);
+	return rc;
+}
+
+/* With direction forward nothing is written to the source: what it had handed out when the
+ * fence was lifted is seen once. */
+static int take_over_forward(struct bm_tend *tend, json_t *failed, struct bm_error *err)
+{
+	json_t *list = read_side(tend, BM_END_SOURCE, err);
+	int rc = list != NULL ? 0 : -1;
+	size_t index;
+	const json_t *one;
+
+	json_array_foreach(list, index, one)
+	{
+		if (rc == 0 && json_is_true(json_object_get(one, "called"))) {
+			rc = advance(tend, json_string_value(json_object_get(one, "name")),
+					json_string_value(json_object_get(one, "last")), failed,
+					err);
+		}
+	}
+	if (rc == 0) {
+		snprintf(tend->taken_over, sizeof(tend->taken_over), "%s", tend->epoch);
+	}
+	json_decref(list);
+	return rc;
+}
+
+/* ---- the follower ---- */
 
 struct tally {
 	json_int_t carried;
-	bool is_lifted;
 	json_t *left, *failed;
 };
 
 static void note_left(struct bm_tend *tend, const char *name)
 {
-	char *text = bm_format(
-			"sequence %s was moved on at the destination by somebody else: it is not "
-			"carried any more",
-			name);
-
-	bm_tend_note(tend, text, text);
-	free(text);
-}
-
-static void note_failed(struct bm_tend *tend, const char *name, const char *why)
-{
-	char *text = bm_format("sequence %s cannot be carried: %s", name, why);
+	char *text = bm_format("sequence %s was moved on at the %s by somebody else: it is set "
+			       "only when it would fall behind",
+			name, bm_end_name(bm_tend_follower(tend)));
 
 	bm_tend_note(tend, text, text);
 	free(text);
@@ -154,40 +256,34 @@ static void take_rows(struct bm_tend *tend, const PGresult *rows, struct tally *
 	for (int row = 0; row < PQntuples(rows); row++) {
 		const char *name = PQgetvalue(rows, row, 0);
 		const char *state = PQgetvalue(rows, row, 1);
-		const char *detail = PQgetvalue(rows, row, 2);
 		if (strcmp(state, "carried") == 0) {
 			tally->carried++;
-		} else if (strcmp(state, "lifted") == 0) {
-			tally->is_lifted = true;
 		} else if (strcmp(state, "left") == 0) {
 			note_left(tend, name);
 			if (json_array_size(tally->left) < MOST_NAMES) {
 				json_array_append_new(tally->left, json_string(name));
 			}
 		} else if (strcmp(state, "failed") == 0) {
-			note_failed(tend, name, detail);
-			if (json_array_size(tally->failed) < MOST_NAMES) {
-				json_array_append_new(tally->failed,
-						json_pack("{s:s,s:s}", "sequence", name, "why",
-								detail));
-			}
+			tell_failed(tend, tally->failed, name, PQgetvalue(rows, row, 2));
 		}
 	}
 }
 
-static int carry(struct bm_tend *tend, const json_t *list, struct tally *tally,
+/* Committed one after the other. */
+static int follow(struct bm_tend *tend, const json_t *list, struct tally *tally,
 		struct bm_error *err)
 {
 	char *text = json_dumps(list, JSON_COMPACT);
-	const char *const params[] = {text};
-	PGresult *planned = bm_phase_ask(tend->phase, BM_END_DESTINATION,
-			"SELECT * FROM bucardo_machine.plan_sequences($1::json)", 1, params,
+	const char *const params[] = {text, tend->epoch};
+	enum bm_end end = bm_tend_follower(tend);
+	PGresult *planned = bm_phase_ask(tend->phase, end,
+			"SELECT * FROM bucardo_machine.plan_sequences($1::json, $2)", 2, params,
 			err);
 	PGresult *set = planned == NULL
 			? NULL
-			: bm_phase_ask(tend->phase, BM_END_DESTINATION,
-					  "SELECT * FROM bucardo_machine.set_sequences()", 0,
-					  NULL, err);
+			: bm_phase_ask(tend->phase, end,
+					  "SELECT * FROM bucardo_machine.set_sequences($1)", 1,
+					  params + 1, err);
 
 	if (set != NULL) {
 		take_rows(tend, planned, tally);
@@ -199,26 +295,63 @@ static int carry(struct bm_tend *tend, const json_t *list, struct tally *tally,
 	return set != NULL ? 0 : -1;
 }
 
+static int carry_back_or_forth(struct bm_tend *tend, struct tally *tally, struct bm_error *err)
+{
+	json_t *list = read_side(tend, tend->live, err);
+	int rc = list != NULL ? 0 : -1;
+
+	if (rc == 0 && tend->has_turned && !tend->has_source_functions) {
+		rc = prepare_end(tend, BM_END_SOURCE, err);
+		tend->has_source_functions = rc == 0;
+	}
+	if (rc == 0 && tend->has_turned) {
+		rc = take_over(tend, list, tally->failed, err);
+	}
+	if (rc == 0) {
+		rc = follow(tend, list, tally, err);
+	}
+	json_decref(list);
+	return rc;
+}
+
+static int carry(struct bm_tend *tend, struct tally *tally, struct bm_error *err)
+{
+	if (bm_tend_carries(tend)) {
+		return carry_back_or_forth(tend, tally, err);
+	}
+	return strcmp(tend->taken_over, tend->epoch) != 0
+			? take_over_forward(tend, tally->failed, err)
+			: 0;
+}
+
+/* While the sides stay what they are; else it is the next round's. */
+static int carry_held(struct bm_tend *tend, struct tally *tally, struct bm_error *err)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	int held = bm_live_hold(tend, err);
+	int rc = held < 0 ? -1 : 0;
+
+	if (held > 0) {
+		rc = carry(tend, tally, err);
+		int released = bm_live_release(tend, rc == 0 ? err : &ignored);
+		rc = rc == 0 ? released : -1;
+	}
+	return rc;
+}
+
 int bm_tend_sequences(struct bm_tend *tend, struct bm_error *err)
 {
 	struct tally tally = {.left = json_array(), .failed = json_array()};
-	json_t *list = read_source(tend, err);
-	int rc = list == NULL ? -1 : carry(tend, list, &tally, err);
+	bool is_lifted = tend->live == BM_END_DESTINATION;
+	int rc = carry_held(tend, &tally, err);
 
-	if (rc == 0 && tally.is_lifted) {
-		bm_tend_note(tend, "lifted",
-				"the destination's fence is lifted: sequences are not carried any "
-				"more");
-	} else if (rc == 0) {
-		bm_tend_forget(tend, "lifted");
-	}
 	if (rc == 0) {
 		json_object_set_new(tend->phase->evidence, "sequences",
-				json_pack("{s:I,s:b,s:O,s:O}", "carried", tally.carried,
-						"lifted", tally.is_lifted, "left", tally.left,
+				json_pack("{s:I,s:s,s:b,s:O,s:O}", "carried", tally.carried,
+						"to", bm_end_name(bm_tend_follower(tend)),
+						"lifted", is_lifted, "left", tally.left,
 						"failed", tally.failed));
 	}
-	json_decref(list);
 	json_decref(tally.left);
 	json_decref(tally.failed);
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying the sequences");

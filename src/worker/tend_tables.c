@@ -142,7 +142,8 @@ void bm_look_tell_drift(struct bm_look *look, const json_t *drift)
 	}
 }
 
-/* The changes that wait in a paused table; -1 unknown. */
+/* The changes of the live side that wait in a paused table; -1 unknown. With direction forward
+ * only those of the source are known. */
 static json_int_t count_waiting(
 		struct sync_look *it, const PGresult *captured, int row, struct bm_error *err)
 {
@@ -152,8 +153,9 @@ static json_int_t count_waiting(
 			" (SELECT 1 FROM bucardo.%s t WHERE t.txntime = d.txntime"
 			" AND t.target = $1) LIMIT 1000000) x",
 			PQgetvalue(captured, row, DELTA), PQgetvalue(captured, row, TRACK));
-	PGresult *rows = bm_phase_ask(
-			it->look->tend->phase, BM_END_SOURCE, sql, 1, params, err);
+	PGresult *rows = bm_phase_ask(it->look->tend->phase,
+			it->sync.is_both ? it->look->tend->live : BM_END_SOURCE, sql, 1, params,
+			err);
 	json_int_t count = rows != NULL ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : -1;
 
 	PQclear(rows);
@@ -166,11 +168,15 @@ static void tell_paused(struct sync_look *it, const PGresult *captured, int row)
 	struct bm_error ignored = BM_ERROR_INIT;
 	json_t *paused = it->look->paused;
 
-	if (json_array_size(paused) < BM_TEND_MOST_TOLD) {
+	if (json_array_size(paused) >= BM_TEND_MOST_TOLD) {
+		return;
+	}
+	json_int_t rows = count_waiting(it, captured, row, &ignored);
+	/* All are, when nothing is carried any more. */
+	if (rows != 0 || bm_tend_carries(it->look->tend)) {
 		json_array_append_new(paused,
 				json_pack("{s:s, s:I}", "table",
-						PQgetvalue(captured, row, NAME), "rows",
-						count_waiting(it, captured, row, &ignored)));
+						PQgetvalue(captured, row, NAME), "rows", rows));
 	}
 }
 
@@ -264,6 +270,8 @@ static int look_at_table(
 	if (judge(it, table, is_paused && !is_running, &breaks, err) != 0) {
 		return -1;
 	}
+	/* Old rows go over no live ones. */
+	breaks = breaks || !bm_tend_carries(it->look->tend);
 	if (breaks && (!is_paused || is_running)) {
 		json_array_append_new(it->leaving, json_string(table));
 	} else if (!breaks && is_paused) {

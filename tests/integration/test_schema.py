@@ -367,7 +367,10 @@ def test_nobody_else_writes_to_the_destination_until_the_fence_is_lifted(world):
         dest.sql("INSERT INTO plain VALUES (2)", dbname="fenced")  # a superuser, neither
     run_all(phases)
     assert compare.differences(source, dest, "fenced") == []
-    dest.sql("REFRESH MATERIALIZED VIEW seen; ANALYZE; SET session_replication_role = replica;"
+    dest.sql("REFRESH MATERIALIZED VIEW seen; ANALYZE", dbname="fenced")
+    with pytest.raises(psycopg2.Error, match="refuses UPDATE"):  # somebody else in replica role
+        dest.sql("SET session_replication_role = replica; UPDATE plain SET v = 'a'", dbname="fenced")
+    dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = 'on';"
              "UPDATE plain SET v = 'a'", dbname="fenced")
     dest.sql("CREATE TABLE part_2 PARTITION OF parted FOR VALUES FROM (10) TO (20)",
              dbname="fenced")

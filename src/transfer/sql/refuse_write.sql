@@ -1,8 +1,14 @@
--- refuse_write - as its owner: who writes may not read schema bucardo_machine. It asks whether
--- the fence is lifted, so that lifting takes effect at once, whatever locks the tables.
+-- refuse_write - the fence's trigger function; as its owner, because who writes may not read
+-- schema bucardo_machine. It asks whether the fence is lifted, so that lifting takes effect at
+-- once, whatever locks the tables. The triggers fire in replica role too; sessions of ours and
+-- of Bucardo pass: they are in replica role and say that they apply.
 CREATE OR REPLACE FUNCTION bucardo_machine.refuse_write() RETURNS trigger
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $machine$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $machine$
 BEGIN
+  IF current_setting('session_replication_role') = 'replica'
+    AND current_setting('bucardo_machine.applying', true) = 'on' THEN
+    RETURN NULL;
+  END IF;
   IF EXISTS (SELECT 1 FROM bucardo_machine.fence WHERE lifted IS NOT NULL) THEN
     RETURN NULL;
   END IF;

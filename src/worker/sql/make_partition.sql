@@ -1,7 +1,8 @@
--- make_partition - it belongs to whom its parent belongs, as far as we may say so.
+-- make_partition - on the follower; it belongs to whom its parent belongs, as far as we may say
+-- so. On the destination it gets behind the fence, where there is one.
 CREATE OR REPLACE FUNCTION bucardo_machine.make_partition(my_name text, my_parent text,
-  my_bound text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog
-  SET lock_timeout = '300ms' AS $machine$
+  my_bound text, my_fence boolean) RETURNS text LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms' AS $machine$
 BEGIN
   IF to_regclass(my_name) IS NOT NULL THEN RETURN 'there'; END IF;
   IF to_regclass(my_parent) IS NULL THEN RETURN 'orphan'; END IF;
@@ -11,6 +12,6 @@ BEGIN
       FROM pg_class WHERE oid = to_regclass(my_parent));
   EXCEPTION WHEN insufficient_privilege THEN NULL;
   END;
-  PERFORM bucardo_machine.fence_new();
+  IF my_fence THEN PERFORM bucardo_machine.fence_new(); END IF;
   RETURN 'made';
 END $machine$

@@ -1,0 +1,246 @@
+/* The fence of the destination, and what is remembered on the source should it be gone. */
+#include "worker/live.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/fence.h"
+#include "worker/report.h"
+
+#define LOCK(kind) "(" BM_FENCE_LOCKS ", " kind ")"
+
+/* clang-format off */
+static const char remember_table[] =
+"CREATE TABLE IF NOT EXISTS bucardo.machine_live"
+" (migration text PRIMARY KEY, destination boolean NOT NULL)";
+
+static const char remember_sql[] =
+"INSERT INTO bucardo.machine_live AS m (migration, destination) VALUES ($1, $2::boolean)"
+" ON CONFLICT (migration) DO UPDATE SET destination = excluded.destination"
+" WHERE m.destination <> excluded.destination";
+/* clang-format on */
+
+static int has_fence(struct bm_tend *tend, bool *has, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
+			"SELECT to_regclass('bucardo_machine.fence') IS NOT NULL", 0, NULL,
+			err);
+
+	*has = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+int bm_live_prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	static const char quiet_sql[] = "SET client_min_messages = warning";
+	bool fenced = false;
+	int rc = bm_phase_do(tend->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
+
+	if (rc == 0) {
+		rc = bm_phase_do(tend->phase, BM_END_SOURCE, remember_table, 0, NULL, err);
+	}
+	if (rc == 0) {
+		rc = bm_phase_do(tend->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
+	}
+	if (rc == 0) {
+		rc = has_fence(tend, &fenced, err);
+	}
+	for (size_t i = 0; rc == 0 && fenced && i < bm_fence_step_count; i++) {
+		rc = bm_phase_do(tend->phase, BM_END_DESTINATION, bm_fence_steps[i], 0, NULL,
+				err);
+	}
+	return rc == 0 ? 0 : bm_error_wrap(err, "bringing the fence up to date");
+}
+
+/* ---- which side it is ---- */
+
+struct sight {
+	bool fenced, lifted;
+	int64_t turn; /* how often the sides have changed places */
+};
+
+/* Without a fence: as it was seen last. */
+static int recall(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+{
+	const char *const params[] = {tend->phase->order.name};
+	PGresult *rows = bm_phase_ask(tend->phase, BM_END_SOURCE,
+			"SELECT destination FROM bucardo.machine_live WHERE migration = $1", 1,
+			params, err);
+
+	if (rows != NULL && PQntuples(rows) > 0) {
+		sight->lifted = PQgetvalue(rows, 0, 0)[0] == 't';
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+static int read_sight(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+{
+	*sight = (struct sight){0};
+	if (has_fence(tend, &sight->fenced, err) != 0) {
+		return -1;
+	}
+	if (!sight->fenced) {
+		return recall(tend, sight, err);
+	}
+	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
+			"SELECT count(lifted) > 0, coalesce(max(turn), 0)"
+			" FROM bucardo_machine.fence",
+			0, NULL, err);
+	if (rows != NULL) {
+		sight->lifted = PQgetvalue(rows, 0, 0)[0] == 't';
+		sight->turn = strtoll(PQgetvalue(rows, 0, 1), NULL, 10);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+static enum bm_end live_end(const struct sight *sight)
+{
+	return sight->lifted ? BM_END_DESTINATION : BM_END_SOURCE;
+}
+
+static void print_epoch(
+		const struct bm_tend *tend, const struct sight *sight, char *out, size_t size)
+{
+	snprintf(out, size, "%s %" PRId64 " %s", tend->phase->order.name, sight->turn,
+			bm_end_name(live_end(sight)));
+}
+
+/* What was known of the tables was known of the other side. */
+static void change_places(struct bm_tend *tend, const struct sight *sight)
+{
+	json_object_clear(tend->aside);
+	json_decref(tend->seen);
+	tend->seen = NULL;
+	tend->look_at_msec = 0;
+	tend->left_at_msec = 0;
+	if (sight->lifted) {
+		bm_report_note("the destination's fence is lifted: the destination is the live "
+			       "side%s",
+				tend->phase->order.is_both
+						? ", and the source follows"
+						: "; direction is forward, so nothing of it is "
+						  "carried back to the source");
+	} else if (sight->turn > 0) {
+		bm_report_note("the destination's fence was raised again: the source is the "
+			       "live side, and the destination follows");
+	}
+}
+
+/* So that somebody who lifts the fence knows that he is heard; for as long as the session. */
+static int announce(struct bm_tend *tend, struct bm_error *err)
+{
+	const PGconn *conn = bm_phase_conn(tend->phase, BM_END_DESTINATION, err);
+
+	if (conn == NULL || conn == tend->announced) {
+		return conn == NULL ? -1 : 0;
+	}
+	tend->announced = conn;
+	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+			"SELECT pg_advisory_lock_shared" LOCK(BM_FENCE_LOCK_ALIVE), 0, NULL,
+			err);
+}
+
+static int remember(struct bm_tend *tend, const struct sight *sight, struct bm_error *err)
+{
+	const char *const params[] = {tend->phase->order.name, sight->lifted ? "t" : "f"};
+
+	return sight->fenced
+			? bm_phase_do(tend->phase, BM_END_SOURCE, remember_sql, 2, params, err)
+			: 0;
+}
+
+int bm_live_find(struct bm_tend *tend, struct bm_error *err)
+{
+	struct sight sight;
+	char epoch[sizeof(tend->epoch)];
+
+	if (announce(tend, err) != 0 || read_sight(tend, &sight, err) != 0) {
+		return bm_error_wrap(err, "asking which side is live");
+	}
+	print_epoch(tend, &sight, epoch, sizeof(epoch));
+	if (strcmp(epoch, tend->epoch) != 0) {
+		if (remember(tend, &sight, err) != 0) {
+			return bm_error_wrap(err, "noting which side is live");
+		}
+		change_places(tend, &sight);
+	}
+	tend->live = live_end(&sight);
+	tend->has_fence = sight.fenced;
+	tend->has_turned = sight.lifted || sight.turn > 0;
+	snprintf(tend->epoch, sizeof(tend->epoch), "%s", epoch);
+	tend->phase->catalog = tend->live;
+	return 0;
+}
+
+/* ---- while something is written ---- */
+
+int bm_live_hold(struct bm_tend *tend, struct bm_error *err)
+{
+	static const char lock_not_available[] = "55P03";
+	struct sight sight;
+	char epoch[sizeof(tend->epoch)];
+
+	if (bm_phase_do(tend->phase, BM_END_DESTINATION,
+			    "SELECT pg_advisory_lock_shared" LOCK(BM_FENCE_LOCK_SIDE), 0, NULL,
+			    err) != 0) {
+		if (strcmp(err->sqlstate, lock_not_available) != 0) {
+			return -1;
+		}
+		*err = (struct bm_error)BM_ERROR_INIT;
+		return 0;
+	}
+	int rc = read_sight(tend, &sight, err);
+	if (rc == 0) {
+		print_epoch(tend, &sight, epoch, sizeof(epoch));
+	}
+	if (rc == 0 && strcmp(epoch, tend->epoch) == 0) {
+		return 1;
+	}
+	struct bm_error ignored = BM_ERROR_INIT;
+	bm_live_release(tend, rc == 0 ? err : &ignored);
+	return rc;
+}
+
+int bm_live_release(struct bm_tend *tend, struct bm_error *err)
+{
+	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+			"SELECT pg_advisory_unlock_shared" LOCK(BM_FENCE_LOCK_SIDE), 0, NULL,
+			err);
+}
+
+/* ---- before the sides change places ---- */
+
+int bm_live_asked(struct bm_tend *tend, int64_t *number, struct bm_error *err)
+{
+	*number = 0;
+	if (!tend->has_fence) {
+		return 0;
+	}
+	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
+			"SELECT CASE WHEN a.is_called AND a.last_value > d.last_value"
+			" THEN a.last_value ELSE 0 END FROM bucardo_machine.handover_asked a,"
+			" bucardo_machine.handover_answered d",
+			0, NULL, err);
+	if (rows != NULL) {
+		*number = strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+int bm_live_answer(struct bm_tend *tend, int64_t number, struct bm_error *err)
+{
+	char text[24];
+	const char *const params[] = {text};
+
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+			"SELECT setval('bucardo_machine.handover_answered', $1::bigint)", 1,
+			params, err);
+}

@@ -46,6 +46,9 @@ int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
 
 int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
 {
+	if (!bm_tend_carries(tend)) {
+		return 0;
+	}
 	return bm_phase_do(tend->phase, tend->live,
 			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
 			" ON CONFLICT (tablename) DO UPDATE SET file = NULL WHERE t.file IS NOT NULL",
@@ -96,6 +99,9 @@ static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *
 
 int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
 {
+	if (!bm_tend_carries(tend)) {
+		return 0;
+	}
 	PGresult *owed = bm_phase_ask(tend->phase, tend->live,
 			"SELECT tablename FROM bucardo.machine_touches ORDER BY 1", 0, NULL,
 			err);

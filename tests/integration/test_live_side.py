@@ -151,9 +151,16 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     source.sql("UPDATE t SET v = 'pending' WHERE id <= 10", dbname=DB)
     source.sql("DELETE FROM t WHERE id = 11", dbname=DB)
     source.sql("INSERT INTO emptied VALUES (100, 'pending')", dbname=DB)
+    # One is parked, for a later run; and runs take one key at a time.
+    source.sql("UPDATE t SET v = 'parked' WHERE id = 13;"
+               "CREATE TABLE bucardo.mpark_public_t (LIKE bucardo.delta_public_t);"
+               "WITH gone AS (DELETE FROM bucardo.delta_public_t WHERE id = 13 RETURNING *)"
+               " INSERT INTO bucardo.mpark_public_t SELECT * FROM gone", dbname=DB)
+    for server in (source, dest):
+        server.sql("UPDATE bucardo.machine_syncs SET stage_rows = 1", dbname=DB)
     said = value(dest, LIFT)
     assert said.startswith("the fence is lifted; no machine is at work"), said
-    dest.sql("UPDATE t SET v = 'live' WHERE id IN (1, 2, 11); DELETE FROM t WHERE id = 3;"
+    dest.sql("UPDATE t SET v = 'live' WHERE id IN (1, 2, 11, 13); DELETE FROM t WHERE id = 3;"
              "INSERT INTO emptied VALUES (100, 'live')", dbname=DB)
     # The latest change of both tables is the old side's.
     source.sql("UPDATE t SET v = 'late' WHERE id IN (1, 3, 12); UPDATE emptied SET v = 'late'"
@@ -161,8 +168,11 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     machine.cli("resume", "app").check()
     wait_side(machine, "destination")
     wait_equal(machine, source, dest)
-    assert dest.sql("SELECT id, v FROM t WHERE id IN (1, 2, 3, 4, 11, 12) ORDER BY 1", dbname=DB) == [
-        (1, "live"), (2, "live"), (4, "pending"), (11, "live"), (12, "late")]
+    for server in (source, dest):
+        server.sql("UPDATE bucardo.machine_syncs SET stage_rows = 200000", dbname=DB)
+    assert dest.sql("SELECT id, v FROM t WHERE id IN (1, 2, 3, 4, 11, 12, 13) ORDER BY 1",
+                    dbname=DB) == [(1, "live"), (2, "live"), (4, "pending"), (11, "live"),
+                                   (12, "late"), (13, "live")]
     assert value(dest, "SELECT v FROM emptied WHERE id = 100") == "live"
     assert "the destination is the live side" in machine.cli("events").check()
 

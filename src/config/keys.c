@@ -63,7 +63,12 @@ static_assert(BM_COUNT_OF(phases_to_come) == BM_PHASE_PLACES - BM_PHASE_COUNT + 
 		.help = "The role to connect as; its password stands in pgpass."}, \
 	{"migrations[]." #end ".sslmode", TEXT(bm_check_sslmode, "disable, allow, prefer, require, " \
 		"verify-ca or verify-full"), IN_MIGRATION(end.sslmode), .fallback_text = "prefer", \
-		.help = "How much of TLS is asked for, as libpq names it."}, \
+		.help = "How much of TLS is asked for, as libpq names it. The default is libpq's own: " \
+			"encrypted where the server offers it, so that servers without TLS on a " \
+			"host or network of your own work at once. It protects from nobody who " \
+			"can change what goes over the wire; preflight reports a connection to " \
+			"another host that is not encrypted (degrades), or not verified (note). " \
+			"Over a network of others, use verify-full."}, \
 	{"migrations[]." #end ".sslrootcert", TEXT(bm_check_file, "an absolute path"), \
 		IN_MIGRATION(end.sslrootcert), \
 		.help = "The certificates of the authorities that verify-ca and verify-full trust."}

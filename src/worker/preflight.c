@@ -98,27 +98,6 @@ static void check_tools(struct walk *walk)
 	}
 }
 
-static bool is_far(const char *host)
-{
-	return host[0] != '/' && strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0 &&
-			strcmp(host, "localhost") != 0;
-}
-
-/* Encryption alone does not say who is at the other end. */
-static void check_identity(struct walk *walk, enum bm_end end)
-{
-	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(walk->phase, end);
-	bool verified = endpoint->sslmode != NULL &&
-			strncmp(endpoint->sslmode, "verify", 6) == 0;
-
-	if (PQsslInUse(walk->phase->conns[end]) && is_far(endpoint->host) && !verified) {
-		find(walk, BM_GRADE_NOTE, bm_end_name(end),
-				"the connection is encrypted, but nobody checks that it is the right "
-				"server that answers",
-				"set sslmode: verify-full and sslrootcert, the file of its CA");
-	}
-}
-
 /* ---- one check ---- */
 
 static enum bm_end other_end(enum bm_end end)
@@ -358,8 +337,8 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	}
 	walk->oids = bm_chosen_oids(&tables);
 	check_tools(walk);
-	check_identity(walk, BM_END_SOURCE);
-	check_identity(walk, BM_END_DESTINATION);
+	bm_preflight_network(walk->phase, BM_END_SOURCE, find, walk);
+	bm_preflight_network(walk->phase, BM_END_DESTINATION, find, walk);
 	bm_preflight_journal(walk->phase, find, walk);
 	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
 			check_tables(walk, &tables, err) == 0 &&

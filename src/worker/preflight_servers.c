@@ -5,17 +5,21 @@
 /* clang-format off */
 #define QUOTED_DB "quote_ident(current_database())"
 #define WRITABLE(end) \
-	"SELECT 'the " end "', CASE WHEN pg_is_in_recovery() THEN 'it is a standby: nothing can be" \
-	" written there' ELSE 'its transactions are read-only' END," \
-	" 'give the address of the primary; or ALTER ROLE ' || quote_ident(current_user) ||" \
-	" ' SET default_transaction_read_only = off'" \
-	" WHERE pg_is_in_recovery() OR (SELECT reset_val FROM pg_settings" \
-	"  WHERE name = 'default_transaction_read_only') = 'on'"
-#define ENCRYPTED(end) \
-	"SELECT 'the " end "', 'the connection is not encrypted'," \
-	" 'set sslmode: require (or verify-full with sslrootcert) for the " end "'" \
-	" FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND NOT ssl" \
-	" AND inet_client_addr() <> inet_server_addr()"
+	"SELECT 'the " end "', 'it is a standby: nothing can be written there'," \
+	" 'give the address of the primary' WHERE pg_is_in_recovery()"
+/* Disabled ones fire for nobody; those of an extension are its own business. */
+#define EVENT_TRIGGERS(condition, why, hint) \
+	"SELECT quote_ident(evtname), 'an event trigger' || " why ", " hint " FROM pg_event_trigger" \
+	" WHERE evtenabled <> 'D' AND NOT EXISTS (SELECT 1 FROM pg_depend d" \
+	"  WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = pg_event_trigger.oid" \
+	"  AND d.deptype = 'e') AND (" condition ") ORDER BY 1"
+#define FIRES_FOR_US EVENT_TRIGGERS("evtenabled <> 'O' OR current_setting('session_replication_role')" \
+	" <> 'replica'", "CASE WHEN evtenabled <> 'O' THEN ' that fires in replica role too: it sees, and may" \
+	" refuse, what the machine creates' ELSE ': role ' || quote_ident(current_user) || ' may not set" \
+	" session_replication_role, so it sees, and may refuse, what the machine creates' END", \
+	"CASE WHEN evtenabled <> 'O' THEN 'ALTER EVENT TRIGGER ' || quote_ident(evtname) || ' ENABLE'" \
+	" ELSE 'GRANT SET ON PARAMETER session_replication_role TO ' || quote_ident(current_user) ||" \
+	" ' (PostgreSQL 15 and later); or let the trigger except this role' END")
 #define CREATE_IN_DB(end, what) \
 	"SELECT " QUOTED_DB ", 'role ' || quote_ident(current_user) || ' may not create schemas in the" \
 	" " end "''s database: " what "'," \
@@ -52,10 +56,6 @@ const struct bm_check bm_checks_rights[] = {
   .sql = "SELECT " QUOTED_DB ", 'source and destination are the same database of the same server',"
 	" 'correct host, port or dbname of one of them' FROM pg_control_system()"
 	" WHERE system_identifier || '/' || current_database() = $1" },
-{ .name = "source-encrypted", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
-  .sql = ENCRYPTED("source") },
-{ .name = "destination-encrypted", .end = BM_END_DESTINATION, .grade = BM_GRADE_NOTE,
-  .sql = ENCRYPTED("destination") },
 { .name = "source-create", .end = BM_END_SOURCE, .grade = BM_GRADE_STOPS,
   .sql = CREATE_IN_DB("source", "the changes are captured in a schema bucardo there") },
 { .name = "destination-create", .end = BM_END_DESTINATION, .grade = BM_GRADE_STOPS,
@@ -288,11 +288,11 @@ const struct bm_check bm_checks_servers[] = {
 	" they are not kept in step', 'change none until the cut-over; or keep them in bytea columns'"
 	" FROM pg_largeobject_metadata HAVING count(*) > 0" },
 { .name = "event-triggers", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE,
-  .sql = "SELECT quote_ident(evtname), 'an event trigger: it also sees what the machine creates, and"
-	" only a superuser can create it on the destination', '' FROM pg_event_trigger"
-	" WHERE evtenabled <> 'D' AND NOT EXISTS (SELECT 1 FROM pg_depend d"
-	"  WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = pg_event_trigger.oid"
-	"  AND d.deptype = 'e') ORDER BY 1" },
+  .sql = EVENT_TRIGGERS("true", "': only a superuser can create it on the destination'", "''") },
+{ .name = "source-event-triggers", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .sql = FIRES_FOR_US },
+{ .name = "destination-event-triggers", .end = BM_END_DESTINATION, .grade = BM_GRADE_DEGRADES,
+  .sql = FIRES_FOR_US },
 };
 const size_t bm_check_servers_count = BM_COUNT_OF(bm_checks_servers);
 /* clang-format on */

@@ -1,9 +1,10 @@
 -- raise_fence - a statement trigger on each table, that fires in replica role too. A subscription
 -- fires triggers of rows only: its tables get one as well. With `again` the source is the live
--- side from now on.
+-- side from now on. Event triggers of the application have no say in it, as in lift_fence().
 CREATE OR REPLACE FUNCTION bucardo_machine.raise_fence(again boolean DEFAULT false) RETURNS text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $machine$
 DECLARE t record; done bigint := 0; failed text := ''; said text := '';
+  role_before text := current_setting('session_replication_role');
 BEGIN
   IF again AND EXISTS (SELECT 1 FROM bucardo_machine.fence WHERE lifted IS NOT NULL) THEN
     said := bucardo_machine.hand_over();
@@ -14,6 +15,10 @@ BEGIN
   IF EXISTS (SELECT 1 FROM bucardo_machine.fence WHERE lifted IS NOT NULL) THEN
     RETURN 'the fence was lifted; SELECT bucardo_machine.raise_fence(true) raises it again';
   END IF;
+  BEGIN
+    PERFORM set_config('session_replication_role', 'replica', true);
+  EXCEPTION WHEN insufficient_privilege THEN NULL;
+  END;
   FOR t IN SELECT x.name, x.enabled, x.rows_enabled, x.is_fed FROM (
       SELECT format('%I.%I', n.nspname, c.relname) AS name,
         c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS is_fed,
@@ -47,6 +52,9 @@ BEGIN
       failed := failed || ', ' || t.name || ' (' || SQLERRM || ')';
     END;
   END LOOP;
+  IF current_setting('session_replication_role') <> role_before THEN
+    PERFORM set_config('session_replication_role', role_before, true);
+  END IF;
   RETURN format('the fence stands, %s tables are new behind it', done) || said
     || CASE WHEN failed = '' THEN '' ELSE '; not behind it: ' || substr(failed, 3) END;
 END $machine$

@@ -12,20 +12,27 @@ static void render_live_side(struct cli_table *table, const json_t *live)
 	size_t index;
 	const json_t *one;
 
-	if (live == NULL || strcmp(cli_text_of(live, "side"), "source") == 0) {
+	if (live == NULL) {
 		return;
 	}
-	bm_strbuf_printf(&text, "the %s%s", cli_text_of(live, "side"),
-			json_is_true(json_object_get(live, "fence"))
-					? ": its fence is lifted"
-					: ", as it was when its fence was seen last: there is none now");
-	cli_table_note(table, "live side", bm_strbuf_text(&text));
+	bool has_fence = json_is_true(json_object_get(live, "fence"));
+	if (strcmp(cli_text_of(live, "side"), "source") != 0) {
+		bm_strbuf_printf(&text, "the %s%s", cli_text_of(live, "side"),
+				has_fence ? ": its fence is lifted"
+					  : ", as it was when its fence was seen last");
+		cli_table_note(table, "live side", bm_strbuf_text(&text));
+	} else if (!has_fence) {
+		cli_table_note(table, "fence",
+				"the destination has none any more: anybody can write there; to have "
+				"it raised again: CREATE TABLE bucardo_machine.fence (lifted "
+				"timestamptz, lifted_by text)");
+	}
 	json_array_foreach(json_object_get(live, "not_carried"), index, one)
 	{
 		bm_strbuf_clear(&text);
 		bm_strbuf_printf(&text, "%s: %s", cli_text_of(one, "what"),
 				cli_text_of(one, "why"));
-		cli_table_note(table, "not carried back", bm_strbuf_text(&text));
+		cli_table_note(table, "not carried", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);
 }

@@ -34,26 +34,37 @@ static int has_fence(struct bm_tend *tend, bool *has, struct bm_error *err)
 	return rows != NULL ? 0 : -1;
 }
 
+static int renew_fence(struct bm_tend *tend, struct bm_error *err)
+{
+	for (size_t i = 0; i < bm_fence_step_count; i++) {
+		if (bm_phase_do(tend->phase, BM_END_DESTINATION, bm_fence_steps[i], 0, NULL,
+				    err) != 0) {
+			return bm_error_wrap(err, "bringing the fence up to date");
+		}
+	}
+	return 0;
+}
+
 int bm_live_prepare(struct bm_tend *tend, struct bm_error *err)
 {
 	static const char quiet_sql[] = "SET client_min_messages = warning";
-	bool fenced = false;
-	int rc = bm_phase_do(tend->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
+	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
 
+	if (rc == 0) {
+		rc = bm_phase_do(tend->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
+	}
 	if (rc == 0) {
 		rc = bm_phase_do(tend->phase, BM_END_SOURCE, remember_table, 0, NULL, err);
 	}
-	if (rc == 0) {
-		rc = bm_phase_do(tend->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
-	}
-	if (rc == 0) {
-		rc = has_fence(tend, &fenced, err);
-	}
-	for (size_t i = 0; rc == 0 && fenced && i < bm_fence_step_count; i++) {
-		rc = bm_phase_do(tend->phase, BM_END_DESTINATION, bm_fence_steps[i], 0, NULL,
-				err);
-	}
-	return rc == 0 ? 0 : bm_error_wrap(err, "bringing the fence up to date");
+	return rc == 0 ? 0 : bm_error_wrap(err, "making what remembers the live side");
+}
+
+int bm_live_keep_fence(struct bm_tend *tend, struct bm_error *err)
+{
+	return tend->has_fence
+			? bm_phase_do(tend->phase, BM_END_DESTINATION,
+					  "SELECT bucardo_machine.raise_fence()", 0, NULL, err)
+			: 0;
 }
 
 /* ---- which side it is ---- */
@@ -87,6 +98,11 @@ static int read_sight(struct bm_tend *tend, struct sight *sight, struct bm_error
 	if (!sight->fenced) {
 		return recall(tend, sight, err);
 	}
+	/* Seen for the first time: an older machine may have made it, or a person. */
+	if (!tend->has_fence && renew_fence(tend, err) != 0) {
+		return -1;
+	}
+	tend->has_fence = true;
 	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
 			"SELECT count(lifted) > 0, coalesce(max(turn), 0)"
 			" FROM bucardo_machine.fence",

@@ -13,10 +13,14 @@
 
 #include "worker/tend.h"
 
-/* Bring an existing fence up to date, and make what remembers the live side. */
+/* Make what remembers the live side. */
 int bm_live_prepare(struct bm_tend *tend, struct bm_error *err);
 
-/* Set the live side and the epoch of `tend`. When the sides have changed places what is known
+/* New tables get behind the fence too, as long as there is one and it is not lifted. */
+int bm_live_keep_fence(struct bm_tend *tend, struct bm_error *err);
+
+/* Set the live side and the epoch of `tend`; a fence that is seen for the first time is brought
+ * up to date. When the sides have changed places what is known
  * of the tables is forgotten. */
 int bm_live_find(struct bm_tend *tend, struct bm_error *err);
 

@@ -66,18 +66,22 @@ static int add_large_objects(struct bm_tend *tend, json_t *list, struct bm_error
 	return rows != NULL ? 0 : -1;
 }
 
-/* Sent from the source they would go over live rows: they stay where they are. */
+/* Sent from the side that was live before they would go over live rows: they stay there. */
 static int add_owed(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_SOURCE,
+	enum bm_end end = bm_tend_follower(tend);
+	PGresult *rows = bm_phase_ask(tend->phase, end,
 			"SELECT tablename FROM bucardo.machine_touches ORDER BY 1", 0, NULL,
 			err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
-		add(list, PQgetvalue(rows, row, 0),
-				"not all rows of it had been sent from the source when the fence was "
-				"lifted, and now they would go over live ones: compare it with the "
-				"source's");
+		char *why = bm_format(
+				"not all rows of it had been sent from the %s when the sides "
+				"changed places, and now they would go over live ones: "
+				"compare it on both sides",
+				bm_end_name(end));
+		add(list, PQgetvalue(rows, row, 0), why);
+		free(why);
 	}
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
@@ -98,26 +102,27 @@ static void cut(json_t *list)
 	free(what);
 }
 
-static json_t *list_left(struct bm_tend *tend, struct bm_error *err)
+static int list_left(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
-	json_t *list = json_array();
-	int rc = add_owed(tend, list, err);
+	bool is_live = tend->live == BM_END_DESTINATION;
 
-	if (rc == 0 && !bm_tend_carries(tend)) {
+	if (tend->has_turned && (tend->phase->order.is_both || is_live) &&
+			add_owed(tend, list, err) != 0) {
+		return -1;
+	}
+	if (!bm_tend_carries(tend)) {
 		add(list, "everything",
 				"direction is forward: nothing that is written to the destination "
 				"is carried back to the source, and nothing of the source is "
 				"written over it any more");
-		return list;
-	}
-	if (rc != 0 || add_large_objects(tend, list, err) != 0 ||
-			add_left_out(tend, list, err) != 0 ||
-			add_unchosen(tend, list, err) != 0) {
-		json_decref(list);
-		return NULL;
+	} else if (is_live &&
+			(add_large_objects(tend, list, err) != 0 ||
+					add_left_out(tend, list, err) != 0 ||
+					add_unchosen(tend, list, err) != 0)) {
+		return -1;
 	}
 	cut(list);
-	return list;
+	return 0;
 }
 
 static int find_left(struct bm_tend *tend, struct bm_error *err)
@@ -125,8 +130,9 @@ static int find_left(struct bm_tend *tend, struct bm_error *err)
 	if (tend->left != NULL && bm_clock_msec() < tend->left_at_msec) {
 		return 0;
 	}
-	json_t *list = tend->live == BM_END_DESTINATION ? list_left(tend, err) : json_array();
-	if (list == NULL) {
+	json_t *list = json_array();
+	if (list_left(tend, list, err) != 0) {
+		json_decref(list);
 		return bm_error_wrap(err, "finding out what is not carried back");
 	}
 	json_decref(tend->left);

@@ -76,15 +76,6 @@ static int do_part(struct bm_tend *tend, const char *name,
 	return 0;
 }
 
-/* A table that came later stands behind the fence too, as long as there is one. */
-static int keep_fence(struct bm_tend *tend, struct bm_error *err)
-{
-	return bm_phase_do(tend->phase, BM_END_DESTINATION,
-			"DO $$ BEGIN IF to_regprocedure('bucardo_machine.raise_fence(boolean)')"
-			" IS NOT NULL THEN PERFORM bucardo_machine.raise_fence(); END IF; END $$",
-			0, NULL, err);
-}
-
 /* Somebody who lifts or raises the fence waits until they are set once more. */
 static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_error *err)
 {
@@ -94,9 +85,8 @@ static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_err
 	if (rc == 0) {
 		rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
 	}
-	return rc == 0 && asked > 0 && err->code == BM_ERR_NONE
-			? bm_live_answer(tend, asked, err)
-			: rc;
+	return rc == 0 && asked > 0 && tend->are_carried ? bm_live_answer(tend, asked, err)
+							 : rc;
 }
 
 /* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
@@ -114,7 +104,7 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 		rc = do_part(tend, "tables", bm_tend_tables, problems, err);
 	}
 	if (rc == 0) {
-		rc = do_part(tend, "fence", keep_fence, problems, err);
+		rc = do_part(tend, "fence", bm_live_keep_fence, problems, err);
 	}
 	if (rc == 0) {
 		rc = do_part(tend, "live side", bm_live_tell, problems, err);
@@ -178,9 +168,6 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 		rc = bm_live_prepare(&tend, err);
 	}
 	if (rc == 0) {
-		rc = bm_tend_sequences_prepare(&tend, err);
-	}
-	if (rc == 0) {
 		rc = bm_pause_prepare(&tend, err);
 	}
 	if (rc == 0) {
@@ -188,9 +175,6 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	}
 	if (rc == 0) {
 		rc = bm_keys_prepare(&tend, err);
-	}
-	if (rc == 0) {
-		rc = bm_tend_newcomers_prepare(&tend, err);
 	}
 	while (rc == 0 && (rc = go_round(&tend, &carried_msec, err)) == 0) {
 		tell(&tend, &last, &last_msec);

@@ -22,11 +22,13 @@ int bm_tend_run(void);
 /* What is found is told as a member of the evidence; news also as notes. */
 struct bm_tend {
 	struct bm_phase *phase;
-	enum bm_end live;	   /* the side applications write to: worker/live.h */
-	char epoch[160];	   /* names the time since the sides changed places last */
-	bool has_fence;		   /* the destination has one, lifted or not */
-	bool has_turned;	   /* the sides have changed places before */
-	bool has_source_functions; /* for sequences that are carried back */
+	enum bm_end live;		/* the side applications write to: worker/live.h */
+	char epoch[160];		/* names the time since the sides changed places last */
+	bool has_fence;			/* the destination has one, lifted or not */
+	bool has_turned;		/* the sides have changed places before */
+	bool is_prepared[BM_END_COUNT]; /* what carrying sequences to or from it takes is there
+					 */
+	bool are_carried;		/* the sequences, in this round */
 	char taken_over[160];	 /* the epoch in which sequences were, with direction forward */
 	const PGconn *announced; /* the session that says that this worker lives */
 	struct json_t *left;	 /* what the live side has that is not carried back */
@@ -59,13 +61,7 @@ static inline bool bm_tend_carries(const struct bm_tend *tend)
 
 /* ---- the parts ---- */
 
-/* Make what carrying sequences needs on the destination. */
-int bm_tend_sequences_prepare(struct bm_tend *tend, struct bm_error *err);
-
-/* Make what making partitions needs there. */
-int bm_tend_newcomers_prepare(struct bm_tend *tend, struct bm_error *err);
-
-/* Carry them once; sets member "sequences". */
+/* Carry the sequences once; sets member "sequences". */
 int bm_tend_sequences(struct bm_tend *tend, struct bm_error *err);
 
 /* Compare the tables when it is time; sets members "tables", "drift", "paused",

@@ -15,6 +15,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/capture.h"
+#include "worker/live.h"
 #include "worker/report.h"
 #include "worker/resend.h"
 #include "worker/tend_drift.h"
@@ -39,30 +40,10 @@ static const char chain_sql[] =
 " JOIN pg_namespace pn ON pn.oid = p.relnamespace"
 " WHERE c.relispartition ORDER BY up.depth DESC";
 
-static const char fence_function[] =
-#include "worker/sql/fence_new.sql.inc"
-;
-
 static const char make_function[] =
 #include "worker/sql/make_partition.sql.inc"
 ;
 /* clang-format on */
-
-int bm_tend_newcomers_prepare(struct bm_tend *tend, struct bm_error *err)
-{
-	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, fence_function, 0, NULL, err);
-
-	/* What an older machine made. */
-	if (rc == 0) {
-		rc = bm_phase_do(tend->phase, BM_END_DESTINATION,
-				"DROP FUNCTION IF EXISTS"
-				" bucardo_machine.make_partition(text, text, text)",
-				0, NULL, err);
-	}
-	return rc == 0 ? bm_phase_do(tend->phase, BM_END_DESTINATION, make_function, 0, NULL,
-					 err)
-		       : -1;
-}
 
 /* Fingerprints of the side that new tables come from, and of the other. */
 static const json_t *live_tables(const struct bm_look *look)
@@ -115,17 +96,17 @@ static void tell_fresh(struct bm_look *look, const char *table, const char *why,
 
 /* ---- partitions ---- */
 
-/* Made anew for the source, which has had no need of it before. */
+/* Seldom needed, so it is made when it is. */
 static int prepare_follower(struct bm_tend *tend, struct bm_error *err)
 {
 	static const char *const steps[] = {"CREATE SCHEMA IF NOT EXISTS bucardo_machine",
-			fence_function, make_function};
+			/* What older machines made. */
+			"DROP FUNCTION IF EXISTS bucardo_machine.make_partition(text, text, text)",
+			"DROP FUNCTION IF EXISTS bucardo_machine.fence_new()", make_function};
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && bm_tend_follower(tend) == BM_END_SOURCE &&
-			i < BM_COUNT_OF(steps);
-			i++) {
-		rc = bm_phase_do(tend->phase, BM_END_SOURCE, steps[i], 0, NULL, err);
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(steps); i++) {
+		rc = bm_phase_do(tend->phase, bm_tend_follower(tend), steps[i], 0, NULL, err);
 	}
 	return rc;
 }
@@ -140,7 +121,7 @@ static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_err
 	for (int row = 0; made >= 0 && row < PQntuples(chain); row++) {
 		const char *const params[] = {PQgetvalue(chain, row, 0),
 				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2),
-				end == BM_END_DESTINATION ? "t" : "f"};
+				end == BM_END_DESTINATION && look->tend->has_fence ? "t" : "f"};
 		PGresult *answer = bm_phase_ask(phase, end,
 				"SELECT bucardo_machine.make_partition($1, $2, $3, $4::boolean)",
 				4, params, err);
@@ -191,8 +172,7 @@ static int note_taken(struct bm_look *look, const struct bm_capture_group *group
 		bm_report_note("%s is captured now", tables[i]->quoted);
 	}
 	look->tend->look_at_msec = 0;
-	if (bm_phase_do(look->tend->phase, BM_END_DESTINATION,
-			    "SELECT bucardo_machine.fence_new()", 0, NULL, err) != 0) {
+	if (bm_live_keep_fence(look->tend, err) != 0) {
 		return -1;
 	}
 	return bm_pause_reload(look->tend, group->sync, err);

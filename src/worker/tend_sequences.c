@@ -76,21 +76,26 @@ static const char *const prepare_steps[] = {
 };
 /* clang-format on */
 
-/* On the source it is made for a way back only: nothing of ours is left there without need. */
 static int prepare_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
 {
-	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
+	for (size_t i = 0; !tend->is_prepared[end] && i < BM_COUNT_OF(prepare_steps); i++) {
 		if (bm_phase_do(tend->phase, end, prepare_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(err, "preparing the sequences of the %s",
 					bm_end_name(end));
 		}
 	}
+	tend->is_prepared[end] = true;
 	return 0;
 }
 
-int bm_tend_sequences_prepare(struct bm_tend *tend, struct bm_error *err)
+/* On the source it is made for a way back only: nothing of ours is left there without need. */
+static int prepare(struct bm_tend *tend, struct bm_error *err)
 {
-	return prepare_end(tend, BM_END_DESTINATION, err);
+	if (prepare_end(tend, BM_END_DESTINATION, err) != 0) {
+		return -1;
+	}
+	return tend->has_turned && bm_tend_carries(tend) ? prepare_end(tend, BM_END_SOURCE, err)
+							 : 0;
 }
 
 /* ---- the live side ---- */
@@ -304,10 +309,6 @@ static int carry_back_or_forth(struct bm_tend *tend, struct tally *tally, struct
 	json_t *list = read_side(tend, tend->live, err);
 	int rc = list != NULL ? 0 : -1;
 
-	if (rc == 0 && tend->has_turned && !tend->has_source_functions) {
-		rc = prepare_end(tend, BM_END_SOURCE, err);
-		tend->has_source_functions = rc == 0;
-	}
 	if (rc == 0 && tend->has_turned) {
 		rc = take_over(tend, list, tally->failed, err);
 	}
@@ -320,6 +321,9 @@ static int carry_back_or_forth(struct bm_tend *tend, struct tally *tally, struct
 
 static int carry(struct bm_tend *tend, struct tally *tally, struct bm_error *err)
 {
+	if (prepare(tend, err) != 0) {
+		return -1;
+	}
 	if (bm_tend_carries(tend)) {
 		return carry_back_or_forth(tend, tally, err);
 	}
@@ -335,8 +339,10 @@ static int carry_held(struct bm_tend *tend, struct tally *tally, struct bm_error
 	int held = bm_live_hold(tend, err);
 	int rc = held < 0 ? -1 : 0;
 
+	tend->are_carried = false;
 	if (held > 0) {
 		rc = carry(tend, tally, err);
+		tend->are_carried = rc == 0;
 		int released = bm_live_release(tend, rc == 0 ? err : &ignored);
 		rc = rc == 0 ? released : -1;
 	}
@@ -355,6 +361,11 @@ int bm_tend_sequences(struct bm_tend *tend, struct bm_error *err)
 						"to", bm_end_name(bm_tend_follower(tend)),
 						"lifted", is_lifted, "left", tally.left,
 						"failed", tally.failed));
+	}
+	if (rc != 0) {
+		/* Perhaps somebody dropped it. */
+		tend->is_prepared[BM_END_SOURCE] = tend->is_prepared[BM_END_DESTINATION] =
+				false;
 	}
 	json_decref(tally.left);
 	json_decref(tally.failed);

@@ -74,12 +74,13 @@ def wait_equal(machine, source, dest):
 
 
 class Storm:
-    """An application that draws values, and nothing else."""
+    """An application that draws values, and nothing else; each value once."""
 
     def __init__(self, server, name):
         self.connection, self.name = server.connect(DB), name
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._draw, daemon=True)
+        self.drawn = []
 
     def __enter__(self):
         self._thread.start()
@@ -89,11 +90,13 @@ class Storm:
         cursor = self.connection.cursor()
         while not self._stop.is_set():
             cursor.execute(f"SELECT nextval('{self.name}') FROM generate_series(1, 50)")
+            self.drawn += [row[0] for row in cursor.fetchall()]
 
     def __exit__(self, *_):
         self._stop.set()
         self._thread.join(20)
         self.connection.close()
+        assert len(set(self.drawn)) == len(self.drawn) > 0, "a value was handed out twice"
 
 
 # ---- before the cut-over ----
@@ -150,7 +153,8 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     wait_view(machine, lambda v: v["tending"]["pid"] is None, "it is not tended to")
     source.sql("UPDATE t SET v = 'pending' WHERE id <= 10", dbname=DB)
     source.sql("DELETE FROM t WHERE id = 11", dbname=DB)
-    source.sql("INSERT INTO emptied VALUES (100, 'pending')", dbname=DB)
+    source.sql("INSERT INTO emptied VALUES (100, 'pending');"
+               "SELECT nextval('used') FROM generate_series(1, 50000)", dbname=DB)
     # One is parked, for a later run; and runs take one key at a time.
     source.sql("UPDATE t SET v = 'parked' WHERE id = 13;"
                "CREATE TABLE bucardo.mpark_public_t (LIKE bucardo.delta_public_t);"
@@ -165,7 +169,11 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     # The latest change of both tables is the old side's.
     source.sql("UPDATE t SET v = 'late' WHERE id IN (1, 3, 12); UPDATE emptied SET v = 'late'"
                " WHERE id = 1", dbname=DB)
-    machine.cli("resume", "app").check()
+    handed = last(source, "used")
+    with Storm(dest, "used"):
+        machine.cli("resume", "app").check()
+        wait_for(lambda: last(dest, "used") > handed, 30, "what the source has handed out is not"
+                 " handed out again", explain=machine.log_tail)
     wait_side(machine, "destination")
     wait_equal(machine, source, dest)
     for server in (source, dest):
@@ -264,10 +272,20 @@ def test_at_the_moment_of_lifting_no_sequence_is_behind(world):
 def test_the_live_side_is_remembered_when_the_schema_of_the_machine_is_dropped(world):
     machine, source, dest = world
     dest.sql("DROP SCHEMA bucardo_machine CASCADE", dbname=DB)
-    tending(machine, lambda t: t["live"]["side"] == "destination" and not t["live"]["fence"],
-            "knows which side is live", 60)
-    dest.sql("INSERT INTO fresh VALUES (200, 'no fence')", dbname=DB)
+    tending(machine, lambda t: t["live"] == {**t["live"], "side": "destination", "fence": False}
+            and t["problems"] == [], "knows which side is live", 60)
+    dest.sql("CREATE TABLE fresh_2 (id int PRIMARY KEY, v text);"
+             "INSERT INTO fresh_2 VALUES (1, 'no fence'); INSERT INTO fresh VALUES (200, 'no fence');"
+             "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (200) TO (300)", dbname=DB)
+    source.sql("CREATE TABLE fresh_2 (id int PRIMARY KEY, v text)", dbname=DB)
     wait_equal(machine, source, dest)
+    # A fence that a person asks for makes the source the live side.
+    dest.sql("CREATE TABLE bucardo_machine.fence (lifted timestamptz, lifted_by text)", dbname=DB)
+    wait_side(machine, "source")
+    wait_for(lambda: value(dest, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'fresh'::regclass"
+                           " AND tgname = 'bucardo_machine_fence'") == 1, 20, "it is raised")
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+        dest.sql("INSERT INTO fresh VALUES (201, 'stray')", dbname=DB)
 
 
 # ---- direction forward ----

@@ -358,6 +358,9 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 					.why = "",
 					.told_msec = AGO(4),
 					.evidence = "{\"sequences\":{\"carried\":12,\"lifted\":true},"
+						    "\"live\":{\"side\":\"destination\",\"fence\":"
+						    "true,\"not_carried\":[{\"what\":\"public.k\","
+						    "\"why\":\"no key\"}]},"
 						    "\"tables\":21,\"drift\":[{\"table\":\"public.t\","
 						    "\"difference\":\"it differs\",\"mend\":\"mend "
 						    "it\"}],\"paused\":[{\"table\":\"public.t\","
@@ -373,6 +376,8 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 	cli_render_migrations(json_object_get(json, "migrations"), false, &screen);
 	static const char *const lines[] = {
 			"tended: 12 sequences carried (the fence is lifted), 21 tables compared, 4 s ago",
+			"live side: the destination: its fence is lifted",
+			"not carried: public.k: no key",
 			"differs: public.t: it differs; mend it",
 			"paused: public.t, with 1,234 changes that wait",
 			"not migrated: public.n: it is new; make it",

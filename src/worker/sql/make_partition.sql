@@ -12,6 +12,6 @@ BEGIN
       FROM pg_class WHERE oid = to_regclass(my_parent));
   EXCEPTION WHEN insufficient_privilege THEN NULL;
   END;
-  IF my_fence THEN PERFORM bucardo_machine.fence_new(); END IF;
+  IF my_fence THEN PERFORM bucardo_machine.raise_fence(); END IF;
   RETURN 'made';
 END $machine$

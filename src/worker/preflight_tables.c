@@ -28,6 +28,13 @@ const struct bm_check bm_checks_tables[] = {
 	" c.oid::regclass || ' ENABLE TRIGGER ' || quote_ident(t.tgname)"
 	" FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
 	" AND t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal ORDER BY 1" },
+{ .name = "always-rules", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'rule ' || quote_ident(r.rulename) || ' also holds for what"
+	" replication deletes: on the destination rows that are gone would stay, so its table is paused"
+	" there', 'ALTER TABLE ' || c.oid::regclass || ' ENABLE RULE ' || quote_ident(r.rulename)"
+	" FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid WHERE c.oid = ANY ($1::oid[])"
+	" AND r.ev_enabled IN ('A', 'R') AND r.ev_type = '4' AND r.is_instead ORDER BY 1" },
 { .name = "inheritance", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
   .sql = "SELECT c.oid::regclass::text, 'it has inheritance children: each table is replicated by"
 	" itself', ''" CHOSEN " AND c.relkind = 'r'"

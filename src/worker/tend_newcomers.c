@@ -205,23 +205,25 @@ static int take_some(struct bm_look *look, struct bm_capture *capture,
 	return 0;
 }
 
-/* Told as drift, once it is on both sides and not the same. */
+/* Told as drift, once it is on both sides and not the same. 1: its rows can be applied, 0, -1.
+ */
 static int compare_one(struct bm_look *look, const char *table, struct bm_error *err)
 {
 	struct bm_phase *phase = look->tend->phase;
 	json_t *names = json_pack("[s]", table), *drift = json_array();
-	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, err);
-	json_t *dest = source == NULL
-			? NULL
-			: bm_drift_definitions(phase, BM_END_DESTINATION, names, err);
-	bool rewritten;
+	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
+	json_t *dest = source == NULL ? NULL
+				      : bm_drift_definitions(phase, BM_END_DESTINATION, names,
+							look->exact, err);
+	bool breaks = true, rewritten;
 
 	if (dest != NULL) {
-		bm_drift_compare(table, json_object_get(source, table),
-				json_object_get(dest, table), look->exact, drift, &rewritten);
+		breaks = bm_drift_compare(table, bm_look_live(look),
+				json_object_get(source, table), json_object_get(dest, table),
+				look->exact, drift, &rewritten);
 		bm_look_tell_drift(look, drift);
 	}
-	int rc = dest != NULL ? 0 : -1;
+	int rc = dest == NULL ? -1 : breaks ? 0 : 1;
 	json_decref(names);
 	json_decref(drift);
 	json_decref(source);
@@ -241,8 +243,9 @@ static int prepare_one(struct bm_look *look, const char *table, struct bm_error 
 	if (there == NULL) {
 		return make_table(look, table, err);
 	}
-	if (!json_equal(here, there)) {
-		return compare_one(look, table, err);
+	int fits = json_equal(here, there) ? 1 : compare_one(look, table, err);
+	if (fits <= 0) {
+		return fits;
 	}
 	return bm_touch_owe(look->tend, table, err) == 0 ? 1 : -1;
 }

@@ -97,10 +97,10 @@ static int read_definitions(struct bm_look *look, const PGresult *captured, json
 	}
 	if (json_array_size(names) > 0) {
 		struct bm_phase *phase = look->tend->phase;
-		*source = bm_drift_definitions(phase, BM_END_SOURCE, names, err);
-		*dest = *source == NULL
-				? NULL
-				: bm_drift_definitions(phase, BM_END_DESTINATION, names, err);
+		*source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
+		*dest = *source == NULL ? NULL
+					: bm_drift_definitions(phase, BM_END_DESTINATION, names,
+							  look->exact, err);
 		rc = *dest != NULL ? 0 : -1;
 	}
 	json_decref(names);
@@ -234,7 +234,8 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 	/* Gone on both sides: nothing to mend, and nothing to apply. */
 	*breaks = source == NULL && dest == NULL && differs(look, table);
 	if (!*breaks && differs(look, table)) {
-		*breaks = bm_drift_compare(table, source, dest, look->exact, drift, &rewritten);
+		*breaks = bm_drift_compare(table, bm_look_live(look), source, dest, look->exact,
+				drift, &rewritten);
 	}
 	judge_key(it, table, breaks, drift);
 	int rc = judge_columns(it, table, is_resting, breaks, drift, err);

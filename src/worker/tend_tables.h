@@ -21,6 +21,12 @@ struct bm_look {
 	int tables;		       /* that are captured */
 };
 
+/* The side that rows come from: with direction forward they never go back. */
+static inline enum bm_end bm_look_live(const struct bm_look *look)
+{
+	return look->tend->phase->order.is_both ? look->tend->live : BM_END_SOURCE;
+}
+
 /* Tell what differs, each thing once; `drift` as bm_drift_compare() makes it. */
 void bm_look_tell_drift(struct bm_look *look, const struct json_t *drift);
 

@@ -24,13 +24,14 @@ struct expected {
 
 static const struct expected cases[] = {
 		{TABLE(V("")), TABLE(V("")), NULL, NULL, false, false},
-		{TABLE(V(",'default':'5'")), TABLE(""), "column v is on the source only",
+		{TABLE(V(",'default':'5','filled':true")), TABLE(""),
+				"column v is on the source only",
 				"ALTER TABLE public.t ADD COLUMN v text DEFAULT 5", true,
 				false},
 		{TABLE(V(",'default':'now()','required':true")), TABLE(""),
 				"v is on the source only",
 				"ADD COLUMN v text DEFAULT now() NOT NULL", true, true},
-		{TABLE(V(",'generated':'s','default':'id * (2)'")), TABLE(""),
+		{TABLE(V(",'generated':'s','default':'id * (2)','filled':true")), TABLE(""),
 				"v is on the source only",
 				"GENERATED ALWAYS AS (id * (2)) STORED", true, false},
 		{TABLE(""), TABLE(V("")), "v is on the destination only", "DROP COLUMN v",
@@ -53,9 +54,10 @@ static const struct expected cases[] = {
 		{TABLE(V("")), TABLE(V(",'generated':'s','default':'id'")),
 				"generated otherwise", "DROP COLUMN v, ADD COLUMN v text", true,
 				true},
-		{"{'key':'id','top':'public.root','columns':{" ID V(",'inherited':true") "}}",
-				TABLE(""), "v is on the source only",
-				"ALTER TABLE public.root ADD", true, false},
+		{TABLE(V(",'inherited':true,'filled':true")),
+				"{'key':'id','top':'public.root','columns':{" ID "}}",
+				"v is on the source only", "ALTER TABLE public.root ADD", true,
+				false},
 		{"{'key':'id, v','top':'public.t','columns':{" ID "}}", TABLE(""),
 				"primary key is (id, v) on the source",
 				"ADD PRIMARY KEY (id, v)", true, false},
@@ -90,7 +92,8 @@ static void check(const struct expected *expected, size_t index)
 	json_t *source = parse(expected->source), *dest = parse(expected->destination);
 	json_t *out = json_array();
 	bool rewritten = false;
-	bool breaks = bm_drift_compare("public.t", source, dest, true, out, &rewritten);
+	bool breaks = bm_drift_compare(
+			"public.t", BM_END_SOURCE, source, dest, true, out, &rewritten);
 	const json_t *first = json_array_get(out, 0);
 
 	if (expected->difference == NULL) {
@@ -126,13 +129,40 @@ static void test_defaults_are_compared_by_text_on_one_version_only(void **state)
 	bool rewritten;
 
 	(void)state;
-	bm_drift_compare("public.t", a, b, false, out, &rewritten);
+	bm_drift_compare("public.t", BM_END_SOURCE, a, b, false, out, &rewritten);
 	assert_int_equal(json_array_size(out), 0);
-	bm_drift_compare("public.t", a, none, false, out, &rewritten);
+	bm_drift_compare("public.t", BM_END_SOURCE, a, none, false, out, &rewritten);
 	assert_int_equal(json_array_size(out), 1);
 	json_decref(a);
 	json_decref(b);
 	json_decref(none);
+	json_decref(out);
+}
+
+/* What the destination has and the source has not, once applications write to the destination.
+ */
+static void test_statements_are_for_the_side_that_follows(void **state)
+{
+	json_t *wide = parse(TABLE(V("")));
+	json_t *narrow = parse("{'key':'id','top':'public.t','columns':{" ID V(
+			"") "},'guards':["
+			    "{'name':'c','def':'CHECK (v > 0)','said':'CHECK (v > 0)'}]}");
+	json_t *out = json_array();
+	bool rewritten;
+
+	(void)state;
+	/* What the live side refuses no row of it is refused for. */
+	assert_false(bm_drift_compare(
+			"public.t", BM_END_DESTINATION, wide, narrow, true, out, &rewritten));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "mend")),
+			"on the source: ALTER TABLE public.t ADD CONSTRAINT c CHECK (v > 0)");
+	json_array_clear(out);
+	assert_true(bm_drift_compare(
+			"public.t", BM_END_DESTINATION, narrow, wide, true, out, &rewritten));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "mend")),
+			"on the source: ALTER TABLE public.t DROP CONSTRAINT c");
+	json_decref(wide);
+	json_decref(narrow);
 	json_decref(out);
 }
 
@@ -142,6 +172,7 @@ int main(void)
 			cmocka_unit_test(test_what_differs_is_told_with_its_mend),
 			cmocka_unit_test(
 					test_defaults_are_compared_by_text_on_one_version_only),
+			cmocka_unit_test(test_statements_are_for_the_side_that_follows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

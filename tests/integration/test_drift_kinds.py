@@ -1,0 +1,242 @@
+"""Each kind of drift: told with its statement, that table paused alone, equal once it was run.
+
+All tables drift in one go in one migration. To add a kind, add a row to CASES.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import pytest
+from support import compare
+from support.declared import replicating, view
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@dataclass
+class Case:
+    """Table `public.NAME` of key id; `{t}` in a text stands for its name."""
+
+    name: str
+    schema: str                # made on the source before the migration
+    live: str = ""             # what is altered there while it replicates
+    follower: str = ""         # or on the other side
+    rows: str = ""             # what is written on the live side then
+    told: tuple = ()           # parts of what is told
+    breaks: bool = True        # the table is paused
+    both_ways: bool = True     # also once source and destination have changed places
+
+
+TABLE = "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int)"
+
+CASES = [
+    # ---- the live side is looser ----
+    Case("enum_value", "CREATE TYPE {t}_e AS ENUM ('open', 'closed');"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, e {t}_e DEFAULT 'open')",
+         live="ALTER TYPE {t}_e ADD VALUE 'wait''ing' BEFORE 'closed';"
+              "ALTER TYPE {t}_e ADD VALUE 'gone'",
+         rows="UPDATE {t} SET e = 'wait''ing' WHERE id = 1; UPDATE {t} SET e = 'gone' WHERE id = 2",
+         told=("'wait''ing', 'gone'", "ADD VALUE 'wait''ing' BEFORE 'closed'", "ADD VALUE 'gone'")),
+    Case("enum_renamed", "CREATE TYPE {t}_e AS ENUM ('open', 'closed');"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, e {t}_e DEFAULT 'open')",
+         live="ALTER TYPE {t}_e RENAME VALUE 'open' TO 'opened'",
+         rows="UPDATE {t} SET e = 'opened' WHERE id < 5",
+         told=("other names", "RENAME VALUE 'open' TO 'opened'")),
+    Case("enum_deep", "CREATE TYPE {t}_e AS ENUM ('a', 'b'); CREATE DOMAIN {t}_d AS {t}_e;"
+         "CREATE TYPE {t}_c AS (x int, y {t}_d);"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, c {t}_c[])",
+         live="ALTER TYPE {t}_e ADD VALUE 'c'",
+         rows="UPDATE {t} SET c = ARRAY[ROW(1, 'c')::{t}_c] WHERE id < 5",
+         told=("ADD VALUE 'c'",)),
+    Case("check_dropped", TABLE + "; ALTER TABLE {t} ADD CONSTRAINT \"size ok\" CHECK (n > 0)",
+         live="ALTER TABLE {t} DROP CONSTRAINT \"size ok\"", rows="UPDATE {t} SET n = -1 WHERE id < 5",
+         told=("CHECK ((n > 0))", "may refuse rows", "DROP CONSTRAINT \"size ok\"")),
+    Case("check_changed", TABLE + "; ALTER TABLE {t} ADD CONSTRAINT c CHECK (n > 0)",
+         live="ALTER TABLE {t} DROP CONSTRAINT c, ADD CONSTRAINT c CHECK (n > -10)",
+         rows="UPDATE {t} SET n = -1 WHERE id < 5",
+         told=("CHECK ((n > 0))", "ADD CONSTRAINT c CHECK ((n > '-10'::integer))")),
+    Case("unique_dropped", TABLE + "; ALTER TABLE {t} ADD UNIQUE (v)",
+         live="ALTER TABLE {t} DROP CONSTRAINT {t}_v_key",
+         rows="UPDATE {t} SET v = 'same' WHERE id < 5",
+         told=("UNIQUE (v)", "DROP CONSTRAINT {t}_v_key")),
+    Case("unique_index", TABLE + "; CREATE UNIQUE INDEX {t}_i ON {t} (lower(v)) WHERE n > 0",
+         live="DROP INDEX {t}_i", rows="UPDATE {t} SET v = 'SAME' WHERE id < 5",
+         told=("lower(v)", "DROP INDEX public.{t}_i")),
+    Case("exclusion", "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, r int4range,"
+         " EXCLUDE USING gist (r WITH &&))",
+         live="ALTER TABLE {t} DROP CONSTRAINT {t}_r_excl",
+         rows="UPDATE {t} SET r = '[1,9)' WHERE id < 5",
+         told=("EXCLUDE USING gist", "DROP CONSTRAINT {t}_r_excl")),
+    Case("not_null", TABLE + "; ALTER TABLE {t} ALTER v SET NOT NULL",
+         live="ALTER TABLE {t} ALTER v DROP NOT NULL", rows="UPDATE {t} SET v = NULL WHERE id < 5",
+         told=("NOT NULL on the {follower} only", "ALTER COLUMN v DROP NOT NULL")),
+    Case("domain_check", "CREATE DOMAIN {t}_d AS int CONSTRAINT low CHECK (VALUE < 10);"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, d {t}_d)",
+         live="ALTER DOMAIN {t}_d DROP CONSTRAINT low", rows="UPDATE {t} SET d = 99 WHERE id < 5",
+         told=("CHECK ((VALUE < 10))", "ALTER DOMAIN", "DROP CONSTRAINT low")),
+    Case("domain_not_null", "CREATE DOMAIN {t}_d AS int NOT NULL;"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, d {t}_d DEFAULT 1)",
+         live="ALTER DOMAIN {t}_d DROP NOT NULL", rows="UPDATE {t} SET d = NULL WHERE id < 5",
+         told=("NOT NULL on the {follower} only", "DROP NOT NULL")),
+    Case("composite", "CREATE TYPE {t}_c AS (x int, y text);"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, c {t}_c);"
+         "INSERT INTO {t} VALUES (100, 'v', 100, ROW(1, 'y'))",
+         live="ALTER TYPE {t}_c ADD ATTRIBUTE z int",
+         rows="UPDATE {t} SET c = ROW(1, 'y', 7) WHERE id < 5",
+         told=("z of type", "ADD ATTRIBUTE z integer")),
+    Case("composite_less", "CREATE TYPE {t}_c AS (x int, y text);"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, c {t}_c);"
+         "INSERT INTO {t} VALUES (100, 'v', 100, ROW(1, 'y'))",
+         live="ALTER TYPE {t}_c DROP ATTRIBUTE y", rows="UPDATE {t} SET c = ROW(2) WHERE id < 5",
+         told=("y of type", "DROP ATTRIBUTE y")),
+    Case("wider", "CREATE TABLE {t} (id int PRIMARY KEY, v varchar(5), n int)",
+         live="ALTER TABLE {t} ALTER v TYPE varchar(20)",
+         rows="UPDATE {t} SET v = 'longer than five' WHERE id < 5",
+         told=("character varying(20)", "ALTER COLUMN v TYPE character varying(20)")),
+    Case("rewritten", TABLE, live="ALTER TABLE {t} ALTER n TYPE text USING 'n' || n",
+         rows="UPDATE {t} SET n = 'x' WHERE id < 5", told=("n is text on the {live}",)),
+    # Rows have 5 there, and the column that is added has nothing that says so.
+    Case("filled_once", TABLE,
+         live="ALTER TABLE {t} ADD c int DEFAULT 5 NOT NULL; ALTER TABLE {t} ALTER c DROP DEFAULT",
+         rows="UPDATE {t} SET c = 6 WHERE id < 5", told=("ADD COLUMN c integer",)),
+    Case("default_later", TABLE,
+         live="ALTER TABLE {t} ADD c int; ALTER TABLE {t} ALTER c SET DEFAULT 9",
+         rows="UPDATE {t} SET c = 6 WHERE id < 5", told=("ADD COLUMN c integer DEFAULT 9",)),
+    Case("detached", "CREATE TABLE {t}_p (id int, v text, n int, PRIMARY KEY (id, n)) PARTITION BY"
+         " RANGE (n); CREATE TABLE {t} PARTITION OF {t}_p FOR VALUES FROM (0) TO (100)",
+         live="ALTER TABLE {t}_p DETACH PARTITION {t}", rows="UPDATE {t} SET n = 500 WHERE id < 5",
+         told=("is a partition of public.{t}_p FOR VALUES FROM (0) TO (100) on the {follower} only",
+               "DETACH PARTITION public.{t}")),
+    # ---- the follower has more ----
+    Case("check_there", TABLE, follower="ALTER TABLE {t} ADD CONSTRAINT c CHECK (n < 1000)",
+         rows="UPDATE {t} SET n = 5000 WHERE id < 5", told=("DROP CONSTRAINT c",)),
+    Case("swallowed", TABLE,
+         follower="CREATE FUNCTION {t}_f() RETURNS trigger LANGUAGE plpgsql AS"
+                  " $$ BEGIN RETURN NULL; END $$; CREATE TRIGGER s BEFORE INSERT ON {t}"
+                  " FOR EACH ROW EXECUTE FUNCTION {t}_f(); ALTER TABLE {t} ENABLE ALWAYS TRIGGER s",
+         rows="UPDATE {t} SET n = 7 WHERE id < 5",
+         told=("may change or drop rows", "ENABLE TRIGGER s")),
+    Case("rule", TABLE, follower="CREATE RULE r AS ON DELETE TO {t} DO INSTEAD NOTHING;"
+         "ALTER TABLE {t} ENABLE ALWAYS RULE r", rows="DELETE FROM {t} WHERE id < 5",
+         told=("rule r", "rows that are gone would stay", "ENABLE RULE r"), both_ways=False),
+    # ---- told, and nothing is paused ----
+    Case("tighter", TABLE, live="ALTER TABLE {t} ADD CONSTRAINT c CHECK (n > 0), ADD UNIQUE (v)",
+         rows="UPDATE {t} SET n = 7 WHERE id < 5", breaks=False,
+         told=("ADD CONSTRAINT c CHECK ((n > 0))", "ADD CONSTRAINT {t}_v_key UNIQUE (v)")),
+    Case("value_there", "CREATE TYPE {t}_e AS ENUM ('open', 'closed');"
+         "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, e {t}_e DEFAULT 'open')",
+         follower="ALTER TYPE {t}_e ADD VALUE 'more'", rows="UPDATE {t} SET n = 7 WHERE id < 5",
+         breaks=False, told=("'more' on the {follower} only", "on the {live}: ALTER TYPE")),
+    Case("collated", TABLE, follower="ALTER TABLE {t} ALTER v TYPE text COLLATE \"POSIX\"",
+         rows="UPDATE {t} SET n = 7 WHERE id < 5", breaks=False,
+         told=("COLLATE pg_catalog.\"POSIX\" on the {follower}",)),
+    Case("inherits", TABLE + "; CREATE TABLE {t}_p (id int, v text, n int)",
+         live="ALTER TABLE {t} INHERIT {t}_p", rows="UPDATE {t} SET n = 7 WHERE id < 5",
+         breaks=False, told=("inherits from", "INHERIT public.{t}_p")),
+    Case("attached", "CREATE TABLE {t}_p (id int, v text, n int, PRIMARY KEY (id, n)) PARTITION BY"
+         " RANGE (n); CREATE TABLE {t} (id int, v text, n int NOT NULL, PRIMARY KEY (id, n))",
+         live="ALTER TABLE {t}_p ATTACH PARTITION {t} FOR VALUES FROM (0) TO (100)",
+         rows="UPDATE {t} SET n = 77 WHERE id < 5", breaks=False,
+         told=("ATTACH PARTITION public.{t} FOR VALUES FROM (0) TO (100)",)),
+    Case("twice", TABLE + "; CREATE FUNCTION {t}_f() RETURNS trigger LANGUAGE plpgsql AS"
+         " $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER s BEFORE INSERT ON {t}"
+         " FOR EACH ROW EXECUTE FUNCTION {t}_f(); ALTER TABLE {t} ENABLE ALWAYS TRIGGER s",
+         rows="UPDATE {t} SET n = 7 WHERE id < 5", breaks=False,
+         told=("a second time", "ENABLE TRIGGER s"), both_ways=False),
+    # ---- no drift at all ----
+    Case("other_names", TABLE + "; ALTER TABLE {t} ADD CONSTRAINT c CHECK (n > 0), ADD UNIQUE (v);"
+         "CREATE UNIQUE INDEX {t}_i ON {t} (n, id)",
+         live="ALTER TABLE {t} RENAME CONSTRAINT c TO d; ALTER INDEX {t}_i RENAME TO {t}_j;"
+              "ALTER INDEX {t}_v_key RENAME TO {t}_other; ALTER INDEX {t}_j SET (fillfactor = 70)",
+         rows="UPDATE {t} SET n = 700 + id WHERE id < 5", breaks=False),
+]
+# The same once the destination is the live side, with tables of their own.
+BACK = [replace(case, name=f"{case.name}_back") for case in CASES if case.both_ways]
+FILL = "INSERT INTO {t} (id, v, n) SELECT i, 'v' || i, i FROM generate_series(1, 50) i"
+PLAIN = "CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain VALUES (1, 'v')"
+
+
+def filled(text, name, live="source", follower="destination"):
+    return text.replace("{t}", name).replace("{live}", live).replace("{follower}", follower)
+
+
+def run(server, dbname, text, name):
+    if text:
+        server.sql(filled(text, name), dbname=dbname)
+
+
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    source, dest, dbname = shared_workshop.server("source"), shared_workshop.server("dest"), "app"
+    source.create_database(dbname).sql(PLAIN, dbname=dbname)
+    dest.create_database(dbname)
+    for case in [*CASES, *BACK]:
+        run(source, dbname, f"{case.schema};{FILL}", case.name)
+    machine = replicating(shared_workshop, source, dest, dbname)
+    machine.wait_ready(60)
+    return machine, source, dest, dbname
+
+
+def tending(machine, condition, what, seconds=60):
+    def reached():
+        now = (view(machine) or {}).get("tending")
+        return now if now and "paused" in now and condition(now) else None
+    return wait_for(reached, seconds, f"the migration {what}",
+                    explain=lambda: str(view(machine)["tending"]))
+
+
+def of(tending_now, name):
+    return [one for one in tending_now["drift"] if one["table"] == f"public.{name}"]
+
+
+def is_told(tending_now, case, live, follower):
+    said = " ".join(one["difference"] + " " + one["mend"] for one in of(tending_now, case.name))
+    paused = f"public.{case.name}" in {one["table"] for one in tending_now["paused"]}
+    return paused == case.breaks and all(filled(part, case.name, live, follower) in said
+                                         for part in case.told) and bool(case.told) == bool(said)
+
+
+def hints(tending_now):
+    return [one["mend"] for one in tending_now["drift"] if "refused" not in one["difference"]]
+
+
+def execute(servers, dbname, told):
+    """Each hint on the side that it names; one that more than one table has, once."""
+    for hint in dict.fromkeys(told):
+        side, statements = re.fullmatch(r"on the (source|destination): (.*)", hint, re.S).groups()
+        servers[side].sql(statements, dbname=dbname)
+
+
+def drift_and_repair(machine, servers, dbname, live, follower, cases):
+    for case in cases:
+        run(servers[follower], dbname, case.follower, case.name)
+        run(servers[live], dbname, case.live, case.name)
+    for case in cases:
+        run(servers[live], dbname, case.rows, case.name)
+    servers[live].sql("UPDATE plain SET v = %s", (live,), dbname=dbname)
+    found = tending(machine, lambda t: all(is_told(t, case, live, follower) for case in cases),
+                    "tells all of it", 90)
+    # Every other table goes on.
+    wait_for(lambda: servers[follower].value("SELECT v FROM plain", dbname=dbname) == live, 40,
+             "the others are applied", explain=machine.log_tail)
+    execute(servers, dbname, hints(found))
+    tending(machine, lambda t: t["paused"] == [], "goes on", 90)
+    compare.wait_equal(servers["source"], servers["destination"], dbname, 60, sequences=False)
+    # A column that rows had to fill first can be NOT NULL only now.
+    tending(machine, lambda t: len(t["drift"]) <= 1, "looks again")
+    execute(servers, dbname, hints(tending(machine, lambda t: True, "looks again")))
+    tending(machine, lambda t: t["drift"] == [], "sees no drift any more")
+
+
+def test_each_kind_of_drift_is_told_with_the_statement_that_ends_it(world):
+    machine, source, dest, dbname = world
+    drift_and_repair(machine, {"source": source, "destination": dest}, dbname, "source",
+                     "destination", CASES)
+
+
+def test_after_the_fence_is_lifted_the_statements_are_for_the_source(world):
+    machine, source, dest, dbname = world
+    dest.sql("SELECT bucardo_machine.lift_fence()", dbname=dbname)
+    drift_and_repair(machine, {"source": source, "destination": dest}, dbname, "destination",
+                     "source", BACK)

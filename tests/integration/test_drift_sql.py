@@ -1,0 +1,92 @@
+"""What the statements of drift read of a server, asked without a machine."""
+
+import os
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+SQL = os.path.join(os.path.dirname(__file__), "..", "..", "src", "worker", "sql")
+SCENE = """
+    CREATE ROLE app LOGIN; CREATE ROLE other; GRANT CREATE ON SCHEMA public TO app;
+    GRANT ALL ON DATABASE app TO app;
+    CREATE TABLE hidden (id int PRIMARY KEY); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
+    GRANT ALL ON hidden TO app;
+    CREATE TABLE forced (id int PRIMARY KEY); ALTER TABLE forced OWNER TO app;
+    ALTER TABLE forced ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE TABLE owned (id int PRIMARY KEY); ALTER TABLE owned OWNER TO app;
+    ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
+    CREATE TABLE tree (id int, k int, CONSTRAINT "top key" UNIQUE (id, k), CHECK (k > 0))
+        PARTITION BY RANGE (k);
+    CREATE TABLE branch PARTITION OF tree FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (k);
+    CREATE TABLE leaf PARTITION OF branch FOR VALUES FROM (0) TO (5);
+    CREATE TYPE mood AS ENUM ('b', 'a'); CREATE TYPE moods AS RANGE (subtype = mood);
+    CREATE TYPE pair AS (m moods, n mood[]); CREATE DOMAIN pairs AS pair[];
+    CREATE TABLE deep (id int PRIMARY KEY, p pairs);
+    CREATE TABLE plain (id int PRIMARY KEY); CREATE TABLE like_deep (id int PRIMARY KEY, p deep);
+"""
+
+
+def statement(name):
+    lines = []
+    for part in ("drift_base", name):
+        with open(os.path.join(SQL, f"{part}.sql"), encoding="utf-8") as file:
+            lines += [line for line in file if not line.startswith("--")]
+    return "".join(lines)
+
+
+@pytest.fixture(scope="module")
+def server(shared_workshop):
+    server = shared_workshop.server("drifting")
+    server.create_database("app").sql(SCENE, dbname="app")
+    return server
+
+
+def ask(server, name, tables, role="app", exact="t", side="source"):
+    connection = server.connect("app")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET ROLE {role}; SET search_path = pg_catalog, pg_temp;"
+                           "SET row_security = off; PREPARE asked (text[], boolean, text) AS "
+                           + statement(name))
+            cursor.execute("EXECUTE asked (%s, %s, %s)", (tables, exact, side))
+            return dict(cursor.fetchall())
+    finally:
+        connection.close()
+
+
+def test_row_security_that_hides_rows_from_the_role_is_an_alarm(server):
+    found = ask(server, "drift_definitions", ["public.hidden", "public.forced", "public.owned"])
+    assert [(one["what"], one["name"], one["enabled"]) for one in found["public.hidden"]["alarms"]] \
+        == [("hidden", "app", "")]
+    assert [one["enabled"] for one in found["public.forced"]["alarms"]] == ["F"]
+    assert found["public.owned"]["alarms"] is None
+    # It holds for both sides alike, and is looked at all the same.
+    prints = [ask(server, "drift_fingerprints", None, side=side) for side in ("source", "dest")]
+    assert {name for name in prints[0] if prints[0][name] != prints[1][name]} == \
+        {"public.hidden", "public.forced"}
+    assert all(one["alarms"] is None for one in
+               ask(server, "drift_definitions", list(found), role=server.user).values())
+
+
+def test_what_a_partition_inherits_is_altered_at_the_top_of_its_tree(server):
+    leaf = ask(server, "drift_definitions", ["public.leaf"])["public.leaf"]
+    check, unique = sorted(leaf["guards"], key=lambda one: one["away"] or "")
+    assert check["inherited"] and leaf["top"] == "public.tree"
+    assert unique["away"] == 'ALTER TABLE public.tree DROP CONSTRAINT "top key"'
+    assert unique["again"] == 'ALTER TABLE public.tree ADD CONSTRAINT "top key" UNIQUE (id, k)'
+    assert (leaf["parents"], leaf["bound"]) == ("public.branch", "FOR VALUES FROM (0) TO (5)")
+
+
+def test_types_are_found_through_arrays_domains_composites_ranges_and_rows_of_tables(server):
+    found = ask(server, "drift_definitions", ["public.deep", "public.like_deep", "public.plain"])
+    deep = {"public.mood", "public.moods", "public.pair", "public.pairs"}
+    assert set(found["public.deep"]["types"]) == deep
+    assert set(found["public.like_deep"]["types"]) == deep | {"public.deep"}
+    assert found["public.deep"]["types"]["public.mood"]["labels"] == ["b", "a"]
+    assert found["public.plain"]["types"] is None
+    before = ask(server, "drift_fingerprints", None)
+    server.sql("ALTER TYPE mood ADD VALUE 'c'", dbname="app")
+    after = ask(server, "drift_fingerprints", None)
+    assert {name for name in before if before[name] != after[name]} == \
+        {"public.deep", "public.like_deep"}

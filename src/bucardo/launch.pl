@@ -113,18 +113,33 @@ no warnings 'redefine';
 	return $dbh;
 };
 
+# An error says which table a run was at, and on which database: see worker/tend_refused.h.
+our $at;
+sub at { my ($database) = @_; return defined $at ? " at $at on $database" : '' }
+for my $name (qw(truncate_table delete_rows push_rows)) {
+	no strict 'refs';
+	my $sub = \&{"Bucardo::$name"};
+	*{"Bucardo::$name"} = sub {
+		my ($table) = grep { ref eq 'HASH' && exists $_->{safetable} } @_;
+		local $at = defined $table ? "$table->{safeschema}.$table->{safetable}" : undef;
+		return $sub->(@_);
+	};
+}
+
 # Of the two handles the control database's has no id.
 my $connect = \&Bucardo::connect_database;
 *Bucardo::connect_database = sub {
 	my ($backend, $dbh) = $connect->(@_);
-	if ($_[1] && ref $dbh && $dbh->isa('DBI::db') && $dbh->{Driver}{Name} eq 'Pg') {
+	my $name = $_[1];
+	if ($name && ref $dbh && $dbh->isa('DBI::db') && $dbh->{Driver}{Name} eq 'Pg') {
 
 # Errors are recognised by their English text, else by their state: nobody but a superuser may choose the language.
 		$dbh->do("SELECT pg_catalog.set_config('lc_messages', 'C', false)"
 			. " FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper");
 		$dbh->{HandleError} = sub {
 			my $state = $_[1]->state || '';
-			$_[0] = "SQLSTATE $state: $_[0]" if $state =~ /^[0-9A-Z]{5}$/ && $state ne 'S1000';
+			$_[0] = "SQLSTATE $state" . at($name) . ": $_[0]"
+				if $state =~ /^[0-9A-Z]{5}$/ && $state ne 'S1000';
 			return 0;
 		};
 		$dbh->commit;

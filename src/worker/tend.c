@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
@@ -13,6 +14,7 @@
 #include "worker/resend.h"
 #include "worker/tend_keys.h"
 #include "worker/tend_pause.h"
+#include "worker/tend_refused.h"
 
 /* Between two rounds; how long a destination may be behind its head-room. It rests
  * ten times as long as carrying took, within these bounds. */
@@ -176,6 +178,9 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_keys_prepare(&tend, err);
 	}
+	if (rc == 0) {
+		rc = bm_refused_prepare(&tend, err);
+	}
 	while (rc == 0 && (rc = go_round(&tend, &carried_msec, err)) == 0) {
 		tell(&tend, &last, &last_msec);
 		rc = rest(&tend, carried_msec, err);
@@ -186,6 +191,7 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	json_decref(tend.aside);
 	json_decref(tend.drifted);
 	json_decref(tend.left);
+	free(tend.failed);
 	return rc;
 }
 

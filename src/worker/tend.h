@@ -38,6 +38,7 @@ struct bm_tend {
 	struct json_t *aside;	/* table -> fingerprint, of those that are not for us */
 	struct json_t *drifted; /* texts of what differed in it; NULL none */
 	uint64_t look_at_msec;	/* the next look at the tables */
+	char *failed;		/* which runs had failed at the last look; NULL none yet */
 	unsigned touch_blocks;	/* of a table to be sent again, at once; 0 not known yet */
 };
 

@@ -22,6 +22,7 @@
 #include "worker/tend_drift.h"
 #include "worker/tend_keys.h"
 #include "worker/tend_pause.h"
+#include "worker/tend_refused.h"
 
 /* A look rests this many times as long as it took, within these bounds. */
 #define REST_FACTOR 30
@@ -114,6 +115,7 @@ struct sync_look {
 	struct bm_tend_sync sync;
 	json_t *members;
 	json_t *source, *dest;	     /* definitions of those that differ */
+	json_t *refused;	     /* table -> what a run said of it */
 	json_t *leaving, *returning; /* names */
 	bool stale;		     /* Bucardo has to read its tables anew */
 };
@@ -221,6 +223,21 @@ static void judge_key(struct sync_look *it, const char *table, bool *breaks, jso
 	*breaks = true;
 }
 
+/* A run failed at it, whatever the reason. */
+static void judge_refused(struct sync_look *it, const char *table, bool *breaks, json_t *drift)
+{
+	json_t *refused = json_object_get(it->refused, table);
+
+	if (refused != NULL) {
+		json_array_append_new(drift,
+				json_pack("{s:s, s:O, s:O, s:b}", "table", table, "difference",
+						json_object_get(refused, "difference"), "mend",
+						json_object_get(refused, "mend"), "breaks",
+						true));
+		*breaks = true;
+	}
+}
+
 /* Whether rows of the table cannot be applied as it is; `is_resting`: it is out of the sync. */
 static int judge(struct sync_look *it, const char *table, bool is_resting, bool *breaks,
 		struct bm_error *err)
@@ -238,6 +255,7 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 				drift, &rewritten);
 	}
 	judge_key(it, table, breaks, drift);
+	judge_refused(it, table, breaks, drift);
 	int rc = judge_columns(it, table, is_resting, breaks, drift, err);
 	if (rc == 0 && *breaks && rewritten) {
 		rc = bm_touch_owe(look->tend, table, err);
@@ -321,7 +339,9 @@ static int change_sync(struct sync_look *it, struct bm_error *err)
 
 static int look_at_tables(struct sync_look *it, const PGresult *captured, struct bm_error *err)
 {
-	if (read_definitions(it->look, captured, &it->source, &it->dest, err) != 0) {
+	if (read_definitions(it->look, captured, &it->source, &it->dest, err) != 0 ||
+			bm_refused_update(it->look, &it->sync, captured, &it->refused, err) !=
+					0) {
 		return -1;
 	}
 	for (int row = 0; row < PQntuples(captured); row++) {
@@ -356,6 +376,7 @@ static int look_at_sync(
 	json_decref(it.members);
 	json_decref(it.source);
 	json_decref(it.dest);
+	json_decref(it.refused);
 	json_decref(it.leaving);
 	json_decref(it.returning);
 	return rc;
@@ -434,8 +455,12 @@ int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 			.drift = json_array(),
 			.paused = json_array()};
 	uint64_t begun = bm_clock_msec();
+	bool has_failed;
 
-	if (begun < tend->look_at_msec) {
+	if (bm_refused_is_news(tend, &has_failed, err) != 0) {
+		return -1;
+	}
+	if (begun < tend->look_at_msec && !has_failed) {
 		return 0;
 	}
 	tend->look_at_msec = UINT64_MAX;

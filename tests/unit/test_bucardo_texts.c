@@ -142,9 +142,9 @@ static void test_an_error_in_another_language_is_known_by_its_state(void **state
 	(void)state;
 	assert_class("Failed : SQLSTATE 23505: DBD::Pg::db pg_putcopyend failed: FEHLER:  doppelter "
 		     "Schlüsselwert verletzt Unique-Constraint",
-			RUN_ERROR_PERMANENT, "under another primary key");
+			RUN_ERROR_PERMANENT, "whether both sides have the constraint");
 	assert_class("SQLSTATE 23514: FEHLER:  neue Zeile verletzt Check-Constraint",
-			RUN_ERROR_PERMANENT, "make the constraints alike");
+			RUN_ERROR_PERMANENT, "whether both sides have the constraint");
 	assert_class("SQLSTATE 40001: FEHLER:  konnte Zugriff nicht serialisieren",
 			RUN_ERROR_TRANSIENT, "");
 	assert_class("SQLSTATE 57P01: FATAL:  Verbindung wird abgebrochen", RUN_ERROR_TRANSIENT,
@@ -155,6 +155,18 @@ static void test_an_error_in_another_language_is_known_by_its_state(void **state
 			"the owner of what the error names");
 	assert_class("SQLSTATE XX000: FEHLER:  etwas Neues", RUN_ERROR_UNKNOWN,
 			"`bucardo kick app`");
+}
+
+static void test_an_error_is_explained_by_what_it_says_and_not_by_a_guess(void **state)
+{
+	(void)state;
+	assert_class("SQLSTATE 22P02 at public.job on app_destination: DBD::Pg::db pg_putcopyend "
+		     "failed: ERROR:  invalid input value for enum stage: \"waiting\"",
+			RUN_ERROR_PERMANENT, "ADD VALUE");
+	assert_class("SQLSTATE 22P02: ERROR:  invalid input syntax for type integer: \"x\"",
+			RUN_ERROR_PERMANENT, "compare the column that the error names");
+	assert_class("SQLSTATE 23514 at public.t on app_source: FEHLER:  verletzt Constraint",
+			RUN_ERROR_PERMANENT, "whether both sides have the constraint");
 }
 
 static void test_a_run_that_was_stopped_did_not_fail(void **state)
@@ -229,6 +241,8 @@ int main(void)
 					test_tells_errors_that_need_a_person_from_those_that_pass),
 			cmocka_unit_test(
 					test_an_error_in_another_language_is_known_by_its_state),
+			cmocka_unit_test(
+					test_an_error_is_explained_by_what_it_says_and_not_by_a_guess),
 			cmocka_unit_test(test_a_run_that_was_stopped_did_not_fail),
 			cmocka_unit_test(test_says_what_to_do_about_a_database_that_is_away),
 			cmocka_unit_test(test_adds_the_limits_that_a_connection_lacks),

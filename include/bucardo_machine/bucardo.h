@@ -216,6 +216,11 @@ void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation 
  * within reach, or there is none at all. `why` (may be NULL) names who is away. */
 bool bm_bucardo_can_start(const struct bm_bucardo *bucardo, struct bm_strbuf *why);
 
+/* Why the master is not started: it is of a version in whose source a change of ours finds no
+ * place. "" as long as it is. It is tried again all the time, and needs a person. */
+const char *bm_bucardo_refusal(const struct bm_bucardo *bucardo);
+extern const char bm_bucardo_refusal_hint[];
+
 /* Whether an operator's stop is in force that did not come by `bucardo stop`: the syncs
  * of the samples to come are stopped, not unwell. */
 void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped);

@@ -113,6 +113,15 @@ void bm_bucardo_notice(struct bm_bucardo *bucardo, const char *text)
 	}
 }
 
+const char bm_bucardo_refusal_hint[] =
+		"install Bucardo " BM_BUCARDO_VERSION
+		" as Debian has it, or a machine that knows the installed version";
+
+const char *bm_bucardo_refusal(const struct bm_bucardo *bucardo)
+{
+	return bucardo->daemon.refusal;
+}
+
 pid_t bm_bucardo_mcp_pid(const struct bm_bucardo *bucardo)
 {
 	return bucardo->daemon.pid;

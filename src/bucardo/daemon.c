@@ -144,6 +144,7 @@ static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *proc
 	struct daemon *daemon = &bucardo->daemon;
 
 	daemon->ready_msec = bm_clock_msec();
+	daemon->refusal[0] = '\0';
 	daemon->start_time = process->start_time;
 	daemon->idle_at_start = bucardo_title_syncs(process->title)[0] == '\0';
 	for (size_t i = 0; i < bucardo->judge.count; i++) {

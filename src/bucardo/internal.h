@@ -36,6 +36,7 @@ struct daemon {
 	int exit_status;
 	bool lost_database;	/* the master's last words were about a connection */
 	char last_words[256];	/* of the master; "" none */
+	char refusal[512];	/* why launch.pl did not start it; "" it did */
 	struct bm_timer *timer; /* the unit's */
 	struct bm_timer *pulse; /* looks again while something is on its way */
 };

@@ -9,24 +9,32 @@
  * then a direct child: pid known at once, true exit status, output on our pipe,
  * dies with us. It also saves the half second of the CLI's start.
  *
- * The same place mends things of Bucardo 5.6 that only its inside can mend: a run takes
- * all that waits into its memory, and looks for it in a way that takes the square of what
- * was applied before (worker/staging.h), validation of a sync dies when one
- * of its databases was away at the start, the VAC serves only the source databases that
- * were known at the start, and a forked child may speak on a connection of its parent
- * (DBD::Pg's statement handles send a DEALLOCATE at their end,
- * InactiveDestroy or not). Over TLS the two then disagree about the count of records,
- * and the parent dies of "decryption failed or bad record mac" (seen about once in 20
- * times that a sync was deactivated and activated). So in a child every inherited
- * socket leads to /dev/null; Bucardo's children open connections of their own.
+ * The same script corrects what only Bucardo's inside can. launch.pl has a table of changes to
+ * its source, and wraps some of its functions: a run took all that waits into its memory, and
+ * looked for it in a way that takes the square of what was applied before
+ * (worker/staging.h); validation of a sync died when one of its databases was away at the
+ * start; the VAC served only the source databases that were known at the start; and a forked
+ * child may speak on a connection of its parent (DBD::Pg's statement handles send a DEALLOCATE
+ * at their end, InactiveDestroy or not). Over TLS the two then disagree about the count of
+ * records, and the parent dies of "decryption failed or bad record mac" (seen about once in 20
+ * times that a sync was deactivated and activated). So in a child every inherited socket leads
+ * to /dev/null; Bucardo's children open connections of their own.
+ *
+ * Where a change finds no place in the source that is installed, or finds two, the script ends
+ * with exit code 78 and the names of those changes; the machine holds (output.c).
  *
  * What the KID writes, it writes as text that the other server reads: sessions get the
  * same settings for it on both sides, whatever their databases are set to
- * (bucardo_machine/sessions.h), before their first statement. And its
- * DELETE is mended in the source text as it is read: it deleted the rows of inheriting
- * tables as well, and of a key of several columns it found no value with a backslash.
- * Where it looks which columns are carried to a database, a source counts as well if the
- * row of bucardo.customcols names it: so a table with generated columns goes both ways.
+ * (bucardo_machine/sessions.h), before their first statement.
+ *
+ * apply.pl takes the place of the functions that write:
+ * - TRUNCATE was sent for one table after the other, without ONLY: one that a foreign key refers
+ *   to kept its rows, as the error was swallowed, then rows inserted later met them; and
+ *   inheriting tables lost theirs.
+ * - Keys were compared with whatever operator the search_path finds. Of an extension's type in
+ *   a schema of its own that is none, or the one of text: a key that changed its case was
+ *   deleted, and not found on the source. Keys of several columns also lost each backslash.
+ * - DELETE removed the rows of inheriting tables as well.
  */
 #include "bucardo/launch.h"
 
@@ -38,6 +46,7 @@
 
 /* clang-format off */
 static const char script[] =
+#include "bucardo/apply.pl.inc"
 #include "bucardo/launch.pl.inc"
 ;
 /* clang-format on */

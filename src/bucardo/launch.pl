@@ -11,20 +11,6 @@ BEGIN {
 	};
 }
 
-# A target may be a partitioned table of the same name: then all of it is meant.
-sub own_rows {
-	my ($target, $table) = @_;
-	return 'true' if $target->{dbtype} ne 'postgres';
-	my $oid = $target->{dbh}->quote($table) . '::regclass';
-	return "(tableoid = $oid OR EXISTS (SELECT 1 FROM pg_catalog.pg_class"
-		. " WHERE oid = $oid AND relkind = 'p'))";
-}
-sub literal {
-	my ($target, $value) = @_;
-	$value =~ s/(['\\])/$1$1/g;
-	return ($target->{dbtype} eq 'postgres' ? 'E' : '') . "'$value'";
-}
-
 # See worker/staging.h; only where it is one of ours.
 sub has_function {
 	my ($db, $name) = @_;
@@ -37,18 +23,53 @@ sub delta_check {
 	my $kind = has_function($db, 'machine_delta_check') ? 'machine' : 'bucardo';
 	return "SELECT * FROM bucardo.${kind}_delta_check(?,?)";
 }
-sub mended {
-	my ($text) = @_;
-	my $count = $text =~ s<(WHERE \$pkcols = ANY\(\?\))"><$1 AND \${\\main::own_rows(\$Target, \$target_tablename)}">;
-	$count += $text =~ s<'%sDELETE FROM %s WHERE \(%s\) IN \('><'%sDELETE FROM %s WHERE ' . main::own_rows(\$Target, \$target_tablename) =~ s/%/%%/gr . ' AND (%s) IN ('>;
-	$count += $text =~ s<map \{ s/[^;]+; s\{[^;]+; qq\{'\$_'\}; \} split><map { main::literal(\$Target, \$_) } split>;
-	my $heed = q(
-            if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; });
-	$count += $text =~ s/(?=\n +## Got a new name match)/$heed/;
-	$count += $text =~ s{'SELECT \* FROM bucardo.bucardo_delta_check\(\?,\?\)'}{main::delta_check(\$d)};
-	$text =~ s/RESET search_path/SET search_path = pg_catalog, pg_temp/g;
-	print STDERR "This is another Bucardo than 5.6: not all of it is mended\n"
-		if $count != 5;
+
+# The changes of Bucardo's source: a name, the place, what takes it, and how often it is there (once), exactly.
+# With nothing to take it, it is only looked for: the function that it stands in is replaced below (wrapped) or in
+# apply.pl, and that is right only as long as the function does what it did when it was replaced.
+my @changes = (
+
+# Which tables have changes: see worker/staging.h.
+	['the question which tables have changes',
+		qr/'SELECT \* FROM bucardo\.bucardo_delta_check\(\?,\?\)'/, q(main::delta_check($d))],
+
+# Which columns are carried to a database: a source counts too, if the row of customcols names it.
+	['the columns that are carried to a source', qr/(?=\n +## Got a new name match)/, q(
+            if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; })],
+
+# A session's path stays as it was pinned.
+	['the search_path of a session', qr/RESET search_path/, 'SET search_path = pg_catalog, pg_temp', 3],
+
+	['deleting rows by a key of one column', qr/WHERE \$pkcols = ANY\(\?\)/],
+	['deleting rows by a key of several columns', qr/'%sDELETE FROM %s WHERE \(%s\) IN \('/],
+	['the values of a key of several columns', qr/map \{ s\/[^;]+; s\{[^;]+; qq\{'\$_'\}; \} split/],
+	['copying rows by a few keys', qr/" WHERE \$Table->\{pklist\} = ANY\(\?\)"/],
+	['copying rows by many keys', qr/'%s%sCOPY \(%s FROM ONLY %s WHERE %s IN \(%s\)\) TO STDOUT%s'/],
+	['emptying the tables that were truncated', qr/\$self->truncate_table\(\$d, \$g, \$do_cascade\);/],
+	['noting which tables were truncated', qr/\$g->\{truncatewinner\} = \$self->\{truncateinfo\}\{\$S\}\{\$T\}\{maxdb\};/],
+);
+my @replaced = qw(connect_database validate_sync reload_mcp start_main_transaction truncate_table
+	delete_rows push_rows);
+
+# The machine reads this line (output.c). The exit status is that of a bad configuration.
+sub refuse {
+	my ($version, $path, @lost) = @_;
+	print STDERR "cannot run this Bucardo: of version $version ($path) the machine does not know: "
+		. join('; ', @lost) . "\n";
+	exit 78;
+}
+sub changed {
+	my ($text, $path) = @_;
+	my @lost;
+	for my $change (@changes) {
+		my ($name, $place, $by, $times) = @$change;
+		my $count = () = $text =~ /$place/g;
+		push @lost, $name if $count != ($times || 1);
+		$text =~ s/$place/$by/g if defined $by;
+	}
+	push @lost, grep { $text !~ /^sub $_ *\{/m } @replaced;
+	my ($version) = $text =~ /\$VERSION *= *'([^']*)'/;
+	refuse($version || 'unknown', $path, @lost) if @lost;
 	return $text;
 }
 BEGIN {
@@ -58,7 +79,7 @@ BEGIN {
 		for my $path (map { "$_/$name" } grep { !ref } @INC) {
 			open my $file, '<', $path or next;
 			local $/;
-			my $text = "#line 1 \"$path\"\n" . mended(scalar <$file>);
+			my $text = "#line 1 \"$path\"\n" . changed(scalar(<$file>), $path);
 			$INC{$name} = $path;
 			open my $source, '<', \$text or return;
 			return $source;
@@ -249,6 +270,8 @@ my $begin = \&Bucardo::start_main_transaction;
 	$begin->(@_);
 	my $sides = sides($sync, $info->{databases});
 	heed_sides($sync, $sides) if $sides;
+	$self->{machine_sync} = $sync;
+	$self->{machine_emptied} = {};
 	for my $name (@{$info->{databases}}) {
 		my $db = $sync->{db}{$name};
 		next if $db->{dbtype} ne 'postgres' || $db->{role} ne 'source';
@@ -258,5 +281,6 @@ my $begin = \&Bucardo::start_main_transaction;
 	}
 	return undef;
 };
+apply_our_way();
 Bucardo->new({dbname => 'bucardo', dbuser => 'bucardo', dbhost => $ARGV[0],
 	sendmail => 0, bcverbose => 1, logdest => ['stderr']})->start_mcp([]);

@@ -99,6 +99,24 @@ static bool was_told_lately(struct output *output, const char *text)
 	return false;
 }
 
+/* launch.pl has met a Bucardo that it does not know: told once, however often it is tried. */
+static void listen_for_refusal(struct bm_bucardo *bucardo, const char *text)
+{
+	struct daemon *daemon = &bucardo->daemon;
+	const char *said = strstr(text, "cannot run this Bucardo: ");
+
+	if (said == NULL) {
+		return;
+	}
+	bool is_news = strncmp(daemon->refusal, said, sizeof(daemon->refusal) - 1) != 0;
+	snprintf(daemon->refusal, sizeof(daemon->refusal), "%s", said);
+	snprintf(daemon->last_words, sizeof(daemon->last_words), "%s", said);
+	if (is_news) {
+		bucardo_tell(bucardo, BM_BUCARDO_HOLD, "%s; hint: %s", said,
+				bm_bucardo_refusal_hint);
+	}
+}
+
 /* The master says why it ends; the exit status does not. */
 static void listen_for_last_words(struct daemon *daemon, const char *text)
 {
@@ -127,6 +145,7 @@ static void take_line(struct bm_bucardo *bucardo, enum bm_lines_event event, con
 		return;
 	}
 	listen_for_last_words(&bucardo->daemon, text);
+	listen_for_refusal(bucardo, text);
 	bm_log_child_line("bucardo", text, length, event == BM_LINES_PARTIAL);
 }
 

@@ -56,6 +56,16 @@ static bool is_at_ladder_end(struct bm_machine *machine, struct verdict *verdict
 	return false;
 }
 
+static bool is_refused(struct bm_machine *machine, struct verdict *verdict)
+{
+	const char *refusal = bm_bucardo_refusal(machine->bucardo);
+
+	verdict->state = BM_MACHINE_HOLDING;
+	WHY(verdict, "%s", refusal);
+	ADVISE(verdict, "%s; it is tried again by itself", bm_bucardo_refusal_hint);
+	return refusal[0] != '\0';
+}
+
 static bool is_missing_cluster(struct bm_machine *machine, struct verdict *verdict)
 {
 	WHY(verdict, "cannot create the control cluster: %s", machine->cluster_error);
@@ -186,6 +196,7 @@ static bool (*const judgements[])(struct bm_machine *machine, struct verdict *ve
 		is_not_cleared,
 		is_stopped_by_operator,
 		is_not_installed,
+		is_refused,
 		is_at_ladder_end,
 		is_waiting_for_database,
 		has_unit_not_ready,

@@ -1,0 +1,239 @@
+# What a KID writes: how it empties the tables that were truncated, deletes the rows of the keys that waited
+# and copies them anew. These functions take the place of Bucardo's own, for PostgreSQL; launch.c says why.
+use strict; use warnings;
+
+# How many keys one statement names.
+my $chunk = 6000;
+
+# Of one table at one database: its kind, its columns, and of each column of the key its name, the type that
+# values of it are given as, and the operator that its unique index means by "equal", else its type. Asked anew
+# for each run: the table may have been altered.
+my $key_sql = q{
+SELECT q.relkind, q.name, q.type, q.domain, (SELECT 'OPERATOR(' || pg_catalog.quote_ident(n.nspname)
+		|| '.' || o.oprname || ')' FROM pg_catalog.pg_operator o
+	JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = q.equal)
+FROM (SELECT c.relkind, pg_catalog.quote_ident(a.attname) AS name,
+	pg_catalog.format_type(b.oid, -1) AS type, a.atttypid <> b.oid AS domain,
+	pg_catalog.array_position(k.names, a.attname::pg_catalog.text) AS place, coalesce((
+	SELECT m.amopopr FROM pg_catalog.pg_index i
+	CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]),
+		pg_catalog.unnest(i.indclass::pg_catalog.oid[])) AS u(att, class)
+	JOIN pg_catalog.pg_opclass f ON f.oid = u.class
+	JOIN pg_catalog.pg_amop m ON m.amopfamily = f.opcfamily AND m.amopstrategy = 3
+		AND m.amoplefttype = f.opcintype AND m.amoprighttype = f.opcintype
+	WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+	AND i.indexprs IS NULL AND u.att = a.attnum AND i.indnkeyatts = (
+		SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute x WHERE x.attrelid = c.oid
+		AND x.attnum = ANY (i.indkey) AND x.attname = ANY (k.names))
+	ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1), (
+	SELECT m.amopopr FROM pg_catalog.pg_opclass f
+	JOIN pg_catalog.pg_amop m ON m.amopfamily = f.opcfamily AND m.amopstrategy = 3
+		AND m.amoplefttype = f.opcintype AND m.amoprighttype = f.opcintype
+	JOIN pg_catalog.pg_am h ON h.oid = f.opcmethod AND h.amname = 'btree'
+	WHERE f.opcdefault AND f.opcintype = b.oid)) AS equal
+FROM (SELECT ?::pg_catalog.regclass AS oid, ?::pg_catalog.text[] AS names) k
+JOIN pg_catalog.pg_class c ON c.oid = k.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (k.names)
+CROSS JOIN LATERAL (
+	WITH RECURSIVE t(oid, base) AS (
+		SELECT y.oid, y.typbasetype FROM pg_catalog.pg_type y WHERE y.oid = a.atttypid
+		UNION ALL SELECT y.oid, y.typbasetype FROM t JOIN pg_catalog.pg_type y ON y.oid = t.base)
+	SELECT t.oid FROM t WHERE t.base = 0) b
+WHERE NOT a.attisdropped) q ORDER BY q.place};
+
+sub key_of {
+	my ($db, $name, $table) = @_;
+	my $sth = $db->{dbh}->prepare_cached($key_sql);
+	$sth->execute($name, [@{$table->{pkey}}]);
+	my $rows = $sth->fetchall_arrayref;
+	die "the columns of the key of $name on database $db->{name} are not @{$table->{pkey}}\n"
+		if @$rows != $table->{numpkcols};
+	return {kind => $rows->[0][0], columns => [map { {name => $_->[1], type => $_->[2],
+		domain => $_->[3], equal => $_->[4]} } @$rows]};
+}
+
+# The condition that finds the rows of table "bm" whose key is given, a placeholder for each column of the key.
+# Equal is what the type of the column means by it, also where the key was written in another way (citext, a
+# scale, a collation): the delta tables hold one of the ways.
+sub key_condition {
+	my ($table, $key) = @_;
+	my @columns = @{$key->{columns}};
+	my (@given, @equal);
+	for my $i (0 .. $#columns) {
+		my $c = $columns[$i];
+		my $equal = $c->{equal} || 'OPERATOR(pg_catalog.=)';
+		my $column = "bm.$c->{name}" . ($c->{domain} ? "::$c->{type}" : '');
+
+		# Bucardo asks for bytes in base64.
+		my $text = $table->{binarypkey}{$i};
+		push @given, $text ? "pg_catalog.decode(pg_catalog.unnest(?::pg_catalog.text[]), 'base64')"
+			: @columns == 1 ? "?::$c->{type}\[]" : "pg_catalog.unnest(?::$c->{type}\[])";
+		push @equal, "$column $equal";
+	}
+	if (@columns == 1) {
+		return "$equal[0] ANY (" . ($given[0] =~ /^\?/ ? $given[0] : "ARRAY(SELECT $given[0])") . ')';
+	}
+	return 'EXISTS (SELECT 1 FROM (SELECT ' . join(', ', map { "$given[$_] AS k$_" } 0 .. $#given)
+		. ') k WHERE ' . join(' AND ', map { "$equal[$_] k.k$_" } 0 .. $#equal) . ')';
+}
+
+# The keys of a run, as lists for these placeholders.
+sub key_chunks {
+	my ($table, $rows) = @_;
+	my (@chunks, $count);
+	for my $key (keys %$rows) {
+		push @chunks, [map { [] } 1 .. $table->{numpkcols}] if $count++ % $chunk == 0;
+		my @values = $table->{numpkcols} == 1 ? $key : split "\0", $key, -1;
+		push @{$chunks[-1][$_]}, $values[$_] for 0 .. $#values;
+	}
+	return @chunks;
+}
+sub list { return ref $_[0] eq 'ARRAY' ? @{$_[0]} : $_[0] }
+sub name_at {
+	my ($table, $sync, $db) = @_;
+	return $table->{newname}{$sync->{name} || ''}{$db->{name}};
+}
+
+# A target may be a partitioned table of the same name: then all of it is meant, else never what inherits.
+sub only { return $_[0] eq 'p' ? '' : 'ONLY ' }
+
+my ($delete_rows, $push_rows, $truncate_table);
+sub delete_ours {
+	my ($self, $rows, $table, $sync, $targets) = @_;
+	my @targets = list($targets);
+	return $delete_rows->(@_) if grep { $_->{dbtype} ne 'postgres' } @targets;
+	my (%statement, $count);
+	for my $keys (key_chunks($table, $rows)) {
+		for my $t (@targets) {
+			my $name = name_at($table, $sync, $t);
+			$statement{$t->{name}} ||= do {
+				my $key = key_of($t, $name, $table);
+				$t->{dbh}->prepare("$self->{sqlprefix}DELETE FROM " . only($key->{kind})
+					. "$name AS bm WHERE " . key_condition($table, $key),
+					{pg_async => 1, pg_server_prepare => 0});
+			};
+			$statement{$t->{name}}->execute(@$keys);
+			$t->{async_active} = time;
+		}
+		for my $t (@targets) {
+			$count += $t->{dbh}->pg_result;
+			$t->{async_active} = 0;
+		}
+	}
+	return $count || 0;
+}
+sub push_ours {
+	my ($self, $rows, $table, $sync, $source, $targets, $mode) = @_;
+	my @targets = list($targets);
+	my $name = "$table->{safeschema}.$table->{safetable}";
+	return $push_rows->(@_) if $mode ne 'copy' || grep { $_->{dbtype} ne 'postgres'
+		|| $sync->{db}{$_->{name}}{does_makedelta}{$name} } @targets;
+	my @chunks = key_chunks($table, $rows) or return 0;
+	my $condition = key_condition($table, key_of($source, $name, $table));
+	my (%by_select, $count);
+	push @{$by_select{$table->{newcols}{$sync->{name}}{$_->{name}} || 'SELECT *'}}, $_ for @targets;
+	for my $select (sort keys %by_select) {
+		my @to = @{$by_select{$select}};
+		for my $t (@to) {
+			$t->{dbh}->do("$self->{sqlprefix}COPY " . name_at($table, $sync, $t) . '('
+				. join(',', map { $t->{dbh}->quote_identifier($_) } @{$table->{tcolumns}{$select}})
+				. ') FROM STDIN');
+		}
+		for my $keys (@chunks) {
+			my $sth = $source->{dbh}->prepare("$self->{sqlprefix}COPY ($select FROM ONLY $name AS bm"
+				. " WHERE $condition) TO STDOUT " . ($sync->{copyextra} || ''));
+			$sth->execute(@$keys);
+			my $row = '';
+			while ($source->{dbh}->pg_getcopydata($row) >= 0) {
+				$count++;
+				$_->{dbh}->pg_putcopydata($row) for @to;
+			}
+		}
+		$_->{dbh}->pg_putcopyend for @to;
+	}
+	return $count || 0;
+}
+
+# What of this table waits at a database that is a source too, and is not of before the truncate: two values.
+sub newer { return "FROM bucardo.$_[0]{deltatable} d WHERE $_[1] d.txntime > pg_catalog.to_timestamp(?)"
+	. " AND NOT EXISTS (SELECT 1 FROM bucardo.$_[0]{tracktable} t WHERE t.txntime = d.txntime AND t.target = ?)" }
+
+# A row that was written here after the truncate there stays, and what waits of before it is void.
+sub spare_newer {
+	my ($self, $db, $table, $name) = @_;
+	my @values = ($self->{truncateinfo}{$table->{safeschema}}{$table->{safetable}}{maxtime},
+		$db->{DBGROUPNAME});
+	$db->{dbh}->do("INSERT INTO bucardo.$table->{tracktable} (txntime, target) SELECT DISTINCT d.txntime, ? "
+		. newer($table, 'NOT'), undef, $values[1], @values);
+	return if !$db->{dbh}->selectrow_array('SELECT 1 ' . newer($table, '') . ' LIMIT 1', undef, @values);
+	my $key = key_of($db, $name, $table);
+	return {values => \@values, where => ' AS bm WHERE NOT EXISTS (SELECT 1 ' . newer($table, '')
+		. join('', map { " AND bm.$_->{name} $_->{equal} d.$_->{name}" } @{$key->{columns}}) . ')'};
+}
+
+# The tables that somebody truncated at another database than this one. One that a table refers to which is
+# not among them cannot be truncated, whoever is asked.
+sub tables_to_empty {
+	my ($self, $db) = @_;
+	my $sync = $self->{machine_sync};
+	my %table;
+	for my $t (@{$sync->{goatlist}}) {
+		next if $t->{reltype} ne 'table' || ($t->{truncatewinner} || $db->{name}) eq $db->{name};
+		my $name = name_at($t, $sync, $db);
+		my ($oid, $kind) = $db->{dbh}->selectrow_array('SELECT oid, relkind FROM pg_catalog.pg_class'
+			. ' WHERE oid = ?::pg_catalog.regclass', undef, $name);
+		my $spare = $db->{role} eq 'source' && spare_newer($self, $db, $t, $name);
+		$table{$oid} = {name => only($kind) . $name, spare => $spare, refused => $spare};
+	}
+	my $references = $db->{dbh}->selectall_arrayref('SELECT confrelid, conrelid FROM pg_catalog.pg_constraint'
+		. " WHERE contype = 'f' AND confrelid = ANY (?::pg_catalog.oid[])", undef, [keys %table]);
+	my $more = 1;
+	while ($more) {
+		$more = 0;
+		for my $r (@$references) {
+			next if !$table{$r->[0]} || $table{$r->[0]}{refused};
+			next if $table{$r->[1]} && !$table{$r->[1]}{refused};
+			$more = $table{$r->[0]}{refused} = 1;
+		}
+	}
+	return sort { $a->{name} cmp $b->{name} } values %table;
+}
+
+# All in one statement, or they refuse because of each other. Where the server refuses it still (a right is
+# missing, a partition is referred to), and where it would, rows are deleted. What fails otherwise ends the run.
+sub empty_tables {
+	my ($self, $db) = @_;
+	my $dbh = $db->{dbh};
+	my @tables = tables_to_empty($self, $db);
+	my $names = join ', ', map { $_->{name} } grep { !$_->{refused} } @tables;
+	if ($names ne '') {
+		$dbh->do('SAVEPOINT bm_truncate');
+		if (!eval { $dbh->do("$self->{sqlprefix}TRUNCATE $names"); 1 }) {
+			my ($why, $state) = ($@, $dbh->state);
+			die $why if $state !~ /^(0A000|42501|42809)$/;
+			$dbh->do('ROLLBACK TO bm_truncate');
+			$_->{refused} = 1 for @tables;
+		}
+		$dbh->do('RELEASE bm_truncate');
+	}
+	for my $t (grep { $_->{refused} } @tables) {
+		my $spare = $t->{spare} || {where => '', values => []};
+		$dbh->do("$self->{sqlprefix}DELETE FROM $t->{name}$spare->{where}", undef, @{$spare->{values}});
+	}
+	$self->glog("Emptied on $db->{name}: " . join(', ', map { $_->{name} } @tables), 2);
+}
+sub truncate_ours {
+	my ($self, $db, $table) = @_;
+	return $truncate_table->(@_) if $db->{dbtype} ne 'postgres' || !exists $table->{truncatewinner};
+	local $SIG{__DIE__} = sub {};
+	empty_tables($self, $db) if !$self->{machine_emptied}{$db->{name}}++;
+	return 1;
+}
+sub apply_our_way {
+	no warnings 'redefine';
+	($delete_rows, $push_rows, $truncate_table)
+		= (\&Bucardo::delete_rows, \&Bucardo::push_rows, \&Bucardo::truncate_table);
+	*Bucardo::delete_rows = \&delete_ours;
+	*Bucardo::push_rows = \&push_ours;
+	*Bucardo::truncate_table = \&truncate_ours;
+}

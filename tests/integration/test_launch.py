@@ -1,0 +1,97 @@
+"""Bucardo's source is changed as it is read; one that it does not know is refused, by name."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from support.users import give
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(300)
+
+STOCK = "/usr/share/perl5/Bucardo.pm"
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "src", "bucardo")
+
+# What another version might say there: (the name that is told, a place, what stands there instead)
+PLACES = [
+    ("the question which tables have changes", "'SELECT * FROM bucardo.bucardo_delta_check(?,?)'",
+     "'SELECT * FROM bucardo.bucardo_delta_check(?,?,?)'"),
+    ("the columns that are carried to a source", "## Got a new name match", "## A match"),
+    ("deleting rows by a key of one column", "WHERE $pkcols = ANY(?)", "WHERE $pkcols IN (?)"),
+    ("deleting rows by a key of several columns", "'%sDELETE FROM %s WHERE (%s) IN ('",
+     "'%sDELETE FROM ONLY %s WHERE (%s) IN ('"),
+    ("the values of a key of several columns", "map { s/\\'/''/go; s{\\\\}{\\\\\\\\}; qq{'$_'}; } split",
+     "map { literal($_) } split"),
+    ("copying rows by a few keys", '" WHERE $Table->{pklist} = ANY(?)"', '" WHERE 1=1"'),
+    ("copying rows by many keys", "'%s%sCOPY (%s FROM ONLY %s WHERE %s IN (%s)) TO STDOUT%s'",
+     "'%s%sCOPY (%s FROM %s WHERE %s IN (%s)) TO STDOUT%s'"),
+    ("emptying the tables that were truncated", "$self->truncate_table($d, $g, $do_cascade);",
+     "$self->truncate_tables($d, $goatlist);"),
+    ("noting which tables were truncated", "$g->{truncatewinner} = $self->{truncateinfo}{$S}{$T}{maxdb};",
+     "$g->{truncated} = 1;"),
+    ("the search_path of a session", "$dbh->do('RESET search_path');", "$dbh->do('RESET ALL');"),
+    ("delete_rows", "\nsub delete_rows {", "\nsub delete_all_rows {"),
+]
+
+
+def altered(old, new):
+    with open(STOCK, encoding="utf-8") as stock:
+        text = stock.read()
+    assert old in text
+    return text.replace(old, new).replace("$VERSION = '5.6.0'", "$VERSION = '5.7.1'")
+
+
+def put(folder, text):
+    path = os.path.join(folder, "Bucardo.pm")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+    give(path)
+    return path
+
+
+def launcher():
+    parts = []
+    for name in ("apply.pl", "launch.pl"):
+        with open(os.path.join(FOLDER, name), encoding="utf-8") as source:
+            parts.append(re.sub(r"(?m)^--.*\n", "", source.read()))
+    return "".join(parts)
+
+
+@pytest.mark.parametrize("name, old, new", PLACES, ids=[p[0] for p in PLACES])
+def test_a_bucardo_in_which_one_change_finds_no_place_is_refused_with_its_name(tmp_path, name, old,
+                                                                               new):
+    path = put(tmp_path, altered(old, new))
+    done = subprocess.run(["perl", "-e", launcher(), "/nowhere"], capture_output=True, text=True,
+                          check=False, timeout=30, env={**os.environ, "PERL5LIB": str(tmp_path)})
+    assert done.returncode == 78, done.stderr
+    assert "cannot run this Bucardo" in done.stderr
+    assert "version 5.7.1" in done.stderr and path in done.stderr and name in done.stderr
+    others = [other for other, *_ in PLACES[:-1] if other != name]
+    assert not any(other in done.stderr for other in others)
+
+
+def test_a_place_that_is_there_twice_is_refused_too(tmp_path):
+    old = PLACES[0][1]
+    put(tmp_path, altered(old, f"{old} . {old}"))
+    done = subprocess.run(["perl", "-e", launcher(), "/nowhere"], capture_output=True, text=True,
+                          check=False, timeout=30, env={**os.environ, "PERL5LIB": str(tmp_path)})
+    assert done.returncode == 78 and PLACES[0][0] in done.stderr
+
+
+def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(workshop):
+    name, old, new = PLACES[2]
+    folder = os.path.join(workshop.folder, "perl")
+    os.makedirs(folder, mode=0o755)
+    path = put(folder, altered(old, new))
+    machine = workshop.machine(env={"PERL5LIB": folder})
+    machine.write_pgpass()
+    machine.start()
+    status = wait_for(lambda: (lambda s: s if s["state"] == "holding" else None)(
+        machine.status_json()), 60, "the machine holds")
+    assert "version 5.7.1" in status["why"] and name in status["why"]
+    assert "5.6.0" in status["advice"]
+    assert name in machine.cli("events").check()
+    os.unlink(path)
+    machine.cli("service", "restart", "bucardo").check()
+    machine.wait_ready(60)

@@ -28,8 +28,8 @@
  * (bucardo_machine/sessions.h), before their first statement.
  *
  * apply.pl takes the place of the functions that write:
- * - TRUNCATE was sent for one table after the other, without ONLY: one that a foreign key refers
- *   to kept its rows, as the error was swallowed, then rows inserted later met them; and
+ * - TRUNCATE was sent for one table after the other, without ONLY: one that a foreign key
+ * refers to kept its rows, as the error was swallowed, then rows inserted later met them; and
  *   inheriting tables lost theirs.
  * - Keys were compared with whatever operator the search_path finds. Of an extension's type in
  *   a schema of its own that is none, or the one of text: a key that changed its case was

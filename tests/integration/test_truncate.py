@@ -275,13 +275,13 @@ def test_both_ways_in_three_syncs_and_before_the_release(workshop):
     dest.sql("SELECT bucardo_machine.lift_fence()", dbname=dbname)
     do(source, dbname, "many_times", "UPDATE plain SET v = 'older'")
     do(dest, dbname, "many_times", "TRUNCATE plain; INSERT INTO plain VALUES (1, 'dest'), (2, 'dest')")
-    do(source, dbname, "many_times", "INSERT INTO plain VALUES (3, 'newer')")
+    do(source, dbname, "many_times", "INSERT INTO plain VALUES (1003, 'newer')")
     do(source, dbname, "restarted", "TRUNCATE plain; INSERT INTO plain VALUES (5, 'source')")
-    do(dest, dbname, "restarted", "INSERT INTO plain VALUES (6, 'newer'); UPDATE plain SET v = 'newer' "
+    do(dest, dbname, "restarted", "INSERT INTO plain VALUES (1006, 'newer'); UPDATE plain SET v = 'newer' "
                                   "WHERE id = 1")
     release(machine)
-    expected = {"many_times": [(1, "dest"), (2, "dest"), (3, "newer")],
-                "restarted": [(1, "newer"), (5, "source"), (6, "newer")]}
+    expected = {"many_times": [(1, "dest"), (2, "dest"), (1003, "newer")],
+                "restarted": [(1, "newer"), (5, "source"), (1006, "newer")]}
     for name, rows in expected.items():
         for server in (source, dest):
             wait_for(lambda n=name, s=server, r=rows: s.sql(

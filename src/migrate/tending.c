@@ -73,7 +73,8 @@ static void note_failure(struct migration *migration, const char *message)
 			bm_failure_pause_msec(BM_FAILURE_TRANSIENT, tending->attempt);
 }
 
-/* The first of the tables that are paused, and what a person can do. */
+/* The first of the tables that are paused, or lost changes and are sent again; and what a
+ * person can do. */
 static void take_trouble(struct tending *tending, const json_t *evidence)
 {
 	char *trouble = NULL;
@@ -85,9 +86,11 @@ static void take_trouble(struct tending *tending, const json_t *evidence)
 	{
 		const char *table = json_string_value(json_object_get(one, "table"));
 		const char *what = json_string_value(json_object_get(one, "difference"));
-		if (trouble == NULL && table != NULL && what != NULL &&
-				json_is_true(json_object_get(one, "breaks"))) {
-			trouble = bm_format("table %s is paused: %s", table, what);
+		bool breaks = json_is_true(json_object_get(one, "breaks"));
+		bool unseen = json_is_true(json_object_get(one, "unseen"));
+		if (trouble == NULL && table != NULL && what != NULL && (breaks || unseen)) {
+			trouble = bm_format(breaks ? "table %s is paused: %s" : "table %s: %s",
+					table, what);
 			replace(&tending->mend,
 					json_string_value(json_object_get(one, "mend")));
 		}

@@ -6,9 +6,10 @@
  * The triggers of schema bucardo, which connect to the databases for each row, are
  * kept quiet with session_replication_role; validate_sync() is called by name.
  *
- * validate_sync() creates the triggers, in a transaction of its own at each end, from
- * inside the control server. Its connections get a lock_timeout through dbconn, which
- * is put back before the commit, so that nobody else ever sees it.
+ * Triggers, and the tables that they write to, are made before (capture_triggers.h), in a
+ * transaction of its own at each end that waits for a lock for half a second. So
+ * validate_sync(), which connects from inside the control server, finds them all, makes no
+ * others and waits for nobody: what is left to it are its lists of tables.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/ask.h"
 #include "worker/capture.h"
+#include "worker/capture_triggers.h"
 #include "worker/lossless.h"
 
 /* An application that has to queue behind us waits no longer than this. */
@@ -26,8 +28,6 @@
 /* The application's event triggers are not for what Bucardo makes. Its own trigger that gives
  * the delta tables their names is quiet then, the first time: name_deltas() makes up for it. */
 #define REPLICA_OPTION " -c session_replication_role=replica"
-
-static const char lock_not_available[] = "55P03"; /* a SQLSTATE */
 
 /* What bucardo/ would otherwise add to dbconn by itself: the same values. */
 static const char limits[] = "connect_timeout=5;tcp_user_timeout=10000;keepalives_idle=5;"
@@ -118,6 +118,7 @@ static const char members_sql[] =
 /* The triggers of the sync, switched on, and the tables that they write to. */
 static const char captured_sql[] =
 		"SELECT d.tablename FROM bucardo.bucardo_delta_names d"
+		" JOIN bucardo.machine_captured m ON m.sync = d.sync AND m.tablename = d.tablename"
 		" JOIN pg_class c ON c.oid = to_regclass(d.tablename)"
 		" WHERE d.sync = $1 AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL"
 		" AND to_regclass('bucardo.' || d.trackname) IS NOT NULL AND"
@@ -274,55 +275,6 @@ static int lift_limits(struct bm_capture *capture, struct bm_error *err)
 			2, params, err);
 }
 
-/* Whether a lock as triggers take it cannot be had now. */
-static bool is_locked(struct bm_capture *capture, enum bm_end which,
-		struct bm_chosen_table *const *tables, size_t count)
-{
-	struct bm_error err = BM_ERROR_INIT, ignored = BM_ERROR_INIT;
-	struct bm_phase *phase = capture->phase;
-	struct bm_strbuf lock = BM_STRBUF_INIT;
-	int rc = bm_phase_do(phase, which, "BEGIN", 0, NULL, &err);
-
-	for (size_t i = 0; i < count; i++) {
-		bm_strbuf_printf(&lock, "%s ONLY %s", i > 0 ? "," : "LOCK TABLE",
-				tables[i]->quoted);
-	}
-	bm_strbuf_puts(&lock, " IN SHARE ROW EXCLUSIVE MODE");
-	if (rc == 0) {
-		rc = bm_phase_do(phase, which, "SET LOCAL lock_timeout = 500", 0, NULL, &err);
-	}
-	if (rc == 0) {
-		bm_phase_do(phase, which, bm_strbuf_text(&lock), 0, NULL, &err);
-	}
-	bm_phase_do(phase, which, "ROLLBACK", 0, NULL, &ignored);
-	bm_strbuf_finish(&lock);
-	return strcmp(err.sqlstate, lock_not_available) == 0;
-}
-
-/* Perl keeps the text only, which may be in any language: then we try ourselves. */
-static bool failed_of_lock(struct bm_capture *capture, struct bm_chosen_table *const *tables,
-		size_t count, const struct bm_error *err)
-{
-	return strstr(err->message, "lock timeout") != NULL ||
-			is_locked(capture, BM_END_SOURCE, tables, count) ||
-			(capture->phase->order.is_both &&
-					is_locked(capture, BM_END_DESTINATION, tables, count));
-}
-
-static int validate(struct bm_capture *capture, const struct bm_capture_group *group,
-		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
-{
-	const char *const params[] = {group->sync};
-
-	if (do_control(capture, "SELECT bucardo.validate_sync($1)", 1, params, err) == 0) {
-		return 0;
-	}
-	if (failed_of_lock(capture, tables, count, err)) {
-		snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", lock_not_available);
-	}
-	return -1;
-}
-
 static int name_deltas(struct bm_capture *capture, enum bm_end which, struct bm_error *err)
 {
 	return bm_phase_do(capture->phase, which,
@@ -358,6 +310,19 @@ int bm_capture_identify(struct bm_capture *capture, struct bm_error *err)
 			: rc;
 }
 
+/* Bucardo finds them then, and makes no others. */
+static int make_triggers(struct bm_capture *capture, const struct bm_capture_group *group,
+		const char *list, struct bm_error *err)
+{
+	struct bm_phase *phase = capture->phase;
+	int rc = bm_capture_triggers_make(phase, BM_END_SOURCE, group->sync, list, "", err);
+
+	return rc == 0 && phase->order.is_both
+			? bm_capture_triggers_make(
+					  phase, BM_END_DESTINATION, group->sync, list, "", err)
+			: rc;
+}
+
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
 {
@@ -368,6 +333,9 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 		rc = bm_lossless_prepare(capture->phase, BM_END_DESTINATION, list, err);
 	}
 	if (rc == 0) {
+		rc = make_triggers(capture, group, list, err);
+	}
+	if (rc == 0) {
 		rc = bm_phase_begin(capture->phase, err);
 		if (rc == 0) {
 			rc = put_tables(capture, group, list, err);
@@ -376,7 +344,8 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 			rc = limit_locks(capture, err);
 		}
 		if (rc == 0) {
-			rc = validate(capture, group, tables, count, err);
+			rc = do_control(capture, "SELECT bucardo.validate_sync($1)", 1,
+					(const char *const[]){group->sync}, err);
 		}
 		if (rc == 0) {
 			rc = lift_limits(capture, err);

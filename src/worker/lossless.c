@@ -6,6 +6,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "worker/ask.h"
+#include "worker/capture_triggers.h"
 
 /* clang-format off */
 static const char prepare_function[] =
@@ -104,7 +105,7 @@ static int make_functions(struct bm_phase *phase, enum bm_end end, struct bm_err
 					err, "making functions on the %s", bm_end_name(end));
 		}
 	}
-	return 0;
+	return bm_capture_triggers_prepare(phase, end, err);
 }
 
 int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err)

@@ -27,7 +27,7 @@ const struct bm_check bm_checks_tables[] = {
 	" replication writes: on the destination it acts a second time', 'ALTER TABLE ' ||"
 	" c.oid::regclass || ' ENABLE TRIGGER ' || quote_ident(t.tgname)"
 	" FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
-	" AND t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal ORDER BY 1" },
+	" AND t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal AND t.tgname !~ '^bucardo_' ORDER BY 1" },
 { .name = "always-rules", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
   .takes_tables = true,
   .sql = "SELECT c.oid::regclass::text, 'rule ' || quote_ident(r.rulename) || ' also holds for what"
@@ -35,6 +35,19 @@ const struct bm_check bm_checks_tables[] = {
 	" there', 'ALTER TABLE ' || c.oid::regclass || ' ENABLE RULE ' || quote_ident(r.rulename)"
 	" FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid WHERE c.oid = ANY ($1::oid[])"
 	" AND r.ev_enabled IN ('A', 'R') AND r.ev_type = '4' AND r.is_instead ORDER BY 1" },
+{ .name = "subscriptions", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
+  /* The view: not every server lets every role read the catalog's own table of them. */
+  .sql = "SELECT 'subscription ' || quote_ident(s.subname), 'it writes to ' || string_agg(DISTINCT"
+	" c.oid::regclass::text, ', ') || ' in replica role: that is captured like any other change, but"
+	" only this source gets it', 'at the cut-over make it on the destination, and drop it here'"
+	" FROM pg_stat_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.subid"
+	" JOIN pg_class c ON c.oid = r.srrelid WHERE c.oid = ANY ($1::oid[])"
+	" GROUP BY s.subname ORDER BY 1" },
+{ .name = "capture-owner", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES, .takes_tables = true,
+  .sql = "SELECT c.oid::regclass::text, 'its owner is ' || pg_get_userbyid(c.relowner) || ', whose"
+	" rights our role does not have: changes in replica role (subscriptions, loaders of fixtures) are"
+	" not captured', 'GRANT ' || quote_ident(pg_get_userbyid(c.relowner)) || ' TO ' ||"
+	" quote_ident(current_user)" CHOSEN " AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1" },
 { .name = "inheritance", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
   .sql = "SELECT c.oid::regclass::text, 'it has inheritance children: each table is replicated by"
 	" itself', ''" CHOSEN " AND c.relkind = 'r'"

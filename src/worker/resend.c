@@ -19,6 +19,9 @@
 #define TOUCH_SLOW_MSEC 5000
 #define TOUCH_MSEC 10000
 
+/* Keys of the follower pass through the worker: of 8 MB of its table at once. */
+#define SHIP_BLOCKS_MOST 1000
+
 static const char timed_out[] = "57014"; /* SQLSTATE of what statement_timeout ended */
 
 /* clang-format off */
@@ -26,12 +29,32 @@ static const char touch_function[] =
 #include "worker/sql/machine_touch.sql.inc"
 ;
 
+static const char ship_function[] =
+#include "worker/sql/machine_ship.sql.inc"
+;
+
+static const char follower_sql[] =
+#include "worker/sql/follower_keys.sql.inc"
+;
+
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_touches (tablename text PRIMARY KEY,"
 	" file oid, block bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0)",
-	touch_function,
+	"ALTER TABLE bucardo.machine_touches ADD COLUMN IF NOT EXISTS why text,"
+	" ADD COLUMN IF NOT EXISTS follower_file oid, ADD COLUMN IF NOT EXISTS follower_block bigint,"
+	" ADD COLUMN IF NOT EXISTS gone bigint NOT NULL DEFAULT 0,"
+	" ADD COLUMN IF NOT EXISTS shipped boolean NOT NULL DEFAULT false",
+	touch_function, ship_function,
 };
+
+/* What machine_ship() has to go on with: a key's columns are those of the delta table. */
+static const char debt_sql[] =
+"SELECT (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a"
+"  WHERE a.attrelid = (SELECT to_regclass('bucardo.' || n.deltaname)"
+"   FROM bucardo.bucardo_delta_names n WHERE n.tablename = t.tablename LIMIT 1)"
+"  AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'txntime'),"
+" t.follower_file, t.follower_block, t.rows FROM bucardo.machine_touches t WHERE t.tablename = $1";
 /* clang-format on */
 
 int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
@@ -44,16 +67,82 @@ int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
 		       : -1;
 }
 
+/* ---- the live side ---- */
+
+/*
+ * A statement that writes deltas of the live side, if it is the live side still when it is
+ * done: old rows are never sent over those that applications write elsewhere by now.
+ */
+static PGresult *ask_live(struct bm_tend *tend, const char *sql, int count,
+		const char *const *params, struct bm_error *err)
+{
+	struct bm_phase *phase = tend->phase;
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *rows = NULL, *lifted = NULL;
+
+	if (bm_phase_do(phase, tend->live, "BEGIN", 0, NULL, err) == 0) {
+		rows = bm_phase_ask(phase, tend->live, sql, count, params, err);
+	}
+	if (rows != NULL) {
+		lifted = bm_phase_ask(phase, BM_END_DESTINATION,
+				"SELECT bucardo_machine.is_lifted()", 0, NULL, err);
+	}
+	bool good = lifted != NULL;
+	if (good &&
+			(PQgetvalue(lifted, 0, 0)[0] == 't') !=
+					(tend->live == BM_END_DESTINATION)) {
+		bm_error_set(err, BM_ERR_SQL, "applications write to the other side since");
+		good = false;
+	}
+	PQclear(lifted);
+	if (!good || bm_phase_do(phase, tend->live, "COMMIT", 0, NULL, err) != 0) {
+		bm_phase_do(phase, tend->live, "ROLLBACK", 0, NULL, &ignored);
+		PQclear(rows);
+		return NULL;
+	}
+	return rows;
+}
+
+static int do_live(struct bm_tend *tend, const char *sql, int count, const char *const *params,
+		struct bm_error *err)
+{
+	PGresult *rows = bm_tend_carries(tend) ? ask_live(tend, sql, count, params, err) : NULL;
+	int rc = rows != NULL || !bm_tend_carries(tend) ? 0 : -1;
+
+	PQclear(rows);
+	return rc;
+}
+
 int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
 {
-	if (!bm_tend_carries(tend)) {
-		return 0;
-	}
-	return bm_phase_do(tend->phase, tend->live,
+	return do_live(tend,
 			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
 			" ON CONFLICT (tablename) DO UPDATE SET file = NULL WHERE t.file IS NOT NULL",
 			1, &table, err);
 }
+
+int bm_resend_owe(
+		struct bm_tend *tend, const char *table, const char *why, struct bm_error *err)
+{
+	const char *const params[] = {table, why};
+
+	return do_live(tend,
+			"INSERT INTO bucardo.machine_touches (tablename, why) VALUES ($1, $2)"
+			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, follower_file = NULL,"
+			" shipped = false, why = excluded.why",
+			2, params, err);
+}
+
+PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err)
+{
+	/* An answer of no rows, where there is no such table. */
+	return bm_phase_ask(tend->phase, bm_tend_carries(tend) ? tend->live : BM_END_SOURCE,
+			"SELECT tablename, why FROM bucardo.machine_touches WHERE why IS NOT NULL"
+			" ORDER BY 1",
+			0, NULL, err);
+}
+
+/* ---- portions ---- */
 
 /* However slow a server is, a portion is small enough in the end. */
 static void adapt(struct bm_tend *tend, uint64_t took_msec)
@@ -69,6 +158,16 @@ static void adapt(struct bm_tend *tend, uint64_t took_msec)
 	tend->touch_blocks = blocks < TOUCH_BLOCKS_MOST ? blocks : TOUCH_BLOCKS_MOST;
 }
 
+/* After a portion that failed: 1 a smaller one may work, -1. */
+static int after_failure(unsigned tried, struct bm_error *err)
+{
+	if (tried > 1 && strcmp(err->sqlstate, timed_out) == 0) {
+		*err = (struct bm_error)BM_ERROR_INIT;
+		return 1;
+	}
+	return -1;
+}
+
 /* 1: there is more of it, 0: that was all, -1. */
 static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *err)
 {
@@ -78,15 +177,11 @@ static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *
 	unsigned tried = tend->touch_blocks;
 
 	snprintf(blocks, sizeof(blocks), "%u", tried);
-	PGresult *rows = bm_phase_ask(tend->phase, tend->live,
-			"SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
+	PGresult *rows = ask_live(
+			tend, "SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
 	adapt(tend, bm_clock_msec() - begun);
-	if (rows == NULL && tried > 1 && strcmp(err->sqlstate, timed_out) == 0) {
-		*err = (struct bm_error)BM_ERROR_INIT;
-		return 1;
-	}
 	if (rows == NULL) {
-		return -1;
+		return after_failure(tried, err);
 	}
 	int more = PQgetisnull(rows, 0, 0);
 	if (!more) {
@@ -97,28 +192,120 @@ static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *
 	return more;
 }
 
+/* ---- keys that only the follower has ---- */
+
+static const char *value_or_null(const PGresult *rows, int column)
+{
+	return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
+}
+
+/* The statement that reads a portion, its file and the next block; a table that is not there
+ * has no rows. */
+static PGresult *plan_portion(struct bm_tend *tend, const char *table, const PGresult *debt,
+		const char *blocks, struct bm_error *err)
+{
+	const char *const params[] = {table, PQgetvalue(debt, 0, 0), blocks,
+			value_or_null(debt, 1), value_or_null(debt, 2)};
+
+	return bm_phase_ask(tend->phase, bm_tend_follower(tend), follower_sql, 5, params, err);
+}
+
+/* 1: there is more of it, 0: that was all, -1. */
+static int ship_portion(struct bm_tend *tend, const char *table, const PGresult *plan,
+		struct bm_error *err)
+{
+	bool is_there = PQntuples(plan) > 0;
+	PGresult *keys = is_there ? bm_phase_ask(tend->phase, bm_tend_follower(tend),
+						    PQgetvalue(plan, 0, 0), 0, NULL, err)
+				  : NULL;
+
+	if (is_there && keys == NULL) {
+		return -1;
+	}
+	const char *const params[] = {table, is_there ? PQgetvalue(keys, 0, 0) : "{}",
+			is_there ? PQgetvalue(plan, 0, 1) : NULL,
+			is_there ? value_or_null(plan, 2) : NULL};
+	PGresult *rows = ask_live(tend,
+			"SELECT bucardo.machine_ship($1, $2::text[], $3::oid, $4::bigint)", 4,
+			params, err);
+	int rc = rows == NULL ? -1 : params[3] != NULL;
+	if (rc == 0 && strcmp(PQgetvalue(rows, 0, 0), "0") != 0) {
+		bm_report_note("%s: %s keys that only the %s had are sent, so that they go there too",
+				table, PQgetvalue(rows, 0, 0),
+				bm_end_name(bm_tend_follower(tend)));
+	}
+	PQclear(rows);
+	PQclear(keys);
+	return rc;
+}
+
+static int ship_some(struct bm_tend *tend, const char *table, struct bm_error *err)
+{
+	PGresult *debt = bm_phase_ask(tend->phase, tend->live, debt_sql, 1, &table, err);
+	char blocks[16];
+	uint64_t begun = bm_clock_msec();
+	unsigned tried = tend->touch_blocks < SHIP_BLOCKS_MOST ? tend->touch_blocks
+							       : SHIP_BLOCKS_MOST;
+	PGresult *plan = NULL;
+	int rc = debt == NULL ? -1 : 0;
+
+	snprintf(blocks, sizeof(blocks), "%u", tried);
+	if (rc == 0 && PQntuples(debt) > 0 && !PQgetisnull(debt, 0, 0)) {
+		plan = plan_portion(tend, table, debt, blocks, err);
+		rc = plan == NULL ? -1 : ship_portion(tend, table, plan, err);
+		adapt(tend, bm_clock_msec() - begun);
+		rc = rc < 0 ? after_failure(tried, err) : rc;
+	}
+	PQclear(plan);
+	PQclear(debt);
+	return rc;
+}
+
+/* ---- all of it ---- */
+
+/* One of the two until it is done or time is up; 1: there is more. */
+static int repeat(struct bm_tend *tend, const char *table,
+		int (*some)(struct bm_tend *tend, const char *table, struct bm_error *err),
+		uint64_t end_msec, struct bm_error *err)
+{
+	int rc;
+
+	do {
+		rc = some(tend, table, err);
+	} while (rc > 0 && bm_clock_msec() < end_msec);
+	return rc;
+}
+
+/* What is gone goes first: it may be in the way of what comes, in a unique constraint. */
+static int pay_some(struct bm_tend *tend, const char *table, bool shipped, uint64_t end_msec,
+		struct bm_error *err)
+{
+	int rc = shipped ? 0 : repeat(tend, table, ship_some, end_msec, err);
+
+	return rc == 0 ? repeat(tend, table, touch_some, end_msec, err) : rc;
+}
+
 int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
 {
 	if (!bm_tend_carries(tend)) {
 		return 0;
 	}
 	PGresult *owed = bm_phase_ask(tend->phase, tend->live,
-			"SELECT tablename FROM bucardo.machine_touches ORDER BY 1", 0, NULL,
-			err);
+			"SELECT tablename, shipped OR why IS NULL FROM bucardo.machine_touches"
+			" ORDER BY 1",
+			0, NULL, err);
 	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
 	int rc = owed != NULL ? 0 : -1;
 
 	if (tend->touch_blocks == 0) {
 		tend->touch_blocks = TOUCH_BLOCKS_FIRST;
 	}
-	for (int i = 0; rc == 0 && i < PQntuples(owed); i++) {
+	for (int i = 0; rc >= 0 && i < PQntuples(owed); i++) {
 		const char *table = PQgetvalue(owed, i, 0);
-		if (json_object_get(running, table) == NULL) {
-			continue;
+		if (json_object_get(running, table) != NULL) {
+			rc = pay_some(tend, table, PQgetvalue(owed, i, 1)[0] == 't', end_msec,
+					err);
 		}
-		do {
-			rc = touch_some(tend, table, err);
-		} while (rc > 0 && bm_clock_msec() < end_msec);
 	}
 	PQclear(owed);
 	return rc < 0 ? -1 : 0;

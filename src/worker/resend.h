@@ -1,9 +1,11 @@
 /*
  * resend - rows that changed without a trigger having seen it are sent again
  *
- * Their keys are written into the delta table, so that Bucardo carries them as if they had
- * just changed. What is owed is a row of bucardo.machine_touches until it is done: a
- * worker that is killed goes on where it stopped.
+ * Their keys are written into the delta table of the live side, so that Bucardo carries them as
+ * if they had just changed. Where rows may also have been deleted unseen, the keys that only
+ * the follower has go the same way: they are read there in portions, so that the worker never
+ * holds more than one. What is owed is a row of bucardo.machine_touches of the live side until
+ * it is done: a worker that is killed goes on where it stopped.
  */
 #ifndef WORKER_RESEND_H
 #define WORKER_RESEND_H
@@ -16,12 +18,21 @@ struct json_t;
 int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err);
 
 /*
- * Rows of the source that changed without a trigger having seen it are sent again:
+ * Rows of the live side that changed without a trigger having seen it are sent again:
  * bm_touch_owe() notes it, bm_touch_pay() does it for the tables in `running`, names of
  * tables that are captured and not paused: for about ten seconds; what is left then, a
- * later call goes on with.
+ * later call goes on with. Nothing is owed where nothing is carried: with one direction, once
+ * the destination is live.
  */
 int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err);
 int bm_touch_pay(struct bm_tend *tend, const struct json_t *running, struct bm_error *err);
+
+/* The same, from the beginning, and with the keys that only the follower has; `why` is told
+ * until it is done. */
+int bm_resend_owe(
+		struct bm_tend *tend, const char *table, const char *why, struct bm_error *err);
+
+/* Names of the tables that are owed with a reason, and that; NULL with `err`. */
+PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err);
 
 #endif

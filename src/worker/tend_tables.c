@@ -16,6 +16,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
+#include "worker/capture_watch.h"
 #include "worker/report.h"
 #include "worker/resend.h"
 #include "worker/tend_columns.h"
@@ -403,6 +404,22 @@ static int read_both(struct bm_look *look, struct bm_error *err)
 	return look->destination != NULL ? 0 : -1;
 }
 
+/* Rows of a table that is not captured now would change unseen behind our back. */
+static int send_again(struct bm_look *look, struct bm_error *err)
+{
+	const char *table;
+	json_t *ignored;
+
+	json_object_foreach(look->uncaptured, table, ignored)
+	{
+		json_object_del(look->running, table);
+	}
+	/* Told before it is done: it may not take as long as to the next look. */
+	return bm_capture_watch_tell(look, err) == 0
+			? bm_touch_pay(look->tend, look->running, err)
+			: -1;
+}
+
 static int look_at_all(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_tend *tend = look->tend;
@@ -412,6 +429,9 @@ static int look_at_all(struct bm_look *look, struct bm_error *err)
 
 	if (rc == 0 && PQntuples(syncs) > 0) {
 		rc = bm_keys_follow(look, err);
+	}
+	if (rc == 0 && PQntuples(syncs) > 0) {
+		rc = bm_capture_watch(look, syncs, err);
 	}
 	if (rc == 0) {
 		rc = read_both(look, err);
@@ -427,7 +447,7 @@ static int look_at_all(struct bm_look *look, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_look_at_newcomers(look, err);
 	}
-	return rc == 0 ? bm_touch_pay(tend, look->running, err) : -1;
+	return rc == 0 ? send_again(look, err) : -1;
 }
 
 static void publish(struct bm_look *look)
@@ -449,6 +469,7 @@ int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 	struct bm_look look = {.tend = tend,
 			.keyless = json_object(),
 			.running = json_object(),
+			.uncaptured = json_object(),
 			.captured = json_object(),
 			.fresh = json_array(),
 			.drifted = json_object(),
@@ -481,6 +502,7 @@ int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 	json_decref(look.columns);
 	json_decref(look.keyless);
 	json_decref(look.running);
+	json_decref(look.uncaptured);
 	json_decref(look.captured);
 	json_decref(look.fresh);
 	json_decref(look.drifted);

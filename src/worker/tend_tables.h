@@ -14,6 +14,7 @@ struct bm_look {
 	struct json_t *carried, *columns;    /* table -> what is carried of it, and should be */
 	struct json_t *keyless;		     /* table -> what is wrong with its key */
 	struct json_t *running;		     /* tables that are captured and not paused */
+	struct json_t *uncaptured;	     /* tables whose changes are not captured now */
 	struct json_t *drifted;		     /* texts of what differs */
 	struct json_t *captured;	     /* tables that are, paused or not */
 	struct json_t *fresh;	       /* for the evidence: tables that are not migrated */

@@ -9,6 +9,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "worker/ask.h"
+#include "worker/capture_triggers.h"
 #include "worker/lossless.h"
 
 /* Looking may keep a server busy for a tenth of the time or so. */
@@ -290,6 +291,25 @@ static uint64_t more_than(uint64_t value, uint64_t base)
 	return value > base ? value - base : 0;
 }
 
+/* What Bucardo made there, for a sync that a person added too, is made safe to be called. */
+static int pin_functions(struct bm_watched *watched, PGconn *conn, struct bm_error *err)
+{
+	uint64_t now_msec = bm_clock_msec();
+
+	if (now_msec - watched->pinned_msec < HEAL_MSEC) {
+		return 0;
+	}
+	watched->pinned_msec = now_msec;
+	touch(watched);
+	int rc = bm_capture_pin(conn, watched->board->timeout_msec, err);
+	if (rc != 0 && err->code == BM_ERR_SQL) {
+		fprintf(stderr, "%s: functions of schema bucardo keep their search_path: %s\n",
+				watched->name, err->message);
+		rc = 0;
+	}
+	return rc;
+}
+
 /*
  * Ask all there is to ask. `work_msec` estimates how long the server was busy with
  * it: the time it took without that of the way there and back, as a ping took.
@@ -306,6 +326,10 @@ static int ask_all(struct bm_watched *watched, PGconn *conn, uint64_t *work_msec
 	uint64_t pinged_msec = bm_clock_msec();
 	publish_reachable(watched);
 	int rc = do_jobs(watched, conn, &statements, err);
+	if (rc == 0) {
+		rc = pin_functions(watched, conn, err);
+		statements++;
+	}
 	*work_msec = more_than(
 			bm_clock_msec() - pinged_msec, (pinged_msec - begun_msec) * statements);
 	return rc;

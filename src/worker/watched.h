@@ -56,6 +56,7 @@ struct bm_watched {
 	char error[400];
 	uint64_t since_msec;
 	uint64_t asking_since_msec; /* 0: resting */
+	uint64_t pinned_msec;	    /* its thread's: when functions were looked at last */
 	size_t finding_count;
 	struct bm_finding *findings;
 };

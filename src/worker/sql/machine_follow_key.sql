@@ -30,7 +30,6 @@ BEGIN
     EXECUTE format('ALTER TABLE bucardo.%s RENAME COLUMN %I TO %I',
 regexp_replace(my_delta, '^("?)delta_', '\1mpark_'), old, new);
   END IF;
-  EXECUTE replace(replace(code, 'NEW."' || old || '"', 'NEW."' || new || '"'),
-    'OLD."' || old || '"', 'OLD."' || new || '"');
+  PERFORM bucardo.machine_capture_function(my_delta);
   RETURN new;
 END $machine$

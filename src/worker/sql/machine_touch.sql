@@ -4,7 +4,7 @@
 -- a range of blocks costs a scan of all of them, so there each place of a block is named: a
 -- row takes 28 bytes or more.
 CREATE OR REPLACE FUNCTION bucardo.machine_touch(my_table text, my_blocks bigint)
-  RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'
+  RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms'
   AS $machine$
 DECLARE delta text; keys text; places text; debt record; number bigint := 0; beyond bigint;
 BEGIN

@@ -1,0 +1,8 @@
+-- machine_capture_rows - what ALTER TABLE changes when it writes all rows anew: the file (VACUUM FULL
+-- and TRUNCATE do as well) together with a column's row in the catalog.
+CREATE OR REPLACE FUNCTION bucardo.machine_capture_rows(my_table oid) RETURNS jsonb
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $machine$
+SELECT jsonb_build_object('file', pg_relation_filenode(my_table), 'columns',
+  (SELECT md5(string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum))
+    FROM pg_attribute a WHERE a.attrelid = my_table AND a.attnum > 0))
+$machine$

@@ -1,0 +1,19 @@
+-- machine_note_truncation - a TRUNCATE is noted for the sync that the trigger names, and what
+-- waits of the table is void. A table that was captured under another name and renamed since has
+-- no delta table of its name: its truncates are none of ours, and must not fail.
+CREATE OR REPLACE FUNCTION bucardo.machine_note_truncation() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $machine$
+DECLARE base text := bucardo.machine_capture_base(TG_TABLE_SCHEMA, TG_TABLE_NAME); part text;
+BEGIN
+  IF to_regclass(format('bucardo.%I', 'delta_' || base)) IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO bucardo.bucardo_truncate_trigger (tablename, sname, tname, sync)
+    VALUES (TG_RELID, TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_ARGV[0]);
+  FOREACH part IN ARRAY ARRAY['delta_', 'track_', 'stage_', 'mpark_'] LOOP
+    IF to_regclass(format('bucardo.%I', part || base)) IS NOT NULL THEN
+      EXECUTE format('TRUNCATE TABLE bucardo.%I', part || base);
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $machine$

@@ -17,4 +17,4 @@ SELECT format('SELECT ARRAY[%s]::text[]::text FROM ONLY %I.%I WHERE %s',
 FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace,
 LATERAL (SELECT CASE WHEN pg_relation_filenode(c.oid)::text IS NOT DISTINCT FROM $4
   THEN coalesce($5::bigint, 0) ELSE 0 END AS first) b
-WHERE c.oid = to_regclass($1)
+WHERE c.oid = to_regclass($1) AND c.relkind = 'r'

@@ -28,7 +28,7 @@ BEGIN
       JOIN pg_operator op ON op.oid = m.amopopr JOIN pg_namespace n ON n.oid = op.oprnamespace
       WHERE x.indrelid = to_regclass(my_table) AND x.indisunique AND x.indisvalid
       AND u.place <= x.indnkeyatts ORDER BY x.indisprimary DESC LIMIT 1) o ON true;
-  IF names IS NULL OR to_regclass(my_table) IS NULL THEN
+  IF names IS NULL OR NOT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(my_table) AND relkind = 'r') THEN
     DELETE FROM bucardo.machine_touches WHERE tablename = my_table;
     RETURN 0;
   END IF;

@@ -13,7 +13,7 @@ BEGIN
   SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO keys FROM pg_attribute
     WHERE attrelid = to_regclass('bucardo.' || delta) AND attnum > 0 AND NOT attisdropped
     AND attname <> 'txntime';
-  IF keys IS NULL OR to_regclass(my_table) IS NULL THEN
+  IF keys IS NULL OR NOT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(my_table) AND relkind = 'r') THEN
     DELETE FROM bucardo.machine_touches WHERE tablename = my_table;
     RETURN 0;
   END IF;

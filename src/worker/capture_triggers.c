@@ -47,17 +47,10 @@ static const char watch_function[] =
 #include "worker/sql/machine_capture_watch.sql.inc"
 ;
 
-/* In this order. The table of truncates is Bucardo's, word for word: the trigger that writes to
- * it is there before validate_sync() is. */
+/* In this order. */
 static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_captured (sync text, tablename text,"
 	" state jsonb NOT NULL, rewrite jsonb, since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (sync, tablename))",
-	"DO $machine$ BEGIN IF to_regclass('bucardo.bucardo_truncate_trigger') IS NULL THEN"
-	" CREATE TABLE bucardo.bucardo_truncate_trigger (tablename oid NOT NULL, sname text NOT NULL,"
-	" tname text NOT NULL, sync text NOT NULL, replicated timestamptz NULL,"
-	" cdate timestamptz NOT NULL DEFAULT now());"
-	" CREATE INDEX bucardo_truncate_trigger_index ON bucardo.bucardo_truncate_trigger"
-	" (sync, tablename) WHERE replicated IS NULL; END IF; END $machine$",
 	base_function, body_function, code_function, pin_function, truncation_function,
 	look_function, rows_function, one_function, change_function, watch_function,
 };

@@ -7,6 +7,8 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/sessions.h"
+#include "worker/capture.h"
 #include "worker/capture_triggers.h"
 #include "worker/resend.h"
 #include "worker/tend_pause.h"
@@ -101,6 +103,25 @@ static int watch_end(
 					 bm_end_name(end));
 }
 
+int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	const char *const name[] = {tend->phase->order.name};
+	PGresult *old = bm_phase_ask(tend->phase, BM_END_CONTROL,
+			"SELECT 1 FROM bucardo.db WHERE name IN ($1 || '_source', $1 || '_destination')"
+			" AND coalesce(dbconn, '') NOT LIKE '%" BM_SESSION_APPLYING "%'",
+			1, name, err);
+	int rc = old != NULL ? 0 : -1;
+
+	if (rc == 0 && PQntuples(old) > 0) {
+		struct bm_capture capture;
+		rc = bm_capture_open(tend->phase, &capture, err);
+		rc = rc == 0 ? bm_capture_names(&capture, err) : rc;
+		bm_capture_finish(&capture);
+	}
+	PQclear(old);
+	return rc;
+}
+
 int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err)
 {
 	bool is_both = look->tend->phase->order.is_both;
@@ -123,7 +144,7 @@ int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_erro
 	return rc;
 }
 
-int bm_capture_watch_tell(struct bm_look *look, struct bm_error *err)
+static int tell_owed(struct bm_look *look, struct bm_error *err)
 {
 	PGresult *owed = bm_resend_unseen(look->tend, err);
 
@@ -137,4 +158,18 @@ int bm_capture_watch_tell(struct bm_look *look, struct bm_error *err)
 	}
 	PQclear(owed);
 	return owed != NULL ? 0 : -1;
+}
+
+int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err)
+{
+	const char *table;
+	json_t *ignored;
+
+	/* Rows of a table that is not captured now would change unseen behind our back. */
+	json_object_foreach(look->uncaptured, table, ignored)
+	{
+		json_object_del(look->running, table);
+	}
+	/* Told before it is done: it may not take as long as to the next look. */
+	return tell_owed(look, err) == 0 ? bm_touch_pay(look->tend, look->running, err) : -1;
 }

@@ -11,13 +11,18 @@
 
 #include "worker/tend_tables.h"
 
+/* What an older machine wrote into Bucardo's tables lets sessions of a tree that a person
+ * starts pass for an application's: it is brought up to date, before triggers fire always. */
+int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err);
+
 /*
  * Look at the captured tables of both ends, for the syncs in column 0 of `syncs`. Tables that
  * cannot be captured now are in `look->uncaptured`, and told.
  */
 int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err);
 
-/* Tell the tables whose rows are being sent again because changes went unseen. */
-int bm_capture_watch_tell(struct bm_look *look, struct bm_error *err);
+/* Send again what is owed, for the tables in `look->running`; those whose rows are sent again
+ * because changes went unseen are told first. */
+int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/live.h"
+#include "worker/capture_watch.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
 #include "worker/resend.h"
@@ -168,6 +169,9 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	}
 	if (rc == 0) {
 		rc = bm_live_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_capture_watch_prepare(&tend, err);
 	}
 	if (rc == 0) {
 		rc = bm_pause_prepare(&tend, err);

@@ -404,22 +404,6 @@ static int read_both(struct bm_look *look, struct bm_error *err)
 	return look->destination != NULL ? 0 : -1;
 }
 
-/* Rows of a table that is not captured now would change unseen behind our back. */
-static int send_again(struct bm_look *look, struct bm_error *err)
-{
-	const char *table;
-	json_t *ignored;
-
-	json_object_foreach(look->uncaptured, table, ignored)
-	{
-		json_object_del(look->running, table);
-	}
-	/* Told before it is done: it may not take as long as to the next look. */
-	return bm_capture_watch_tell(look, err) == 0
-			? bm_touch_pay(look->tend, look->running, err)
-			: -1;
-}
-
 static int look_at_all(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_tend *tend = look->tend;
@@ -447,7 +431,7 @@ static int look_at_all(struct bm_look *look, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_look_at_newcomers(look, err);
 	}
-	return rc == 0 ? send_again(look, err) : -1;
+	return rc == 0 ? bm_capture_watch_pay(look, err) : -1;
 }
 
 static void publish(struct bm_look *look)

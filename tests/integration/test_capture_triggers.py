@@ -1,10 +1,13 @@
 """What makes a table captured: functions that depend on no path, triggers that fire in every
 session but in those that apply the migration."""
 
+import os
+import signal
+
 import psycopg2
 import pytest
 from support import compare
-from support.declared import replicating
+from support.declared import replicating, view
 from support.traffic import Traffic
 from support.waiting import wait_for
 
@@ -169,6 +172,10 @@ def test_what_is_applied_makes_no_echo(world):
 
 def test_what_an_older_machine_made_is_made_safe(world):
     machine, source, _, dbname = world
+    with machine.control_session("UPDATE bucardo.db SET dbconn = regexp_replace(dbconn, "
+                                 "';options=''[^'']*''', '')"):
+        pass
+    os.kill(view(machine)["tending"]["pid"], signal.SIGKILL)
     source.sql("DROP TRIGGER bucardo_delta ON fixture; CREATE OR REPLACE FUNCTION "
                "bucardo.delta_public_fixture() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $clone$ BEGIN IF "
                "(TG_OP = 'INSERT') THEN INSERT INTO bucardo.delta_public_fixture VALUES (NEW.\"id\");"
@@ -180,6 +187,9 @@ def test_what_an_older_machine_made_is_made_safe(world):
     wait_for(lambda: source.sql("SELECT tgenabled FROM pg_trigger WHERE tgname = 'bucardo_delta' AND"
                                 " tgrelid = 'fixture'::regclass", dbname=dbname) == [("A",)],
              40, "its trigger fires always")
+    # A tree that a person starts says that it applies: or else it would make an echo.
+    told = machine.shell("bucardo list dbs -vv").output
+    assert told.count("bucardo_machine.applying=on") == 2, told
 
 
 def test_functions_of_a_sync_that_a_person_made_are_made_safe(world):

@@ -71,7 +71,8 @@ BEGIN
     VALUES (my_sync, my_table, bucardo.machine_capture_look(my_sync, my_table, delta),
       bucardo.machine_capture_rows(relation))
     ON CONFLICT (sync, tablename) DO UPDATE SET state = excluded.state, rewrite = excluded.rewrite,
-      since = now() WHERE m.state <> excluded.state OR my_gap <> '';
+      since = now() WHERE m.state <> excluded.state OR m.rewrite IS DISTINCT FROM excluded.rewrite
+      OR my_gap <> '';
   UPDATE bucardo.machine_captured SET state = bucardo.machine_capture_look(sync, my_table, delta)
     WHERE tablename = my_table AND sync = ANY (intact)
     AND state <> bucardo.machine_capture_look(sync, my_table, delta);

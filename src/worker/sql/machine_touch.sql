@@ -13,11 +13,14 @@ BEGIN
   SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO keys FROM pg_attribute
     WHERE attrelid = to_regclass('bucardo.' || delta) AND attnum > 0 AND NOT attisdropped
     AND attname <> 'txntime';
-  IF keys IS NULL OR NOT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(my_table) AND relkind = 'r') THEN
+  IF to_regclass(my_table) IS NOT NULL THEN
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', my_table);
+  END IF;
+  IF keys IS NULL OR NOT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass(my_table)
+      AND relkind = 'r') THEN
     DELETE FROM bucardo.machine_touches WHERE tablename = my_table;
     RETURN 0;
   END IF;
-  EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', my_table);
   UPDATE bucardo.machine_touches SET block = 0, rows = 0, file = pg_relation_filenode(my_table)
     WHERE tablename = my_table AND file IS DISTINCT FROM pg_relation_filenode(my_table);
   SELECT * INTO debt FROM bucardo.machine_touches WHERE tablename = my_table;

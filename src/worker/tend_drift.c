@@ -282,39 +282,77 @@ static void compare_column(struct bm_comparison *it, const json_t *l, const json
 	compare_kind(it, l, f);
 }
 
-static void compare_columns(
-		struct bm_comparison *it, const json_t *live, const json_t *follower)
+/* Of the columns of `a` those that `b` lacks; `*last` is one of them. */
+static size_t count_lacking(const json_t *a, const json_t *b, const json_t **last)
 {
-	bool added = false, gone = false;
+	size_t count = 0;
 	const char *name;
 	json_t *column;
 
+	json_object_foreach((json_t *)(uintptr_t)a, name, column)
+	{
+		if (json_object_get(b, name) == NULL) {
+			count++;
+			*last = column;
+		}
+	}
+	return count;
+}
+
+/* Whether it was renamed, or dropped and another one added, nobody can tell: the statement is
+ * right in both cases, since all rows are sent again. */
+static void on_renamed(struct bm_comparison *it, const json_t *new, const json_t *old)
+{
+	bm_compare_add(it,
+			bm_format("column %s is on the %s only, and %s of the same type on the "
+				  "%s only, as if it had been renamed",
+					bm_compare_text(new, "name"), it->live,
+					bm_compare_text(old, "name"), it->follower),
+			bm_format("on the %s: ALTER TABLE %s RENAME COLUMN %s TO %s",
+					it->follower, altered(it, old),
+					bm_compare_text(old, "name"),
+					bm_compare_text(new, "name")),
+			true);
+	it->rewritten = true;
+}
+
+static bool is_alike(const json_t *a, const json_t *b)
+{
+	return bm_compare_is_same(a, b, "type") && bm_compare_is_same(a, b, "collation") &&
+			bm_compare_is_same(a, b, "generated") &&
+			bm_compare_is_same(a, b, "identity");
+}
+
+static void compare_columns(
+		struct bm_comparison *it, const json_t *live, const json_t *follower)
+{
+	const json_t *new = NULL, *old = NULL;
+	size_t added = count_lacking(live, follower, &new);
+	size_t gone = count_lacking(follower, live, &old);
+	bool is_renamed = added == 1 && gone == 1 && is_alike(new, old);
+	const char *name;
+	json_t *column;
+
+	if (is_renamed) {
+		on_renamed(it, new, old);
+	}
 	json_object_foreach((json_t *)(uintptr_t)live, name, column)
 	{
 		const json_t *other = json_object_get(follower, name);
-		added = added || other == NULL;
-		if (other == NULL) {
-			on_live_only(it, column);
-		} else {
+		if (other != NULL) {
 			compare_column(it, column, other);
+		} else if (!is_renamed) {
+			on_live_only(it, column);
 		}
 	}
 	json_object_foreach((json_t *)(uintptr_t)follower, name, column)
 	{
-		if (json_object_get(live, name) == NULL) {
-			gone = true;
+		if (json_object_get(live, name) == NULL && !is_renamed) {
 			on_follower_only(it, column);
 		}
 	}
 	/* Perhaps renamed: then rows have values that no trigger saw. */
-	it->rewritten = it->rewritten || (added && gone);
-	if (added && gone) {
-		bm_compare_add(it, bm_strdup("perhaps a column was renamed"),
-				bm_format("on the %s: ALTER TABLE %s RENAME COLUMN ... TO ... "
-					  "in place of the above, if it was",
-						it->follower, it->table),
-				true);
-	}
+	it->rewritten = it->rewritten || (added > 0 && gone > 0);
 }
 
 static void compare_key(struct bm_comparison *it, const json_t *live, const json_t *follower)

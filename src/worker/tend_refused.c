@@ -233,14 +233,16 @@ static int take_failure(struct bm_look *look, const char *sync, const PGresult *
 	return rc;
 }
 
-static void refuse(json_t *refused, const PGresult *rows, int row)
+static void refuse(const struct bm_look *look, json_t *refused, const PGresult *rows, int row)
 {
+	const char *name = look->tend->phase->order.name;
 	char *difference = bm_format("the %s refused its rows: %s", PQgetvalue(rows, row, SIDE),
 			PQgetvalue(rows, row, WORDS));
 	char *mend = bm_format(
 			"correct on the %s what the error names; it is tried again when a "
-			"definition of the table changes, and at %s UTC",
-			PQgetvalue(rows, row, SIDE), PQgetvalue(rows, row, UNTIL));
+			"definition of the table changes, and at %s UTC; at once after "
+			"`bucardo-machine pause %s` and `bucardo-machine resume %s`",
+			PQgetvalue(rows, row, SIDE), PQgetvalue(rows, row, UNTIL), name, name);
 
 	json_object_set_new(refused, PQgetvalue(rows, row, NAME),
 			json_pack("{s:o, s:o}", "difference", bm_json_text(difference), "mend",
@@ -273,7 +275,7 @@ static int take_refused(struct bm_look *look, const char *sync, const PGresult *
 					is_gone(look, params[1]) ? drop_sql : release_sql, 2,
 					params, err);
 		} else {
-			refuse(refused, rows, row);
+			refuse(look, refused, rows, row);
 		}
 	}
 	return rc;

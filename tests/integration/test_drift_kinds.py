@@ -96,6 +96,10 @@ CASES = [
          told=("character varying(20)", "ALTER COLUMN v TYPE character varying(20)")),
     Case("rewritten", TABLE, live="ALTER TABLE {t} ALTER n TYPE text USING 'n' || n",
          rows="UPDATE {t} SET n = 'x' WHERE id < 5", told=("n is text on the {live}",)),
+    Case("renamed", TABLE + "; ALTER TABLE {t} ADD CHECK (n > 0)",
+         live="ALTER TABLE {t} RENAME n TO m; ALTER TABLE {t} RENAME CONSTRAINT {t}_n_check TO o",
+         rows="UPDATE {t} SET m = 70 WHERE id < 5",
+         told=("m is on the {live} only", "RENAME COLUMN n TO m")),
     # Rows have 5 there, and the column that is added has nothing that says so.
     Case("filled_once", TABLE,
          live="ALTER TABLE {t} ADD c int DEFAULT 5 NOT NULL; ALTER TABLE {t} ALTER c DROP DEFAULT",

@@ -183,7 +183,8 @@ sub tables_to_empty {
 		my ($oid, $kind) = $db->{dbh}->selectrow_array('SELECT oid, relkind FROM pg_catalog.pg_class'
 			. ' WHERE oid = ?::pg_catalog.regclass', undef, $name);
 		my $spare = $db->{role} eq 'source' && spare_newer($self, $db, $t, $name);
-		$table{$oid} = {name => only($kind) . $name, spare => $spare, refused => $spare};
+		$table{$oid} = {name => only($kind) . $name, spare => $spare, refused => $spare,
+			at => "$t->{safeschema}.$t->{safetable}"};
 	}
 	my $references = $db->{dbh}->selectall_arrayref('SELECT confrelid, conrelid FROM pg_catalog.pg_constraint'
 		. " WHERE contype = 'f' AND confrelid = ANY (?::pg_catalog.oid[])", undef, [keys %table]);
@@ -217,6 +218,7 @@ sub empty_tables {
 		$dbh->do('RELEASE bm_truncate');
 	}
 	for my $t (grep { $_->{refused} } @tables) {
+		local $main::at = $t->{at}; # see at() in launch.pl
 		my $spare = $t->{spare} || {where => '', values => []};
 		$dbh->do("$self->{sqlprefix}DELETE FROM $t->{name}$spare->{where}", undef, @{$spare->{values}});
 	}

@@ -134,18 +134,8 @@ no warnings 'redefine';
 	return $dbh;
 };
 
-# An error says which table a run was at, and on which database: see worker/tend_refused.h.
 our $at;
 sub at { my ($database) = @_; return defined $at ? " at $at on $database" : '' }
-for my $name (qw(truncate_table delete_rows push_rows)) {
-	no strict 'refs';
-	my $sub = \&{"Bucardo::$name"};
-	*{"Bucardo::$name"} = sub {
-		my ($table) = grep { ref eq 'HASH' && exists $_->{safetable} } @_;
-		local $at = defined $table ? "$table->{safeschema}.$table->{safetable}" : undef;
-		return $sub->(@_);
-	};
-}
 
 # Of the two handles the control database's has no id.
 my $connect = \&Bucardo::connect_database;
@@ -282,5 +272,16 @@ my $begin = \&Bucardo::start_main_transaction;
 	return undef;
 };
 apply_our_way();
+
+# An error says which table a run was at, and on which database: see worker/tend_refused.h.
+for my $name (qw(delete_rows push_rows)) {
+	no strict 'refs';
+	my $sub = \&{"Bucardo::$name"};
+	*{"Bucardo::$name"} = sub {
+		my ($table) = grep { ref eq 'HASH' && exists $_->{safetable} } @_;
+		local $at = defined $table ? "$table->{safeschema}.$table->{safetable}" : undef;
+		return $sub->(@_);
+	};
+}
 Bucardo->new({dbname => 'bucardo', dbuser => 'bucardo', dbhost => $ARGV[0],
 	sendmail => 0, bcverbose => 1, logdest => ['stderr']})->start_mcp([]);

@@ -7,6 +7,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/ask.h"
 #include "worker/capture_triggers.h"
+#include "worker/tend_keys.h"
 
 /* clang-format off */
 static const char prepare_function[] =
@@ -99,6 +100,12 @@ static int make_functions(struct bm_phase *phase, enum bm_end end, struct bm_err
 					bm_end_name(end));
 		}
 	}
+	for (size_t i = 0; i < bm_keys_step_count; i++) {
+		if (bm_phase_do(phase, end, bm_keys_steps[i], 0, NULL, err) != 0) {
+			return bm_error_wrap(
+					err, "making functions on the %s", bm_end_name(end));
+		}
+	}
 	for (size_t i = 0; i < bm_staging_step_count; i++) {
 		if (bm_phase_do(phase, end, bm_staging_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(
@@ -145,7 +152,10 @@ int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tab
 
 int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
 {
-	return bm_phase_do(phase, end, identify_step, 0, NULL, err);
+	int rc = bm_phase_do(phase, end, identify_step, 0, NULL, err);
+
+	return rc == 0 ? bm_phase_do(phase, end, "SELECT bucardo.machine_know()", 0, NULL, err)
+		       : -1;
 }
 
 /* ---- tending ---- */

@@ -42,7 +42,8 @@ int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *
 int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *target, struct bm_error *err);
 
-/* Give what Bucardo or we made at one end since then a replica identity (identify.sql). */
+/* After tables were captured at one end: give what Bucardo made a replica identity
+ * (identify.sql), and write down which tables they are (machine_know). */
 int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
 
 /*

@@ -14,6 +14,7 @@
 #include "worker/report.h"
 #include "worker/resend.h"
 #include "worker/tend_keys.h"
+#include "worker/tend_names.h"
 #include "worker/tend_pause.h"
 #include "worker/tend_refused.h"
 
@@ -100,6 +101,9 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 	int rc = bm_live_find(tend, err);
 
 	if (rc == 0) {
+		rc = do_part(tend, "keys", bm_keys_pass, problems, err);
+	}
+	if (rc == 0) {
 		rc = carry_sequences(tend, problems, err);
 	}
 	*carried_msec = bm_clock_msec() - begun;
@@ -156,7 +160,10 @@ static int rest(struct bm_tend *tend, uint64_t carried_msec, struct bm_error *er
 
 static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 {
-	struct bm_tend tend = {.phase = phase, .told = json_object(), .aside = json_object()};
+	struct bm_tend tend = {.phase = phase,
+			.told = json_object(),
+			.aside = json_object(),
+			.keyless = json_object()};
 	json_t *last = NULL;
 	uint64_t last_msec = 0, carried_msec;
 
@@ -180,7 +187,7 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 		rc = bm_resend_prepare(&tend, err);
 	}
 	if (rc == 0) {
-		rc = bm_keys_prepare(&tend, err);
+		rc = bm_names_prepare(&tend, err);
 	}
 	if (rc == 0) {
 		rc = bm_refused_prepare(&tend, err);
@@ -193,6 +200,7 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	json_decref(tend.told);
 	json_decref(tend.seen);
 	json_decref(tend.aside);
+	json_decref(tend.keyless);
 	json_decref(tend.drifted);
 	json_decref(tend.left);
 	free(tend.failed);

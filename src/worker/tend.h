@@ -36,6 +36,7 @@ struct bm_tend {
 	struct json_t *told;	 /* names of what a note was printed about */
 	struct json_t *seen;	/* table -> fingerprint, of the source's last look; NULL none */
 	struct json_t *aside;	/* table -> fingerprint, of those that are not for us */
+	struct json_t *keyless; /* table -> what is wrong with its key */
 	struct json_t *drifted; /* texts of what differed in it; NULL none */
 	uint64_t look_at_msec;	/* the next look at the tables */
 	char *failed;		/* which runs had failed at the last look; NULL none yet */

@@ -3,94 +3,231 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
 #include "worker/report.h"
+#include "worker/resend.h"
 #include "worker/staging.h"
 #include "worker/tend_pause.h"
 
 /* clang-format off */
-/* Columns of a delta table are those of the key, in its order, and then the stamp. */
-#define DELTA_COLUMNS(delta, quote) \
-	"(SELECT array_agg(" quote "(a.attname) ORDER BY a.attnum) FROM pg_attribute a" \
+/* Columns of a delta table are those of the key, in its order, and the stamp. */
+#define DELTA_COLUMNS(delta, what, between) \
+	"(SELECT array_to_string(array_agg(" what " ORDER BY a.attnum), " between ")" \
+	"  FROM pg_catalog.pg_attribute a" \
+	"  JOIN pg_catalog.pg_type y ON y.oid = a.atttypid" \
 	"  WHERE a.attrelid = to_regclass('bucardo.' || " delta ") AND a.attnum > 0" \
 	"  AND NOT a.attisdropped AND a.attname <> 'txntime')"
 
-static const char follow_function[] =
+static const char type_function[] =
+#include "worker/sql/machine_key_type.sql.inc"
+;
+static const char of_function[] =
+#include "worker/sql/machine_key_of.sql.inc"
+;
+static const char look_function[] =
+#include "worker/sql/machine_key_look.sql.inc"
+;
+static const char know_function[] =
+#include "worker/sql/machine_know.sql.inc"
+;
+static const char columns_function[] =
+#include "worker/sql/machine_delta_columns.sql.inc"
+;
+static const char wishes_function[] =
+#include "worker/sql/machine_delta_wishes.sql.inc"
+;
+static const char change_function[] =
+#include "worker/sql/machine_delta_change.sql.inc"
+;
+static const char rekey_function[] =
+#include "worker/sql/machine_delta_rekey.sql.inc"
+;
+static const char remake_function[] =
+#include "worker/sql/machine_remake.sql.inc"
+;
+static const char rename_function[] =
+#include "worker/sql/machine_rename_table.sql.inc"
+;
+static const char key_function[] =
 #include "worker/sql/machine_follow_key.sql.inc"
 ;
+static const char follow_function[] =
+#include "worker/sql/machine_follow.sql.inc"
+;
 
-/* Tables of ours whose trigger names a column that they do not have. */
-static const char broken_sql[] =
-"SELECT n.tablename, string_agg(quote_ident(d.attname), ', '),"
-" bucardo.machine_follow_key(n.tablename, n.deltaname)"
-" FROM (SELECT DISTINCT tablename, deltaname FROM bucardo.bucardo_delta_names"
-"  WHERE regexp_replace(sync, ' \\(paused\\)$', '') IN (SELECT sync FROM bucardo.machine_syncs)"
-"  AND to_regclass(tablename) IS NOT NULL) n"
-" JOIN pg_attribute d ON d.attrelid = to_regclass('bucardo.' || n.deltaname)"
-"  AND d.attnum > 0 AND NOT d.attisdropped AND d.attname <> 'txntime'"
-" WHERE NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass(n.tablename)"
-"  AND a.attname = d.attname AND a.attnum > 0 AND NOT a.attisdropped)"
-" GROUP BY n.tablename, n.deltaname";
+const char *const bm_keys_steps[] = {
+	/* name: as in bucardo_delta_names; goat: as Bucardo's control database has it;
+	 * columns: of the table, those of the delta table; seen: what they were then;
+	 * mark: of the catalog, when there was nothing to follow. */
+	"CREATE TABLE IF NOT EXISTS bucardo.machine_keys (name text PRIMARY KEY, goat text NOT NULL,"
+	" relation oid NOT NULL, columns int2[] NOT NULL, seen text, mark text)",
+	/* An older machine's had as many parameters, but another result. */
+	"DROP FUNCTION IF EXISTS bucardo.machine_follow_key(text, text)",
+	type_function, of_function, look_function, know_function, columns_function, wishes_function,
+	change_function, rekey_function, remake_function, rename_function, key_function,
+	follow_function,
+};
+const size_t bm_keys_step_count = BM_COUNT_OF(bm_keys_steps);
 
-/* $1 the migration: the keys of its tables as Bucardo has them. */
+enum { TABLE, EVENT, WAS, NOW, AGAIN };
+static const char follow_sql[] =
+"SELECT tablename, event, coalesce(was, ''), coalesce(now_is, ''), again"
+" FROM bucardo.machine_follow($1)";
+
+/* $1 the migration: the keys of its tables as Bucardo has them; which are bytea matters to it. */
 static const char keys_sql[] =
-"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename), g.qpkey"
+"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename), g.qpkey || ' : ' ||"
+" (SELECT string_agg(CASE t WHEN 'bytea' THEN 'b' ELSE '-' END, '' ORDER BY n)"
+"  FROM unnest(string_to_array(g.pkeytype, '|')) WITH ORDINALITY AS x(t, n))"
 " FROM bucardo.goat g WHERE g.db = $1 || '_source' AND g.reltype = 'table'";
 
 /* $1 a JSON object of those: where the source has others, those and their syncs. */
-static const char renamed_sql[] =
-"SELECT n.tablename, n.sync, array_to_string(" DELTA_COLUMNS("n.deltaname", "text") ", '|'),"
-" array_to_string(" DELTA_COLUMNS("n.deltaname", "quote_ident") ", '|')"
-" FROM (SELECT DISTINCT tablename, deltaname, regexp_replace(sync, ' \\(paused\\)$', '') AS sync"
-"  FROM bucardo.bucardo_delta_names) n JOIN json_each_text($1::json) k ON k.key = n.tablename"
-" WHERE n.sync IN (SELECT sync FROM bucardo.machine_syncs)"
-" AND array_to_string(" DELTA_COLUMNS("n.deltaname", "quote_ident") ", '|') <> k.value";
+static const char changed_sql[] =
+"SELECT x.goat, x.sync, x.names, x.quoted, x.types FROM (SELECT m.goat, n.sync,"
+DELTA_COLUMNS("n.deltaname", "text(a.attname)", "'|'") " AS names,"
+DELTA_COLUMNS("n.deltaname", "quote_ident(a.attname)", "'|'") " AS quoted,"
+DELTA_COLUMNS("n.deltaname", "text(y.typname)", "'|'") " AS types,"
+DELTA_COLUMNS("n.deltaname", "CASE y.typname WHEN 'bytea' THEN 'b' ELSE '-' END", "''")
+" AS bytes"
+"  FROM (SELECT DISTINCT tablename, deltaname, regexp_replace(sync, ' \\(paused\\)$', '') AS sync"
+"   FROM bucardo.bucardo_delta_names) n JOIN bucardo.machine_keys m ON m.name = n.tablename"
+"  WHERE n.sync IN (SELECT sync FROM bucardo.machine_syncs)) x"
+" JOIN json_each_text($1::json) k ON k.key = x.goat"
+" WHERE k.value <> x.quoted || ' : ' || x.bytes";
 
 static const char rekey_sql[] =
-"UPDATE bucardo.goat SET pkey = $3, qpkey = $4 WHERE db = $1 || '_source' AND reltype = 'table'"
+"UPDATE bucardo.goat SET pkey = $3, qpkey = $4, pkeytype = $5"
+" WHERE db = $1 || '_source' AND reltype = 'table'"
 " AND quote_ident(schemaname) || '.' || quote_ident(tablename) = $2";
 /* clang-format on */
 
-/* Whether the end is captured at all: the destination is with direction both. */
-static bool is_captured(const struct bm_tend *tend, enum bm_end end)
+/* ---- at the ends ---- */
+
+static bool is_event(const PGresult *rows, int row, const char *event)
 {
-	return end == BM_END_SOURCE || tend->phase->order.is_both;
+	return strcmp(PQgetvalue(rows, row, EVENT), event) == 0;
 }
 
-int bm_keys_prepare(struct bm_tend *tend, struct bm_error *err)
+/* It is paused, and told of the first end; takes over both texts. */
+static void tell_wrong(struct bm_tend *tend, const char *table, char *what, char *mend)
 {
-	static const char *const steps[] = {follow_function};
-	int rc = bm_tend_prepare_end(tend, BM_END_SOURCE, steps, 1, err);
-
-	return rc == 0 ? bm_tend_prepare_end(tend, BM_END_DESTINATION, steps, 1, err) : -1;
+	if (json_object_get(tend->keyless, table) == NULL) {
+		json_object_set_new(tend->keyless, table,
+				json_pack("{s:s, s:o, s:o, s:b}", "table", table, "difference",
+						bm_json_text(what), "mend", bm_json_text(mend),
+						"breaks", true));
+	}
+	free(what);
+	free(mend);
 }
 
-static int follow_end(struct bm_look *look, enum bm_end end, struct bm_error *err)
+static void tell(struct bm_tend *tend, enum bm_end end, const PGresult *rows, int row)
 {
-	PGresult *rows = bm_phase_ask(look->tend->phase, end, broken_sql, 0, NULL, err);
+	const char *table = PQgetvalue(rows, row, TABLE), *was = PQgetvalue(rows, row, WAS);
+	const char *now = PQgetvalue(rows, row, NOW), *name = bm_end_name(end);
 
-	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
-		const char *table = PQgetvalue(rows, i, 0), *gone = PQgetvalue(rows, i, 1);
-		const char *new = PQgetvalue(rows, i, 2);
-		if (new[0] != '\0') {
-			bm_report_note("%s: its key column %s is called %s on the %s now; "
-				       "its trigger follows",
-					table, gone, new, bm_end_name(end));
-		} else if (json_object_get(look->keyless, table) == NULL) {
-			char *what = bm_format("its key column %s is gone on the %s, and every "
-					       "write to it fails in Bucardo's trigger",
-					gone, bm_end_name(end));
-			json_object_set_new(look->keyless, table, bm_json_text(what));
-			free(what);
+	if (is_event(rows, row, "renamed")) {
+		bm_report_note("%s is called %s on the %s now; what is kept of it follows", was,
+				now, name);
+	} else if (is_event(rows, row, "followed")) {
+		bm_report_note("%s: its key is (%s) on the %s now; its trigger follows", table,
+				now, name);
+	} else if (is_event(rows, row, "rekeyed")) {
+		bm_report_note("%s: its key was (%s) and is (%s) on the %s now; its trigger follows",
+				table, was, now, name);
+	} else if (is_event(rows, row, "busy")) {
+		char *text = bm_format(
+				"%s: its key or name was changed on the %s, and somebody "
+				"holds a lock: writes to it may fail until it is released",
+				table, name);
+		bm_tend_note(tend, text, text);
+		free(text);
+	} else if (is_event(rows, row, "failed")) {
+		tell_wrong(tend, table,
+				bm_format("its key or name was changed on the %s, and what is "
+					  "kept of it cannot follow: %s",
+						name, was),
+				bm_strdup("change it back; it is tried again by itself"));
+	} else {
+		tell_wrong(tend, table,
+				bm_format("it has no key any more on the %s (it was: %s), and "
+					  "nothing of it is captured",
+						name, was),
+				bm_format("on both sides: ALTER TABLE %s ADD PRIMARY KEY (...); then all "
+					  "its rows are sent again",
+						table));
+	}
+}
+
+/* What is owed is written down before the change that it is owed for. */
+static int owe(struct bm_tend *tend, enum bm_end end, const PGresult *rows,
+		struct bm_error *err)
+{
+	char *why = bm_format("on the %s its key became another one", bm_end_name(end));
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
+		if (PQgetvalue(rows, i, AGAIN)[0] == 't') {
+			rc = bm_resend_owe(tend, PQgetvalue(rows, i, TABLE), why, err);
+		}
+	}
+	free(why);
+	return rc;
+}
+
+static PGresult *ask_follow(
+		struct bm_tend *tend, enum bm_end end, const char *doing, struct bm_error *err)
+{
+	return bm_phase_ask(tend->phase, end, follow_sql, 1, &doing, err);
+}
+
+static int follow_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+{
+	PGresult *rows = ask_follow(tend, end, "f", err);
+	int rc = rows == NULL ? -1 : owe(tend, end, rows, err);
+
+	if (rc == 0 && PQntuples(rows) > 0) {
+		PQclear(rows);
+		rows = ask_follow(tend, end, "t", err);
+		rc = rows != NULL ? owe(tend, end, rows, err) : -1;
+	}
+	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
+		tell(tend, end, rows, i);
+		if (is_event(rows, i, "renamed") || is_event(rows, i, "followed") ||
+				is_event(rows, i, "rekeyed")) {
+			tend->look_at_msec = 0; /* Bucardo has to learn of it */
 		}
 	}
 	PQclear(rows);
-	return rows != NULL ? 0 : -1;
+	return rc;
 }
 
-/* {"public.t": "id"}, as text; NULL with `err`. */
+int bm_keys_pass(struct bm_tend *tend, struct bm_error *err)
+{
+	json_object_clear(tend->keyless);
+	for (enum bm_end end = BM_END_SOURCE; end <= BM_END_DESTINATION; end++) {
+		bool is_captured = end == BM_END_SOURCE || tend->phase->order.is_both;
+		if (is_captured && follow_end(tend, end, err) != 0) {
+			return bm_error_wrap(err, "following keys of the %s", bm_end_name(end));
+		}
+	}
+	return 0;
+}
+
+bool bm_keys_judge(struct bm_tend *tend, const char *table, json_t *drift)
+{
+	json_t *wrong = json_object_get(tend->keyless, table);
+
+	return wrong != NULL && json_array_append(drift, wrong) == 0;
+}
+
+/* ---- in Bucardo ---- */
+
+/* {"public.t": "id bigint"}, as text; NULL with `err`. */
 static char *read_keys(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const params[] = {phase->order.name};
@@ -110,17 +247,18 @@ static char *read_keys(struct bm_phase *phase, struct bm_error *err)
 static int rekey(struct bm_tend *tend, const PGresult *rows, int row, struct bm_error *err)
 {
 	const char *const params[] = {tend->phase->order.name, PQgetvalue(rows, row, 0),
-			PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3)};
+			PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3),
+			PQgetvalue(rows, row, 4)};
 
-	return bm_pause_reload_with(tend, PQgetvalue(rows, row, 1), rekey_sql, 4, params, err);
+	return bm_pause_reload_with(tend, PQgetvalue(rows, row, 1), rekey_sql, 5, params, err);
 }
 
-static int follow_in_bucardo(struct bm_look *look, struct bm_error *err)
+int bm_keys_follow(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_phase *phase = look->tend->phase;
 	char *keys = read_keys(phase, err);
 	PGresult *rows = keys == NULL ? NULL
-				      : bm_phase_ask(phase, BM_END_SOURCE, renamed_sql, 1,
+				      : bm_phase_ask(phase, BM_END_SOURCE, changed_sql, 1,
 							(const char *const *)&keys, err);
 	int rc = rows != NULL ? 0 : -1;
 
@@ -130,14 +268,4 @@ static int follow_in_bucardo(struct bm_look *look, struct bm_error *err)
 	PQclear(rows);
 	free(keys);
 	return rc;
-}
-
-int bm_keys_follow(struct bm_look *look, struct bm_error *err)
-{
-	for (enum bm_end end = BM_END_SOURCE; end <= BM_END_DESTINATION; end++) {
-		if (is_captured(look->tend, end) && follow_end(look, end, err) != 0) {
-			return bm_error_wrap(err, "following keys of the %s", bm_end_name(end));
-		}
-	}
-	return follow_in_bucardo(look, err);
 }

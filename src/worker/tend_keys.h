@@ -1,20 +1,31 @@
 /*
- * tend_keys - keys of captured tables whose columns were renamed
+ * tend_keys - keys and names of captured tables that were changed
  *
- * Bucardo's trigger names the columns of the key as they were when the table was captured:
- * once one of them has another name, every write to the table fails, the application's
- * too. The trigger and the delta table follow a new name, at each end by itself, and what
- * waits there is kept. A key column that is gone cannot be followed: that is told.
+ * Bucardo's trigger names the columns of the key as they were when the table was captured,
+ * and sessions that have fired it remember their types: after a change writes to the table
+ * fail, the application's too. So in each pass, at each captured end by itself, the delta
+ * and parked tables and the trigger's function follow the key (its columns are known by
+ * their numbers) and the table's name (it is known by its oid), with what waits there
+ * (bucardo.machine_follow). When changes may have gone unseen, all rows are sent again.
  */
 #ifndef WORKER_TEND_KEYS_H
 #define WORKER_TEND_KEYS_H
 
+#include <stdbool.h>
+
 #include "worker/tend_tables.h"
 
-/* Make what following takes at both ends. */
-int bm_keys_prepare(struct bm_tend *tend, struct bm_error *err);
+/* Statements that make what following takes at an end that is captured. */
+extern const char *const bm_keys_steps[];
+extern const size_t bm_keys_step_count;
 
-/* Follow what was renamed; fills `keyless` of `look`, table -> what is wrong with its key. */
+/* Follow at both ends; fills `keyless` of `tend`, table -> what is wrong with its key. */
+int bm_keys_pass(struct bm_tend *tend, struct bm_error *err);
+
+/* Whether no run could tell rows of the table apart; told in `drift`. */
+bool bm_keys_judge(struct bm_tend *tend, const char *table, struct json_t *drift);
+
+/* Tell Bucardo which columns the keys of the source have now. */
 int bm_keys_follow(struct bm_look *look, struct bm_error *err);
 
 #endif

@@ -22,6 +22,7 @@
 #include "worker/tend_columns.h"
 #include "worker/tend_drift.h"
 #include "worker/tend_keys.h"
+#include "worker/tend_names.h"
 #include "worker/tend_pause.h"
 #include "worker/tend_refused.h"
 
@@ -204,26 +205,6 @@ static int judge_columns(struct sync_look *it, const char *table, bool is_restin
 	return 0;
 }
 
-/* Nothing can be written to it, so nothing is captured. */
-static void judge_key(struct sync_look *it, const char *table, bool *breaks, json_t *drift)
-{
-	const char *what = json_string_value(json_object_get(it->look->keyless, table));
-
-	if (what == NULL) {
-		return;
-	}
-	char *mend = bm_format(
-			"bring the column back; or ALTER TABLE %s DISABLE TRIGGER bucardo_delta"
-			" there: then it can be written to, nothing of it is captured any "
-			"more, and it has to be migrated anew",
-			table);
-	json_array_append_new(drift,
-			json_pack("{s:s, s:s, s:o, s:b}", "table", table, "difference", what,
-					"mend", bm_json_text(mend), "breaks", true));
-	free(mend);
-	*breaks = true;
-}
-
 /* A run failed at it, whatever the reason. */
 static void judge_refused(struct sync_look *it, const char *table, bool *breaks, json_t *drift)
 {
@@ -249,13 +230,20 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 	json_t *drift = json_array();
 	bool rewritten = false;
 
+	int odd = bm_names_judge(look, table, is_resting, drift, err);
+	if (odd != 0) {
+		*breaks = true;
+		bm_look_tell_drift(look, drift);
+		json_decref(drift);
+		return odd < 0 ? -1 : 0;
+	}
 	/* Gone on both sides: nothing to mend, and nothing to apply. */
 	*breaks = source == NULL && dest == NULL && differs(look, table);
 	if (!*breaks && differs(look, table)) {
 		*breaks = bm_drift_compare(table, bm_look_live(look), source, dest, look->exact,
 				drift, &rewritten);
 	}
-	judge_key(it, table, breaks, drift);
+	*breaks = bm_keys_judge(look->tend, table, drift) || *breaks;
 	judge_refused(it, table, breaks, drift);
 	int rc = judge_columns(it, table, is_resting, breaks, drift, err);
 	if (rc == 0 && *breaks && rewritten) {
@@ -283,7 +271,9 @@ static int look_at_table(
 {
 	const char *table = PQgetvalue(captured, row, NAME);
 	bool is_paused = is_true(captured, row, IS_PAUSED);
-	bool is_running = is_true(captured, row, IS_NAMED) || has(it->members, table);
+	const char *goat = bm_names_goat(it->look, table);
+	bool is_running = is_true(captured, row, IS_NAMED) || has(it->members, table) ||
+			has(it->members, goat);
 	bool breaks;
 
 	json_object_set_new(it->look->captured, table, json_true());
@@ -294,6 +284,9 @@ static int look_at_table(
 	breaks = breaks || !bm_tend_carries(it->look->tend);
 	if (breaks && (!is_paused || is_running)) {
 		json_array_append_new(it->leaving, json_string(table));
+		if (strcmp(goat, table) != 0) {
+			json_array_append_new(it->leaving, json_string(goat));
+		}
 	} else if (!breaks && is_paused) {
 		json_array_append_new(it->returning, json_string(table));
 	}
@@ -418,6 +411,9 @@ static int look_at_all(struct bm_look *look, struct bm_error *err)
 		rc = bm_capture_watch(look, syncs, err);
 	}
 	if (rc == 0) {
+		rc = bm_names_read(look, err);
+	}
+	if (rc == 0) {
 		rc = read_both(look, err);
 	}
 
@@ -451,7 +447,6 @@ static void publish(struct bm_look *look)
 int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 {
 	struct bm_look look = {.tend = tend,
-			.keyless = json_object(),
 			.running = json_object(),
 			.uncaptured = json_object(),
 			.captured = json_object(),
@@ -484,7 +479,7 @@ int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 	json_decref(look.destination);
 	json_decref(look.carried);
 	json_decref(look.columns);
-	json_decref(look.keyless);
+	json_decref(look.names);
 	json_decref(look.running);
 	json_decref(look.uncaptured);
 	json_decref(look.captured);

@@ -12,7 +12,7 @@ struct bm_look {
 	bool exact;			     /* both servers are of one version */
 	struct json_t *source, *destination; /* table -> fingerprint */
 	struct json_t *carried, *columns;    /* table -> what is carried of it, and should be */
-	struct json_t *keyless;		     /* table -> what is wrong with its key */
+	struct json_t *names;		     /* table -> what it is called (tend_names.c) */
 	struct json_t *running;		     /* tables that are captured and not paused */
 	struct json_t *uncaptured;	     /* tables whose changes are not captured now */
 	struct json_t *drifted;		     /* texts of what differs */

@@ -24,7 +24,8 @@ BEGIN
   IF EXISTS (SELECT 1 FROM pg_attribute d LEFT JOIN pg_attribute a ON a.attrelid = relation
       AND a.attname = d.attname AND a.attnum > 0 AND NOT a.attisdropped
       WHERE d.attrelid = to_regclass('bucardo.' || delta) AND d.attnum > 0 AND NOT d.attisdropped
-      AND d.attname <> 'txntime' AND a.atttypid IS DISTINCT FROM d.atttypid) THEN
+      AND d.attname <> 'txntime'
+      AND bucardo.machine_key_type(a.atttypid) IS DISTINCT FROM bucardo.machine_key_type(d.atttypid)) THEN
     RAISE EXCEPTION 'cannot capture %: its key has other columns or types than its delta table', my_table
       USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;

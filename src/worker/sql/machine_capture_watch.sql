@@ -12,7 +12,10 @@ BEGIN
     FROM bucardo.bucardo_delta_names d
     JOIN json_array_elements_text(my_syncs) AS x(sync) ON d.sync IN (x.sync, x.sync || ' (paused)')
     JOIN pg_class c ON c.oid = to_regclass(d.tablename) AND c.relkind = 'r'
-    JOIN pg_namespace s ON s.oid = c.relnamespace ORDER BY 2 LOOP
+    JOIN pg_namespace s ON s.oid = c.relnamespace
+    -- Of one that lost its key nothing can be captured, and it is told (machine_follow).
+    WHERE NOT EXISTS (SELECT 1 FROM bucardo.machine_keys k WHERE k.name = d.tablename
+      AND k.columns = '{0}') ORDER BY 2 LOOP
     seen := bucardo.machine_capture_look(n.sync, n.tablename, n.deltaname);
     SELECT m.state, m.rewrite INTO was, moved FROM bucardo.machine_captured m
       WHERE m.sync = n.sync AND m.tablename = n.tablename;

@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION bucardo.machine_divert() RETURNS trigger
   LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$
 BEGIN
   IF EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names WHERE sync = NEW.sync || ' (paused)'
-    AND tablename = quote_ident(NEW.sname) || '.' || quote_ident(NEW.tname)) THEN
+    AND (tablename = quote_ident(NEW.sname) || '.' || quote_ident(NEW.tname)
+      OR tablename IN (SELECT name FROM bucardo.machine_keys WHERE relation = NEW.tablename))) THEN
     NEW.sync := NEW.sync || ' (paused)';
   END IF;
   RETURN NEW;

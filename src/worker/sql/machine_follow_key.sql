@@ -1,35 +1,55 @@
--- machine_follow_key - the new name of one column of the key, if it is the only one that is
--- missing and the table has a key of as many columns otherwise alike. '' when there is none
--- such.
-CREATE OR REPLACE FUNCTION bucardo.machine_follow_key(my_table text, my_delta text)
-  RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'
-  AS $machine$
-DECLARE mine text[]; theirs text[]; gone int[]; old text; new text; code text;
+-- machine_follow_key - the columns of one delta table, and of what is parked beside it, by the
+-- key of its table; see machine_follow. `event`: 'followed' (names or types), 'rekeyed' (other
+-- columns), 'keyless' (none is left to tell rows apart by), NULL nothing.
+-- The columns stay as long as they are a key, or cannot be NULL and there is no primary key.
+CREATE OR REPLACE FUNCTION bucardo.machine_follow_key(my_name text, my_table oid, mine int2[],
+  my_seen text, my_doing boolean, OUT event text, OUT was text, OUT now_is text, OUT again boolean)
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
+DECLARE
+  delta text := (SELECT min(d.deltaname) FROM bucardo.bucardo_delta_names d WHERE d.tablename = my_name);
+  wanted int2[] := mine; present int2[]; intact boolean; c record;
 BEGIN
-  mine := (SELECT array_agg(text(a.attname) ORDER BY a.attnum) FROM pg_attribute a
-        WHERE a.attrelid = to_regclass('bucardo.' || my_delta) AND a.attnum > 0
-        AND NOT a.attisdropped AND a.attname <> 'txntime');
-  SELECT array_agg(k.attname::text ORDER BY x.n) INTO theirs FROM pg_constraint p
-    CROSS JOIN LATERAL unnest(p.conkey) WITH ORDINALITY AS x(num, n)
-    JOIN pg_attribute k ON k.attrelid = p.conrelid AND k.attnum = x.num
-    WHERE p.conrelid = to_regclass(my_table) AND p.contype = 'p';
-  SELECT array_agg(i) INTO gone FROM generate_subscripts(mine, 1) i
-    WHERE mine[i] IS DISTINCT FROM theirs[i];
-  IF cardinality(mine) IS DISTINCT FROM cardinality(theirs)
-    OR cardinality(gone) IS DISTINCT FROM 1 THEN RETURN ''; END IF;
-  old := mine[gone[1]]; new := theirs[gone[1]];
-  IF EXISTS (SELECT 1 FROM pg_attribute o JOIN pg_attribute n ON n.attrelid =
-      to_regclass(my_table) AND n.attname = new
-      WHERE o.attrelid = to_regclass('bucardo.' || my_delta) AND o.attname = old
-      AND (o.atttypid, o.atttypmod) <> (n.atttypid, n.atttypmod)) THEN RETURN ''; END IF;
-  SELECT pg_get_functiondef(t.tgfoid) INTO code FROM pg_trigger t
-    WHERE t.tgrelid = to_regclass(my_table) AND t.tgname = 'bucardo_delta';
-  IF code IS NULL THEN RETURN ''; END IF;
-  EXECUTE format('ALTER TABLE bucardo.%s RENAME COLUMN %I TO %I', my_delta, old, new);
-  IF to_regclass('bucardo.' || regexp_replace(my_delta, '^("?)delta_', '\1mpark_')) IS NOT NULL THEN
-    EXECUTE format('ALTER TABLE bucardo.%s RENAME COLUMN %I TO %I',
-regexp_replace(my_delta, '^("?)delta_', '\1mpark_'), old, new);
+  again := false;
+  IF to_regclass('bucardo.' || delta) IS NULL THEN RETURN; END IF;
+  present := bucardo.machine_key_of(my_table, mine);
+  SELECT coalesce(bool_and(a.attnotnull AND NOT a.attisdropped), false) INTO intact FROM unnest(mine) u
+    LEFT JOIN pg_attribute a ON a.attrelid = my_table AND a.attnum = u;
+  IF present IS NULL AND NOT intact THEN
+    -- Without one nothing can be captured, and a trigger that fails would stop the application:
+    -- once there is a key again all rows are sent again.
+    event := 'keyless'; was := bucardo.machine_delta_columns(delta);
+    IF my_doing AND mine <> '{0}' THEN
+      EXECUTE format('CREATE OR REPLACE FUNCTION bucardo.%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        AS %L', delta, 'BEGIN /* bucardo-machine: no name here depends on search_path; its table has no key */ RETURN NULL; END');
+      UPDATE bucardo.machine_keys SET columns = '{0}', seen = NULL WHERE name = my_name;
+    END IF;
+    RETURN;
+  ELSIF present IS DISTINCT FROM mine AND (NOT intact OR EXISTS (SELECT 1 FROM pg_index i
+      WHERE i.indrelid = my_table AND i.indisprimary)) THEN
+    wanted := present;
   END IF;
-  PERFORM bucardo.machine_capture_function(my_delta);
-  RETURN new;
+  was := bucardo.machine_delta_columns(delta);
+  IF wanted <> mine THEN
+    event := 'rekeyed'; again := true;
+    IF my_doing THEN PERFORM bucardo.machine_delta_rekey(delta, my_table, wanted); END IF;
+  ELSE
+    FOR c IN SELECT * FROM bucardo.machine_delta_wishes(delta, my_table, mine) LOOP
+      IF c.name <> c.has_name OR c.type <> c.has_type THEN event := 'followed'; END IF;
+      again := again OR c.type <> c.has_family;
+    END LOOP;
+    IF my_doing AND event IS NOT NULL THEN
+      PERFORM bucardo.machine_delta_change(delta, my_table, mine);
+    END IF;
+  END IF;
+  -- A type that still fits needs no other delta table, but a new function all the same.
+  IF event IS NULL AND split_part(my_seen, '; ', 1) <>
+      split_part(bucardo.machine_key_look(my_table, wanted), '; ', 1) THEN
+    event := 'followed';
+  END IF;
+  IF my_doing AND event IS NOT NULL THEN PERFORM bucardo.machine_remake(delta); END IF;
+  IF my_doing OR event IS NULL THEN
+    UPDATE bucardo.machine_keys SET columns = wanted, seen = bucardo.machine_key_look(my_table, wanted)
+      WHERE name = my_name;
+  END IF;
+  now_is := bucardo.machine_key_look(my_table, wanted);
 END $machine$

@@ -1,6 +1,7 @@
 -- machine_ship - keys that the other side has and this one has not, byte for byte, as if they had
 -- just changed: rows that were deleted unseen vanish there. $2 an array's text for each column of
--- the key; $3 the other side's file, $4 the block that comes next, NULL when those were the last.
+-- the key, which is read in the types of the table; $3 the other side's file, $4 the block that
+-- comes next, NULL when those were the last.
 CREATE OR REPLACE FUNCTION bucardo.machine_ship(my_table text, my_keys text[], my_file oid,
   my_next bigint) RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
   SET lock_timeout = '300ms' AS $machine$
@@ -16,7 +17,9 @@ BEGIN
         FILTER (WHERE o.oprname IS NOT NULL)
     INTO names, here, there, lists, equal
     FROM (SELECT row_number() OVER (ORDER BY a.attnum) AS i, quote_ident(a.attname) AS q, a.attname,
-        format_type(a.atttypid, a.atttypmod) AS kind FROM pg_attribute a
+        format_type(b.atttypid, -1) AS kind FROM pg_attribute a
+      LEFT JOIN pg_attribute b ON b.attrelid = to_regclass(my_table) AND b.attname = a.attname
+        AND b.attnum > 0 AND NOT b.attisdropped
       WHERE a.attrelid = to_regclass('bucardo.' || delta) AND a.attnum > 0 AND NOT a.attisdropped
       AND a.attname <> 'txntime') k
     LEFT JOIN LATERAL (SELECT n.nspname, op.oprname FROM pg_index x

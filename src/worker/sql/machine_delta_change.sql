@@ -1,0 +1,34 @@
+-- machine_delta_change - give the columns of a delta table, and of what is parked beside it, the
+-- names and types that they should have. What waits is converted; where that cannot be done it
+-- goes, and all rows are sent again (machine_follow says so).
+CREATE OR REPLACE FUNCTION bucardo.machine_delta_change(my_delta text, my_table oid, mine int2[])
+  RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
+DECLARE
+  wishes jsonb; casts text; nulls text; part text; w jsonb; way int;
+BEGIN
+  SELECT jsonb_agg(to_jsonb(x) || jsonb_build_object('way', 'machine ' || x.n)),
+    string_agg(format('ALTER COLUMN %I TYPE %s USING %I::%s', x.has_name, x.type, x.has_name,
+      split_part(x.type, ' COLLATE ', 1)), ', ') FILTER (WHERE x.type <> x.has_type),
+    string_agg(format('ALTER COLUMN %I TYPE %s USING NULL::%s', x.has_name, x.type,
+      split_part(x.type, ' COLLATE ', 1)), ', ') FILTER (WHERE x.type <> x.has_type)
+    INTO wishes, casts, nulls FROM (SELECT y.*, row_number() OVER () AS n
+      FROM bucardo.machine_delta_wishes(my_delta, my_table, mine) y) x;
+  FOREACH part IN ARRAY ARRAY[my_delta, regexp_replace(my_delta, '^("?)delta_', '\1mpark_')] LOOP
+    CONTINUE WHEN to_regclass('bucardo.' || part) IS NULL;
+    BEGIN
+      IF casts IS NOT NULL THEN EXECUTE format('ALTER TABLE bucardo.%s %s', part, casts); END IF;
+    EXCEPTION WHEN data_exception OR cannot_coerce OR datatype_mismatch THEN
+      EXECUTE format('TRUNCATE bucardo.%s', part);
+      EXECUTE format('ALTER TABLE bucardo.%s %s', part, nulls);
+    END;
+    -- By way of other names: two columns may have changed places.
+    FOR way IN 1..2 LOOP
+      FOR w IN SELECT * FROM jsonb_array_elements(wishes) LOOP
+        CONTINUE WHEN w->>'has_name' = w->>'name';
+        EXECUTE format('ALTER TABLE bucardo.%s RENAME COLUMN %I TO %I', part,
+          CASE way WHEN 1 THEN w->>'has_name' ELSE w->>'way' END,
+          CASE way WHEN 1 THEN w->>'way' ELSE w->>'name' END);
+      END LOOP;
+    END LOOP;
+  END LOOP;
+END $machine$

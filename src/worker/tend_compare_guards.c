@@ -19,7 +19,7 @@ bool bm_compare_has_guard(
 
 	json_array_foreach(guards, index, other)
 	{
-		if (bm_compare_is_same(guard, other, "def") ||
+		if (bm_compare_is_same(guard, other, "same") ||
 				(!it->exact && bm_compare_is_same(guard, other, "name"))) {
 			return true;
 		}

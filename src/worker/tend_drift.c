@@ -208,7 +208,7 @@ static void compare_default(struct bm_comparison *it, const json_t *l, const jso
 {
 	const char *value = bm_compare_text(l, "default");
 	bool differs = it->exact
-			? !bm_compare_is_same(l, f, "default")
+			? !bm_compare_is_same(l, f, "same")
 			: (value[0] != '\0') != (bm_compare_text(f, "default")[0] != '\0');
 
 	if (differs) {
@@ -232,7 +232,7 @@ static void compare_kind(struct bm_comparison *it, const json_t *l, const json_t
 
 	if (!bm_compare_is_same(l, f, "generated") ||
 			(bm_compare_text(l, "generated")[0] != '\0' && it->exact &&
-					!bm_compare_is_same(l, f, "default"))) {
+					!bm_compare_is_same(l, f, "same"))) {
 		bm_compare_add(it, bm_format("column %s is generated otherwise", name),
 				bm_format("on the %s: ALTER TABLE %s DROP COLUMN %s, ADD "
 					  "COLUMN %s",

@@ -1,8 +1,10 @@
 """What the statements of drift read of a server, asked without a machine."""
 
 import os
+import subprocess
 
 import pytest
+from support.servers import bin_dir
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -42,8 +44,8 @@ def server(shared_workshop):
     return server
 
 
-def ask(server, name, tables, role="app", exact="t", side="source"):
-    connection = server.connect("app")
+def ask(server, name, tables, role="app", exact="t", side="source", dbname="app"):
+    connection = server.connect(dbname)
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"SET ROLE {role}; SET search_path = pg_catalog, pg_temp;"
@@ -90,3 +92,36 @@ def test_types_are_found_through_arrays_domains_composites_ranges_and_rows_of_ta
     after = ask(server, "drift_fingerprints", None)
     assert {name for name in before if before[name] != after[name]} == \
         {"public.deep", "public.like_deep"}
+
+
+EXPRESSIONS = """
+    CREATE DOMAIN letter AS varchar(9) CHECK (VALUE IN ('a', 'b'));
+    CREATE TABLE said (id int PRIMARY KEY, v varchar(9) CHECK (v IN ('a', 'b') OR v LIKE 'v%'),
+        n int CHECK (n BETWEEN 1 AND 99), d letter DEFAULT 'a', c char(3) CHECK (c NOT IN ('x', 'y')),
+        u numeric(8, 2) CHECK (u IN (1, 2.5)), a text[] CHECK (a <> '{}'), t timestamp(3)
+        DEFAULT now() CHECK (extract(epoch FROM t) > 0), g int GENERATED ALWAYS AS
+        (CASE WHEN v NOT IN ('x', 'y') THEN 1 ELSE 2 END) STORED,
+        CHECK (coalesce(v, '') ~ '^[a(:]' OR (n > 1 AND (n < 3 OR u < 2))));
+    CREATE UNIQUE INDEX ON said (n, lower(v)) WHERE v IN ('a', 'b');
+    CREATE UNIQUE INDEX ON said ((v || 'x'), (n + 1) DESC NULLS LAST) WITH (fillfactor = 70)
+        WHERE n IS NOT NULL;
+"""
+
+
+def test_what_was_dumped_and_restored_is_no_drift(server):
+    for dbname in ("told", "restored"):
+        server.create_database(dbname)
+    server.sql(EXPRESSIONS, dbname="told")
+    login = {"PGHOST": server.folder, "PGPORT": str(server.port), "PGUSER": server.user,
+             "PATH": os.environ["PATH"]}
+    dump = subprocess.run([f"{bin_dir()}/pg_dump", "--schema-only", "told"], env=login, check=True,
+                          capture_output=True).stdout
+    subprocess.run([f"{bin_dir()}/psql", "-q", "-v", "ON_ERROR_STOP=1", "restored"], env=login,
+                   input=dump, check=True, stdout=subprocess.DEVNULL)
+    role = server.user
+    prints = [ask(server, "drift_fingerprints", None, role, dbname=name)["public.said"]
+              for name in ("told", "restored")]
+    assert prints[0] == prints[1]
+    server.sql("ALTER TABLE said DROP CONSTRAINT said_v_check", dbname="restored")
+    assert ask(server, "drift_fingerprints", None, role, dbname="restored")["public.said"] != \
+        prints[0]

@@ -50,11 +50,11 @@ static const struct expected cases[] = {
 				"SET NOT NULL", false, false},
 		{TABLE(V("")), TABLE(V(",'required':true")), "NOT NULL on the destination only",
 				"DROP NOT NULL", true, false},
-		{TABLE(V(",'default':'1'")), TABLE(V(",'default':'2'")), "another default",
-				"SET DEFAULT 1", false, false},
+		{TABLE(V(",'default':'1','same':'1'")), TABLE(V(",'default':'2','same':'2'")),
+				"another default", "SET DEFAULT 1", false, false},
 		{TABLE(V("")), TABLE(V(",'identity':'a'")), "identity", "public.t", false,
 				false},
-		{TABLE(V("")), TABLE(V(",'generated':'s','default':'id'")),
+		{TABLE(V("")), TABLE(V(",'generated':'s','default':'id','same':'id'")),
 				"generated otherwise", "DROP COLUMN v, ADD COLUMN v text", true,
 				true},
 		{TABLE(V(",'inherited':true,'filled':true")),
@@ -149,7 +149,7 @@ static void test_statements_are_for_the_side_that_follows(void **state)
 	json_t *wide = parse(TABLE(V("")));
 	json_t *narrow = parse("{'key':'id','top':'public.t','columns':{" ID V(
 			"") "},'guards':["
-			    "{'name':'c','def':'CHECK (v > 0)','said':'CHECK (v > 0)'}]}");
+			    "{'name':'c','def':'CHECK (v > 0)','same':'CHECKv>0','said':'CHECK (v > 0)'}]}");
 	json_t *out = json_array();
 	bool rewritten;
 

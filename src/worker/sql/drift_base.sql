@@ -3,7 +3,12 @@
 -- (they read the same only on servers of one version), $3 the side. Servers from 10 on: a
 -- column that an older one lacks is found in `old` instead.
 -- Foreign keys are not compared: in replica role nobody checks them, so they refuse no row.
-WITH RECURSIVE old AS (SELECT ''::"char" AS attgenerated, ''::"char" AS attidentity,
+-- An expression does not read the same after it was dumped and restored (casts move about in
+-- v IN ('a', 'b') of a varchar): texts are compared without casts, brackets and blanks.
+WITH RECURSIVE plain AS (SELECT '::\s*("([^"]|"")+"|\w+)(\.("([^"]|"")+"|\w+))?(\(-?\d+(,-?\d+)?\))?'
+    || '( varying| precision| with time zone| without time zone)*(\(-?\d+(,-?\d+)?\))?(\[\])*'
+    || '|[()\s]' AS noise),
+old AS (SELECT ''::"char" AS attgenerated, ''::"char" AS attidentity,
     true AS conenforced, 0::oid AS rngmultitypid, NULL::text AS attmissingval),
 t AS (SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, c.relowner,
     c.relrowsecurity, c.relforcerowsecurity,
@@ -18,10 +23,11 @@ cols AS (SELECT t.oid, a.attname::text AS attname, a.atttypid, a.attnotnull AS r
     a.attgenerated::text AS generated, a.attidentity::text AS identity,
     d.oid IS NOT NULL AS has_default, pg_get_expr(d.adbin, d.adrelid) AS value,
     (a.attmissingval::text::text[])[1] AS missing,
+    regexp_replace(pg_get_expr(d.adbin, d.adrelid), plain.noise, '', 'g') AS same,
     CASE WHEN a.attcollation <> y.typcollation THEN (SELECT quote_ident(n.nspname) || '.'
       || quote_ident(o.collname) FROM pg_collation o JOIN pg_namespace n
       ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END AS coll
-  FROM t CROSS JOIN old CROSS JOIN LATERAL (SELECT attrelid, attnum, attname, atttypid, atttypmod,
+  FROM t CROSS JOIN old CROSS JOIN plain CROSS JOIN LATERAL (SELECT attrelid, attnum, attname, atttypid, atttypmod,
     attnotnull, attinhcount, attcollation, attgenerated, attidentity, attmissingval FROM pg_attribute
     WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped) a
   JOIN pg_type y ON y.oid = a.atttypid
@@ -33,7 +39,7 @@ keys AS (SELECT p.conrelid AS oid, string_agg(quote_ident(k.attname), ', ' ORDER
   WHERE p.contype = 'p' GROUP BY 1),
 -- What may refuse a row; `key`: the primary key, which is compared by itself. Two are the same
 -- when their definitions are, whatever they are called. Storage parameters do not matter.
-guards AS (SELECT t.oid, false AS key, k.conname::text AS name, k.coninhcount > 0 AS inherited,
+written AS (SELECT t.oid, false AS key, k.conname::text AS name, k.coninhcount > 0 AS inherited,
     'ALTER TABLE ' AS alter, NULL::oid AS index,
     regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '') AS def
   FROM t CROSS JOIN old CROSS JOIN LATERAL (SELECT oid, conname, coninhcount FROM pg_constraint
@@ -45,6 +51,7 @@ guards AS (SELECT t.oid, false AS key, k.conname::text AS name, k.coninhcount > 
   JOIN pg_class c ON c.oid = i.indexrelid
   CROSS JOIN LATERAL (SELECT substr(pg_get_indexdef(i.indexrelid),
     length('CREATE UNIQUE INDEX ' || quote_ident(c.relname) || ' ON ') + 1) AS def) d),
+guards AS (SELECT w.*, regexp_replace(w.def, plain.noise, '', 'g') AS same FROM written w CROSS JOIN plain),
 -- Types that are not the server's own, through arrays, domains, composites and ranges.
 reach(root, typ) AS (SELECT DISTINCT atttypid, atttypid FROM cols WHERE atttypid >= 16384
   UNION SELECT r.root, x.typ FROM reach r JOIN pg_type y ON y.oid = r.typ
@@ -60,7 +67,8 @@ kinds AS (SELECT y.oid, format_type(y.oid, NULL) AS name, CASE y.typtype
     WHEN 'd' THEN json_build_object('kind', 'd', 'base', format_type(y.typbasetype, y.typtypmod),
       'required', y.typnotnull, 'guards', (SELECT json_agg(json_build_object('name',
         quote_ident(k.conname), 'def', regexp_replace(pg_get_constraintdef(k.oid),
-        ' NOT VALID$', '')) ORDER BY k.conname) FROM pg_constraint k
+        ' NOT VALID$', ''), 'same', regexp_replace(pg_get_constraintdef(k.oid),
+        ' NOT VALID$|' || plain.noise, '', 'g')) ORDER BY k.conname) FROM pg_constraint k CROSS JOIN plain
         WHERE k.contypid = y.oid AND k.contype = 'c'))
     WHEN 'c' THEN json_build_object('kind', 'c', 'is_table', (SELECT c.relkind <> 'c'
         FROM pg_class c WHERE c.oid = y.typrelid), 'attributes',

@@ -26,14 +26,14 @@ SELECT t.name, json_build_object('side', $3::text, 'exact', $2::boolean, 'key', 
     ORDER BY up.depth DESC LIMIT 1),
   'columns', (SELECT json_object_agg(attname, json_build_object('name', quote_ident(attname),
       'type', type, 'required', required, 'inherited', inherited, 'generated', generated,
-      'identity', identity, 'default', value, 'collation', coll,
+      'identity', identity, 'default', value, 'same', same, 'collation', coll,
       'filled', generated <> '' OR (identity = '' AND CASE WHEN missing IS NULL
         THEN value IS NULL AND NOT required ELSE value IN (missing, quote_literal(missing))
         OR position(quote_literal(missing) || '::' IN value) = 1
         OR (value, missing) IN (('true', 't'), ('false', 'f')) END)))
     FROM cols c WHERE c.oid = t.oid),
   'guards', (SELECT json_agg(json_build_object('key', g.key, 'name', quote_ident(g.name),
-      'inherited', g.inherited, 'def', g.def, 'said', coalesce(w.said, g.def), 'away', w.away,
+      'inherited', g.inherited, 'def', g.def, 'same', g.same, 'said', coalesce(w.said, g.def), 'away', w.away,
       'again', w.again) ORDER BY g.name)
     FROM guards g LEFT JOIN ways w ON w.leaf = g.index WHERE g.oid = t.oid),
   'types', (SELECT json_object_agg(i.name, i.def) FROM kinds i WHERE i.oid IN (SELECT r.typ

@@ -24,7 +24,8 @@ enum bm_error_code {
 	BM_ERR_IO,	     /* a file or socket operation failed; see os_errno */
 	BM_ERR_SQL,	     /* a server refused a statement; see sqlstate */
 	BM_ERR_TIMEOUT,	     /* a limit in time was reached */
-	BM_ERR_INTERNAL	     /* ours: stop and keep the evidence */
+	BM_ERR_MOMENTS, /* a copy is of several moments of its source: again, or accept it */
+	BM_ERR_INTERNAL /* ours: stop and keep the evidence */
 };
 
 struct bm_error {

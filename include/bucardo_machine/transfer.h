@@ -87,6 +87,9 @@ struct bm_transfer_options {
 	struct bm_extension_rules extensions; /* borrowed */
 	bool fence;    /* refuse writes of others to the destination until it is lifted */
 	bool captured; /* what the source's applications write meanwhile is sent afterwards */
+	/* Without that: tables of several moments of the source, where they cannot be made one,
+	 * are no failure (BM_ERR_MOMENTS). */
+	bool accept_moments;
 	/* Called from bm_transfer_*() a few times a second; may be NULL. */
 	void (*progress)(void *ctx, const struct bm_transfer_progress *progress);
 	/* Something a person should know: what was left out, what went wrong. */

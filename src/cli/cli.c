@@ -47,7 +47,7 @@ static void print_commands(void)
 		print_row(left, commands[i].summary);
 	}
 	puts("\n`bucardo-machine help COMMAND` explains one. Exit codes: 0 done, 1 failed or no,\n"
-	     "2 wrong usage, 3 configuration or volume unusable.");
+	     "2 wrong usage, 3 configuration or volume unusable, 4 a clone of several moments.");
 }
 
 /* `help config` lists what can follow. Returns how many were printed. */

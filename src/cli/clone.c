@@ -283,6 +283,7 @@ static int clone_these(const struct cli_call *call, const struct bm_conninfo *so
 			.chunk_bytes = (uint64_t)call->chunk_mib << 20,
 			.max_rate = call->max_rate,
 			.gentle = call->gentle,
+			.accept_moments = call->accept_moments,
 			.progress = on_progress,
 			.note = on_note,
 			.ctx = show,
@@ -317,5 +318,5 @@ int cli_clone(const struct cli_call *call)
 	}
 	bm_conninfo_finish(&source);
 	bm_conninfo_finish(&destination);
-	return rc == 0 ? CLI_OK : CLI_FAILED;
+	return rc == 0 ? CLI_OK : err.code == BM_ERR_MOMENTS ? CLI_MOMENTS : CLI_FAILED;
 }

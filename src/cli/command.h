@@ -16,7 +16,13 @@
 #include "bucardo_machine/log.h"
 
 /* Exit codes of every command; `run` has BM_EXIT_* of machine.h, the same numbers. */
-enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNUSABLE = 3 };
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_UNUSABLE = 3,
+	CLI_MOMENTS = 4 /* `clone`: tables of several moments of the source */
+};
 
 /* Options, as a set: which of them a command takes. */
 enum cli_option {
@@ -38,7 +44,8 @@ enum cli_option {
 	CLI_MAX_RATE = 1 << 15,
 	CLI_GENTLE = 1 << 16,
 	CLI_INCLUDE = 1 << 17,
-	CLI_EXCLUDE = 1 << 18
+	CLI_EXCLUDE = 1 << 18,
+	CLI_ACCEPT_MOMENTS = 1 << 19
 };
 
 /* How often --include or --exclude may be given. */
@@ -57,7 +64,7 @@ struct cli_call {
 			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
 	unsigned jobs, chunk_mib;			 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
-	bool strict, json, watch, follow, fix, gentle;
+	bool strict, json, watch, follow, fix, gentle, accept_moments;
 	const char *until; /* the name of a phase; NULL: not given */
 	enum bm_log_format log_format;
 	enum bm_log_level log_level;

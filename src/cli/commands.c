@@ -16,7 +16,7 @@ static const struct cli_command commands[] = {
 		.name = "clone",
 		.arguments = "--source CONNINFO --destination CONNINFO",
 		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |
-			CLI_GENTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_JSON,
+			CLI_GENTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_JSON,
 		.summary = "copy one database into an empty one, and resume after anything",
 		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
 			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
@@ -27,11 +27,15 @@ static const struct cli_command commands[] = {
 			"  --include PATTERN       only what matches, \"shop.*\"; as often as needed\n"
 			"  --exclude PATTERN       not what matches, \"public.log_?\"; likewise\n"
 			"  --gentle                copy more slowly while the source answers late\n"
+			"  --accept-moments        take tables of another moment of the source, or without\n"
+			"                          those that were made meanwhile, for a success\n"
 			"  --json                  progress as one JSON object a line\n"
 			"Passwords come from the passfile (PGPASSFILE, ~/.pgpass) or PGPASSWORD, never from\n"
 			"the command line. Schema, rows, indexes, constraints, sequences, statistics; what\n"
 			"was left out is told. Killed at any instant, the same command goes on where it\n"
-			"stopped. Exit code 0 only when the destination is complete. Needs no machine.\n",
+			"stopped; what changed on the source meanwhile is copied again. Exit code 0 only when\n"
+			"the destination is complete and of one moment, 4 when tables (named) are of another\n"
+			"moment, 1 for any other failure. Needs no machine.\n",
 		.run = cli_clone,
 	}, {
 		.name = "config check",

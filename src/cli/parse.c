@@ -22,6 +22,7 @@
 #define HELP 'h'
 
 static const struct option options[] = {
+		{"accept-moments", no_argument, NULL, CLI_ACCEPT_MOMENTS << 8},
 		{"chunk", required_argument, NULL, CLI_CHUNK << 8},
 		{"destination", required_argument, NULL, CLI_DESTINATION << 8},
 		{"exclude", required_argument, NULL, CLI_EXCLUDE << 8},
@@ -191,6 +192,9 @@ static int take_option(
 		return 0;
 	case CLI_GENTLE:
 		call->gentle = true;
+		return 0;
+	case CLI_ACCEPT_MOMENTS:
+		call->accept_moments = true;
 		return 0;
 	case CLI_FIX:
 		call->fix = true;

@@ -13,6 +13,7 @@
 #include "transfer/crew.h"
 #include "transfer/gentle.h"
 #include "transfer/large_objects.h"
+#include "transfer/moments.h"
 #include "transfer/relay.h"
 #include "transfer/shown.h"
 #include "transfer/works.h"
@@ -168,7 +169,7 @@ static int commit(struct bm_member *member, const struct batch *batch, struct bm
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	for (size_t i = 0; i < batch->count; i++) {
-		bm_ledger_chunk_done(batch->chunks[i], member->snapshot, &sql);
+		bm_ledger_chunk_done(batch->chunks[i], member->snapshot, member->moment, &sql);
 	}
 	bm_strbuf_puts(&sql, "COMMIT");
 	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
@@ -176,11 +177,14 @@ static int commit(struct bm_member *member, const struct batch *batch, struct bm
 	return rc == 0 ? 0 : bm_error_wrap(err, "committing a chunk");
 }
 
-static void count_done(struct bm_transfer *t, const struct batch *batch)
+static void count_done(struct bm_member *member, const struct batch *batch)
 {
+	struct bm_transfer *t = member->transfer;
+
 	pthread_mutex_lock(&t->mutex);
 	for (size_t i = 0; i < batch->count; i++) {
 		batch->chunks[i]->done = true;
+		bm_chunk_set_moment(batch->chunks[i], member->moment);
 		atomic_fetch_add(&t->progress.rows, batch->chunks[i]->rows);
 		atomic_fetch_add(&t->progress.units_done, batch->chunks[i]->estimate);
 	}
@@ -208,6 +212,21 @@ static void free_items(struct bm_relay_item *items, size_t count)
 	free(items);
 }
 
+/* What was just read is what the snapshot has. */
+static int still_stand(
+		struct bm_member *member, const struct batch *batch, struct bm_error *err)
+{
+	const struct bm_tables *all = &member->transfer->tables;
+	const struct bm_table **tables = bm_alloc(batch->count * sizeof(*tables));
+
+	for (size_t i = 0; i < batch->count; i++) {
+		tables[i] = bm_tables_find(all, batch->chunks[i]->table);
+	}
+	int rc = bm_moments_still(member, tables, batch->count, err);
+	free(tables);
+	return rc;
+}
+
 static int copy_tables(
 		struct bm_member *member, const struct batch *batch, struct bm_error *err)
 {
@@ -219,6 +238,7 @@ static int copy_tables(
 		rc = bm_relay_run(member->source, member->destination, items, batch->count,
 				&t->pace, &member->flight->moved, err);
 	}
+	rc = rc == 0 ? still_stand(member, batch, err) : -1;
 	for (size_t i = 0; i < batch->count && rc == 0; i++) {
 		batch->chunks[i]->rows = items[i].rows;
 		batch->chunks[i]->bytes = items[i].bytes;
@@ -263,7 +283,7 @@ static int copy_batch(struct bm_member *member, const struct batch *batch, struc
 		rc = bm_sql_do(member->destination, "ROLLBACK", err);
 	}
 	if (rc == 0) {
-		count_done(member->transfer, batch);
+		count_done(member, batch);
 	}
 	return rc;
 }
@@ -373,18 +393,46 @@ static void tell_continuing(struct bm_transfer *t)
 				t->progress.total,
 				t->options.captured
 						? ""
-						: "; the rest is read from a new snapshot, so "
-						  "what was written on the source since the "
-						  "first run may be there in part");
+						: "; the rest is read from a new snapshot, and what "
+						  "changed since the first run is copied again");
 	}
+}
+
+static int copy_until_nothing_is_lost(struct bm_transfer *t, struct bm_error *err)
+{
+	unsigned lost = 0, rounds = 0;
+	int rc;
+
+	do {
+		rc = copy_missing(t, &lost, err);
+	} while (rc == 0 && lost > 0 && ++rounds < BM_MOST_ROUNDS);
+	if (rc == 0 && lost > 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination crashed again and again and lost chunks each "
+				"time; look into its log, then run the same command again");
+	}
+	return rc;
+}
+
+/* Tables refer to each other: what is not captured has to be of one moment. */
+static int make_one_moment(struct bm_transfer *t, struct bm_error *err)
+{
+	unsigned rounds = 0;
+	int rc = 0;
+
+	while (rc == 0 && !bm_moments_agree(t) && rounds++ < BM_MOST_ROUNDS) {
+		rc = bm_moments_look(t, err);
+		rc = rc == 0 ? copy_until_nothing_is_lost(t, err) : -1;
+	}
+	if (rc == 0 && (t->is_resumed || t->renewals > 0)) {
+		rc = bm_moments_definitions(t, err);
+	}
+	return rc == 0 && !bm_moments_agree(t) ? bm_moments_refuse(t, err) : rc;
 }
 
 int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 {
-	unsigned renewals = t->renewals;
-	unsigned lost = 0;
-	unsigned rounds = 0;
-	int rc;
+	int rc = 0;
 
 	for (size_t i = 0; i < t->ledger.work_count; i++) {
 		t->is_indexed = t->is_indexed || t->ledger.works[i].done;
@@ -392,22 +440,16 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 	begin_progress(t);
 	tell_continuing(t);
 	clear_leftovers(t);
-	struct bm_sparing *sparing = t->options.gentle ? bm_sparing_start(t) : NULL;
-	do {
-		rc = copy_missing(t, &lost, err);
-	} while (rc == 0 && lost > 0 && ++rounds < BM_MOST_ROUNDS);
+	if (t->is_resumed && !t->options.captured) {
+		rc = bm_moments_definitions(t, err);
+	}
+	rc = rc == 0 ? bm_sequences_remember(t, err) : -1;
+	struct bm_sparing *sparing = t->options.gentle && rc == 0 ? bm_sparing_start(t) : NULL;
+	rc = rc == 0 ? copy_until_nothing_is_lost(t, err) : -1;
+	if (rc == 0 && !t->options.captured) {
+		rc = make_one_moment(t, err);
+	}
 	bm_sparing_stop(sparing);
 	bm_large_objects_tell(t);
-	if (t->renewals != renewals && !t->options.captured) {
-		bm_transfer_note(t,
-				"the source's snapshot was lost and replaced %u times: what was "
-				"written on the source meanwhile may be there in part",
-				t->renewals - renewals);
-	}
-	if (rc == 0 && lost > 0) {
-		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"the destination crashed again and again and lost chunks each "
-				"time; look into its log, then run the same command again");
-	}
 	return rc;
 }

@@ -33,7 +33,9 @@ static void disconnect(struct bm_member *member)
 {
 	PQfinish(member->source);
 	PQfinish(member->destination);
+	free(member->moment);
 	member->source = member->destination = NULL;
+	member->moment = NULL;
 }
 
 static int connect_member(struct crew *crew, struct bm_member *member, struct bm_error *err)
@@ -44,13 +46,10 @@ static int connect_member(struct crew *crew, struct bm_member *member, struct bm
 		return 0;
 	}
 	if (crew->with_source) {
-		member->source = bm_snapshot_join(t, err);
+		member->source = bm_snapshot_join(t, member->snapshot, &member->moment, err);
 		if (member->source == NULL) {
 			return -1;
 		}
-		pthread_mutex_lock(&t->mutex);
-		memcpy(member->snapshot, t->snapshot, sizeof(member->snapshot));
-		pthread_mutex_unlock(&t->mutex);
 	}
 	member->destination = bm_destination_join(t, err);
 	return member->destination != NULL ? 0 : -1;

@@ -15,6 +15,7 @@ struct bm_member {
 	PGconn *source; /* NULL when not asked for */
 	PGconn *destination;
 	char snapshot[64];	  /* the one `source` is in */
+	char *moment;		  /* the same, as the ledger names it */
 	struct bm_flight *flight; /* what it is at; NULL: nothing */
 };
 

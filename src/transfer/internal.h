@@ -14,6 +14,12 @@
 #include "transfer/pace.h"
 #include "transfer/progress.h"
 
+struct bm_sequence {
+	char *name; /* quoted and qualified */
+	int64_t last;
+	bool called;
+};
+
 struct bm_transfer {
 	struct bm_transfer_options options;
 	struct bm_endpoint source, destination;
@@ -25,16 +31,20 @@ struct bm_transfer {
 	bool binary_allowed, same_version;
 	bool may_be_whole; /* a table of a few chunks, if both servers are near */
 	bool is_indexed;   /* some of what comes after the rows is there already */
+	bool is_resumed;   /* the schema was made by an earlier run */
 
 	pthread_mutex_t mutex;		    /* for what is below, and the queues of the crews */
 	PGconn *keeper;			    /* source: its transaction holds the snapshot */
 	char snapshot[64];		    /* "" when there is none yet */
+	char *moment;			    /* of it, see moments.h */
 	unsigned renewals;		    /* how often a lost snapshot was replaced */
 	char news[512];			    /* for the next note; "" when there is none */
 	char waiting[256];		    /* for a server that is away; "": for nothing */
 	struct bm_strbuf large_object_news; /* a line each; for the end of the copy */
 	char slowed[128]; /* how and why the copy is slowed down; "": it is not */
 
+	struct bm_sequence *sequences; /* as they stood when the copy began */
+	size_t sequence_count;
 	char *outside; /* relations of the source that are left out, as oid[] */
 	struct bm_tables tables;
 	struct bm_ledger ledger;
@@ -60,8 +70,12 @@ int bm_snapshot_hold(struct bm_transfer *t, struct bm_error *err);
 /* The same for `control`: connect again, and take the lock again. Main thread. */
 int bm_control_hold(struct bm_transfer *t, struct bm_error *err);
 
-/* Sessions of a worker. The source's is inside the snapshot. */
-PGconn *bm_snapshot_join(struct bm_transfer *t, struct bm_error *err);
+/* Use this snapshot no more; those who are in it stay. Any thread. */
+void bm_snapshot_expire(struct bm_transfer *t, const char *snapshot);
+
+/* Sessions of a worker. The source's is inside the snapshot: that one, of that moment. */
+PGconn *bm_snapshot_join(
+		struct bm_transfer *t, char snapshot[64], char **moment, struct bm_error *err);
 PGconn *bm_destination_join(struct bm_transfer *t, struct bm_error *err);
 
 /* ---- the parts of bm_transfer_schema() and bm_transfer_index() ---- */
@@ -69,8 +83,11 @@ PGconn *bm_destination_join(struct bm_transfer *t, struct bm_error *err);
 /* Split the tables into chunks; the list goes into the ledger in memory. */
 int bm_plan_chunks(struct bm_transfer *t, struct bm_error *err);
 
-/* Set all sequences of the destination to where the source's are now. */
+/* Set all sequences of the destination to where the source's are now, or where they were
+ * when they were remembered, if that is further on. */
 int bm_sequences_copy(struct bm_transfer *t, struct bm_error *err);
+int bm_sequences_remember(struct bm_transfer *t, struct bm_error *err);
+void bm_sequences_forget(struct bm_transfer *t);
 
 /* Plan REFRESH and ANALYZE. */
 int bm_plan_refresh(struct bm_transfer *t, struct bm_error *err);

@@ -25,7 +25,7 @@ static const char create_sql[] =
 		"ALTER TABLE bucardo_machine.clone REPLICA IDENTITY FULL;"
 		"CREATE TABLE bucardo_machine.chunk (id integer PRIMARY KEY,"
 		" table_name text NOT NULL, range text NOT NULL, estimate bigint NOT NULL,"
-		" rows bigint, bytes bigint, snapshot text, done timestamptz);"
+		" rows bigint, bytes bigint, snapshot text, done timestamptz, moment text);"
 		"CREATE TABLE bucardo_machine.work (id integer PRIMARY KEY, stage integer NOT NULL,"
 		" name text NOT NULL, sql text NOT NULL, first_table text NOT NULL,"
 		" second_table text NOT NULL, cost bigint NOT NULL, shares boolean NOT NULL,"
@@ -87,6 +87,7 @@ void bm_ledger_finish(struct bm_ledger *ledger)
 	for (size_t i = 0; i < ledger->chunk_count; i++) {
 		free(ledger->chunks[i].table);
 		free(ledger->chunks[i].condition);
+		free(ledger->chunks[i].moment);
 	}
 	for (size_t i = 0; i < ledger->work_count; i++) {
 		free(ledger->works[i].name);
@@ -154,6 +155,7 @@ static void take_chunks(const PGresult *rows, struct bm_ledger *out)
 		chunk->rows = number(rows, i, 4);
 		chunk->bytes = number(rows, i, 5);
 		chunk->done = is_true(rows, i, 6);
+		chunk->moment = PQgetisnull(rows, i, 7) ? NULL : text(rows, i, 7);
 	}
 }
 
@@ -188,9 +190,15 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 	if (head == NULL || take_head(head, subject, out, err) != 0) {
 		goto out;
 	}
+	/* The ledger of an earlier program does not know moments. */
+	if (bm_sql_do(destination,
+			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text",
+			    err) != 0) {
+		goto out;
+	}
 	chunks = bm_sql(destination,
-			"SELECT id, table_name, range, estimate, coalesce(rows, 0),"
-			" coalesce(bytes, 0), done IS NOT NULL FROM bucardo_machine.chunk ORDER BY id",
+			"SELECT id, table_name, range, estimate, coalesce(rows, 0), coalesce(bytes, 0),"
+			" done IS NOT NULL, moment FROM bucardo_machine.chunk ORDER BY id",
 			err);
 	works = chunks == NULL ? NULL
 			       : bm_sql(destination,
@@ -280,14 +288,22 @@ int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct b
 	return rc == 0 ? 0 : bm_error_wrap(err, "writing the plan into the ledger");
 }
 
-void bm_ledger_chunk_done(
-		const struct bm_chunk *chunk, const char *snapshot, struct bm_strbuf *sql)
+void bm_chunk_set_moment(struct bm_chunk *chunk, const char *moment)
+{
+	free(chunk->moment);
+	chunk->moment = moment != NULL ? bm_strdup(moment) : NULL;
+}
+
+void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
+		const char *moment, struct bm_strbuf *sql)
 {
 	bm_strbuf_printf(sql,
 			"UPDATE bucardo_machine.chunk SET rows = %" PRIu64 ", bytes = %" PRIu64
 			", snapshot = ",
 			chunk->rows, chunk->bytes);
 	bm_quote_literal(sql, snapshot);
+	bm_strbuf_puts(sql, ", moment = ");
+	bm_quote_literal(sql, moment);
 	bm_strbuf_printf(sql, ", done = clock_timestamp() WHERE id = %u;", chunk->id);
 }
 

@@ -23,6 +23,7 @@ struct bm_chunk {
 	uint64_t estimate;
 	bool done;
 	uint64_t rows, bytes;
+	char *moment; /* of the source, that it was read at (moments.h); NULL: not known */
 };
 
 /* What comes after the data, in this order. Same stage: at the same time. */
@@ -80,8 +81,8 @@ void bm_ledger_finish(struct bm_ledger *ledger);
 int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct bm_error *err);
 
 /* Statements that mark things done; for the transaction that does them. */
-void bm_ledger_chunk_done(
-		const struct bm_chunk *chunk, const char *snapshot, struct bm_strbuf *sql);
+void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
+		const char *moment, struct bm_strbuf *sql);
 void bm_ledger_work_done(const struct bm_work *work, struct bm_strbuf *sql);
 
 /*
@@ -94,6 +95,9 @@ int bm_ledger_settle(PGconn *destination, struct bm_ledger *ledger, unsigned *lo
 
 /* All done. */
 int bm_ledger_close(PGconn *destination, struct bm_error *err);
+
+/* A copy of the text; NULL forgets it. */
+void bm_chunk_set_moment(struct bm_chunk *chunk, const char *moment);
 
 /* Add one to the list in memory; texts are taken over. */
 struct bm_chunk *bm_ledger_add_chunk(struct bm_ledger *ledger);

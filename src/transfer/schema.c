@@ -255,6 +255,7 @@ int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_tables_read(t->keeper, t->outside, &t->tables, err);
 	}
+	t->is_resumed = t->ledger.schema_done;
 	if (rc == 0 && !t->ledger.schema_done) {
 		tell_choice(t, choice);
 		rc = make_schema(t, choice, err);

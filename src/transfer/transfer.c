@@ -16,6 +16,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "transfer/internal.h"
+#include "transfer/moments.h"
 
 #define LOCK_RUN_KEY "781077321"
 #define LOCK_WORKERS_KEY "781077322"
@@ -44,10 +45,15 @@ static int take_snapshot(struct bm_transfer *t, struct bm_error *err)
 	if (t->keeper == NULL) {
 		return -1;
 	}
+	unsigned timeline = bm_moment_timeline(t->keeper);
 	if (bm_sql_do(t->keeper, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) != 0) {
 		return -1;
 	}
-	char *id = bm_sql_value(t->keeper, "SELECT pg_export_snapshot()", err);
+	free(t->moment);
+	t->moment = bm_moment_read(t->keeper, timeline, err);
+	char *id = t->moment == NULL
+			? NULL
+			: bm_sql_value(t->keeper, "SELECT pg_export_snapshot()", err);
 	if (id == NULL) {
 		return bm_error_wrap(err, "taking a snapshot of the source");
 	}
@@ -81,7 +87,19 @@ int bm_snapshot_hold(struct bm_transfer *t, struct bm_error *err)
 	return rc;
 }
 
-PGconn *bm_snapshot_join(struct bm_transfer *t, struct bm_error *err)
+void bm_snapshot_expire(struct bm_transfer *t, const char *snapshot)
+{
+	pthread_mutex_lock(&t->mutex);
+	if (t->keeper != NULL && strcmp(t->snapshot, snapshot) == 0) {
+		PQfinish(t->keeper);
+		t->keeper = NULL;
+		t->renewals++;
+	}
+	pthread_mutex_unlock(&t->mutex);
+}
+
+PGconn *bm_snapshot_join(
+		struct bm_transfer *t, char snapshot[64], char **moment, struct bm_error *err)
 {
 	PGconn *conn = bm_endpoint_connect(&t->source, err);
 
@@ -94,6 +112,10 @@ PGconn *bm_snapshot_join(struct bm_transfer *t, struct bm_error *err)
 			      "SET TRANSACTION SNAPSHOT '%s'",
 			t->snapshot);
 	rc = rc == 0 ? bm_sql_do(conn, sql, err) : -1;
+	if (rc == 0) {
+		bm_text_copy(snapshot, sizeof(t->snapshot), t->snapshot);
+		*moment = bm_strdup(t->moment);
+	}
 	pthread_mutex_unlock(&t->mutex);
 	free(sql);
 	if (rc != 0) {
@@ -332,6 +354,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	PQfinish(t->keeper);
 	PQfinish(t->control);
 	free(t->outside);
+	bm_sequences_forget(t);
 	bm_strbuf_finish(&t->large_object_news);
 	bm_tables_finish(&t->tables);
 	bm_ledger_finish(&t->ledger);
@@ -342,6 +365,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	bm_flights_finish(&t->progress.flights);
 	free(t->source_id);
 	free(t->choice);
+	free(t->moment);
 	free(t);
 }
 

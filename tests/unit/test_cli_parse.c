@@ -184,8 +184,10 @@ static void test_clone_takes_two_databases_and_plain_numbers(void **state)
 					 WORDS("clone", "--source", "dbname=a",
 							 "--destination=dbname=b",
 							 "--max-rate=2MB", "--jobs", "3",
-							 "--chunk", "128", "--json")),
+							 "--chunk", "128", "--json",
+							 "--accept-moments")),
 			0);
+	assert_true(call.accept_moments);
 	assert_string_equal(call.source, "dbname=a");
 	assert_string_equal(call.destination, "dbname=b");
 	assert_int_equal(call.jobs, 3);

@@ -102,6 +102,10 @@ sub delete_ours {
 	my ($self, $rows, $table, $sync, $targets) = @_;
 	my @targets = list($targets);
 	return $delete_rows->(@_) if grep { $_->{dbtype} ne 'postgres' } @targets;
+	if (exists $table->{truncatewinner}) {
+		@targets = grep { $self->{machine_spared}{$_->{name}}{$table->{id}} } @targets or return 0;
+		$rows = rows_present($sync->{db}{$table->{truncatewinner}}, $table, $rows);
+	}
 	my (%statement, $count);
 	for my $keys (key_chunks($table, $rows)) {
 		for my $t (@targets) {
@@ -167,8 +171,23 @@ sub spare_newer {
 		. newer($table, 'NOT'), undef, $values[1], @values);
 	return if !$db->{dbh}->selectrow_array('SELECT 1 ' . newer($table, '') . ' LIMIT 1', undef, @values);
 	my $key = key_of($db, $name, $table);
+	$self->{machine_spared}{$db->{name}}{$table->{id}} = 1;
 	return {values => \@values, where => ' AS bm WHERE NOT EXISTS (SELECT 1 ' . newer($table, '')
 		. join('', map { " AND bm.$_->{name} $_->{equal} d.$_->{name}" } @{$key->{columns}}) . ')'};
+}
+
+# Only what the truncated side has again goes over such a row, not what waited of a row that is gone.
+sub rows_present {
+	my ($db, $table, $rows) = @_;
+	my $name = "$table->{safeschema}.$table->{safetable}";
+	my $sth = $db->{dbh}->prepare("SELECT $table->{pklist} FROM ONLY $name AS bm WHERE "
+		. key_condition($table, key_of($db, $name, $table)), {pg_server_prepare => 0});
+	my %present;
+	for my $keys (key_chunks($table, $rows)) {
+		$sth->execute(@$keys);
+		$present{join "\0", @$_} = 1 for @{$sth->fetchall_arrayref};
+	}
+	return \%present;
 }
 
 # The tables that somebody truncated at another database than this one. One that a table refers to which is

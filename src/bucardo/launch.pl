@@ -261,7 +261,7 @@ my $begin = \&Bucardo::start_main_transaction;
 	my $sides = sides($sync, $info->{databases});
 	heed_sides($sync, $sides) if $sides;
 	$self->{machine_sync} = $sync;
-	$self->{machine_emptied} = {};
+	@$self{qw(machine_emptied machine_spared)} = ({}, {});
 	for my $name (@{$info->{databases}}) {
 		my $db = $sync->{db}{$name};
 		next if $db->{dbtype} ne 'postgres' || $db->{role} ne 'source';

@@ -205,6 +205,31 @@ def test_a_truncate_that_fails_is_told_and_tried_again(world):
     wait_same(machine, source, dest, dbname, 60)
 
 
+def test_an_application_that_truncates_and_a_run_do_not_wait_for_each_other(world):
+    """A run reads the delta table, and keeps that lock until its end; nor does a run wait for it."""
+    machine, source, dest, dbname = world
+    run = source.connect(dbname, autocommit=False)
+    try:
+        run.cursor().execute("SELECT count(*) FROM bucardo.delta_c_joined_client, "
+                             "bucardo.track_c_joined_client, bucardo.delta_c_joined_invoice")
+        do(source, dbname, "joined", ["INSERT INTO client VALUES (1, 'v')", "SET LOCAL lock_timeout = "
+                                      "'2s'; TRUNCATE client CASCADE; INSERT INTO client VALUES (9, 'v')"])
+    finally:
+        run.close()
+    wait_same(machine, source, dest, dbname)
+    assert dest.sql("SELECT id FROM c_joined.client", dbname=dbname) == [(9,)]
+    long_load = source.connect(dbname, autocommit=False)
+    try:
+        long_load.cursor().execute("TRUNCATE c_joined.invoice; INSERT INTO c_joined.invoice VALUES (1, 9)")
+        do(source, dbname, "itself", "INSERT INTO node VALUES (77, 77, 'beside it')")
+        wait_for(lambda: dest.value("SELECT count(*) FROM c_itself.node WHERE id = 77", dbname=dbname) == 1,
+                 20, "another table's row arrives meanwhile", explain=machine.log_tail)
+        long_load.commit()
+    finally:
+        long_load.close()
+    wait_same(machine, source, dest, dbname)
+
+
 def truncated(source, dbname):
     try:
         do(source, dbname, "refilled", "TRUNCATE client CASCADE")
@@ -276,12 +301,12 @@ def test_both_ways_in_three_syncs_and_before_the_release(workshop):
     do(source, dbname, "many_times", "UPDATE plain SET v = 'older'")
     do(dest, dbname, "many_times", "TRUNCATE plain; INSERT INTO plain VALUES (1, 'dest'), (2, 'dest')")
     do(source, dbname, "many_times", "INSERT INTO plain VALUES (1003, 'newer')")
-    do(source, dbname, "restarted", "TRUNCATE plain; INSERT INTO plain VALUES (5, 'source')")
-    do(dest, dbname, "restarted", "INSERT INTO plain VALUES (1006, 'newer'); UPDATE plain SET v = 'newer' "
+    do(source, dbname, "restarted", "INSERT INTO plain VALUES (1007, 'older'); TRUNCATE plain; INSERT INTO plain VALUES (5, 'source')")
+    do(dest, dbname, "restarted", "INSERT INTO plain VALUES (1006, 'newer'), (1007, 'newer'); UPDATE plain SET v = 'newer' "
                                   "WHERE id = 1")
     release(machine)
     expected = {"many_times": [(1, "dest"), (2, "dest"), (1003, "newer")],
-                "restarted": [(1, "newer"), (5, "source"), (1006, "newer")]}
+                "restarted": [(1, "newer"), (5, "source"), (1006, "newer"), (1007, "newer")]}
     for name, rows in expected.items():
         for server in (source, dest):
             wait_for(lambda n=name, s=server, r=rows: s.sql(

@@ -211,7 +211,8 @@ sub sides {
 	return if !grep { $_ eq $other } @$names;
 	my $dbh = $sync->{db}{$live}{dbh};
 	return if !$dbh->selectrow_array(q{SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
-		ON n.oid = c.relnamespace WHERE n.nspname = 'bucardo_machine' AND c.relname = 'fence'});
+		ON n.oid = c.relnamespace WHERE n.nspname = 'bucardo_machine' AND c.relname = 'fence'
+		AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')});
 	my ($lifted, $turn) = $dbh->selectrow_array(q{SELECT pg_catalog.count(f.lifted), pg_catalog.max(
 		(pg_catalog.to_jsonb(f) OPERATOR(pg_catalog.->>) 'turn')::int) FROM bucardo_machine.fence f});
 	($live, $other) = ($other, $live) if !$lifted;

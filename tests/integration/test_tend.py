@@ -116,7 +116,7 @@ def test_a_sequence_that_applications_use_at_the_destination_is_told_and_falls_n
     tending(machine, lambda t: t["sequences"]["left"] == ["public.ident_id_seq"],
             "tells the sequence")
     assert "moved on at the destination" in machine.cli("events").check()
-    source.sql("SELECT nextval('ident_id_seq') FROM generate_series(1, 5000)", dbname=dbname)
+    source.sql("SELECT nextval('ident_id_seq') FROM generate_series(1, 20000)", dbname=dbname)
     source.sql("SELECT nextval('down') FROM generate_series(1, 5000)", dbname=dbname)
     wait_for(lambda: last(dest, dbname, "down") <= last(source, dbname, "down"), 15,
              "the others are carried")

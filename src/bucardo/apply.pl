@@ -162,11 +162,18 @@ sub push_ours {
 sub newer { return "FROM bucardo.$_[0]{deltatable} d WHERE $_[1] d.txntime > pg_catalog.to_timestamp(?)"
 	. " AND NOT EXISTS (SELECT 1 FROM bucardo.$_[0]{tracktable} t WHERE t.txntime = d.txntime AND t.target = ?)" }
 
+# Two servers' clocks: what waits on the live side is newer than a truncate on the other, and older on that one.
+sub time_of_truncate {
+	my ($self, $db, $table) = @_;
+	my $sides = $self->{machine_sides};
+	return $sides->{live} eq $db->{name} ? 0 : 'Infinity' if $sides && $sides->{turned};
+	return $self->{truncateinfo}{$table->{safeschema}}{$table->{safetable}}{maxtime};
+}
+
 # A row that was written here after the truncate there stays, and what waits of before it is void.
 sub spare_newer {
 	my ($self, $db, $table, $name) = @_;
-	my @values = ($self->{truncateinfo}{$table->{safeschema}}{$table->{safetable}}{maxtime},
-		$db->{DBGROUPNAME});
+	my @values = (time_of_truncate($self, $db, $table), $db->{DBGROUPNAME});
 	$db->{dbh}->do("INSERT INTO bucardo.$table->{tracktable} (txntime, target) SELECT DISTINCT d.txntime, ? "
 		. newer($table, 'NOT'), undef, $values[1], @values);
 	return if !$db->{dbh}->selectrow_array('SELECT 1 ' . newer($table, '') . ' LIMIT 1', undef, @values);

@@ -236,6 +236,36 @@ sub heed_sides {
 		$follower->{DBGROUPNAME});
 	$sides->{whole} = grep { /^1/ } @$waiting;
 	whole($sync, $live) if $sides->{whole};
+	yield_truncates($sync, $live, $follower);
+}
+
+# Of a table that was truncated only the changes of that side are read: a row that the live side has changed must
+# not come from the follower's, and a truncate there must not be the last word where the live side has its own.
+sub yield_truncates {
+	my ($sync, $live, $follower) = @_;
+	my $waiting = 'SELECT DISTINCT sname, tname FROM bucardo.bucardo_truncate_trigger'
+		. ' WHERE sync = ? AND replicated IS NULL';
+	my %own = map { ("@$_" => 1) } @{$live->{dbh}->selectall_arrayref($waiting, undef, $sync->{name})};
+	for my $pair (@{$follower->{dbh}->selectall_arrayref($waiting, undef, $sync->{name})}) {
+		if ($own{"@$pair"}) {
+			$follower->{dbh}->do('UPDATE bucardo.bucardo_truncate_trigger SET replicated = pg_catalog.now()'
+				. ' WHERE sync = ? AND replicated IS NULL AND sname = ? AND tname = ?', undef,
+				$sync->{name}, @$pair);
+		}
+		yield_rows($live, $follower, $_) for grep { $_->{reltype} eq 'table'
+			&& $_->{schemaname} eq $pair->[0] && $_->{tablename} eq $pair->[1] } @{$sync->{goatlist}};
+	}
+}
+sub yield_rows {
+	my ($live, $follower, $table) = @_;
+	my @columns = map { "d.$_\::pg_catalog.text" } @{$table->{qpkey}};
+	my $rows = $live->{dbh}->selectall_arrayref('SELECT DISTINCT ' . join(', ', @columns)
+		. " FROM bucardo.$table->{deltatable} d WHERE NOT EXISTS (SELECT 1 FROM bucardo.$table->{tracktable} t"
+		. ' WHERE t.txntime = d.txntime AND t.target = ?)', undef, $live->{DBGROUPNAME});
+	my @lists = map { my $i = $_; [map { $_->[$i] } @$rows] } 0 .. $#columns;
+	$follower->{dbh}->do("DELETE FROM bucardo.$table->{deltatable} d WHERE (" . join(', ', @columns)
+		. ') IN (SELECT * FROM ROWS FROM (' . join(', ', ('pg_catalog.unnest(?::pg_catalog.text[])') x @columns)
+		. ') k)', undef, @lists) if @$rows;
 }
 sub whole {
 	my ($sync, $db) = @_;
@@ -261,6 +291,7 @@ my $begin = \&Bucardo::start_main_transaction;
 	$begin->(@_);
 	my $sides = sides($sync, $info->{databases});
 	heed_sides($sync, $sides) if $sides;
+	$self->{machine_sides} = $sides;
 	$self->{machine_sync} = $sync;
 	@$self{qw(machine_emptied machine_spared)} = ({}, {});
 	for my $name (@{$info->{databases}}) {

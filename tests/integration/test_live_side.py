@@ -18,6 +18,8 @@ TABLES = """
     INSERT INTO p SELECT i, i, 'old' FROM generate_series(1, 50) i;
     CREATE TABLE emptied (id int PRIMARY KEY, v text);
     INSERT INTO emptied SELECT i, 'old' FROM generate_series(1, 10) i;
+    CREATE TABLE cleared (id int, "K 2" text, v text, PRIMARY KEY (id, "K 2"));
+    INSERT INTO cleared SELECT i, 'k', 'old' FROM generate_series(1, 10) i;
     CREATE TABLE fed (id int PRIMARY KEY, v text);
     CREATE TABLE keyless (v text);
     CREATE SEQUENCE down INCREMENT BY -3;
@@ -177,7 +179,9 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     source.sql("UPDATE t SET v = 'pending' WHERE id <= 10", dbname=DB)
     source.sql("DELETE FROM t WHERE id = 11", dbname=DB)
     source.sql("INSERT INTO emptied VALUES (100, 'pending');"
-               "SELECT nextval('used') FROM generate_series(1, 50000)", dbname=DB)
+               "SELECT nextval('used') FROM generate_series(1, 50000);"
+               "TRUNCATE cleared, emptied;"
+               "INSERT INTO cleared VALUES (20, 'k', 'pending'), (21, 'k', 'pending')", dbname=DB)
     # One is parked, for a later run; and runs take one key at a time.
     source.sql("UPDATE t SET v = 'parked' WHERE id = 13;"
                "CREATE TABLE bucardo.mpark_public_t (LIKE bucardo.delta_public_t);"
@@ -188,10 +192,11 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     said = value(dest, LIFT)
     assert said.startswith("the fence is lifted; no machine is at work"), said
     dest.sql("UPDATE t SET v = 'live' WHERE id IN (1, 2, 11, 13); DELETE FROM t WHERE id = 3;"
-             "INSERT INTO emptied VALUES (100, 'live')", dbname=DB)
+             "INSERT INTO emptied VALUES (100, 'live'); UPDATE cleared SET v = 'live' WHERE id = 1;"
+             "INSERT INTO cleared VALUES (20, 'k', 'live')", dbname=DB)
     # The latest change of both tables is the old side's.
-    source.sql("UPDATE t SET v = 'late' WHERE id IN (1, 3, 12); UPDATE emptied SET v = 'late'"
-               " WHERE id = 1", dbname=DB)
+    source.sql("UPDATE t SET v = 'late' WHERE id IN (1, 3, 12); TRUNCATE emptied;"
+               "INSERT INTO emptied VALUES (1, 'late'); UPDATE cleared SET v = 'late'", dbname=DB)
     handed = last(source, "used")
     with Storm(dest, "used"):
         machine.cli("resume", "app").check()
@@ -204,7 +209,10 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     assert dest.sql("SELECT id, v FROM t WHERE id IN (1, 2, 3, 4, 11, 12, 13) ORDER BY 1",
                     dbname=DB) == [(1, "live"), (2, "live"), (4, "pending"), (11, "live"),
                                    (12, "late"), (13, "live")]
-    assert value(dest, "SELECT v FROM emptied WHERE id = 100") == "live"
+    assert dest.sql("SELECT id, v FROM emptied ORDER BY 1", dbname=DB) == [(1, "late"), (100, "live")]
+    # Truncated there, but for what the live side has written since.
+    assert dest.sql("SELECT id, v FROM cleared ORDER BY 1", dbname=DB) == [
+        (1, "live"), (20, "live"), (21, "late")]
     assert "the destination is the live side" in machine.cli("events").check()
 
 

@@ -7,6 +7,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "worker/live.h"
 #include "worker/report.h"
 #include "worker/tend_pause.h"
 
@@ -70,35 +71,25 @@ int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
 /* ---- the live side ---- */
 
 /*
- * A statement that writes deltas of the live side, if it is the live side still when it is
- * done: old rows are never sent over those that applications write elsewhere by now.
+ * A statement that writes deltas of the live side, which stays the live side meanwhile: old
+ * rows are never sent over those that applications write elsewhere by now.
  */
 static PGresult *ask_live(struct bm_tend *tend, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
-	struct bm_phase *phase = tend->phase;
 	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *rows = NULL, *lifted = NULL;
+	int held = bm_live_hold(tend, err);
 
-	if (bm_phase_do(phase, tend->live, "BEGIN", 0, NULL, err) == 0) {
-		rows = bm_phase_ask(phase, tend->live, sql, count, params, err);
+	if (held == 0) {
+		bm_error_set(err, BM_ERR_SQL, "the sides change places: it is tried again");
 	}
-	if (rows != NULL) {
-		lifted = bm_phase_ask(phase, BM_END_DESTINATION,
-				"SELECT bucardo_machine.is_lifted()", 0, NULL, err);
-	}
-	bool good = lifted != NULL;
-	if (good &&
-			(PQgetvalue(lifted, 0, 0)[0] == 't') !=
-					(tend->live == BM_END_DESTINATION)) {
-		bm_error_set(err, BM_ERR_SQL, "applications write to the other side since");
-		good = false;
-	}
-	PQclear(lifted);
-	if (!good || bm_phase_do(phase, tend->live, "COMMIT", 0, NULL, err) != 0) {
-		bm_phase_do(phase, tend->live, "ROLLBACK", 0, NULL, &ignored);
-		PQclear(rows);
+	if (held <= 0) {
 		return NULL;
+	}
+	PGresult *rows = bm_phase_ask(tend->phase, tend->live, sql, count, params, err);
+	if (bm_live_release(tend, rows != NULL ? err : &ignored) != 0) {
+		PQclear(rows);
+		rows = NULL;
 	}
 	return rows;
 }

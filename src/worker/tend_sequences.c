@@ -40,10 +40,6 @@ static const char list_sql[] =
 " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
 "  AND d.objid = c.oid AND d.deptype = 'e') AND c.oid <> ALL ($1::oid[]) ORDER BY 1";
 
-static const char lifted_function[] =
-#include "worker/sql/is_lifted.sql.inc"
-;
-
 static const char plan_function[] =
 #include "worker/sql/plan_sequences.sql.inc"
 ;
@@ -72,7 +68,7 @@ static const char *const prepare_steps[] = {
 	" 'bucardo_machine.sequence'::pg_catalog.regclass AND attname = 'epoch') THEN"
 	" ALTER TABLE bucardo_machine.sequence ADD COLUMN epoch text NOT NULL DEFAULT '';"
 	" END IF; END $machine$",
-	lifted_function, plan_function, set_function, fresh_function, advance_function,
+	plan_function, set_function, fresh_function, advance_function,
 };
 /* clang-format on */
 

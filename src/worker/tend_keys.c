@@ -6,12 +6,16 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/report.h"
 #include "worker/resend.h"
 #include "worker/staging.h"
 #include "worker/tend_pause.h"
+
+/* At one end, in one pass. */
+#define FOLLOW_MSEC 10000
 
 /* clang-format off */
 /* Columns of a delta table are those of the key, in its order, and the stamp. */
@@ -76,7 +80,7 @@ const size_t bm_keys_step_count = BM_COUNT_OF(bm_keys_steps);
 enum { TABLE, EVENT, WAS, NOW, AGAIN };
 static const char follow_sql[] =
 "SELECT tablename, event, coalesce(was, ''), coalesce(now_is, ''), again"
-" FROM bucardo.machine_follow($1)";
+" FROM bucardo.machine_follow($1, $2)";
 
 /* $1 the migration: the keys of its tables as Bucardo has them; which are bytea matters to it. */
 static const char keys_sql[] =
@@ -179,22 +183,22 @@ static int owe(struct bm_tend *tend, enum bm_end end, const PGresult *rows,
 	return rc;
 }
 
-static PGresult *ask_follow(
-		struct bm_tend *tend, enum bm_end end, const char *doing, struct bm_error *err)
+static PGresult *ask_follow(struct bm_tend *tend, enum bm_end end, const char *doing,
+		const char *table, struct bm_error *err)
 {
-	return bm_phase_ask(tend->phase, end, follow_sql, 1, &doing, err);
+	const char *const params[] = {doing, table};
+
+	return bm_phase_ask(tend->phase, end, follow_sql, 2, params, err);
 }
 
-static int follow_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+/* What one row of a dry run says, done. */
+static int follow_table(struct bm_tend *tend, enum bm_end end, const PGresult *plan, int row,
+		struct bm_error *err)
 {
-	PGresult *rows = ask_follow(tend, end, "f", err);
-	int rc = rows == NULL ? -1 : owe(tend, end, rows, err);
+	int name = is_event(plan, row, "renamed") ? WAS : TABLE;
+	PGresult *rows = ask_follow(tend, end, "t", PQgetvalue(plan, row, name), err);
+	int rc = rows != NULL ? owe(tend, end, rows, err) : -1;
 
-	if (rc == 0 && PQntuples(rows) > 0) {
-		PQclear(rows);
-		rows = ask_follow(tend, end, "t", err);
-		rc = rows != NULL ? owe(tend, end, rows, err) : -1;
-	}
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
 		tell(tend, end, rows, i);
 		if (is_event(rows, i, "renamed") || is_event(rows, i, "followed") ||
@@ -203,6 +207,20 @@ static int follow_end(struct bm_tend *tend, enum bm_end end, struct bm_error *er
 		}
 	}
 	PQclear(rows);
+	return rc;
+}
+
+/* What is left when time is up is followed in the next pass. */
+static int follow_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+{
+	PGresult *plan = ask_follow(tend, end, "f", "", err);
+	uint64_t end_msec = bm_clock_msec() + FOLLOW_MSEC;
+	int rc = plan == NULL ? -1 : owe(tend, end, plan, err);
+
+	for (int i = 0; rc == 0 && i < PQntuples(plan) && bm_clock_msec() < end_msec; i++) {
+		rc = follow_table(tend, end, plan, i, err);
+	}
+	PQclear(plan);
 	return rc;
 }
 

@@ -152,7 +152,8 @@ def wait_mended(machine, seconds=60):
               and v["tending"].get("drift") == [], "nothing is paused", seconds)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", ["source", "dest",
+                                   pytest.param("together", marks=pytest.mark.full)])
 def test_a_key_is_followed_whatever_becomes_of_it(world, order):
     machine, source, dest, dbname, application = world
     changes = {f"{kind}_{order}": kind for kind in KINDS}
@@ -254,6 +255,7 @@ def test_rows_written_while_a_table_is_renamed_arrive_under_the_new_name(world):
                           " to_regclass(tablename) IS NULL", dbname=dbname) == []
 
 
+@pytest.mark.full
 def test_a_schema_renamed_on_both_sides_at_once_goes_on(world):
     machine, source, dest, dbname, application = world
     for server in (source, dest):

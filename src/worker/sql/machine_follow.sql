@@ -1,13 +1,14 @@
 -- machine_follow - what this end keeps of its captured tables is brought in line with them: delta
 -- and parked tables have the columns of the key by their present names and in types that hold
 -- them, and the name of their table; the trigger's function is made anew, since sessions that
--- have fired it remember types. With $1 false it only says what it would do.
+-- have fired it remember types. With $1 false it only says what it would do, else it does it for the
+-- table $2 alone: nobody shall wait for the locks of another one.
 -- Which column is meant tells its number, which table its oid (machine_keys): both survive a new
 -- name. Where those columns are no key any more, the present key takes their place. Then, and
 -- with a type that is no wider one of the same family, changes may have gone unseen: `again`.
 -- What is busy is left for the next time (event 'busy'), and so is what failed ('failed'): the
 -- others go on.
-CREATE OR REPLACE FUNCTION bucardo.machine_follow(my_doing boolean)
+CREATE OR REPLACE FUNCTION bucardo.machine_follow(my_doing boolean, my_name text)
   RETURNS TABLE (tablename text, event text, was text, now_is text, again boolean)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms'
   AS $machine$
@@ -24,7 +25,7 @@ BEGIN
           WHERE i.indrelid = m.relation)) AS found
     FROM bucardo.machine_keys m JOIN pg_class c ON c.oid = m.relation
     JOIN pg_namespace s ON s.oid = c.relnamespace) x
-    WHERE x.mark IS DISTINCT FROM x.found ORDER BY x.mark IS NULL, x.name LIMIT 200 LOOP
+    WHERE x.mark IS DISTINCT FROM x.found AND (NOT my_doing OR x.name = my_name) ORDER BY x.mark IS NULL, x.name LIMIT 200 LOOP
     tablename := n.name; again := false; event := NULL;
     BEGIN
       IF n.name <> n.called AND to_regclass(n.name) IS NULL THEN
@@ -34,6 +35,8 @@ BEGIN
         CONTINUE WHEN NOT my_doing;
         n.name := n.called;
       END IF;
+      -- Writes to a table whose key was changed fail, so it may cost more to have the lock.
+      IF my_doing THEN PERFORM set_config('lock_timeout', '1s', true); END IF;
       SELECT * INTO wish FROM bucardo.machine_follow_key(n.name, n.relation, n.columns, n.seen, my_doing) f;
       IF wish.event IS NOT NULL THEN
         event := wish.event; was := wish.was; now_is := wish.now_is; again := wish.again;

@@ -238,6 +238,7 @@ def test_rows_are_sent_again_however_slow_the_server_is(world):
                " $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;"
                "CREATE TRIGGER slow BEFORE INSERT ON bucardo.delta_public_tall"
                " FOR EACH ROW EXECUTE FUNCTION slow();"
+               "ALTER TABLE bucardo.delta_public_tall ENABLE ALWAYS TRIGGER slow;"
                "INSERT INTO bucardo.machine_touches (tablename) VALUES ('public.tall')",
                dbname=dbname)
     left = "SELECT coalesce(min(block), -1) FROM bucardo.machine_touches"

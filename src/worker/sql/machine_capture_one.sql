@@ -51,7 +51,7 @@ BEGIN
         AND g.tgname = x.name AND g.tgtype = x.type AND g.tgattr::text = ''
         AND g.tgfoid = to_regprocedure('bucardo.' || x.code)
         AND g.tgenabled = CASE WHEN is_owner THEN 'A' ELSE 'O' END
-        AND strpos(pg_get_triggerdef(g.oid), 'bucardo_machine.applying') > 0) LOOP
+        AND g.tgqual IS NULL) LOOP
     verb := 'CREATE TRIGGER';
     IF t.is_there AND current_setting('server_version_num')::int >= 140000 THEN
       verb := 'CREATE OR REPLACE TRIGGER';
@@ -59,8 +59,6 @@ BEGIN
       EXECUTE format('DROP TRIGGER %I ON %s', t.name, my_table);
     END IF;
     EXECUTE format($sql$%s %I AFTER %s ON %s FOR EACH %s
-        WHEN (pg_catalog.current_setting('bucardo_machine.applying', true) IS DISTINCT FROM 'on'
-          OR pg_catalog.current_setting('session_replication_role') <> 'replica')
         EXECUTE PROCEDURE bucardo.%s$sql$, verb, t.name, t.events, my_table, t.level,
       CASE WHEN t.argument = '' THEN t.code
         ELSE replace(t.code, '()', format('(%L)', t.argument)) END);

@@ -9,6 +9,10 @@ CREATE OR REPLACE FUNCTION bucardo.machine_note_truncation() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE base text := bucardo.machine_capture_base(TG_TABLE_SCHEMA, TG_TABLE_NAME); known text;
 BEGIN
+  IF current_setting('bucardo_machine.applying', true) = 'on'
+    AND current_setting('session_replication_role') = 'replica' THEN
+    RETURN NULL;
+  END IF;
   IF to_regclass(format('bucardo.%I', 'delta_' || base)) IS NULL THEN
     SELECT k.name INTO known FROM bucardo.machine_keys k WHERE k.relation = TG_RELID;
     IF known IS NOT NULL THEN

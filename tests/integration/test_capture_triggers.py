@@ -155,6 +155,8 @@ def test_what_a_subscription_and_a_loader_of_fixtures_write_is_captured(world):
                  f"{table} arrives")
     source.sql("SET session_replication_role = replica; TRUNCATE fixture", dbname=dbname)
     wait_for(lambda: dest.value("SELECT count(*) FROM fixture", dbname=dbname) == 0, 30, "truncated")
+    plan = machine.cli("plan", "app").output
+    assert "subscription s" in plan and "public.news" in plan, plan
     source.sql("ALTER SUBSCRIPTION s DISABLE", dbname=dbname)
     source.sql("DROP SUBSCRIPTION s", dbname=dbname)
 

@@ -323,6 +323,17 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 			: rc;
 }
 
+/* Those that validate_sync() made just now; `worker observe` goes on with it. */
+static int pin_functions(struct bm_capture *capture, struct bm_error *err)
+{
+	static const char sql[] = "SELECT bucardo.machine_pin()";
+	int rc = bm_phase_do(capture->phase, BM_END_SOURCE, sql, 0, NULL, err);
+
+	return rc == 0 && capture->phase->order.is_both
+			? bm_phase_do(capture->phase, BM_END_DESTINATION, sql, 0, NULL, err)
+			: rc;
+}
+
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
 {
@@ -360,6 +371,9 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 	}
 	if (rc == 0) {
 		rc = bm_capture_identify(capture, err);
+	}
+	if (rc == 0) {
+		rc = pin_functions(capture, err);
 	}
 	free(list);
 	return rc;

@@ -282,6 +282,50 @@ sub blind {
 	return 1;
 }
 
+# Whose sync it is, and whether both sides are the ones that it left: see worker/identity.h.
+sub last_run {
+	my ($db, $sync, $owner) = @_;
+	return undef if !has_function($db, 'machine_enter');
+	my $row = $db->{dbh}->selectrow_arrayref('SELECT run, nonce, is_moved::int'
+		. ' FROM bucardo.machine_enter(?, ?)', undef, $sync->{name}, $owner);
+	return defined $row->[0] ? $row : undef;
+}
+sub what_differs {
+	my ($here, $there) = @_;
+	return 'the source has' if !$here;
+	return 'the destination has' if !$there;
+	return '' if $here->[0] == $there->[0] && $here->[1] eq $there->[1];
+
+# The destination commits first: a kill may leave the source one behind, a failover may not.
+	return '' if $there->[0] == $here->[0] + 1 && !$here->[2];
+	return $there->[0] < $here->[0] ? "run $here->[0] is missing on the destination, it has"
+		: "run $there->[0] is missing on the source, it has" if $here->[0] != $there->[0];
+	return 'one of both sides has';
+}
+sub enter_run {
+	my ($self, $sync) = @_;
+	my %ends = map { /_(source|destination)$/ ? ($1 => $sync->{db}{$_}) : () } keys %{$sync->{db}};
+	my ($source, $destination) = @ends{qw(source destination)};
+	return if !$source || !$destination || $sync->{name} !~ /_sync(_[2-8])?$/;
+	if (!$self->{machine_owner}) {
+		($self->{machine_owner}) = $self->{masterdbh}->selectrow_array(
+			'SELECT system_identifier FROM pg_catalog.pg_control_system()');
+		$self->{masterdbh}->commit;
+	}
+	my ($here, $there) = map { last_run($_, $sync, $self->{machine_owner}) } $source, $destination;
+	return if !$here && !$there;
+	my $why = what_differs($here, $there);
+	die "$why been set back, or replaced: nothing is applied until `bucardo-machine accept`\n" if $why;
+	my @run = (1 + ($here->[0] > $there->[0] ? $here->[0] : $there->[0]), sprintf '%08x%08x',
+		rand 0xffffffff, rand 0xffffffff);
+	for my $db ($destination, $source) {
+		$db->{dbh}->do('SELECT bucardo.machine_run(?, ?, ?)', undef, $sync->{name}, @run);
+	}
+
+# Marks and truncates are committed after what they stand for: always, not from the second run on.
+	$destination->{writtento} = 1;
+}
+
 # The first word of a run's transaction: see worker/staging.h.
 my $begin = \&Bucardo::start_main_transaction;
 *Bucardo::start_main_transaction = sub {
@@ -289,6 +333,7 @@ my $begin = \&Bucardo::start_main_transaction;
 	my $sync = $info->{sync};
 	bytes_for_all($sync->{db});
 	$begin->(@_);
+	enter_run($self, $sync);
 	my $sides = sides($sync, $info->{databases});
 	heed_sides($sync, $sides) if $sides;
 	$self->{machine_sides} = $sides;

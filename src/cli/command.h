@@ -105,6 +105,7 @@ int cli_config_show(const struct cli_call *call);
 int cli_events(const struct cli_call *call);
 int cli_health(const struct cli_call *call);
 int cli_help(const struct cli_call *call);
+int cli_accept(const struct cli_call *call);
 int cli_migrate(const struct cli_call *call);
 int cli_pause(const struct cli_call *call);
 int cli_plan(const struct cli_call *call);

@@ -13,6 +13,21 @@
 /* clang-format off */
 static const struct cli_command commands[] = {
 	{
+		.name = "accept",
+		.arguments = "NAME WAY",
+		.options = CLI_RUNTIME,
+		.least = 2, .most = 2,
+		.summary = "decide how a migration goes on that was stopped, or taken by another machine",
+		.help = "NAME is a migration of machine.yaml, WAY one of\n"
+			"  take-over   another machine owns it, and is gone for good: this one owns it from\n"
+			"              now on. Refused when the other one was heard of in the last minute\n"
+			"  resend      a database was set back or replaced: all rows are sent again, and those\n"
+			"              that only the other side has are removed there; then it goes on\n"
+			"  as-is       the same, and nothing is missing: it goes on\n"
+			"`status` says why it was stopped. May be said again at any point; ends a pause.\n"
+			RUNTIME_HELP,
+		.run = cli_accept,
+	}, {
 		.name = "clone",
 		.arguments = "--source CONNINFO --destination CONNINFO",
 		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |

@@ -202,19 +202,19 @@ static void on_signal(void *ctx, int signo)
 	}
 }
 
-static int run_look(struct look *look, const char *line, struct bm_error *err)
+static int run_look(struct look *look, const char *line,
+		void (*hear)(void *ctx, const struct bm_phase_line *line), struct bm_error *err)
 {
 	char *pgpass = bm_format("%s/pgpass", look->call->runtime);
 	const struct bm_phase_options options = {.program = "/proc/self/exe",
 			.worker = "phase",
 			.pgpass = pgpass,
-			.subject = "plan"};
+			.subject = look->call->command->name};
 	struct bm_phase_host *host = NULL;
 
 	if (bm_event_begin(err) == 0 && (look->loop = bm_loop_create(err)) != NULL) {
 		bm_loop_on_signal(look->loop, on_signal, look);
-		host = bm_phase_host_start(
-				look->loop, &options, line, on_line, on_end, look, err);
+		host = bm_phase_host_start(look->loop, &options, line, hear, on_end, look, err);
 	}
 	if (host != NULL) {
 		bm_loop_run(look->loop);
@@ -257,7 +257,7 @@ int cli_plan(const struct cli_call *call)
 	}
 	char *line = json_dumps(json_object_get(answer, "order"), JSON_COMPACT);
 	json_decref(answer);
-	int rc = run_look(&look, line, &err);
+	int rc = run_look(&look, line, on_line, &err);
 	free(line);
 	if (rc != 0) {
 		complain(&err);
@@ -272,4 +272,56 @@ int cli_plan(const struct cli_call *call)
 	}
 	bm_strbuf_finish(&look.why);
 	return look.rc;
+}
+
+/* ---- accept: what a person decided, done by a worker of our own ---- */
+
+static void on_accept_line(void *ctx, const struct bm_phase_line *line)
+{
+	struct look *look = ctx;
+
+	if (line->event == BM_PHASE_EVENT_NOTE) {
+		printf("%s\n", line->text);
+	} else if (line->event == BM_PHASE_EVENT_DONE) {
+		look->rc = CLI_OK;
+	} else if (line->event == BM_PHASE_EVENT_FAILED) {
+		fprintf(stderr, "bucardo-machine: %s%s%s\n", line->message,
+				line->mend[0] != '\0' ? "; " : "", line->mend);
+	}
+}
+
+/* The order of a preflight names both databases; what is to be done is another thing. */
+static char *accept_order(const struct cli_call *call, struct bm_error *err)
+{
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s, s:s}", "command", "plan", "migration", call->words[0]),
+			err);
+	json_t *request = json_object_get(answer, "order");
+	char *line = NULL;
+
+	if (request != NULL) {
+		json_object_set_new(request, "phase", json_string("accept"));
+		json_object_set_new(request, "way", json_string(call->words[1]));
+		line = json_dumps(request, JSON_COMPACT);
+	}
+	json_decref(answer);
+	return line;
+}
+
+int cli_accept(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct look look = {.call = call, .rc = CLI_FAILED};
+	char *line = accept_order(call, &err);
+	int rc = line != NULL ? run_look(&look, line, on_accept_line, &err) : -1;
+
+	free(line);
+	if (rc != 0) {
+		complain(&err);
+	} else if (look.why.length > 0) {
+		fprintf(stderr, "bucardo-machine: it was not finished: %s\n",
+				bm_strbuf_text(&look.why));
+	}
+	bm_strbuf_finish(&look.why);
+	return look.rc == CLI_OK ? cli_resume(call) : look.rc;
 }

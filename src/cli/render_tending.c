@@ -57,6 +57,13 @@ void cli_render_tending(struct cli_table *table, const json_t *tending)
 		cli_table_note(table, "tended", bm_strbuf_text(&text));
 	}
 	cli_table_note(table, "untended", cli_text_of(tending, "why"));
+	one = json_object_get(tending, "stopped");
+	if (json_is_object(one)) {
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "%s; %s", cli_text_of(one, "why"),
+				cli_text_of(one, "mend"));
+		cli_table_note(table, "stopped", bm_strbuf_text(&text));
+	}
 	render_live_side(table, json_object_get(tending, "live"));
 	json_array_foreach(json_object_get(tending, "drift"), index, one)
 	{
@@ -71,6 +78,13 @@ void cli_render_tending(struct cli_table *table, const json_t *tending)
 		bm_strbuf_printf(&text, "%s, with ", cli_text_of(one, "table"));
 		cli_text_count(one, "rows", "change that waits", "changes that wait", &text);
 		cli_table_note(table, "paused", bm_strbuf_text(&text));
+	}
+	json_array_foreach(json_object_get(tending, "kept"), index, one)
+	{
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "changes of %s for %s; %s", cli_text_of(one, "table"),
+				cli_text_of(one, "target"), cli_text_of(one, "mend"));
+		cli_table_note(table, "kept", bm_strbuf_text(&text));
 	}
 	json_array_foreach(json_object_get(tending, "new"), index, one)
 	{

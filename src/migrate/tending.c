@@ -73,15 +73,17 @@ static void note_failure(struct migration *migration, const char *message)
 			bm_failure_pause_msec(BM_FAILURE_TRANSIENT, tending->attempt);
 }
 
-/* The first of the tables that are paused, or lost changes and are sent again; and what a
- * person can do. */
+/* Why all of it is stopped, or the first of the tables that are paused, or lost changes and
+ * are sent again; and what a person can do. */
 static void take_trouble(struct tending *tending, const json_t *evidence)
 {
-	char *trouble = NULL;
+	const json_t *stopped = json_object_get(evidence, "stopped");
+	const char *why = json_string_value(json_object_get(stopped, "why"));
+	char *trouble = why != NULL ? bm_format("it is stopped: %s", why) : NULL;
 	size_t index;
 	const json_t *one;
 
-	replace(&tending->mend, NULL);
+	replace(&tending->mend, json_string_value(json_object_get(stopped, "mend")));
 	json_array_foreach(json_object_get(evidence, "drift"), index, one)
 	{
 		const char *table = json_string_value(json_object_get(one, "table"));

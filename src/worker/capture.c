@@ -21,6 +21,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "worker/identity.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
 
@@ -252,6 +253,11 @@ int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *
 	char target[BM_CAPTURE_NAME_BYTES + 16];
 
 	snprintf(target, sizeof(target), "dbgroup %s", capture->dbgroup);
+	if (bm_identity_claim(capture->phase, BM_END_SOURCE, group->sync, err) != 0 ||
+			bm_identity_claim(capture->phase, BM_END_DESTINATION, group->sync,
+					err) != 0) {
+		return -1;
+	}
 	if (bm_lossless_claim(capture->phase, BM_END_SOURCE, group->sync, target, err) != 0) {
 		return -1;
 	}
@@ -410,7 +416,7 @@ static int run(struct bm_capture *capture, struct bm_error *err)
 	return 0;
 }
 
-int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
+int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_capture capture;
 	int rc = bm_capture_open(phase, &capture, err);
@@ -420,4 +426,15 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 	}
 	bm_capture_finish(&capture);
 	return rc;
+}
+
+/* Before anything is written: the names in Bucardo and the marks are the migration's. */
+int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
+{
+	if (bm_identity_claim(phase, BM_END_SOURCE, "", err) != 0 ||
+			bm_identity_claim(phase, BM_END_DESTINATION, "", err) != 0 ||
+			bm_identity_settle(phase, err) != 0) {
+		return -1;
+	}
+	return bm_capture_take_all(phase, err);
 }

@@ -40,6 +40,9 @@ unsigned *bm_capture_spread(struct bm_capture *capture, struct bm_error *err);
 int bm_capture_open(struct bm_phase *phase, struct bm_capture *capture, struct bm_error *err);
 void bm_capture_finish(struct bm_capture *capture);
 
+/* All that phase capture does but for the question whose migration it is. */
+int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err);
+
 /* Name the group's sync at each end that is captured; before its triggers are made. */
 int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_error *err);

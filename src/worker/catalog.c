@@ -68,6 +68,9 @@ static const char members_sql[] =
 		" FROM bucardo.sync s JOIN bucardo.dbmap m ON m.dbgroup = s.dbs"
 		" ORDER BY s.name, m.db";
 
+static const char owner_sql[] =
+		"SELECT c.system_identifier FROM pg_catalog.pg_control_system() c";
+
 static bool is_true(const PGresult *rows, int row, int column)
 {
 	return PQgetvalue(rows, row, column)[0] == 't';
@@ -158,6 +161,11 @@ static void take_syncs(struct bm_catalog *catalog, const PGresult *rows)
 	}
 }
 
+static void take_owner(struct bm_catalog *catalog, const PGresult *rows)
+{
+	snprintf(catalog->owner, sizeof(catalog->owner), "%s", PQgetvalue(rows, 0, 0));
+}
+
 static void take_members(struct bm_catalog *catalog, const PGresult *rows)
 {
 	for (int i = 0; i < PQntuples(rows); i++) {
@@ -176,6 +184,7 @@ int bm_catalog_read(
 			{"databases", dbs_sql, max_dbs, take_dbs},
 			{"syncs", syncs_sql, max_syncs, take_syncs},
 			{"members of syncs", members_sql, NULL, take_members},
+			{"control cluster's identifier", owner_sql, NULL, take_owner},
 	};
 
 	*out = (struct bm_catalog){0};

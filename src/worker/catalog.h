@@ -44,6 +44,7 @@ struct bm_catalog_sync {
 
 struct bm_catalog {
 	uint64_t taken_msec; /* 0: never read */
+	char owner[24];	     /* the control cluster's system identifier */
 	size_t db_count;
 	struct bm_catalog_db *dbs;
 	size_t sync_count;

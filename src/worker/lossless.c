@@ -46,6 +46,14 @@ static const char keep_function[] =
 #include "worker/sql/machine_keep.sql.inc"
 ;
 
+static const char guard_function[] =
+#include "worker/sql/machine_guard.sql.inc"
+;
+
+static const char kept_function[] =
+#include "worker/sql/machine_kept.sql.inc"
+;
+
 static const char release_function[] =
 #include "worker/sql/machine_release.sql.inc"
 ;
@@ -73,7 +81,8 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_targets (tablename text, target text,"
 	" seen timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (tablename, target))",
 	names_step, prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
-	heal_table_function, heal_function, purge_function, keep_function, release_function,
+	heal_table_function, heal_function, purge_function, keep_function, guard_function,
+	kept_function, release_function,
 	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
 	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
 	" CREATE TRIGGER machine_keep BEFORE INSERT ON bucardo.bucardo_delta_targets"
@@ -81,6 +90,10 @@ static const char *const prepare_steps[] = {
 	" IF EXISTS (SELECT 1 FROM pg_catalog.pg_trigger WHERE tgname = 'machine_keep' AND tgenabled <> 'A'"
 	"  AND tgrelid = 'bucardo.bucardo_delta_targets'::regclass) THEN ALTER TABLE"
 	" bucardo.bucardo_delta_targets ENABLE ALWAYS TRIGGER machine_keep; END IF; END $machine$",
+	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
+	" WHERE tgrelid = 'bucardo.bucardo_delta_names'::regclass AND tgname = 'machine_guard') THEN"
+	" CREATE TRIGGER machine_guard BEFORE INSERT ON bucardo.bucardo_delta_names"
+	" FOR EACH ROW EXECUTE PROCEDURE bucardo.machine_guard(); END IF; END $machine$",
 	identify_step,
 };
 /* clang-format on */
@@ -216,7 +229,26 @@ static int tend(PGconn *conn, const char *sync, bool purge,
 	return ask_number(conn, "COMMIT", NULL, limit_msec, err) < 0 ? -1 : 0;
 }
 
-int bm_lossless_tend(PGconn *conn, const char *sync, bool purge,
+/* -1 with `err`; the transaction is open then. The session is read-only by default. */
+static int tell_alive(PGconn *conn, const char *sync, const char *owner, uint64_t limit_msec,
+		struct bm_error *err)
+{
+	const char *const params[] = {sync, owner};
+
+	if (ask_number(conn, "BEGIN READ WRITE", NULL, limit_msec, err) < 0) {
+		return -1;
+	}
+	PGresult *rows = bm_ask(conn, "SELECT bucardo.machine_seen($1, $2)", 2, params,
+			limit_msec, err);
+	int rc = rows != NULL ? 0 : -1;
+	PQclear(rows);
+	if (rc == 0 && ask_number(conn, "COMMIT", NULL, limit_msec, err) < 0) {
+		rc = -1;
+	}
+	return rc;
+}
+
+int bm_lossless_tend(PGconn *conn, const char *sync, const char *owner, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
 		struct bm_error *err)
 {
@@ -227,6 +259,11 @@ int bm_lossless_tend(PGconn *conn, const char *sync, bool purge,
 	if (claimed <= 0) {
 		return (int)claimed;
 	}
+	/* An older machine made the sync, and there is no function yet. */
+	if (tell_alive(conn, sync, owner, limit_msec, err) != 0) {
+		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
+	}
+	*err = (struct bm_error)BM_ERROR_INIT;
 	if (tend(conn, sync, purge, staging, limit_msec, healed, err) != 0) {
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 		return -1;

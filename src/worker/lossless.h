@@ -49,10 +49,10 @@ int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_erro
 /*
  * Heal, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
  * where the sync was not claimed. Waits for nobody's lock: what is busy is left for
- * the next time. `staging` may be NULL: not known. `*healed`: rows that were healed since
- * the sync was claimed. Within `limit_msec`.
+ * the next time. First it says there that `owner` is alive (identity.h). `staging` may be NULL:
+ * not known. `*healed`: rows that were healed since the sync was claimed. Within `limit_msec`.
  */
-int bm_lossless_tend(PGconn *conn, const char *sync, bool purge,
+int bm_lossless_tend(PGconn *conn, const char *sync, const char *owner, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
 		struct bm_error *err);
 

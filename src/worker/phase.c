@@ -34,6 +34,7 @@ static const struct {
 		{"copy", bm_carry_run},
 		{"index", bm_carry_run},
 		{"replicate", bm_replicate_run},
+		{"accept", bm_accept_run},
 };
 
 /* ---- the ends ---- */

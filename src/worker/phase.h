@@ -78,5 +78,7 @@ int bm_preflight_run(struct bm_phase *phase, struct bm_error *err);
 int bm_capture_run(struct bm_phase *phase, struct bm_error *err);
 int bm_carry_run(struct bm_phase *phase, struct bm_error *err); /* schema, copy, index */
 int bm_replicate_run(struct bm_phase *phase, struct bm_error *err);
+/* No phase: what a person decided (accept.c). */
+int bm_accept_run(struct bm_phase *phase, struct bm_error *err);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "worker/chosen.h"
+#include "worker/identity.h"
 #include "worker/plan.h"
 
 struct walk {
@@ -340,6 +341,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	bm_preflight_network(walk->phase, BM_END_SOURCE, find, walk);
 	bm_preflight_network(walk->phase, BM_END_DESTINATION, find, walk);
 	bm_preflight_journal(walk->phase, find, walk);
+	bm_identity_preflight(walk->phase, find, walk);
 	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
 			check_tables(walk, &tables, err) == 0 &&
 			bm_preflight_roles(walk->phase, find, walk, err) == 0 &&

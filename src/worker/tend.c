@@ -8,6 +8,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
+#include "worker/identity.h"
 #include "worker/live.h"
 #include "worker/capture_watch.h"
 #include "worker/lossless.h"
@@ -17,6 +18,7 @@
 #include "worker/tend_names.h"
 #include "worker/tend_pause.h"
 #include "worker/tend_refused.h"
+#include "worker/tend_shared.h"
 
 /* Between two rounds; how long a destination may be behind its head-room. It rests
  * ten times as long as carrying took, within these bounds. */
@@ -63,6 +65,17 @@ static void on_ask(void)
 }
 
 /* What a server refuses is told and tried again; a lost connection ends the worker. */
+static int note_refusal(
+		struct bm_tend *tend, const char *name, json_t *problems, struct bm_error *err)
+{
+	if (err->code != BM_ERR_SQL) {
+		return -1;
+	}
+	json_array_append_new(problems, bm_json_text(err->message));
+	bm_tend_note(tend, name, err->message);
+	return 0;
+}
+
 static int do_part(struct bm_tend *tend, const char *name,
 		int (*part)(struct bm_tend *tend, struct bm_error *err), json_t *problems,
 		struct bm_error *err)
@@ -72,12 +85,7 @@ static int do_part(struct bm_tend *tend, const char *name,
 		bm_tend_forget(tend, name);
 		return 0;
 	}
-	if (err->code != BM_ERR_SQL) {
-		return -1;
-	}
-	json_array_append_new(problems, bm_json_text(err->message));
-	bm_tend_note(tend, name, err->message);
-	return 0;
+	return note_refusal(tend, name, problems, err);
 }
 
 /* Somebody who lifts or raises the fence waits until they are set once more. */
@@ -93,12 +101,57 @@ static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_err
 							 : rc;
 }
 
+/* What is needed at both ends; made again after it may have been dropped there. */
+static int prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	static int (*const at_end[])(struct bm_phase * phase, enum bm_end end,
+			struct bm_error * err) = {bm_identity_prepare, bm_lossless_renew};
+	static int (*const parts[])(struct bm_tend * tend, struct bm_error * err) = {
+			bm_live_prepare, bm_capture_watch_prepare, bm_pause_prepare,
+			bm_resend_prepare, bm_names_prepare, bm_refused_prepare};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(at_end); i++) {
+		rc = at_end[i](tend->phase, BM_END_SOURCE, err);
+		if (rc == 0) {
+			rc = at_end[i](tend->phase, BM_END_DESTINATION, err);
+		}
+	}
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(parts); i++) {
+		rc = parts[i](tend, err);
+	}
+	return rc;
+}
+
+/* Whose migration it is, and whether both sides are as they were left. 1: nothing else is
+ * to be done, which is told; or -1. */
+static int keep_identity(struct bm_tend *tend, json_t *problems, struct bm_error *err)
+{
+	int rc = bm_identity_check(tend, err);
+
+	if (rc == 0 && tend->was_stopped) {
+		rc = prepare(tend, err);
+	}
+	tend->was_stopped = rc != 0;
+	if (rc < 0) {
+		return note_refusal(tend, "identity", problems, err) == 0 ? 1 : -1;
+	}
+	return rc;
+}
+
 /* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
 static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_error *err)
 {
 	json_t *problems = json_array();
 	uint64_t begun = bm_clock_msec();
-	int rc = bm_live_find(tend, err);
+
+	*carried_msec = 0;
+	json_object_set_new(tend->phase->evidence, "problems", problems);
+	int rc = keep_identity(tend, problems, err);
+	if (rc != 0) {
+		return rc < 0 ? -1 : 0;
+	}
+	rc = bm_live_find(tend, err);
 
 	if (rc == 0) {
 		rc = do_part(tend, "keys", bm_keys_pass, problems, err);
@@ -114,9 +167,11 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 		rc = do_part(tend, "fence", bm_live_keep_fence, problems, err);
 	}
 	if (rc == 0) {
+		rc = do_part(tend, "shared tables", bm_tend_shared, problems, err);
+	}
+	if (rc == 0) {
 		rc = do_part(tend, "live side", bm_live_tell, problems, err);
 	}
-	json_object_set_new(tend->phase->evidence, "problems", problems);
 	return rc;
 }
 
@@ -153,7 +208,8 @@ static int rest(struct bm_tend *tend, uint64_t carried_msec, struct bm_error *er
 
 	while (rc == 0 && asked == 0 && bm_clock_msec() < end_msec) {
 		poll(NULL, 0, SLICE_MSEC);
-		rc = bm_live_asked(tend, &asked, err);
+		/* Nobody is answered while it is stopped. */
+		rc = tend->was_stopped ? 0 : bm_live_asked(tend, &asked, err);
 	}
 	return rc;
 }
@@ -170,28 +226,7 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	phase->limits_sql = limits_sql;
 	phase->limit_msec = ASK_LIMIT_MSEC;
 	phase->on_ask = on_ask;
-	int rc = bm_lossless_renew(phase, BM_END_SOURCE, err);
-	if (rc == 0) {
-		rc = bm_lossless_renew(phase, BM_END_DESTINATION, err);
-	}
-	if (rc == 0) {
-		rc = bm_live_prepare(&tend, err);
-	}
-	if (rc == 0) {
-		rc = bm_capture_watch_prepare(&tend, err);
-	}
-	if (rc == 0) {
-		rc = bm_pause_prepare(&tend, err);
-	}
-	if (rc == 0) {
-		rc = bm_resend_prepare(&tend, err);
-	}
-	if (rc == 0) {
-		rc = bm_names_prepare(&tend, err);
-	}
-	if (rc == 0) {
-		rc = bm_refused_prepare(&tend, err);
-	}
+	int rc = prepare(&tend, err);
 	while (rc == 0 && (rc = go_round(&tend, &carried_msec, err)) == 0) {
 		tell(&tend, &last, &last_msec);
 		rc = rest(&tend, carried_msec, err);

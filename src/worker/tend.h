@@ -40,6 +40,8 @@ struct bm_tend {
 	struct json_t *drifted; /* texts of what differed in it; NULL none */
 	uint64_t look_at_msec;	/* the next look at the tables */
 	char *failed;		/* which runs had failed at the last look; NULL none yet */
+	uint64_t kept_at_msec;	/* the next look for changes that are kept */
+	bool was_stopped;	/* and is not to be, see identity.h */
 	unsigned touch_blocks;	/* of a table to be sent again, at once; 0 not known yet */
 };
 

@@ -32,6 +32,7 @@
 /* What is to be asked about one sync: copied, as the catalog may change meanwhile. */
 struct job {
 	char *sync, *target;
+	char owner[24];
 	bool is_source;
 	int backend_pid;
 	bool collided, idle; /* of its runs, see staging.h */
@@ -53,8 +54,8 @@ static bool is_long_ago(int64_t age_msec)
 	return age_msec < 0 || age_msec > IDLE_MSEC;
 }
 
-static void add_job(struct job **jobs, size_t *count, const struct bm_catalog_sync *sync,
-		const struct bm_catalog_member *member)
+static void add_job(struct job **jobs, size_t *count, const struct bm_catalog *catalog,
+		const struct bm_catalog_sync *sync, const struct bm_catalog_member *member)
 {
 	bool is_bad = sync->bad_age_msec >= 0 &&
 			(sync->good_age_msec < 0 || sync->bad_age_msec < sync->good_age_msec);
@@ -69,6 +70,8 @@ static void add_job(struct job **jobs, size_t *count, const struct bm_catalog_sy
 			.idle = !sync->run_open && is_long_ago(sync->good_age_msec) &&
 					is_long_ago(sync->bad_age_msec),
 	};
+	snprintf((*jobs)[*count - 1].owner, sizeof((*jobs)[*count - 1].owner), "%s",
+			catalog->owner);
 }
 
 static struct job *copy_jobs(struct bm_watched *watched, size_t *count)
@@ -83,7 +86,7 @@ static struct job *copy_jobs(struct bm_watched *watched, size_t *count)
 		for (size_t m = 0; m < sync->member_count; m++) {
 			const char *db = catalog->dbs[sync->members[m].db].name;
 			if (strcmp(db, watched->name) == 0) {
-				add_job(&jobs, count, sync, &sync->members[m]);
+				add_job(&jobs, count, catalog, sync, &sync->members[m]);
 			}
 		}
 	}
@@ -203,8 +206,9 @@ static int tend(struct bm_watched *watched, PGconn *conn, const struct job *job,
 	touch(watched);
 	const struct bm_staging_state staging = {finding->backlog.rows, finding->backlog.parked,
 			job->collided, job->idle};
-	if (bm_lossless_tend(conn, finding->sync, purge, finding->is_known ? &staging : NULL,
-			    watched->board->timeout_msec, &healed, err) != 0) {
+	if (bm_lossless_tend(conn, finding->sync, job->owner, purge,
+			    finding->is_known ? &staging : NULL, watched->board->timeout_msec,
+			    &healed, err) != 0) {
 		return err->code == BM_ERR_SQL ? 0 : -1;
 	}
 	if (old != NULL && healed > old->healed_rows) {

@@ -123,6 +123,16 @@ def test_a_purge_waits_for_each_target(world):
     wait_for(lambda: equal(source, dest), 60, "all three are equal", explain=machine.log_tail)
 
 
+def test_a_dbgroup_of_our_name_is_refused(world):
+    """Another Bucardo's sync with a dbgroup app_dbs would mark the migration's changes as done."""
+    _, source, _ = world
+    with pytest.raises(Exception, match="cannot use app_dbs: a migration on this database"):
+        source.sql("BEGIN; INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
+                   " VALUES ('t'::regclass, 'dbgroup app_dbs'); INSERT INTO"
+                   " bucardo.bucardo_delta_names (sync, tablename) VALUES ('x', 'public.t'); COMMIT",
+                   dbname="app")
+
+
 def test_a_released_target_keeps_nothing(world):
     machine, source, dest = world
     machine.shell("bucardo deactivate man && bucardo remove sync man").check()
@@ -130,6 +140,8 @@ def test_a_released_target_keeps_nothing(world):
     wait_for(lambda: equal(source, dest, ("app", "two")), 30, "the others have it")
     purge(source)
     assert source.sql(LEFT, dbname="app") != [(0, 0)], "it might be back"
+    assert source.sql("SELECT * FROM bucardo.machine_kept('0')", dbname="app") == [
+        ("public.t", "dbgroup mandbg")]
     source.sql("SELECT bucardo.machine_release('man')", dbname="app")
     wait_for(lambda: purge(source) or source.sql(LEFT, dbname="app") == [(0, 0)], 30,
              "deltas and marks are gone", every=0.5)
@@ -154,6 +166,20 @@ def test_a_table_that_is_ours_no_more_goes_back_to_stock(world):
         assert cursor.fetchall() == [("dbgroup mandbg",)]
     finally:
         connection.close()
+
+
+def test_a_released_migration_is_stopped_and_catches_up_on_command(world):
+    machine, source, dest = world
+    source.sql("SELECT bucardo.machine_release('two_sync')", dbname="app")
+    wait_for(lambda: (declared.view(machine, "two")["tending"] or {}).get("stopped"), 30,
+             "it finds out")
+    source.sql("UPDATE t SET v = 'missed' WHERE id <= 30", dbname="app")
+    wait_for(lambda: equal(source, dest, ("app",)), 30, "the other one is served")
+    wait_for(lambda: purge(source) or source.sql(LEFT, dbname="app") == [(0, 0)], 30, "purged")
+    assert not equal(source, dest, ("two",))
+    machine.cli("accept", "two", "resend").check()
+    wait_for(lambda: equal(source, dest, ("app", "two")), 60, "it caught up",
+             explain=machine.log_tail)
 
 
 def test_the_content_is_equal_to_the_end(world):

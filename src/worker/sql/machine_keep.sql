@@ -6,6 +6,8 @@ CREATE OR REPLACE FUNCTION bucardo.machine_keep() RETURNS trigger
 DECLARE name text := NEW.tablename::regclass::text; is_ours boolean;
 BEGIN
   is_ours := EXISTS (SELECT 1 FROM bucardo.machine_syncs m WHERE m.target = NEW.target);
+  PERFORM set_config('bucardo_machine.seen_target', txid_current() || ' ' || NEW.target, true)
+    WHERE is_ours;
   IF NOT is_ours AND NOT EXISTS (SELECT 1 FROM bucardo.bucardo_delta_names d
       JOIN bucardo.machine_syncs m ON m.sync = regexp_replace(d.sync, ' \(paused\)$', '')
       WHERE d.tablename = name) THEN

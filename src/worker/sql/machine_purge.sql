@@ -1,13 +1,18 @@
 -- machine_purge - deltas that every target of their table has marked as done, then marks without
 -- deltas. To be called in a REPEATABLE READ transaction: what another transaction adds with an
 -- old stamp after the snapshot stays, and its track row is gone then, so it is pending. A table
--- that could not be healed, because somebody is busy with it, is not purged either.
+-- that could not be healed, because somebody is busy with it, is not purged either; nor is anything of a
+-- migration that is stopped (identity.h).
 CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$
 DECLARE n record; marked text; touched bigint; healed_rows bigint := 0; done bigint := 0;
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
     RAISE EXCEPTION 'machine_purge() needs a transaction of isolation level repeatable read';
+  END IF;
+  IF EXISTS (SELECT 1 FROM bucardo.machine_runs r JOIN bucardo.machine_owners o USING (migration)
+      WHERE r.sync = my_sync AND o.stopped <> '') THEN
+    RETURN 0;
   END IF;
   BEGIN
     PERFORM bucardo.machine_adopt();

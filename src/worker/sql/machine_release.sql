@@ -1,10 +1,15 @@
 -- machine_release - a person says that a sync, or a target such as 'dbgroup dbg', is gone for good:
 -- its changes are kept no longer. What it had not applied it never will. Tables that no sync of
--- ours uses any more go back to the list that Bucardo's purge works from. Returns what was done.
+-- ours uses any more go back to the list that Bucardo's purge works from. A migration of ours that
+-- comes back nevertheless finds that it is stopped. Returns what was done.
 CREATE OR REPLACE FUNCTION bucardo.machine_release(my_name text) RETURNS text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE names bigint; targets bigint; moved bigint; touched bigint;
 BEGIN
+  UPDATE bucardo.machine_owners o SET stopped = 'its changes were released with machine_release():'
+      ' what it had not applied then is gone' WHERE o.migration IN (SELECT r.migration
+    FROM bucardo.machine_runs r JOIN bucardo.machine_syncs m USING (sync)
+    WHERE my_name IN (m.sync, m.target));
   DELETE FROM bucardo.bucardo_delta_names d WHERE d.sync IN (my_name, my_name || ' (paused)')
     OR regexp_replace(d.sync, ' \(paused\)$', '')
       IN (SELECT m.sync FROM bucardo.machine_syncs m WHERE m.target = my_name);

@@ -26,15 +26,20 @@
 
 void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
 {
-	char text[1024];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	int length = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	/* As long as it is: a name that is cut off is left out in silence. */
+	char *text = bm_alloc((size_t)(length > 0 ? length : 0) + 1);
+	va_start(args, format);
+	vsnprintf(text, (size_t)(length > 0 ? length : 0) + 1, format, args);
 	va_end(args);
 	if (t->options.note != NULL) {
 		t->options.note(t->options.ctx, text);
 	}
+	free(text);
 }
 
 /* ---- sessions ---- */

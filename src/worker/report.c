@@ -111,8 +111,11 @@ void bm_report_note(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	int length = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (length >= (int)sizeof(text)) {
+		memcpy(text + sizeof(text) - sizeof("..."), "...", sizeof("..."));
+	}
 	put_text(line, "text", text);
 	send(line, "note");
 }

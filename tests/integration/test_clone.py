@@ -239,6 +239,17 @@ def test_a_role_without_superuser_rights_gets_the_rows_and_is_told_what_it_lacks
                     dbname="plain") == [("plain",)]
 
 
+def test_a_long_list_of_what_is_left_out_is_told_whole(pair):
+    source, _, _ = pair
+    clone = clone_of(pair, "many_roles")
+    roles = [f"clerk_of_a_department_with_a_long_name_{number}" for number in range(40)]
+    source.sql("CREATE TABLE t (id integer PRIMARY KEY);" +
+               "".join(f"CREATE ROLE {role}; GRANT SELECT ON t TO {role};" for role in roles),
+               dbname="many_roles")
+    told = clone.must().stdout
+    assert [role for role in roles if role not in told] == []
+
+
 def test_without_tls_it_works_as_well(pair):
     clone = clone_of(pair, "clear", "shop", sslmode="disable")
     clone.must()

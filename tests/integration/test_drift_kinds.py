@@ -208,13 +208,17 @@ def is_told(tending_now, case, live, follower):
 
 
 def hints(tending_now):
-    return [one["mend"] for one in tending_now["drift"] if "refused" not in one["difference"]]
+    """What the machine does by itself (rows are sent again) has none that is a statement."""
+    return [one["mend"] for one in tending_now["drift"] if "refused" not in one["difference"]
+            and not one["mend"].startswith("nothing is to be done")]
 
 
 def execute(servers, dbname, told):
     """Each hint on the side that it names; one that more than one table has, once."""
     for hint in dict.fromkeys(told):
-        side, statements = re.fullmatch(r"on the (source|destination): (.*)", hint, re.S).groups()
+        found = re.fullmatch(r"on the (source|destination): (.*)", hint, re.S)
+        assert found, hint
+        side, statements = found.groups()
         servers[side].sql(statements, dbname=dbname)
 
 

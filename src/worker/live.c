@@ -50,6 +50,11 @@ int bm_live_prepare(struct bm_tend *tend, struct bm_error *err)
 	static const char quiet_sql[] = "SET client_min_messages = warning";
 	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
 
+	/* Other parts keep something there too, and somebody may have dropped it. */
+	if (rc == 0) {
+		rc = bm_phase_do(tend->phase, BM_END_DESTINATION,
+				"CREATE SCHEMA IF NOT EXISTS bucardo_machine", 0, NULL, err);
+	}
 	if (rc == 0) {
 		rc = bm_phase_do(tend->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
 	}

@@ -334,6 +334,7 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
     machine.write_config(yaml(source, dest, DB, extra="    direction: forward\n"))
     machine.start()
     wait_live(machine)
+    tending(machine, lambda t: t["sequences"]["carried"] == 1, "carries the sequence")
     source.sql("INSERT INTO t (v) SELECT 'burst' FROM generate_series(1, 5000)", dbname=DB)
     assert value(dest, LIFT) == "the fence is lifted"
     assert value(dest, "INSERT INTO t (v) VALUES ('live') RETURNING id") > last(source, "t_id_seq")

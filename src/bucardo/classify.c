@@ -16,6 +16,12 @@ struct pattern {
 	const char *advice; /* "%S" stands for the sync's name */
 };
 
+/* A trigger that is ENABLE ALWAYS, or what a constraint or default calls. */
+#define PATHLESS                                                                                   \
+	"a function of the application, named in the error, is called for replicated rows too and" \
+	" finds something only through search_path, which is pg_catalog there: qualify its names," \
+	" or ALTER FUNCTION ... SET search_path = ...; then `bucardo kick %S`"
+
 /* First match wins: the narrow ones come first. */
 /* clang-format off */
 static const struct pattern run_patterns[] = {
@@ -60,6 +66,11 @@ static const struct pattern run_patterns[] = {
 		"make the database's user the owner of what the error names, or a member of the owner"},
 	{"permission denied", NULL, "42501", RUN_ERROR_PERMANENT,
 		"grant the database's user what the error names; the next run takes it up by itself"},
+	{"function bucardo.", "does not exist", NULL, RUN_ERROR_PERMANENT,
+		"let Bucardo make its functions again: `bucardo validate %S`, then `bucardo reload`"},
+	/* Only where the server says that it was in a function ("PL/pgSQL function f() line 3"). */
+	{"does not exist", "PL/pgSQL function", NULL, RUN_ERROR_PERMANENT, PATHLESS},
+	{"does not exist", "SQL function", NULL, RUN_ERROR_PERMANENT, PATHLESS},
 	{"!", "bucardo.delta_", NULL, RUN_ERROR_PERMANENT,
 		"a quoted table name is too long for Bucardo (57 characters): remove the table from the sync, or rename it"},
 	{"relation", "does not exist", "42P01", RUN_ERROR_PERMANENT,
@@ -99,6 +110,11 @@ static const struct pattern reach_patterns[] = {
 	{"password authentication failed", NULL, NULL, RUN_ERROR_PERMANENT, "correct its line in pgpass, or its user"},
 	{"no pg_hba.conf entry", NULL, NULL, RUN_ERROR_PERMANENT, "let that server's pg_hba.conf accept this address, user and database"},
 	{"does not support SSL", NULL, NULL, RUN_ERROR_PERMANENT, "turn SSL on there, or drop sslmode from bucardo.db.dbconn"},
+	{"unsupported startup parameter", NULL, NULL, RUN_ERROR_PERMANENT,
+		"give the address of the server itself, not of a pooler; or let the pooler keep sessions"
+		" (pool_mode = session) and ignore_startup_parameters = options"},
+	{"settings do not stay in force", NULL, NULL, RUN_ERROR_PERMANENT,
+		"give the address of the server itself, or use a pooler in session mode"},
 	{"certificate", NULL, NULL, RUN_ERROR_PERMANENT, "correct sslmode, sslrootcert or the certificate"},
 	{"could not translate host name", NULL, NULL, RUN_ERROR_PERMANENT, "correct its host name, or the DNS"},
 	{"does not exist", NULL, NULL, RUN_ERROR_PERMANENT, "correct its name or user, or create what is missing"},

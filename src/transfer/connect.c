@@ -242,12 +242,18 @@ static PGresult *checked(PGconn *conn, PGresult *result, struct bm_error *err)
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+	const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
 	char *text = primary == NULL
 			? bm_strdup(PQerrorMessage(conn))
 			: bm_format("%s%s%s%s%s%s", primary, detail != NULL ? ": " : "",
 					  detail != NULL ? detail : "",
 					  hint != NULL ? " (" : "", hint != NULL ? hint : "",
 					  hint != NULL ? ")" : "");
+	if (context != NULL && strstr(context, "function ") != NULL) {
+		char *said = text;
+		text = bm_format("%s (in %.*s)", said, (int)strcspn(context, "\n"), context);
+		free(said);
+	}
 	bm_sql_error(err,
 			PQstatus(conn) == CONNECTION_OK
 					? PQresultErrorField(result, PG_DIAG_SQLSTATE)

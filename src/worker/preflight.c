@@ -56,7 +56,8 @@ static void check_refusal(struct walk *walk)
 static bool is_ours_to_mend(const char *message)
 {
 	static const char *const signs[] = {"password", "pg_hba.conf", "does not exist",
-			"certificate", "SSL", "sslmode", "not permitted to log in", "passfile"};
+			"certificate", "SSL", "sslmode", "not permitted to log in", "passfile",
+			"unsupported startup parameter", "do not stay in force"};
 
 	for (size_t i = 0; i < BM_COUNT_OF(signs); i++) {
 		if (strstr(message, signs[i]) != NULL) {
@@ -72,7 +73,13 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 		return 0;
 	}
 	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_mend(err->message);
-	const char *mend = ours
+	bool pooled = strstr(err->message, "unsupported startup parameter") != NULL ||
+			strstr(err->message, "do not stay in force") != NULL;
+	const char *mend = pooled
+			? "give the address of the server itself, not of a pooler; or let "
+			  "the pooler keep sessions (pool_mode = session) and "
+			  "ignore_startup_parameters = options"
+			: ours
 			? "check host, port, dbname, user, sslmode and sslrootcert in machine.yaml, "
 			  "the line for them in pgpass, and the server's pg_hba.conf"
 			: "the machine tries again by itself";

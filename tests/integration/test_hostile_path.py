@@ -39,6 +39,42 @@ def nobody_fell(server, dbname):
     assert supers == [(server.user,)]
 
 
+# As `bucardo add` writes it; Bucardo's functions connect from inside the control server.
+BY_HAND = """
+    INSERT INTO bucardo.db (name, dbhost, dbport, dbname, dbuser, dbconn) VALUES
+      ('hand_a', '{a.address}', {a.port}, 'hand', '{a.user}', 'sslmode=require'),
+      ('hand_b', '{b.address}', {b.port}, 'hand', '{b.user}', 'sslmode=require');
+    INSERT INTO bucardo.herd (name) VALUES ('hand_herd');
+    INSERT INTO bucardo.goat (db, schemaname, tablename) VALUES ('hand_a', 'public', 'byhand');
+    INSERT INTO bucardo.herdmap (herd, goat) SELECT 'hand_herd', id FROM bucardo.goat
+      WHERE tablename = 'byhand';
+    INSERT INTO bucardo.dbgroup (name) VALUES ('hand_group');
+    INSERT INTO bucardo.dbmap (db, dbgroup, role) VALUES ('hand_a', 'hand_group', 'source'),
+      ('hand_b', 'hand_group', 'target');
+    INSERT INTO bucardo.customcode (name, whenrun, getdbh, src_code) VALUES
+      ('seen', 'before_txn', true, convert_from(decode('{code}', 'hex'), 'UTF8'));
+    INSERT INTO bucardo.sync (name, herd, dbs, autokick) VALUES ('hand_sync', 'hand_herd', 'hand_group', true);
+    INSERT INTO bucardo.customcode_map (code, sync) SELECT id, 'hand_sync' FROM bucardo.customcode;
+"""
+CODE = """my ($info) = @_;
+return if exists $info->{dummy};
+$info->{dbh}{hand_b}->do("INSERT INTO public.seen VALUES (lower('RUN'))");
+return;"""
+
+
+def begin_by_hand(machine, source, dest):
+    """A sync by hand with customcode, between databases that are as hostile."""
+    for server in (source, dest):
+        server.create_database("hand")
+        server.sql(SAFE + "CREATE TABLE public.byhand (id int PRIMARY KEY, v text);"
+                   " CREATE TABLE public.seen (v text)", dbname="hand")
+        shadow.cast(server, "hand", server.user)
+    for statement in BY_HAND.format(a=source, b=dest, code=CODE.encode().hex()).split(";\n"):
+        if statement.strip():
+            machine.control_sql(statement)
+    machine.control_sql("NOTIFY bucardo_mcp_reload")
+
+
 def test_a_migration_calls_nothing_that_the_owner_of_either_database_put_into_its_path(workshop):
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
@@ -65,8 +101,14 @@ def test_a_migration_calls_nothing_that_the_owner_of_either_database_put_into_it
     dest.sql(SAFE + "SET session_replication_role = replica;"
              " ALTER TABLE public.plain ADD COLUMN late int DEFAULT 1", dbname="app")
     wait_view(machine, lambda v: v["tending"]["paused"] == [], "it goes on", 60)
-    gone = ("SELECT count(*) FROM bucardo.track_public_plain")
+    gone = "SELECT count(*) FROM bucardo.track_public_plain"
     assert wait_for(lambda: source.value(SAFE + gone, dbname="app") > 0, 60, "rows were applied")
+    begin_by_hand(machine, source, dest)
+    source.sql(SAFE + "INSERT INTO public.byhand SELECT i, 'v' FROM generate_series(1, 20) i",
+               dbname="hand")
+    for what in ("byhand", "seen"):
+        wait_for(lambda what=what: dest.value(SAFE + f"SELECT count(*) FROM public.{what}",
+                                              dbname="hand") > 0, 60, f"rows in {what}")
     wait_for(lambda: source.value(SAFE + gone, dbname="app") == 0, 90, "they were purged")
     compare.wait_equal(source, dest, "app", sequences=False)
     # And the way back.

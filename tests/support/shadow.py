@@ -17,7 +17,8 @@ OWNER, PASSWORD = "mallory", "of-mallory"
 
 _ROLE = f"""
 SET search_path = pg_catalog;
-CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}';
+DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{OWNER}') THEN
+  CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'; END IF; END $$;
 """
 
 # What polymorphic arguments cannot be told apart by is left out; so is what PL/pgSQL cannot take.

@@ -127,6 +127,11 @@ static void test_tells_errors_that_need_a_person_from_those_that_pass(void **sta
 	assert_class("ERROR:  permission denied for table t", RUN_ERROR_PERMANENT, "grant");
 	assert_class("ERROR:  relation \"public.t\" does not exist", RUN_ERROR_PERMANENT,
 			"create the missing table");
+	assert_class("SQLSTATE 42P01: ERROR:  relation \"log\" does not exist\n"
+		     "CONTEXT:  PL/pgSQL function public.note() line 3 at SQL statement",
+			RUN_ERROR_PERMANENT, "SET search_path");
+	assert_class("SQLSTATE 42883: ERROR:  function bucardo.delta() does not exist",
+			RUN_ERROR_PERMANENT, "`bucardo validate app`");
 	assert_class("ERROR:  could not serialize access due to concurrent update",
 			RUN_ERROR_TRANSIENT, "");
 	assert_class("ERROR:  deadlock detected", RUN_ERROR_TRANSIENT, "");

@@ -3,7 +3,7 @@
 -- hold more (machine_key_type).
 -- The stamp: real time to the millisecond; the rest tells transactions apart.
 CREATE OR REPLACE FUNCTION bucardo.machine_prepare(my_tables json) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '500ms' AS $machine$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $machine$
 DECLARE t json; joined text; delta text; keys text;
 BEGIN
   FOR t IN SELECT * FROM json_array_elements(my_tables) LOOP

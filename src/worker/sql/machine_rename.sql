@@ -1,7 +1,7 @@
 -- machine_rename - tables of one sync get the name of another, by their own names or by those that
 -- Bucardo knows (machine_keys), and so do truncates of them that wait.
 CREATE OR REPLACE FUNCTION bucardo.machine_rename(my_from text, my_to text, my_tables json)
-  RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '300ms'
+  RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms'
   AS $machine$
 DECLARE mine text[];
 BEGIN

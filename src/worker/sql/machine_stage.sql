@@ -1,7 +1,7 @@
 -- machine_stage - $1 rows stay in the delta tables, those that came first; the rest is parked.
 -- The usual case costs a look at the sizes of files: a row takes 40 bytes or more.
 CREATE OR REPLACE FUNCTION bucardo.machine_stage(my_sync text) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE n record; rows_limit bigint; mark text; bytes bigint; parked boolean; room bigint;
   waiting bigint;
 BEGIN

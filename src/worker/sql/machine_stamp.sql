@@ -2,7 +2,7 @@
 -- stock stamp.
 -- The stamp: real time to the millisecond; the rest tells transactions apart.
 CREATE OR REPLACE FUNCTION bucardo.machine_stamp(my_sync text) RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '200ms' AS $machine$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$
 DECLARE n record; done bigint := 0;
 BEGIN
   FOR n IN SELECT d.deltaname FROM bucardo.bucardo_delta_names d

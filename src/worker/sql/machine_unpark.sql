@@ -1,7 +1,7 @@
 -- machine_unpark - bring back up to `my_room` rows that are parked, with a stamp that is not
 -- marked as done.
 CREATE OR REPLACE FUNCTION bucardo.machine_unpark(my_sync text, my_room bigint) RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog AS $machine$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE n record; touched bigint; done bigint := 0;
 BEGIN
   FOR n IN SELECT d.deltaname, d.trackname, x.parked, (SELECT string_agg(quote_ident(a.attname), ', ')

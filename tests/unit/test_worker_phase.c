@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
+#include "worker/phase.h"
 #include "worker/phase_order.h"
 #include "worker/report.h"
 
@@ -103,9 +104,35 @@ static void test_an_error_says_who_has_to_act(void **state)
 	}
 }
 
+static void test_the_control_database_is_reached_as_itself_and_not_as_the_destination(
+		void **state)
+{
+	(void)state;
+	const struct bm_phase phase = {.order = {.socket_dir = "/run/x",
+						       .source = {.host = "a", .port = 1},
+						       .destination = {.host = "b",
+								       .port = 2,
+								       .dbname = "app",
+								       .user = "u",
+								       .sslmode = "verify-full",
+								       .sslrootcert = "/ca"}}};
+	struct bm_conninfo info = {0};
+
+	assert_string_equal(bm_phase_endpoint(&phase, BM_END_SOURCE)->host, "a");
+	assert_string_equal(bm_phase_endpoint(&phase, BM_END_DESTINATION)->host, "b");
+	assert_null(bm_phase_endpoint(&phase, BM_END_CONTROL)->host);
+	bm_phase_conninfo(&phase, BM_END_CONTROL, &info);
+	assert_string_equal(bm_conninfo_get(&info, "host"), "/run/x");
+	assert_string_equal(bm_conninfo_get(&info, "dbname"), "bucardo");
+	assert_null(bm_conninfo_get(&info, "sslmode"));
+	bm_conninfo_finish(&info);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(
+					test_the_control_database_is_reached_as_itself_and_not_as_the_destination),
 			cmocka_unit_test(test_an_order_is_read),
 			cmocka_unit_test(test_a_wrong_order_is_refused),
 			cmocka_unit_test(test_an_error_says_who_has_to_act),

@@ -162,7 +162,7 @@ PGconn *bm_destination_join(struct bm_transfer *t, struct bm_error *err)
 		return NULL;
 	}
 	/* Where it may: a chunk that is copied late must not fire triggers. */
-	bm_sql_do(conn, "SET session_replication_role = replica", NULL);
+	bm_sql_do(conn, BM_SESSION_REPLICA_SQL, NULL);
 	give_memory(t, conn);
 	if (bm_sql_do(conn, "SELECT pg_advisory_lock_shared(" LOCK_WORKERS_KEY ")", err) != 0) {
 		PQfinish(conn);
@@ -206,6 +206,10 @@ static int take_lock(PGconn *conn, const char *key, struct bm_error *err)
 static int open_control(struct bm_transfer *t, struct bm_error *err)
 {
 	t->control = bm_endpoint_connect(&t->destination, err);
+	if (t->control != NULL) {
+		/* Where it may: event triggers of others are not for what we make. */
+		bm_sql_do(t->control, BM_SESSION_REPLICA_SQL, NULL);
+	}
 	if (t->control == NULL ||
 			bm_sql_do(t->control, "SET synchronous_commit = on", err) != 0 ||
 			take_lock(t->control, LOCK_RUN_KEY, err) != 0 ||

@@ -255,8 +255,11 @@ const struct bm_check bm_checks_servers[] = {
 { .name = "encoding", .end = BM_END_DESTINATION, .grade = BM_GRADE_DEGRADES,
   .feed = "SELECT current_setting('server_encoding')",
   .sql = "SELECT " QUOTED_DB ", 'its encoding is ' || current_setting('server_encoding') || ', that"
-	" of the source ' || $1 || ': a text that does not convert stops its table', 'CREATE DATABASE"
-	" ... ENCODING ' || quote_literal($1) || ' TEMPLATE template0'"
+	" of the source ' || $1 || CASE 'SQL_ASCII' WHEN $1 THEN ', which is any bytes: they go over as"
+	" they are, and what is no ' || current_setting('server_encoding') || ' stops its table'"
+	" WHEN current_setting('server_encoding') THEN ': texts arrive as bytes of ' || $1 || ', and"
+	" nothing checks there what is written later' ELSE ': a text that does not convert stops its"
+	" table' END, 'CREATE DATABASE ... ENCODING ' || quote_literal($1) || ' TEMPLATE template0'"
 	" WHERE current_setting('server_encoding') <> $1" },
 { .name = "collation", .end = BM_END_DESTINATION, .grade = BM_GRADE_DEGRADES,
   .feed = "SELECT concat_ws(' ', datcollate, datctype, CASE coalesce(to_jsonb(d)->>'datlocprovider',"

@@ -132,6 +132,11 @@ def test_a_clone_calls_nothing_that_the_owner_of_either_database_put_into_its_pa
     shadow.cast(source, "app", source.user)
     # A destination must have no tables or views.
     shadow.cast(dest, "app", dest.user, schema="devil", relations=False)
+    # Nor has an event trigger a say in what it makes.
+    dest.sql(SAFE + "CREATE FUNCTION public.no() RETURNS event_trigger LANGUAGE plpgsql AS"
+             " $$ BEGIN RAISE EXCEPTION 'DDL is forbidden here'; END $$;"
+             " CREATE EVENT TRIGGER forbidden ON ddl_command_start EXECUTE FUNCTION public.no()",
+             dbname="app")
     clone = Clone(workshop.binary, workshop.folder, source, dest, "app")
     clone.must("--exclude", "evil.*")
     compare.wait_equal(source, dest, "app", 5)

@@ -52,7 +52,7 @@ BY_HAND = """
     INSERT INTO bucardo.dbmap (db, dbgroup, role) VALUES ('hand_a', 'hand_group', 'source'),
       ('hand_b', 'hand_group', 'target');
     INSERT INTO bucardo.customcode (name, whenrun, getdbh, src_code) VALUES
-      ('seen', 'before_txn', true, convert_from(decode('{code}', 'hex'), 'UTF8'));
+      ('seen', 'before_check_rows', true, convert_from(decode('{code}', 'hex'), 'UTF8'));
     INSERT INTO bucardo.sync (name, herd, dbs, autokick) VALUES ('hand_sync', 'hand_herd', 'hand_group', true);
     INSERT INTO bucardo.customcode_map (code, sync) SELECT id, 'hand_sync' FROM bucardo.customcode;
 """

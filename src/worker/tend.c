@@ -128,15 +128,13 @@ static int prepare(struct bm_tend *tend, struct bm_error *err)
 static int keep_identity(struct bm_tend *tend, json_t *problems, struct bm_error *err)
 {
 	int rc = bm_identity_check(tend, err);
+	bool again = rc == 0 && tend->was_stopped;
 
-	if (rc == 0 && tend->was_stopped) {
-		rc = prepare(tend, err);
-	}
 	tend->was_stopped = rc != 0;
 	if (rc < 0) {
 		return note_refusal(tend, "identity", problems, err) == 0 ? 1 : -1;
 	}
-	return rc;
+	return again ? prepare(tend, err) : rc;
 }
 
 /* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
@@ -226,7 +224,9 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	phase->limits_sql = limits_sql;
 	phase->limit_msec = ASK_LIMIT_MSEC;
 	phase->on_ask = on_ask;
-	int rc = prepare(&tend, err);
+	int rc = 0;
+
+	tend.was_stopped = true; /* nothing is made on a side before it is known to be ours */
 	while (rc == 0 && (rc = go_round(&tend, &carried_msec, err)) == 0) {
 		tell(&tend, &last, &last_msec);
 		rc = rest(&tend, carried_msec, err);

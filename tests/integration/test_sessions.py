@@ -71,9 +71,13 @@ CHANGE = r"""
 def wrong(server, level, dbname):
     """Set all of it wrong; our own sessions with this server are calm from now on."""
     if level == "server":
+        connection = server.connect("postgres")
+        cursor = connection.cursor()
+        cursor.execute("LOAD 'plpgsql'")  # ALTER SYSTEM takes no name that nobody knows
         for name, value in WRONG.items():
             if name != "client_encoding":
-                server.sql(f"ALTER SYSTEM SET {name} = '{value}'")
+                cursor.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        connection.close()
         server.restart()
     else:
         whom = f'DATABASE "{dbname}"' if level == "database" else f"ROLE {server.user}"

@@ -239,7 +239,7 @@ WHOLE = {
         f"{_bare(t)}_old; ALTER TABLE {t}_next RENAME TO {_bare(t)}; DROP TABLE {t}_old; COMMIT; "
         f"{_refill(key, t, 710)}\n"),
     "untriggered": lambda key, t: (
-        f"DROP TRIGGER bucardo_delta ON {t}; UPDATE {t} SET v = 'untold'; {_refill(key, t)}\n"),
+        f"DROP TRIGGER IF EXISTS bucardo_delta ON {t}; UPDATE {t} SET v = 'untold'; {_refill(key, t)}\n"),
 }
 WHOLE_KEYS = ("integer", "mixed")
 

@@ -153,8 +153,8 @@ static int tell_owed(struct bm_look *look, struct bm_error *err)
 				bm_format("changes of it may have gone unseen: %s. It is captured "
 					  "again, and all its rows are sent again",
 						PQgetvalue(owed, i, 1)),
-				bm_strdup("nothing is to be done; nobody should touch triggers "
-					  "named bucardo_*"));
+				bm_strdup("nothing is to be done. If somebody switched triggers "
+					  "off: those named bucardo_* must stay on"));
 	}
 	PQclear(owed);
 	return owed != NULL ? 0 : -1;

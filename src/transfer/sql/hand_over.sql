@@ -6,7 +6,13 @@ CREATE OR REPLACE FUNCTION bucardo_machine.hand_over() RETURNS text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE mine bigint; done bigint; alive boolean; until timestamptz := clock_timestamp() + interval '20 s';
 BEGIN
-  IF to_regclass('bucardo_machine.sequence') IS NULL THEN RETURN ''; END IF;
+  IF to_regclass('bucardo_machine.sequence') IS NULL THEN
+    RETURN CASE WHEN EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\_%'
+        AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine'))
+      THEN '; no machine has set its sequences yet: compare them with those of the other side before applications write'
+      ELSE '' END;
+  END IF;
   LOOP
     SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

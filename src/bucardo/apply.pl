@@ -6,14 +6,17 @@ use strict; use warnings;
 my $chunk = 6000;
 
 # Of one table at one database: its kind, its columns, and of each column of the key its name, the type that
-# values of it are given as, and the operator that its unique index means by "equal", else its type. Asked anew
-# for each run: the table may have been altered.
+# values of it are given as, and the operator that its unique index means by "equal", else its type; and whether
+# equal keys are the same bytes. Asked anew for each run: the table may have been altered.
 my $key_sql = q{
 SELECT q.relkind, q.name, q.type, q.domain, (SELECT 'OPERATOR(' || pg_catalog.quote_ident(n.nspname)
 		|| '.' || o.oprname || ')' FROM pg_catalog.pg_operator o
-	JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = q.equal)
+	JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid = q.equal), q.one_spelling
 FROM (SELECT c.relkind, pg_catalog.quote_ident(a.attname) AS name,
 	pg_catalog.format_type(b.oid, -1) AS type, a.atttypid <> b.oid AS domain,
+	b.oid = ANY ('{int2,int4,int8,oid,bool,uuid,date,timestamp,timestamptz,bytea,text,varchar,bpchar}'
+		::pg_catalog.regtype[]::pg_catalog.oid[]) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_collation l
+		WHERE l.oid = a.attcollation AND NOT l.collisdeterministic) AS one_spelling,
 	pg_catalog.array_position(k.names, a.attname::pg_catalog.text) AS place, coalesce((
 	SELECT m.amopopr FROM pg_catalog.pg_index i
 	CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]),
@@ -49,7 +52,7 @@ sub key_of {
 	die "the columns of the key of $name on database $db->{name} are not @{$table->{pkey}}\n"
 		if @$rows != $table->{numpkcols};
 	return {kind => $rows->[0][0], columns => [map { {name => $_->[1], type => $_->[2],
-		domain => $_->[3], equal => $_->[4]} } @$rows]};
+		domain => $_->[3], equal => $_->[4]} } @$rows], one_spelling => !grep { !$_->[5] } @$rows};
 }
 
 # The condition that finds the rows of table "bm" whose key is given, a placeholder for each column of the key.
@@ -77,12 +80,14 @@ sub key_condition {
 		. ') k WHERE ' . join(' AND ', map { "$equal[$_] k.k$_" } 0 .. $#equal) . ')';
 }
 
-# The keys of a run, as lists for these placeholders.
+# The keys of a run, as lists for these placeholders; all in one when `whole`.
 sub key_chunks {
-	my ($table, $rows) = @_;
+	my ($table, $rows, $whole) = @_;
 	my (@chunks, $count);
 	for my $key (keys %$rows) {
-		push @chunks, [map { [] } 1 .. $table->{numpkcols}] if $count++ % $chunk == 0;
+		push @chunks, [map { [] } 1 .. $table->{numpkcols}]
+			if !@chunks || (!$whole && $count % $chunk == 0);
+		$count++;
 		my @values = $table->{numpkcols} == 1 ? $key : split "\0", $key, -1;
 		push @{$chunks[-1][$_]}, $values[$_] for 0 .. $#values;
 	}
@@ -132,8 +137,11 @@ sub push_ours {
 	my $name = "$table->{safeschema}.$table->{safetable}";
 	return $push_rows->(@_) if $mode ne 'copy' || grep { $_->{dbtype} ne 'postgres'
 		|| $sync->{db}{$_->{name}}{does_makedelta}{$name} } @targets;
-	my @chunks = key_chunks($table, $rows) or return 0;
-	my $condition = key_condition($table, key_of($source, $name, $table));
+	my $key = key_of($source, $name, $table);
+
+	# A key that waits in two spellings finds its row twice: a statement gives it once.
+	my @chunks = key_chunks($table, $rows, !$key->{one_spelling}) or return 0;
+	my $condition = key_condition($table, $key);
 	my (%by_select, $count);
 	push @{$by_select{$table->{newcols}{$sync->{name}}{$_->{name}} || 'SELECT *'}}, $_ for @targets;
 	for my $select (sort keys %by_select) {

@@ -342,7 +342,8 @@ def test_a_destination_that_loses_its_objects_again_and_again_ends_the_clone(pai
     clone.dest.sql("CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE"
                    " bucardo_machine.work SET done = NULL WHERE name LIKE 'ANALYZE%%'; RETURN new;"
                    " END $$; CREATE TRIGGER lose AFTER UPDATE OF settled ON bucardo_machine.clone"
-                   " FOR EACH ROW EXECUTE FUNCTION lose();"
+                   " FOR EACH ROW EXECUTE FUNCTION lose(); ALTER TABLE bucardo_machine.clone ENABLE ALWAYS"
+                   " TRIGGER lose;"
                    "UPDATE bucardo_machine.clone SET finished = NULL", dbname="forgets")
     done = clone.run(timeout=60)
     assert done.returncode == 1

@@ -135,7 +135,7 @@ def test_parts_that_collide_are_applied_as_a_whole(world):
              == 200000, 30, "staging is on again")
     # By the state and not by the text, which may be in any language.
     assert machine.control_sql("SELECT 1 FROM bucardo.syncrun WHERE sync = 'app_sync'"
-                               " AND status LIKE '%SQLSTATE 23505: DBD::Pg%'")
+                               " AND status LIKE '%SQLSTATE 23505 at public.%: DBD::Pg%'")
 
 
 @pytest.mark.full

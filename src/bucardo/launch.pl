@@ -40,6 +40,20 @@ my @changes = (
 # A session's path stays as it was pinned.
 	['the search_path of a session', qr/RESET search_path/, 'SET search_path = pg_catalog, pg_temp', 3],
 
+# Databases are committed one by one, whatever comes between. With several sources what was carried is marked as done
+# once all have their rows, always: Bucardo does so only where the last table had changes on several. A stage table
+# serves all syncs of its table: each reads its own.
+	['staging what was carried', qr/(?<= )\$d->\{trackstage\} = \(\$numsources > 1 and exists \$deltabin\{\$dbname\}\) \? 1 : 0;/, ''],
+	['the name of a stage table', qr/s\/\$g->\{tracktable\}\/\$g->\{stagetable\}\//, 's/\Q$g->{tracktable}\E/$g->{stagetable}/'],
+	['emptying a stage table', qr/"DELETE FROM bucardo\.\$g->\{stagetable\}"/,
+		q("DELETE FROM bucardo.$g->{stagetable} WHERE target = '$d->{DBGROUPNAME}'"), 2],
+	['marking what was carried', qr/SELECT \* FROM bucardo\.\$g->\{stagetable\}"/,
+		q(SELECT * FROM bucardo.$g->{stagetable} WHERE target = '$d->{DBGROUPNAME}'")],
+	['the first word once all are committed', qr/next if ! \$d->\{trackstage\};/,
+		q(next if ! $d->{trackstage}; main::mark_truncates($self, $d, $syncname);)],
+	['marking the truncates as done', qr/'UPDATE bucardo\.bucardo_truncate_trigger SET replicated = now\(\) WHERE sync = \? AND replicated IS NULL';[^;]*;\s*\$d->\{sth\} = \$d->\{dbh\}->prepare\(\K\$SQL/,
+		q(main::truncates_done($self, $d, $syncname, $SQL))],
+
 	['deleting rows by a key of one column', qr/WHERE \$pkcols = ANY\(\?\)/],
 	['deleting rows by a key of several columns', qr/'%sDELETE FROM %s WHERE \(%s\) IN \('/],
 	['the values of a key of several columns', qr/map \{ s\/[^;]+; s\{[^;]+; qq\{'\$_'\}; \} split/],
@@ -48,8 +62,8 @@ my @changes = (
 	['emptying the tables that were truncated', qr/\$self->truncate_table\(\$d, \$g, \$do_cascade\);/],
 	['noting which tables were truncated', qr/\$g->\{truncatewinner\} = \$self->\{truncateinfo\}\{\$S\}\{\$T\}\{maxdb\};/],
 );
-my @replaced = qw(connect_database validate_sync reload_mcp start_main_transaction truncate_table
-	delete_rows push_rows);
+my @replaced = qw(connect_database validate_sync reload_mcp start_main_transaction enable_triggers
+	truncate_table delete_rows push_rows);
 
 # The machine reads this line (output.c). The exit status is that of a bad configuration.
 sub refuse {
@@ -326,6 +340,52 @@ sub enter_run {
 	$destination->{writtento} = 1;
 }
 
+# Marks, of rows and of truncates, wait until all databases are committed, where each may lack what another has.
+sub stage_marks {
+	my ($self, $sync) = @_;
+	my @sources = grep { $_->{role} eq 'source' } values %{$sync->{db}};
+	for my $db (values %{$sync->{db}}) {
+		$db->{trackstage} = $db->{role} eq 'source' && @sources > 1 ? 1 : 0;
+		$db->{machine_truncates} = [];
+	}
+	my ($destination) = grep { /_destination$/ } keys %{$sync->{db}};
+	$self->{machine_first} = @sources > 1 && defined $destination ? $sync->{db}{$destination} : undef;
+}
+
+# The statement of the run's own transaction: of the truncates that wait here it leaves those that count, to be
+# marked later. The others give way to a later one elsewhere, and may not be there any more once that one is done.
+sub truncates_done {
+	my ($self, $db, $name, $sql) = @_;
+	return $sql if !$db->{trackstage};
+	my $rows = $db->{dbh}->selectall_arrayref('SELECT tablename, cdate::pg_catalog.text,'
+		. ' pg_catalog.quote_ident(sname), pg_catalog.quote_ident(tname)'
+		. ' FROM bucardo.bucardo_truncate_trigger WHERE sync = ? AND replicated IS NULL', undef, $name);
+	my @ours = grep { ($self->{truncateinfo}{$_->[2]}{$_->[3]}{maxdb} || '') eq $db->{name} } @$rows;
+	$db->{machine_truncates} = [map { "$_->[0], '$_->[1]'::pg_catalog.timestamptz" } @ours];
+	return @ours ? "$sql AND NOT " . truncates_of($db) : $sql;
+}
+sub truncates_of {
+	my ($db) = @_;
+	return '((tablename, cdate) IN (VALUES ' . join(', ', map { "($_)" } @{$db->{machine_truncates}}) . '))';
+}
+
+# No newer one, but also one whose table was paused meanwhile.
+sub mark_truncates {
+	my ($self, $db, $name) = @_;
+	return if $self->{dryrun} || !@{$db->{machine_truncates}};
+	$db->{dbh}->do('UPDATE bucardo.bucardo_truncate_trigger SET replicated = pg_catalog.now()'
+		. " WHERE sync IN (?, ? || ' (paused)') AND replicated IS NULL AND " . truncates_of($db),
+		undef, $name, $name);
+}
+
+# Triggers are enabled, and with it committed, in the order of names: after the destination (what_differs).
+my $enable = \&Bucardo::enable_triggers;
+*Bucardo::enable_triggers = sub {
+	my ($self) = @_;
+	$self->{machine_first}{dbh}->commit if $self->{machine_first} && !$self->{dryrun};
+	return $enable->(@_);
+};
+
 # The first word of a run's transaction: see worker/staging.h.
 my $begin = \&Bucardo::start_main_transaction;
 *Bucardo::start_main_transaction = sub {
@@ -334,6 +394,7 @@ my $begin = \&Bucardo::start_main_transaction;
 	bytes_for_all($sync->{db});
 	$begin->(@_);
 	enter_run($self, $sync);
+	stage_marks($self, $sync);
 	my $sides = sides($sync, $info->{databases});
 	heed_sides($sync, $sides) if $sides;
 	$self->{machine_sides} = $sides;

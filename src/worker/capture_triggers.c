@@ -35,6 +35,10 @@ static const char rows_function[] =
 #include "worker/sql/machine_capture_rows.sql.inc"
 ;
 
+static const char values_function[] =
+#include "worker/sql/machine_capture_values.sql.inc"
+;
+
 static const char one_function[] =
 #include "worker/sql/machine_capture_one.sql.inc"
 ;
@@ -52,7 +56,7 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_captured (sync text, tablename text,"
 	" state jsonb NOT NULL, rewrite jsonb, since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (sync, tablename))",
 	base_function, body_function, code_function, pin_function, truncation_function,
-	look_function, rows_function, one_function, change_function, watch_function,
+	look_function, rows_function, values_function, one_function, change_function, watch_function,
 };
 
 /* What of it a database takes that has no declared sync. */

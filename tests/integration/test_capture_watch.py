@@ -117,3 +117,20 @@ def test_once_the_fence_is_lifted_the_live_side_is_sent_again(world):
              "TRIGGER ALL", dbname=dbname)
     compare.wait_equal(dest, source, dbname, 60, sequences=False)
     assert dest.value("SELECT count(*) FROM disabled WHERE v = 'live'", dbname=dbname) > 10
+
+
+def test_values_that_alter_table_changes_without_writing_a_row_arrive(world):
+    machine, source, dest, dbname = world
+    for table in ("added", "again", "names", "later"):
+        source.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, a text, b text)", dbname=dbname)
+        dest.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, a text, b text)", dbname=dbname)
+        source.sql(f"INSERT INTO {table} SELECT i, 'a', 'b' FROM generate_series(1, 20) i", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 120, sequences="ahead")
+    machine.wait_ready(60)
+    run(source, dbname, "ALTER TABLE added ADD c int DEFAULT 5; ALTER TABLE later ADD c timestamptz DEFAULT now();"
+        "ALTER TABLE again DROP b, ADD b text;"
+        "BEGIN; ALTER TABLE names RENAME a TO t; ALTER TABLE names RENAME b TO a;"
+        "ALTER TABLE names RENAME t TO b; COMMIT")
+    run(dest, dbname, "ALTER TABLE added ADD c int; ALTER TABLE added ALTER c SET DEFAULT 5;"
+        "ALTER TABLE later ADD c timestamptz DEFAULT now()")
+    compare.wait_equal(source, dest, dbname, 90, sequences="ahead")

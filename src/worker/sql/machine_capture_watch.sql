@@ -1,7 +1,8 @@
 -- machine_capture_watch - tables of these syncs that are not captured as it is written down. `gap`:
 -- why rows may have changed unseen since; '' they did not, and only something of ours is to be
 -- renewed (an older machine made it, a key column got another name). A rewrite of all rows by ALTER
--- TABLE is no change to any trigger: it shows in the table's file and in its columns together.
+-- TABLE is no change to any trigger: it shows in the table's file and in its columns together;
+-- nor is a column that is another one now, or new with a value for all rows (machine_capture_values).
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_watch(my_syncs json)
   RETURNS TABLE (sync text, tablename text, table_schema text, table_name text, gap text)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
@@ -30,7 +31,10 @@ BEGIN
         THEN 'the function of its trigger was replaced' END,
       CASE WHEN was->'key' <> seen->'key' THEN 'the types of its key columns changed' END,
       CASE WHEN moved->'file' <> n.rows->'file' AND moved->'columns' <> n.rows->'columns'
-        AND was->'table' = seen->'table' THEN 'its rows were rewritten by ALTER TABLE' END);
+        AND was->'table' = seen->'table' THEN 'its rows were rewritten by ALTER TABLE' END,
+      CASE WHEN was->'table' = seen->'table' AND moved->'file' = n.rows->'file'
+        AND bucardo.machine_capture_values(moved->'values', n.rows->'values')
+        THEN 'ALTER TABLE gave its rows other values in a column' END);
     IF gap <> '' OR was IS NULL OR was <> seen OR seen->>'body' IS DISTINCT FROM n.code THEN
       RETURN NEXT;
     ELSIF moved IS DISTINCT FROM n.rows THEN

@@ -146,9 +146,15 @@ sub push_ours {
 	push @{$by_select{$table->{newcols}{$sync->{name}}{$_->{name}} || 'SELECT *'}}, $_ for @targets;
 	for my $select (sort keys %by_select) {
 		my @to = @{$by_select{$select}};
+
+		# Bucardo asked once, and one of the sources: they may have their columns in another order, or altered.
+		my $sample = $source->{dbh}->prepare("$select FROM ONLY $name AS bm LIMIT 0", {pg_server_prepare => 0});
+		$sample->execute;
+		my @columns = @{$sample->{NAME}};
+		$sample->finish;
 		for my $t (@to) {
 			$t->{dbh}->do("$self->{sqlprefix}COPY " . name_at($table, $sync, $t) . '('
-				. join(',', map { $t->{dbh}->quote_identifier($_) } @{$table->{tcolumns}{$select}})
+				. join(',', map { $t->{dbh}->quote_identifier($_) } @columns)
 				. ') FROM STDIN');
 		}
 		for my $keys (@chunks) {

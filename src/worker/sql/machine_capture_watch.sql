@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION bucardo.machine_capture_watch(my_syncs json)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE n record; was jsonb; seen jsonb; moved jsonb;
 BEGIN
+  INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING;
   FOR n IN SELECT DISTINCT x.sync, d.tablename, d.deltaname, s.nspname, c.relname, c.oid,
       md5(bucardo.machine_capture_body(d.deltaname)) AS code, bucardo.machine_capture_rows(c.oid) AS rows
     FROM bucardo.bucardo_delta_names d
@@ -34,7 +35,9 @@ BEGIN
         AND was->'table' = seen->'table' THEN 'its rows were rewritten by ALTER TABLE' END,
       CASE WHEN was->'table' = seen->'table' AND moved->'file' = n.rows->'file'
         AND bucardo.machine_capture_values(moved->'values', n.rows->'values')
-        THEN 'ALTER TABLE gave its rows other values in a column' END);
+        THEN 'ALTER TABLE gave its rows other values in a column' END,
+      CASE WHEN was->'table' = seen->'table' AND moved->>'unlogged' <> n.rows->>'unlogged'
+        THEN 'a crash emptied it: it is unlogged' END);
     IF gap <> '' OR was IS NULL OR was <> seen OR seen->>'body' IS DISTINCT FROM n.code THEN
       RETURN NEXT;
     ELSIF moved IS DISTINCT FROM n.rows THEN

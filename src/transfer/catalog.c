@@ -49,9 +49,11 @@ static const char tables_sql[] =
 		" ORDER BY 3 DESC, 2";
 /* clang-format on */
 
+/* Of a domain what it stands for: its checks would run on the source with our rights. */
 /* clang-format off */
 static const char key_sql[] =
-		"SELECT " QUOTED("a.attname") ", format_type(a.atttypid, a.atttypmod)"
+		"SELECT " QUOTED("a.attname") ", CASE WHEN y.typtype = 'd' THEN format_type(y.typbasetype, y.typtypmod)"
+		"   ELSE format_type(a.atttypid, a.atttypmod) END"
 		" FROM (SELECT i.indkey, i.indrelid, i.%s AS width FROM pg_index i"
 		"   JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam"
 		"   WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid"
@@ -66,7 +68,7 @@ static const char key_sql[] =
 		"   ORDER BY i.indisprimary DESC, 3, i.indexrelid LIMIT 1) k"
 		" CROSS JOIN LATERAL generate_series(0, k.width - 1) g"
 		" JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.indkey[g]"
-		" ORDER BY g";
+		" JOIN pg_type y ON y.oid = a.atttypid ORDER BY g";
 /* clang-format on */
 
 int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,

@@ -11,6 +11,10 @@ static const char base_function[] =
 #include "worker/sql/machine_capture_base.sql.inc"
 ;
 
+static const char cast_function[] =
+#include "worker/sql/machine_cast_safe.sql.inc"
+;
+
 static const char body_function[] =
 #include "worker/sql/machine_capture_body.sql.inc"
 ;
@@ -58,12 +62,12 @@ static const char *const prepare_steps[] = {
 	"CREATE UNLOGGED TABLE IF NOT EXISTS bucardo.machine_unlogged (id boolean PRIMARY KEY DEFAULT true,"
 	" stamp text NOT NULL DEFAULT md5(clock_timestamp()::text || random()::text))",
 	"INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING",
-	base_function, body_function, code_function, pin_function, truncation_function,
+	base_function, cast_function, body_function, code_function, pin_function, truncation_function,
 	look_function, rows_function, values_function, one_function, change_function, watch_function,
 };
 
 /* What of it a database takes that has no declared sync. */
-static const char *const pin_steps[] = {body_function, code_function, pin_function};
+static const char *const pin_steps[] = {cast_function, body_function, code_function, pin_function};
 
 /* As machine_pin() looks for them. */
 static const char unsafe_sql[] =

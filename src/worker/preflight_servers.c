@@ -115,6 +115,16 @@ const size_t bm_check_rights_count = BM_COUNT_OF(bm_checks_rights);
 	" WHERE to_regnamespace('bucardo') IS NOT NULL" \
 	" AND NOT has_schema_privilege('bucardo', 'USAGE, CREATE')"
 
+/* Who owns a schema may drop what is in it, and make it anew: functions that we call, triggers that we fire. */
+#define FOREIGN_SCHEMA(end) \
+	"SELECT 'schema ' || n.nspname, 'it is there on the " end " already, and belongs to role ' ||" \
+	" quote_ident(r.rolname) || ', which could put functions of its own in place of the machine''s: they" \
+	" would run with the rights of ' || quote_ident(current_user), 'look what is in it; then DROP SCHEMA ' ||" \
+	" n.nspname || ' CASCADE, or ALTER SCHEMA ' || n.nspname || ' OWNER TO ' || quote_ident(current_user) ||" \
+	" ' and the same for all that is in it' FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner" \
+	" WHERE n.nspname IN ('bucardo', 'bucardo_machine', 'bucardo_machine_trial') AND r.rolname <> current_user" \
+	" AND NOT r.rolsuper AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) ORDER BY 1"
+
 #define PUBLICATIONS(end) \
 	"SELECT 'publication ' || quote_ident(pubname), 'it is FOR ALL TABLES of the " end ": the machine''s" \
 	" tables in schemas bucardo and bucardo_machine are published with it, and a subscriber that has" \
@@ -129,6 +139,10 @@ const struct bm_check bm_checks_servers[] = {
   .sql = PUBLICATIONS("source") },
 { .name = "destination-publications", .end = BM_END_DESTINATION, .grade = BM_GRADE_DEGRADES,
   .sql = PUBLICATIONS("destination") },
+{ .name = "source-foreign-schema", .end = BM_END_SOURCE, .grade = BM_GRADE_STOPS,
+  .sql = FOREIGN_SCHEMA("source") },
+{ .name = "destination-foreign-schema", .end = BM_END_DESTINATION, .grade = BM_GRADE_STOPS,
+  .sql = FOREIGN_SCHEMA("destination") },
 { .name = "source-bucardo", .end = BM_END_SOURCE, .grade = BM_GRADE_STOPS,
   .sql = BUCARDO_SCHEMA("source") },
 { .name = "destination-bucardo", .end = BM_END_DESTINATION, .grade = BM_GRADE_STOPS,

@@ -1,6 +1,7 @@
 -- machine_ship - keys that the other side has and this one has not, byte for byte, as if they had
 -- just changed: rows that were deleted unseen vanish there. $2 an array's text for each column of
--- the key, which is read in the types of the table; $3 the other side's file, $4 the block that
+-- the key, which is read in the types of the table, of a domain what it stands for: its checks are
+-- somebody's functions and would run with our rights; $3 the other side's file, $4 the block that
 -- comes next, NULL when those were the last.
 CREATE OR REPLACE FUNCTION bucardo.machine_ship(my_table text, my_keys text[], my_file oid,
   my_next bigint) RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -10,16 +11,19 @@ DECLARE delta text; names text; here text; there text; lists text; equal text; n
 BEGIN
   SELECT n.deltaname INTO delta FROM bucardo.bucardo_delta_names n
     WHERE n.tablename = my_table LIMIT 1;
-  SELECT string_agg(q, ', ' ORDER BY i), string_agg('t.' || q, ', ' ORDER BY i),
+  SELECT string_agg(q, ', ' ORDER BY i), string_agg(format('t.%s::%s', q, kind), ', ' ORDER BY i),
       string_agg('s.' || q, ', ' ORDER BY i),
       string_agg(format('$1[%s]::%s[]', i, kind), ', ' ORDER BY i),
       string_agg(format('t.%s OPERATOR(%I.%s) s.%1$s', q, o.nspname, o.oprname), ' AND ' ORDER BY i)
         FILTER (WHERE o.oprname IS NOT NULL)
     INTO names, here, there, lists, equal
     FROM (SELECT row_number() OVER (ORDER BY a.attnum) AS i, quote_ident(a.attname) AS q, a.attname,
-        format_type(b.atttypid, -1) AS kind FROM pg_attribute a
+        format_type(base.oid, -1) AS kind FROM pg_attribute a
       LEFT JOIN pg_attribute b ON b.attrelid = to_regclass(my_table) AND b.attname = a.attname
         AND b.attnum > 0 AND NOT b.attisdropped
+      LEFT JOIN LATERAL (WITH RECURSIVE up AS (SELECT y.oid, y.typbasetype FROM pg_type y WHERE y.oid = b.atttypid
+          UNION ALL SELECT y.oid, y.typbasetype FROM up JOIN pg_type y ON y.oid = up.typbasetype)
+        SELECT up.oid FROM up WHERE up.typbasetype = 0) base ON true
       WHERE a.attrelid = to_regclass('bucardo.' || delta) AND a.attnum > 0 AND NOT a.attisdropped
       AND a.attname <> 'txntime') k
     LEFT JOIN LATERAL (SELECT n.nspname, op.oprname FROM pg_index x

@@ -1,0 +1,54 @@
+"""Values that are others although no row was written, and columns in another order."""
+
+import pytest
+from support import compare
+from support.declared import replicating
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    source, dest, dbname = shared_workshop.pair("shop")
+    machine = replicating(shared_workshop, source, dest, dbname)
+    return machine, source, dest, dbname
+
+
+def test_values_that_alter_table_changes_without_writing_a_row_arrive(world):
+    machine, source, dest, dbname = world
+    for table in ("added", "again", "names", "later"):
+        source.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, a text, b text)", dbname=dbname)
+        dest.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, a text, b text)", dbname=dbname)
+        source.sql(f"INSERT INTO {table} SELECT i, 'a', 'b' FROM generate_series(1, 20) i", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 60, sequences="ahead")
+    machine.wait_ready(60)
+    source.sql("ALTER TABLE added ADD c int DEFAULT 5; ALTER TABLE later ADD c timestamptz DEFAULT now();"
+        "ALTER TABLE again DROP b, ADD b text;"
+        "BEGIN; ALTER TABLE names RENAME a TO t; ALTER TABLE names RENAME b TO a;"
+        "ALTER TABLE names RENAME t TO b; COMMIT", dbname=dbname)
+    dest.sql("ALTER TABLE added ADD c int; ALTER TABLE added ALTER c SET DEFAULT 5;"
+             "ALTER TABLE later ADD c timestamptz DEFAULT now()", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
+
+
+def test_an_unlogged_table_that_a_crash_of_the_destination_emptied_is_filled_again(world):
+    machine, source, dest, dbname = world
+    for server in (source, dest):
+        server.sql("CREATE UNLOGGED TABLE light (id int PRIMARY KEY, v text)", dbname=dbname)
+    source.sql("INSERT INTO light SELECT i, 'v' FROM generate_series(1, 30) i", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 60, sequences="ahead")
+    machine.wait_ready(60)
+    dest.restart("immediate")
+    assert dest.value("SELECT count(*) FROM light", dbname=dbname) < 30
+    compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
+    assert source.value("SELECT count(*) FROM light", dbname=dbname) == 30
+
+
+def test_columns_that_were_added_in_another_order_on_each_side_are_not_exchanged(world):
+    machine, source, dest, dbname = world
+    for server, order in ((source, "a text, b text"), (dest, "b text, a text")):
+        server.sql(f"CREATE TABLE ordered (id int PRIMARY KEY, {order})", dbname=dbname)
+    source.sql("INSERT INTO ordered (id, a, b) SELECT i, 'a', 'b' FROM generate_series(1, 20) i", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 60, sequences="ahead")
+    source.sql("UPDATE ordered SET b = 'bb' WHERE id < 5", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 60, sequences="ahead")

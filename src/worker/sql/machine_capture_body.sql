@@ -8,7 +8,8 @@
 -- That a session applies a migration is asked here and not with WHEN, which the server compiles anew
 -- for each statement. Processor time of an update of one row by its key, integer, PostgreSQL 15,
 -- median of 21 times 1,000, in microseconds: without trigger 36, with Bucardo's body 59, with that and a
--- path of its own 67, with this one 58, with this one and WHEN 71.
+-- path of its own 67, with this one 58, with this one and WHEN 71. The question for the type of the key,
+-- which came later, costs less than a microsecond of that.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_body(my_delta text) RETURNS text
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $machine$
 SELECT format($body$

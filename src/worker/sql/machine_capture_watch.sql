@@ -2,11 +2,13 @@
 -- why rows may have changed unseen since; '' they did not, and only something of ours is to be
 -- renewed (an older machine made it, a key column got another name). A rewrite of all rows by ALTER
 -- TABLE is no change to any trigger: it shows in the table's file and in its columns together;
--- nor is a column that is another one now, or new with a value for all rows (machine_capture_values).
+-- nor is a column that is another one now, or new with a value for all rows (machine_capture_values),
+-- nor a label of an enum that has another's place. A label that has gone is remembered, for it may come
+-- back in another place.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_watch(my_syncs json)
   RETURNS TABLE (sync text, tablename text, table_schema text, table_name text, gap text)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
-DECLARE n record; was jsonb; seen jsonb; moved jsonb;
+DECLARE n record; was jsonb; seen jsonb; moved jsonb; now_rows jsonb;
 BEGIN
   INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING;
   FOR n IN SELECT DISTINCT x.sync, d.tablename, d.deltaname, s.nspname, c.relname, c.oid,
@@ -22,6 +24,7 @@ BEGIN
     SELECT m.state, m.rewrite INTO was, moved FROM bucardo.machine_captured m
       WHERE m.sync = n.sync AND m.tablename = n.tablename;
     sync := n.sync; tablename := n.tablename; table_schema := n.nspname; table_name := n.relname;
+    now_rows := n.rows || jsonb_build_object('labels', (n.rows->'labels') || coalesce(moved->'labels', '{}'));
     gap := concat_ws('; ',
       CASE WHEN was->'table' <> seen->'table' THEN 'another table has its name since' END,
       CASE WHEN was->'delta' <> seen->'delta' OR seen->'delta' = 'null' THEN 'its delta table was dropped' END,
@@ -36,12 +39,14 @@ BEGIN
       CASE WHEN was->'table' = seen->'table' AND moved->'file' = n.rows->'file'
         AND bucardo.machine_capture_values(moved->'values', n.rows->'values')
         THEN 'ALTER TABLE gave its rows other values in a column' END,
+      CASE WHEN was->'table' = seen->'table' AND NOT now_rows->'labels' @> (n.rows->'labels')
+        THEN 'labels of an enum were exchanged' END,
       CASE WHEN was->'table' = seen->'table' AND moved->>'unlogged' <> n.rows->>'unlogged'
         THEN 'a crash emptied it: it is unlogged' END);
     IF gap <> '' OR was IS NULL OR was <> seen OR seen->>'body' IS DISTINCT FROM n.code THEN
       RETURN NEXT;
-    ELSIF moved IS DISTINCT FROM n.rows THEN
-      UPDATE bucardo.machine_captured m SET rewrite = n.rows
+    ELSIF moved IS DISTINCT FROM now_rows THEN
+      UPDATE bucardo.machine_captured m SET rewrite = now_rows
         WHERE m.sync = n.sync AND m.tablename = n.tablename;
     END IF;
   END LOOP;

@@ -91,27 +91,60 @@ def fail_over(server, replica):
     server.sql("SELECT pg_promote()")
 
 
+def keep(server):
+    """A backup of the whole server."""
+    server.stop("fast")
+    shutil.copytree(server.data, server.data + "-backup")
+    subprocess.run(["chown", "-R", "--reference", server.data, server.data + "-backup"], check=True)
+    server.start()
+
+
+def restore(server):
+    server.stop("fast")
+    shutil.rmtree(server.data)
+    os.rename(server.data + "-backup", server.data)
+    server.start()
+
+
 def test_a_destination_that_was_restored_is_noticed(world):
     machine, source, dest = world
     change(source, 1000, "before the backup")
     wait_equal(machine, source, dest)
     wait_passes(machine, source)
-    dest.stop("fast")
-    shutil.copytree(dest.data, dest.data + "-backup")
-    subprocess.run(["chown", "-R", "--reference", dest.data, dest.data + "-backup"], check=True)
-    dest.start()
+    keep(dest)
     change(source, 1001, "after the backup")
     wait_equal(machine, source, dest)
-    dest.stop("fast")
-    shutil.rmtree(dest.data)
-    os.rename(dest.data + "-backup", dest.data)
-    dest.start()
+    restore(dest)
     change(source, 1002, "not to be applied")
     wait_stopped(machine, "the destination is not as it was left")
     assert (1002, "not to be applied") not in rows(dest)
     machine.cli("accept", "app", "resend").check()
     wait_equal(machine, source, dest)
     wait_goes_on(machine)
+
+
+def test_a_restored_side_that_lacks_nothing_goes_on_as_it_is(world):
+    machine, source, dest = world
+    wait_equal(machine, source, dest)
+    wait_passes(machine, source)
+    keep(dest)
+    change(source, 1500, "after the backup")
+    wait_equal(machine, source, dest)
+    restore(dest)
+    wait_stopped(machine, "the destination is not as it was left")
+    # A person knows what is missing, and brings it.
+    dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+             "INSERT INTO t VALUES (1500, 'after the backup');"
+             "UPDATE t SET v = 'after the backup' WHERE id = 7", dbname="app")
+    untouched = dest.value("SELECT string_agg(ctid || ' ' || xmin, ',' ORDER BY id) FROM t", dbname="app")
+    change(source, 1501, "while it is stopped")
+    assert (1501, "while it is stopped") not in rows(dest)
+    machine.cli("accept", "app", "as-is").check()
+    wait_equal(machine, source, dest)
+    wait_goes_on(machine)
+    kept = dest.value("SELECT string_agg(ctid || ' ' || xmin, ',' ORDER BY id) FROM t"
+                      " WHERE id NOT IN (7, 1501)", dbname="app")
+    assert set(kept.split(",")) <= set(untouched.split(",")), "nothing else was sent again"
 
 
 def test_a_failover_that_lost_nothing_goes_on_by_itself(world):

@@ -59,8 +59,7 @@ static const char watch_function[] =
 static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_captured (sync text, tablename text,"
 	" state jsonb NOT NULL, rewrite jsonb, since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (sync, tablename))",
-	"CREATE UNLOGGED TABLE IF NOT EXISTS bucardo.machine_unlogged (id boolean PRIMARY KEY DEFAULT true,"
-	" stamp text NOT NULL DEFAULT md5(clock_timestamp()::text || random()::text))",
+	BM_CAPTURE_UNLOGGED_SQL,
 	"INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING",
 	base_function, cast_function, body_function, code_function, pin_function, truncation_function,
 	look_function, rows_function, values_function, one_function, change_function, watch_function,

@@ -15,6 +15,13 @@
 
 #include "worker/phase.h"
 
+/* A table that a crash empties, as it does all that is unlogged; its row has another stamp
+ * then. */
+#define BM_CAPTURE_UNLOGGED_SQL                                                                \
+	"CREATE UNLOGGED TABLE IF NOT EXISTS bucardo.machine_unlogged"                         \
+	" (id boolean PRIMARY KEY DEFAULT true,"                                               \
+	" stamp text NOT NULL DEFAULT md5(clock_timestamp()::text || random()::text))"
+
 /* Make the tables and functions it takes at one end; harmless to repeat. */
 int bm_capture_triggers_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
 

@@ -10,6 +10,7 @@
 #include "bucardo_machine/sessions.h"
 #include "worker/capture.h"
 #include "worker/capture_triggers.h"
+#include "worker/emptied.h"
 #include "worker/resend.h"
 #include "worker/tend_pause.h"
 
@@ -169,6 +170,9 @@ int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err)
 	json_object_foreach(look->uncaptured, table, ignored)
 	{
 		json_object_del(look->running, table);
+	}
+	if (bm_emptied_owe(look, err) != 0) {
+		return -1;
 	}
 	/* Told before it is done: it may not take as long as to the next look. */
 	return tell_owed(look, err) == 0 ? bm_touch_pay(look->tend, look->running, err) : -1;

@@ -8,6 +8,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
+#include "worker/emptied.h"
 #include "worker/identity.h"
 #include "worker/live.h"
 #include "worker/capture_watch.h"
@@ -108,7 +109,8 @@ static int prepare(struct bm_tend *tend, struct bm_error *err)
 			struct bm_error * err) = {bm_identity_prepare, bm_lossless_renew};
 	static int (*const parts[])(struct bm_tend * tend, struct bm_error * err) = {
 			bm_live_prepare, bm_capture_watch_prepare, bm_pause_prepare,
-			bm_resend_prepare, bm_names_prepare, bm_refused_prepare};
+			bm_resend_prepare, bm_names_prepare, bm_refused_prepare,
+			bm_emptied_prepare};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(at_end); i++) {

@@ -3,6 +3,7 @@
 import pytest
 from support import compare
 from support.declared import replicating
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -65,6 +66,21 @@ def test_an_unlogged_table_that_a_crash_of_the_destination_emptied_is_filled_aga
     machine.wait_ready(60)
     dest.restart("immediate")
     assert dest.value("SELECT count(*) FROM light", dbname=dbname) < 30
+    compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
+    assert source.value("SELECT count(*) FROM light", dbname=dbname) == 30
+
+
+def test_with_one_direction_as_well_what_a_crash_of_the_destination_emptied_is_filled_again(
+        workshop):
+    source, dest, dbname = workshop.pair("shop")
+    source.sql("CREATE UNLOGGED TABLE light (id int PRIMARY KEY, v text);"
+               "INSERT INTO light SELECT i, 'v' FROM generate_series(1, 30) i", dbname=dbname)
+    machine = replicating(workshop, source, dest, dbname, extra="    direction: forward\n")
+    compare.wait_equal(source, dest, dbname, 60, sequences="ahead")
+    machine.wait_ready(60)
+    seen = "SELECT count(*) FROM bucardo.machine_unlogged_seen"
+    wait_for(lambda: dest.value(seen, dbname=dbname) == 1, 60, "a look", explain=machine.log_tail)
+    dest.restart("immediate")
     compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
     assert source.value("SELECT count(*) FROM light", dbname=dbname) == 30
 

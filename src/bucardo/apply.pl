@@ -112,6 +112,30 @@ sub name_at {
 	return $table->{newname}{$sync->{name} || ''}{$db->{name}};
 }
 
+# Others may take from a table that a run writes to (worker/sql/machine_share.sql): what comes here is a
+# change for them. Asked once in a run of each database, and said before each table that is written to.
+sub shared_tables {
+	my ($sync, $db) = @_;
+	return {} if $db->{dbtype} ne 'postgres' || !has_function($db, 'machine_share');
+	return {map { $_ => 1 } @{$db->{dbh}->selectcol_arrayref('SELECT DISTINCT d.tablename'
+		. " FROM bucardo.bucardo_delta_names d WHERE d.sync NOT IN (?, ? || ' (paused)')", undef,
+		$sync->{name}, $sync->{name})}};
+}
+sub share {
+	my ($self, $sync, $db, $name) = @_;
+	my $shared = $self->{machine_shared}{$db->{name}} ||= shared_tables($sync, $db);
+	return 0 if !%$shared;
+	if (!$shared->{$name}) {
+		$db->{dbh}->do(q{SELECT pg_catalog.set_config('bucardo_machine.shared', '', true)});
+	} elsif ($shared->{$name}++ == 1) {
+		$db->{dbh}->do('SELECT bucardo.machine_share(?, ?, ?)', undef, $sync->{name}, $name,
+			$db->{DBGROUPNAME});
+	} else {
+		$db->{dbh}->do(q{SELECT pg_catalog.set_config('bucardo_machine.shared', 'on', true)});
+	}
+	return $shared->{$name} ? 1 : 0;
+}
+
 # A target may be a partitioned table of the same name: then all of it is meant, else never what inherits.
 sub only { return $_[0] eq 'p' ? '' : 'ONLY ' }
 
@@ -125,6 +149,7 @@ sub delete_ours {
 		$rows = rows_present($sync->{db}{$table->{truncatewinner}}, $table, $rows);
 	}
 	my (%statement, $count);
+	share($self, $sync, $_, name_at($table, $sync, $_)) for @targets;
 	for my $keys (key_chunks($table, $rows)) {
 		for my $t (@targets) {
 			my $name = name_at($table, $sync, $t);
@@ -166,6 +191,7 @@ sub push_ours {
 		my @columns = @{$sample->{NAME}};
 		$sample->finish;
 		for my $t (@to) {
+			share($self, $sync, $t, name_at($table, $sync, $t));
 			$t->{dbh}->do("$self->{sqlprefix}COPY " . name_at($table, $sync, $t) . '('
 				. join(',', map { $t->{dbh}->quote_identifier($_) } @columns)
 				. ') FROM STDIN');
@@ -236,7 +262,11 @@ sub tables_to_empty {
 		my ($oid, $kind) = $db->{dbh}->selectrow_array('SELECT oid, relkind FROM pg_catalog.pg_class'
 			. ' WHERE oid = ?::pg_catalog.regclass', undef, $name);
 		my $spare = $db->{role} eq 'source' && spare_newer($self, $db, $t, $name);
-		$table{$oid} = {name => only($kind) . $name, spare => $spare, refused => $spare,
+
+		# Rows that are deleted are captured for whoever else takes from it, its triggers being of any kind.
+		my $shared = share($self, $sync, $db, $name);
+		$table{$oid} = {name => only($kind) . $name, spare => $spare, refused => $spare || $shared,
+			table => $name,
 			at => "$t->{safeschema}.$t->{safetable}"};
 	}
 	my $references = $db->{dbh}->selectall_arrayref('SELECT confrelid, conrelid FROM pg_catalog.pg_constraint'
@@ -273,6 +303,7 @@ sub empty_tables {
 	for my $t (grep { $_->{refused} } @tables) {
 		local $main::at = $t->{at}; # see at() in launch.pl
 		my $spare = $t->{spare} || {where => '', values => []};
+		share($self, $self->{machine_sync}, $db, $t->{table});
 		$dbh->do("$self->{sqlprefix}DELETE FROM $t->{name}$spare->{where}", undef, @{$spare->{values}});
 	}
 	$self->glog("Emptied on $db->{name}: " . join(', ', map { $_->{name} } @tables), 2);

@@ -399,7 +399,7 @@ my $begin = \&Bucardo::start_main_transaction;
 	heed_sides($sync, $sides) if $sides;
 	$self->{machine_sides} = $sides;
 	$self->{machine_sync} = $sync;
-	@$self{qw(machine_emptied machine_spared)} = ({}, {});
+	@$self{qw(machine_emptied machine_spared machine_shared)} = ({}, {}, {});
 	for my $name (@{$info->{databases}}) {
 		my $db = $sync->{db}{$name};
 		next if $db->{dbtype} ne 'postgres' || $db->{role} ne 'source';

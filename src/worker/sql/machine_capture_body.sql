@@ -15,7 +15,8 @@ CREATE OR REPLACE FUNCTION bucardo.machine_capture_body(my_delta text) RETURNS t
 SELECT format($body$
 BEGIN /* bucardo-machine: no name here depends on search_path */
   IF pg_catalog.current_setting('bucardo_machine.applying', true) OPERATOR(pg_catalog.=) 'on'
-    AND pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'replica' THEN
+    AND pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'replica'
+    AND coalesce(pg_catalog.current_setting('bucardo_machine.shared', true), '') OPERATOR(pg_catalog.<>) 'on' THEN
     RETURN NULL;
   END IF;
   IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN

@@ -17,7 +17,8 @@ int64_t bm_clock_wall_msec(void);
 /* "2026-11-23T06:00:00.123Z" into `out` (BM_CLOCK_TEXT_SIZE bytes); returns out. */
 const char *bm_clock_format(int64_t wall_msec, char *out);
 
-/* "850 ms", "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h" into `out`; returns out. */
+/* "under 1 s", "12 s", "3 min 20 s", "2 h", "3 d 4 h" into `out`, which it returns: the two
+ * largest units that say something. The one way to write a span of time for people. */
 const char *bm_clock_format_span(uint64_t msec, char *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 
 const char *cli_text_of(const json_t *object, const char *member)
 {
@@ -94,16 +95,23 @@ size_t cli_text_columns(void)
 	return columns;
 }
 
+/* Where a word that no line can hold is broken best: after one of these. */
+static bool is_joint(char c)
+{
+	return c != '\0' && strchr("._-/,:;()\"'=", c) != NULL;
+}
+
 /* Bytes of the next word, or as much of it as one line can hold. */
 static size_t piece_length(const char *word, size_t room)
 {
-	size_t width = 0, length = 0;
+	size_t width = 0, length = 0, joint = 0;
 
 	for (; word[length] != '\0' && word[length] != ' '; length++) {
 		width += !is_continuation((unsigned char)word[length]);
 		if (width > room) {
-			break;
+			return joint > 0 ? joint : length;
 		}
+		joint = is_joint(word[length]) ? length + 1 : joint;
 	}
 	return length;
 }
@@ -119,7 +127,9 @@ void cli_text_wrapped(const char *text, size_t column, size_t indent, struct bm_
 		size_t length = piece_length(p, columns - indent);
 		char *piece = bm_strndup(p, length);
 		size_t width = cli_text_width(piece);
-		if (!fresh && column + 1 + width > columns) {
+		/* Also the first one, when it has less room here than a line begun anew gives.
+		 */
+		if (column + !fresh + width > columns && (!fresh || column > indent)) {
 			bm_strbuf_printf(out, "\n%*s", (int)indent, "");
 			column = indent;
 			fresh = true;
@@ -134,44 +144,65 @@ void cli_text_wrapped(const char *text, size_t column, size_t indent, struct bm_
 	bm_strbuf_finish(&clean);
 }
 
-/* ---- numbers ---- */
-
-void cli_text_number(int64_t number, struct bm_strbuf *out)
+/* The end of the second line of `text`; its length when there is none. */
+static size_t two_lines(const char *text)
 {
-	char digits[24];
-	int length = snprintf(digits, sizeof(digits), "%lld", (long long)number);
+	size_t first = strcspn(text, "\n");
 
-	for (int i = 0; i < length; i++) {
-		if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') {
-			bm_strbuf_putc(out, ',');
-		}
-		bm_strbuf_putc(out, digits[i]);
-	}
+	return text[first] == '\0' ? first : first + 1 + strcspn(text + first + 1, "\n");
 }
+
+void cli_text_brief(const char *text, size_t column, size_t indent, struct bm_strbuf *out)
+{
+	struct bm_strbuf whole = BM_STRBUF_INIT;
+
+	cli_text_wrapped(text, column, indent, &whole);
+	const char *lines = bm_strbuf_text(&whole);
+	size_t length = two_lines(lines);
+	if (lines[length] == '\0' || lines[length + 1] == '\0') {
+		bm_strbuf_puts(out, lines);
+		bm_strbuf_finish(&whole);
+		return;
+	}
+	char *kept = bm_strndup(lines, length);
+	char *second = strrchr(kept, '\n') + 1;
+	while (cli_text_width(second) + strlen(" ...") > columns &&
+			strrchr(second + indent, ' ') != NULL) {
+		*strrchr(second + indent, ' ') = '\0';
+	}
+	bm_strbuf_printf(out, "%s ...\n", kept);
+	free(kept);
+	bm_strbuf_finish(&whole);
+}
+
+/* ---- numbers ---- */
 
 void cli_text_amount(int64_t amount, const char *unit, struct bm_strbuf *out)
 {
-	static const char *const sizes[] = {"bytes", "kB", "MB", "GB", "TB"};
-	double left = (double)amount;
-	size_t i = 0;
+	size_t length = strlen(unit);
 
-	if (strcmp(unit, "bytes") != 0) {
-		cli_text_number(amount, out);
-		bm_strbuf_printf(out, " %s", unit);
+	if (strcmp(unit, "bytes") == 0) {
+		bm_words_size(out, amount);
 		return;
 	}
-	for (; left >= 1024 && i + 1 < BM_COUNT_OF(sizes); i++) {
-		left /= 1024;
-	}
-	bm_strbuf_printf(out, i == 0 ? "%.0f %s" : "%.1f %s", left, sizes[i]);
+	bool is_plural = length > 1 && unit[length - 1] == 's';
+	bm_words_number(out, amount);
+	bm_strbuf_printf(out, " %.*s", (int)(length - (amount == 1 && is_plural)), unit);
+}
+
+bool cli_text_rate(int64_t per_second, const char *unit, struct bm_strbuf *out)
+{
+	char one[32];
+	size_t length = strlen(unit);
+
+	snprintf(one, sizeof(one), "%.*s", (int)(length > 0 ? length - 1 : 0), unit);
+	return bm_words_rate(out, (double)per_second, one);
 }
 
 void cli_text_count(const json_t *object, const char *member, const char *one,
 		const char *several, struct bm_strbuf *out)
 {
-	int64_t count = json_integer_value(json_object_get(object, member));
-
-	cli_text_amount(count, count == 1 ? one : several, out);
+	bm_words_count(out, json_integer_value(json_object_get(object, member)), one, several);
 }
 
 void cli_text_failures(const json_t *object, const char *member, struct bm_strbuf *out)

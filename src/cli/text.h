@@ -11,6 +11,7 @@
 #define CLI_TEXT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,13 +44,16 @@ size_t cli_text_width(const char *text);
  */
 void cli_text_wrapped(const char *text, size_t column, size_t indent, struct bm_strbuf *out);
 
-/* "1,234,567". */
-void cli_text_number(int64_t number, struct bm_strbuf *out);
+/* Two lines of that at most: what is longer ends after a word, with " ...". */
+void cli_text_brief(const char *text, size_t column, size_t indent, struct bm_strbuf *out);
 
-/* "1.2 GB" for bytes, "1,234 rows" for other units. */
+/* Of a worker's unit, a plural ("rows", "bytes"): "1 row", "1,234 rows", "1.2 GB". */
 void cli_text_amount(int64_t amount, const char *unit, struct bm_strbuf *out);
 
-/* The same of a member, with the unit of one or of several. */
+/* "12 rows/s"; false, and nothing, below one a second. */
+bool cli_text_rate(int64_t per_second, const char *unit, struct bm_strbuf *out);
+
+/* A member, as bm_words_count() has it. */
 void cli_text_count(const json_t *object, const char *member, const char *one,
 		const char *several, struct bm_strbuf *out);
 

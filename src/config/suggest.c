@@ -1,43 +1,11 @@
-/* The nearest known key by edit distance (optimal string alignment). */
+/* The nearest known key by edit distance. */
 #include "config/suggest.h"
 
 #include <limits.h>
 #include <string.h>
 
+#include "bucardo_machine/words.h"
 #include "config/keys.h"
-
-/* No key is longer; longer texts are no near miss of any. */
-#define MOST_LETTERS 40
-
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-unsigned bm_suggest_distance(const char *a, const char *b)
-{
-	unsigned cost[MOST_LETTERS + 1][MOST_LETTERS + 1];
-	size_t rows = strlen(a), columns = strlen(b);
-
-	if (rows > MOST_LETTERS || columns > MOST_LETTERS) {
-		return UINT_MAX;
-	}
-	for (size_t i = 0; i <= rows; i++) {
-		for (size_t j = 0; j <= columns; j++) {
-			if (i == 0 || j == 0) {
-				cost[i][j] = (unsigned)(i + j);
-				continue;
-			}
-			unsigned best = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			best = least(best, least(cost[i - 1][j], cost[i][j - 1]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-				best = least(best, cost[i - 2][j - 2] + 1);
-			}
-			cost[i][j] = best;
-		}
-	}
-	return cost[rows][columns];
-}
 
 /* The part of a path after its last dot. */
 static const char *last_part(const char *path)
@@ -54,7 +22,7 @@ static const char *find_near(const char *prefix, const char *name)
 
 	for (size_t i = 0; i < bm_key_count; i++) {
 		const char *known = bm_key_name_under(&bm_keys[i], prefix);
-		unsigned distance = known != NULL ? bm_suggest_distance(name, known) : UINT_MAX;
+		unsigned distance = known != NULL ? bm_words_distance(name, known) : UINT_MAX;
 		if (distance < nearest || (distance == nearest && found == NULL)) {
 			nearest = distance;
 			found = known;

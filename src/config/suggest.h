@@ -13,7 +13,4 @@
  */
 void bm_suggest_key(const char *prefix, const char *name, struct bm_strbuf *out);
 
-/* Edits (insert, delete, replace, swap neighbours) between two short texts. */
-unsigned bm_suggest_distance(const char *a, const char *b);
-
 #endif

@@ -36,23 +36,32 @@ const char *bm_clock_format(int64_t wall_msec, char *out)
 	return out;
 }
 
+/* "3 min 20 s", and "3 min" when nothing is left over. */
+static void put_two(
+		char *out, uint64_t most, const char *unit, uint64_t rest, const char *smaller)
+{
+	int length = snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " %s", most, unit);
+
+	if (rest > 0) {
+		snprintf(out + length, BM_CLOCK_TEXT_SIZE - (size_t)length, " %" PRIu64 " %s",
+				rest, smaller);
+	}
+}
+
 const char *bm_clock_format_span(uint64_t msec, char *out)
 {
 	uint64_t seconds = msec / 1000;
 
-	if (msec < 1000) {
-		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " ms", msec);
+	if (msec > 0 && msec < 1000) {
+		snprintf(out, BM_CLOCK_TEXT_SIZE, "under 1 s");
 	} else if (seconds < 60) {
 		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " s", seconds);
 	} else if (seconds < 3600) {
-		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " min %" PRIu64 " s", seconds / 60,
-				seconds % 60);
+		put_two(out, seconds / 60, "min", seconds % 60, "s");
 	} else if (seconds < 86400) {
-		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " h %" PRIu64 " min",
-				seconds / 3600, seconds / 60 % 60);
+		put_two(out, seconds / 3600, "h", seconds / 60 % 60, "min");
 	} else {
-		snprintf(out, BM_CLOCK_TEXT_SIZE, "%" PRIu64 " d %" PRIu64 " h",
-				seconds / 86400, seconds / 3600 % 24);
+		put_two(out, seconds / 86400, "d", seconds / 3600 % 24, "h");
 	}
 	return out;
 }

@@ -11,7 +11,7 @@
 
 #include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
-#include "config/suggest.h"
+#include "bucardo_machine/words.h"
 
 /* The configuration in `text`, which must be a good one. */
 static struct bm_config *parse_good(const char *text)
@@ -369,11 +369,11 @@ static void test_a_byte_order_mark_and_windows_line_ends_are_fine(void **state)
 static void test_a_near_miss_is_found_by_edit_distance(void **state)
 {
 	(void)state;
-	assert_int_equal(bm_suggest_distance("", ""), 0);
-	assert_int_equal(bm_suggest_distance("a", ""), 1);
-	assert_int_equal(bm_suggest_distance("version", "version"), 0);
-	assert_int_equal(bm_suggest_distance("verison", "version"), 1);
-	assert_int_equal(bm_suggest_distance("kitten", "sitting"), 3);
+	assert_int_equal(bm_words_distance("", ""), 0);
+	assert_int_equal(bm_words_distance("a", ""), 1);
+	assert_int_equal(bm_words_distance("version", "version"), 0);
+	assert_int_equal(bm_words_distance("verison", "version"), 1);
+	assert_int_equal(bm_words_distance("kitten", "sitting"), 3);
 }
 
 #define T(test) cmocka_unit_test(test)

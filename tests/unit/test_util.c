@@ -138,12 +138,15 @@ static void test_spans_of_time_read_well(void **state)
 		uint64_t msec;
 		const char *text;
 	} cases[] = {
-			{0, "0 ms"},
-			{850, "850 ms"},
-			{999, "999 ms"},
+			{0, "0 s"},
+			{1, "under 1 s"},
+			{999, "under 1 s"},
 			{1000, "1 s"},
 			{59999, "59 s"},
-			{60000, "1 min 0 s"},
+			{60000, "1 min"},
+			{61000, "1 min 1 s"},
+			{3600000, "1 h"},
+			{86400000, "1 d"},
 			{200000, "3 min 20 s"},
 			{7500000, "2 h 5 min"},
 			{273600000, "3 d 4 h"},

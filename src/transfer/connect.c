@@ -7,6 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/password.h"
 #include "bucardo_machine/transfer.h"
 
 /* What the person did not choose. A silent network is noticed within half a minute. */
@@ -215,6 +216,7 @@ PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error 
 
 	if (PQstatus(conn) != CONNECTION_OK) {
 		bm_sql_error(err, NULL, PQerrorMessage(conn));
+		bm_password_explain(conn, err);
 		bm_error_wrap(err, "cannot connect to the %s (%s)", endpoint->role,
 				endpoint->place);
 		PQfinish(conn);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/password.h"
 
 /* Copy the first line of what libpq says, without the password it might hold. */
 static void first_line(const PGconn *conn, const char *text, char *out, size_t size)
@@ -76,7 +77,9 @@ static int finish_connecting(PGconn *conn, uint64_t deadline_msec, struct bm_err
 		}
 		status = PQconnectPoll(conn);
 		if (status == PGRES_POLLING_FAILED) {
-			return fail_from_conn(conn, err);
+			fail_from_conn(conn, err);
+			bm_password_explain(conn, err);
+			return -1;
 		}
 	}
 	return 0;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/password.h"
 #include "worker/chosen.h"
 #include "worker/identity.h"
 #include "worker/plan.h"
@@ -75,7 +76,11 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_mend(err->message);
 	bool pooled = strstr(err->message, "unsupported startup parameter") != NULL ||
 			strstr(err->message, "do not stay in force") != NULL;
-	const char *mend = pooled
+	bool secret = bm_password_find(err->message, NULL);
+	const char *mend = secret
+			? "correct that line (host:port:database:user:password) in pgpass; it is "
+			  "taken by itself"
+			: pooled
 			? "give the address of the server itself, not of a pooler; or let "
 			  "the pooler keep sessions (pool_mode = session) and "
 			  "ignore_startup_parameters = options"

@@ -20,6 +20,7 @@
 #include "worker/tend_pause.h"
 #include "worker/tend_refused.h"
 #include "worker/tend_shared.h"
+#include "worker/tend_unkept.h"
 
 /* Between two rounds; how long a destination may be behind its head-room. It rests
  * ten times as long as carrying took, within these bounds. */
@@ -172,6 +173,9 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 	if (rc == 0) {
 		rc = do_part(tend, "live side", bm_live_tell, problems, err);
 	}
+	if (rc == 0) {
+		rc = do_part(tend, "counts", bm_tend_unkept, problems, err);
+	}
 	return rc;
 }
 
@@ -240,6 +244,7 @@ static int tend_for_ever(struct bm_phase *phase, struct bm_error *err)
 	json_decref(tend.keyless);
 	json_decref(tend.drifted);
 	json_decref(tend.left);
+	json_decref(tend.counted);
 	free(tend.failed);
 	return rc;
 }

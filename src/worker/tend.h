@@ -42,6 +42,8 @@ struct bm_tend {
 	char *failed;		/* which runs had failed at the last look; NULL none yet */
 	uint64_t kept_at_msec;	/* the next look for changes that are kept */
 	bool was_stopped;	/* and is not to be, see identity.h */
+	struct json_t *counted; /* tables that were paused at the last count; NULL none yet */
+	uint64_t count_at_msec; /* the next count of what is not kept in step */
 	unsigned touch_blocks;	/* of a table to be sent again, at once; 0 not known yet */
 };
 

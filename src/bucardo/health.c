@@ -389,7 +389,12 @@ static enum bm_health judge(const struct sync_history *history,
 		return BM_HEALTH_STOPPED;
 	}
 	if (limits->paused) {
-		bm_strbuf_puts(why, "it was paused by `bucardo pause`");
+		bm_strbuf_puts(why, "it was paused by somebody who typed `bucardo pause`, ");
+		say_span(why,
+				observation->taken_msec > limits->paused_msec
+						? observation->taken_msec - limits->paused_msec
+						: 0);
+		bm_strbuf_puts(why, " ago");
 		bm_strbuf_printf(advice, "`bucardo resume %s` when it shall go on", sync->name);
 		return BM_HEALTH_STOPPED;
 	}

@@ -31,10 +31,11 @@ struct health_limits {
 	bool stopped; /* an operator stopped Bucardo */
 	/* When Bucardo got ready: a stall cannot begin before; 0: it is not ready. */
 	uint64_t ready_msec;
-	bool paused;   /* by a person, in the master's memory */
-	bool declared; /* a migration of machine.yaml made it */
-	bool held;     /* its migration has not released it */
-	bool ladder;   /* stalls are mended without a person */
+	bool paused;	      /* by a person, in the master's memory */
+	uint64_t paused_msec; /* since when */
+	bool declared;	      /* a migration of machine.yaml made it */
+	bool held;	      /* its migration has not released it */
+	bool ladder;	      /* stalls are mended without a person */
 };
 
 /* Take in a sample. */

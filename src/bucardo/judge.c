@@ -135,6 +135,7 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 			.stalled_after_msec = bucardo->options.stalled_after_msec,
 			.stopped = daemon->operator_stop || bucardo->judge.stopped,
 			.paused = sync != NULL && sync->paused,
+			.paused_msec = sync != NULL ? sync->paused_msec : 0,
 			.declared = declared != NULL,
 			.held = declared != NULL && !declared->released,
 			.ready_msec = daemon->ready_msec,

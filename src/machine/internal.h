@@ -44,7 +44,7 @@ struct paths {
 
 /* A copy of a struct bm_db_sample that lives until the next sample. */
 struct kept_database {
-	char name[64], role[16], error[256];
+	char name[64], role[16], error[512];
 	enum bm_reach reach;
 	uint64_t since_msec;
 };

@@ -9,6 +9,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/password.h"
 
 struct verdict {
 	enum bm_machine_state state;
@@ -85,6 +86,56 @@ static bool is_not_installed(struct bm_machine *machine, struct verdict *verdict
 	WHY(verdict, "cannot install Bucardo: %s", machine->install_error);
 	ADVISE(verdict, "the log has the installer's output; it is tried again by itself");
 	return machine->install_error[0] != '\0';
+}
+
+/* What it says is not in force, and whoever wrote it may not have looked. */
+static bool has_rejected_config(struct bm_machine *machine, struct verdict *verdict)
+{
+	const char *errors = bm_strbuf_text(&machine->config_errors);
+	size_t first = strcspn(errors, "\n");
+	size_t others = 0;
+
+	for (const char *p = errors; *p != '\0'; p++) {
+		others += *p == '\n' && p[1] != '\0';
+	}
+	if (strcmp(machine->config_state, "rejected") != 0) {
+		return false;
+	}
+	if (strncmp(errors, "machine.yaml is gone", strlen("machine.yaml is gone")) == 0) {
+		WHY(verdict, "%.*s", (int)first, errors);
+		return true;
+	}
+	WHY(verdict, "machine.yaml is rejected, the configuration before it stays in force: %.*s",
+			(int)first, errors);
+	if (others > 0) {
+		ADVISE(verdict, "correct it (there %s %zu more: `bucardo-machine config check` shows all); it is taken by itself",
+				others == 1 ? "is" : "are", others);
+	} else {
+		ADVISE(verdict, "correct it; it is taken by itself");
+	}
+	return true;
+}
+
+/* Somebody has to correct a line of pgpass, whatever else is wrong because of it. */
+static bool has_wrong_password(struct bm_machine *machine, struct verdict *verdict)
+{
+	for (size_t i = 0; i < machine->database_count; i++) {
+		const struct kept_database *database = &machine->databases[i];
+		struct bm_strbuf line = BM_STRBUF_INIT;
+		bool found = database->reach == BM_REACH_NO &&
+				bm_password_find(database->error, &line);
+		if (found) {
+			WHY(verdict, "database '%s' cannot be used: %s", database->name,
+					database->error);
+			ADVISE(verdict, "correct the line %s:PASSWORD of pgpass; it is taken by itself",
+					bm_strbuf_text(&line));
+		}
+		bm_strbuf_finish(&line);
+		if (found) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool is_stopped_by_operator(struct bm_machine *machine, struct verdict *verdict)
@@ -194,10 +245,12 @@ static bool (*const judgements[])(struct bm_machine *machine, struct verdict *ve
 		is_holding,
 		is_missing_cluster,
 		is_not_cleared,
+		has_rejected_config,
 		is_stopped_by_operator,
 		is_not_installed,
 		is_refused,
 		is_at_ladder_end,
+		has_wrong_password,
 		is_waiting_for_database,
 		has_unit_not_ready,
 		has_no_sample,

@@ -9,6 +9,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/spawn.h"
+#include "bucardo_machine/syncs.h"
 
 void bm_databases_keep(struct bm_machine *machine, const struct bm_observation *observation)
 {
@@ -121,6 +122,21 @@ static void fill_databases(struct bm_machine *machine, struct bm_status *out)
 	out->database_count = count;
 }
 
+/* Whoever paused the migration has paused its syncs: that is what keeps them from running. */
+static void take_pause(struct bm_sync_view *sync, const struct bm_status *status)
+{
+	for (size_t i = 0; i < status->migration_count; i++) {
+		const struct bm_migration_view *migration = &status->migrations[i];
+		if (migration->status == BM_MIGRATION_PAUSED &&
+				bm_sync_is_of(sync->name, migration->name)) {
+			sync->health = BM_HEALTH_STOPPED;
+			sync->since_msec = migration->since_msec;
+			sync->why = migration->why;
+			sync->advice = migration->mend;
+		}
+	}
+}
+
 static void fill_syncs(struct bm_machine *machine, struct bm_status *out)
 {
 	size_t count = bm_bucardo_sync_count(machine->bucardo);
@@ -129,6 +145,7 @@ static void fill_syncs(struct bm_machine *machine, struct bm_status *out)
 			machine->status_syncs, count, sizeof(*machine->status_syncs));
 	for (size_t i = 0; i < count; i++) {
 		machine->status_syncs[i] = bm_bucardo_sync(machine->bucardo, i);
+		take_pause(&machine->status_syncs[i], out);
 	}
 	out->syncs = machine->status_syncs;
 	out->sync_count = count;
@@ -174,8 +191,8 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 	if (machine->member_count > 0) {
 		add_observer(machine, out);
 		fill_databases(machine, out);
-		fill_syncs(machine, out);
 		fill_migrations(machine, out);
+		fill_syncs(machine, out);
 	}
 }
 

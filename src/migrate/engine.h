@@ -65,7 +65,7 @@ struct migration {
 	bool paused;
 	int64_t paused_at;
 	char *paused_by;
-	char paused_why[64], shown_mend[80]; /* for the view */
+	char paused_why[128], shown_mend[128]; /* for the view */
 	struct stamp stamp;
 	struct record records[BM_PHASE_COUNT];
 

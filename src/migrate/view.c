@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 #include "migrate/definition.h"
 #include "migrate/journal.h"
@@ -112,8 +113,11 @@ static void fill_reason(struct migration *migration, const struct record *record
 		view->why = migration->refusal;
 		view->mend = BM_REFUSAL_MEND;
 	} else if (migration->paused) {
-		snprintf(migration->paused_why, sizeof(migration->paused_why), "paused by %s",
-				migration->paused_by);
+		char at[BM_CLOCK_TEXT_SIZE];
+		bm_clock_format(migration->paused_at, at);
+		snprintf(migration->paused_why, sizeof(migration->paused_why),
+				"paused by %s on %.10s at %.8s UTC", migration->paused_by, at,
+				at + sizeof("2026-11-23T") - 1);
 		view->why = migration->paused_why;
 		view->mend = go_on_by(migration, "resume");
 	} else if (why != NULL && migration->next.status == BM_MIGRATION_DONE) {

@@ -7,6 +7,7 @@ struct sum {
 	size_t count;
 	int64_t backlog_rows, lag_msec, catch_up_msec, shrink_rate, healed_rows, conflicts;
 	enum bm_trend trend;
+	enum bm_health health;
 };
 
 /* Unknown (-1) is the answer for all when one is unknown. */
@@ -33,6 +34,12 @@ static enum bm_trend worse(enum bm_trend a, enum bm_trend b)
 	return rank[a] > rank[b] ? a : b;
 }
 
+/* The health that says most about all of them: the later in the list, the worse. */
+static enum bm_health sicker(enum bm_health a, enum bm_health b)
+{
+	return a > b ? a : b;
+}
+
 static void add_sync(struct sum *sum, const struct bm_sync_view *sync)
 {
 	sum->count++;
@@ -45,6 +52,7 @@ static void add_sync(struct sum *sum, const struct bm_sync_view *sync)
 	sum->healed_rows = plus(sum->healed_rows, sync->healed_rows);
 	sum->conflicts = plus(sum->conflicts, sync->conflicts);
 	sum->trend = worse(sum->trend, sync->trend);
+	sum->health = sicker(sum->health, sync->health);
 }
 
 static json_t *known(int64_t value)
@@ -65,10 +73,10 @@ json_t *bm_replication_json(const struct bm_status *status, const char *migratio
 		return json_null();
 	}
 	int64_t catch_up = sum.trend == BM_TREND_SHRINKS ? sum.catch_up_msec : -1;
-	return json_pack("{s:i, s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "syncs", (int)sum.count,
-			"backlog_rows", known(sum.backlog_rows), "lag_msec",
-			known(sum.lag_msec), "trend", bm_trend_name(sum.trend), "shrink_rate",
-			(json_int_t)sum.shrink_rate, "catch_up_msec", known(catch_up),
-			"healed_rows", known(sum.healed_rows), "conflicts",
-			known(sum.conflicts));
+	return json_pack("{s:i, s:s, s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "syncs",
+			(int)sum.count, "health", bm_health_name(sum.health), "backlog_rows",
+			known(sum.backlog_rows), "lag_msec", known(sum.lag_msec), "trend",
+			bm_trend_name(sum.trend), "shrink_rate", (json_int_t)sum.shrink_rate,
+			"catch_up_msec", known(catch_up), "healed_rows", known(sum.healed_rows),
+			"conflicts", known(sum.conflicts));
 }

@@ -13,6 +13,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "status/json.h"
+#include "status/migration.h"
 #include "status/replication.h"
 
 /* When the snapshot was taken, by both clocks. */
@@ -125,13 +126,14 @@ static json_t *unit_json(const struct bm_status_unit *unit, const struct moment 
 	return object;
 }
 
-static json_t *database_json(
+static json_t *database_json(const struct bm_status *status,
 		const struct bm_status_database *database, const struct moment *now)
 {
 	json_t *object = json_object();
 
 	set_text(object, "name", database->name);
 	set_text(object, "role", database->role);
+	set_text(object, "part", bm_database_part(status, database));
 	set_text(object, "reach", reach_name(database->reach));
 	set_since(object, database->since_msec, now);
 	set_text(object, "error", database->error);
@@ -303,7 +305,12 @@ static json_t *migration_json(const struct bm_status *status,
 	json_object_set_new(object, "retry_in_msec", retry_in(migration->retry_at_msec, now));
 	json_object_set_new(object, "released", json_boolean(migration->released));
 	json_object_set_new(object, "recorded", json_boolean(migration->recorded));
-	json_object_set_new(object, "tending", tending_json(&migration->tending, now));
+	json_object_set_new(
+			object, "live", json_boolean(bm_migration_is_live(status, migration)));
+	json_t *tending = tending_json(&migration->tending, now);
+	json_object_set_new(object, "not_in_step",
+			bm_not_in_step_json(tending, status, now->wall_msec));
+	json_object_set_new(object, "tending", tending);
 	json_object_set_new(object, "progress", progress_json(migration));
 	json_object_set_new(
 			object, "replication", bm_replication_json(status, migration->name));
@@ -363,7 +370,8 @@ char *bm_status_json_at(const struct bm_status *status, int64_t wall_msec)
 		json_array_append_new(units, unit_json(&status->units[i], &now));
 	}
 	for (size_t i = 0; i < status->database_count; i++) {
-		json_array_append_new(databases, database_json(&status->databases[i], &now));
+		json_array_append_new(
+				databases, database_json(status, &status->databases[i], &now));
 	}
 	for (size_t i = 0; i < status->sync_count; i++) {
 		json_array_append_new(syncs, sync_json(&status->syncs[i], &now));

@@ -1,0 +1,21 @@
+/* migration - what follows for a migration from several parts of the snapshot together */
+#ifndef STATUS_MIGRATION_H
+#define STATUS_MIGRATION_H
+
+#include <jansson.h>
+
+#include "bucardo_machine/status.h"
+
+/* All that it was to do is done, its changes are applied as they come, and Bucardo runs. */
+bool bm_migration_is_live(
+		const struct bm_status *status, const struct bm_migration_view *migration);
+
+/* What a database is: "source", "destination", or "live" once the destination is the side that
+ * applications write to. Static. */
+const char *bm_database_part(
+		const struct bm_status *status, const struct bm_status_database *database);
+
+/* Member "not_in_step", taken out of `tending`; null while nobody has looked. */
+json_t *bm_not_in_step_json(json_t *tending, const struct bm_status *status, int64_t wall_msec);
+
+#endif

@@ -210,28 +210,36 @@ static struct winsize screen_size(void)
 	return size;
 }
 
-static void render_status(
-		const struct cli_call *call, const json_t *status, struct bm_strbuf *out)
+static void render_status(const struct cli_call *call, const json_t *status,
+		const struct winsize *size, struct bm_strbuf *out)
 {
+	/* The last line is the prompt's. */
+	const struct cli_view view = {.colour = wants_colour(),
+			.detail = call->all ? CLI_ALL : CLI_ANY,
+			.rows = size->ws_row > 1 && !call->watch ? size->ws_row - 1U
+								 : size->ws_row,
+			.is_fixed = call->watch};
+
 	if (call->json) {
 		char *text = json_dumps(status, JSON_INDENT(2));
 		bm_strbuf_printf(out, "%s\n", text);
 		free(text);
 	} else {
-		cli_text_set_columns(screen_size().ws_col);
-		cli_render_status(status, wants_colour(), out);
+		cli_text_set_columns(size->ws_col);
+		cli_render_status(status, &view, out);
 	}
 }
 
 static int print_status(const struct cli_call *call)
 {
 	struct bm_strbuf out = BM_STRBUF_INIT;
+	struct winsize size = screen_size();
 	json_t *answer = ask(call, json_pack("{s:s}", "command", "status"));
 
 	if (answer == NULL) {
 		return CLI_FAILED;
 	}
-	render_status(call, json_object_get(answer, "status"), &out);
+	render_status(call, json_object_get(answer, "status"), &size, &out);
 	fputs(bm_strbuf_text(&out), stdout);
 	bm_strbuf_finish(&out);
 	json_decref(answer);
@@ -268,7 +276,7 @@ static void draw_status(const struct cli_call *call)
 	if (answer == NULL) {
 		bm_strbuf_printf(&out, "bucardo-machine: %s", err.message);
 	} else {
-		render_status(call, json_object_get(answer, "status"), &out);
+		render_status(call, json_object_get(answer, "status"), &size, &out);
 	}
 	draw(bm_strbuf_text(&out), size.ws_row);
 	json_decref(answer);

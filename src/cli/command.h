@@ -45,7 +45,8 @@ enum cli_option {
 	CLI_GENTLE = 1 << 16,
 	CLI_INCLUDE = 1 << 17,
 	CLI_EXCLUDE = 1 << 18,
-	CLI_ACCEPT_MOMENTS = 1 << 19
+	CLI_ACCEPT_MOMENTS = 1 << 19,
+	CLI_SHOW_ALL = 1 << 20
 };
 
 /* How often --include or --exclude may be given. */
@@ -64,7 +65,7 @@ struct cli_call {
 			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
 	unsigned jobs, chunk_mib;			 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
-	bool strict, json, watch, follow, fix, gentle, accept_moments;
+	bool strict, json, watch, follow, fix, gentle, accept_moments, all;
 	const char *until; /* the name of a phase; NULL: not given */
 	enum bm_log_format log_format;
 	enum bm_log_level log_level;

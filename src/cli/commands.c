@@ -225,10 +225,11 @@ static const struct cli_command commands[] = {
 		.run = cli_session,
 	}, {
 		.name = "status",
-		.options = CLI_RUNTIME | CLI_JSON | CLI_WATCH,
+		.options = CLI_RUNTIME | CLI_JSON | CLI_WATCH | CLI_SHOW_ALL,
 		.summary = "show the machine, its units, databases and syncs on one screen",
-		.help = "  --json     for programs; the members are described in docs/status.md\n"
-			"  --watch    draw it again every second, until Ctrl-C\n"
+		.help = "  --watch    draw it again every second, until Ctrl-C\n"
+			"  --all      everything, also what is well and beyond the screen\n"
+			"  --json     for programs; the members are described in docs/status.md\n"
 			"Colours only on a terminal, and not when NO_COLOR is set.\n" RUNTIME_HELP,
 		.run = cli_status,
 	}, {

@@ -23,6 +23,7 @@
 
 static const struct option options[] = {
 		{"accept-moments", no_argument, NULL, CLI_ACCEPT_MOMENTS << 8},
+		{"all", no_argument, NULL, CLI_SHOW_ALL << 8},
 		{"chunk", required_argument, NULL, CLI_CHUNK << 8},
 		{"destination", required_argument, NULL, CLI_DESTINATION << 8},
 		{"exclude", required_argument, NULL, CLI_EXCLUDE << 8},
@@ -189,6 +190,9 @@ static int take_option(
 		return 0;
 	case CLI_WATCH:
 		call->watch = true;
+		return 0;
+	case CLI_SHOW_ALL:
+		call->all = true;
 		return 0;
 	case CLI_GENTLE:
 		call->gentle = true;

@@ -5,63 +5,26 @@
 #include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 #include "bucardo_machine/migrate.h"
+#include "bucardo_machine/words.h"
 #include "cli/render.h"
 #include "cli/text.h"
-
-/* Whole seconds, at least one: what changes ten times a second nobody can read. */
-static const char *seconds_of(const json_t *msec, char span[BM_CLOCK_TEXT_SIZE])
-{
-	uint64_t seconds = ((uint64_t)json_integer_value(msec) + 999) / 1000;
-
-	return bm_clock_format_span((seconds > 0 ? seconds : 1) * 1000, span);
-}
-
-static void say_progress(const json_t *progress, struct bm_strbuf *out)
-{
-	const json_t *percent = json_object_get(progress, "percent");
-	const json_t *total = json_object_get(progress, "total");
-	const json_t *rate = json_object_get(progress, "rate");
-	const char *unit = cli_text_of(progress, "unit");
-	char span[BM_CLOCK_TEXT_SIZE];
-
-	int64_t done = json_integer_value(json_object_get(progress, "done"));
-	if (done == 0 && !json_is_integer(total)) {
-		return; /* it only begins to know what there is */
-	}
-	if (json_is_integer(total) && strcmp(unit, "bytes") != 0) {
-		cli_text_number(done, out);
-	} else {
-		cli_text_amount(done, unit, out);
-	}
-	if (json_is_integer(total)) {
-		bm_strbuf_puts(out, " of ");
-		cli_text_amount(json_integer_value(total), unit, out);
-		bm_strbuf_printf(out, ", %lld %%", (long long)json_integer_value(percent));
-	}
-	if (json_is_integer(rate)) {
-		bm_strbuf_puts(out, ", ");
-		cli_text_amount(json_integer_value(rate), unit, out);
-		bm_strbuf_puts(out, "/s");
-	}
-	if (json_is_integer(json_object_get(progress, "eta_msec"))) {
-		bm_strbuf_printf(out, ", done in %s",
-				seconds_of(json_object_get(progress, "eta_msec"), span));
-	}
-}
 
 /* ---- status ---- */
 
 static const struct cli_column columns[] = {
-		{"MIGRATION", 31, false},
-		{"PHASE", 10, false},
-		{"STATUS", 8, false},
-		{"FOR", 16, false},
-		{"UNTIL", 10, false},
-		{"PROGRESS", 8, true},
+		{"MIGRATION", 0, false},
+		{"STATE", 0, false},
+		{"FOR", 0, false},
+		{"PROGRESS", 0, false},
 };
 
 #define STOPS_SHOWN 5
+
+/* Lines about what is NOT in step, in short; one where there are many migrations. */
+#define APART_SHOWN 3
+#define MANY 3
 
 /* What keeps it from going on, and the mend. */
 static void add_stops(struct cli_table *table, const json_t *findings)
@@ -102,149 +65,71 @@ static void add_findings(struct cli_table *table, const json_t *migration)
 	bm_strbuf_finish(&text);
 }
 
-/* ---- bars ---- */
+/* ---- its state ---- */
 
-#define BAR_LEAST 10
-#define BAR_MOST 40
-#define NAME_MOST 40
-#define PARTS_SHOWN 6
-
-static void add_bar(int64_t percent, size_t cells, struct bm_strbuf *out)
+/* Where it is; one that is done has ended with its last phase, the next is not asked for. */
+static const char *phase_shown(const json_t *migration, const char *status)
 {
-	size_t full = (size_t)percent * cells / 100;
+	const char *shown = cli_text_of(migration, "phase");
+	size_t index;
+	const json_t *phase;
 
-	bm_strbuf_putc(out, '[');
-	for (size_t i = 0; i < cells; i++) {
-		bm_strbuf_putc(out, i < full ? '#' : '.');
-	}
-	bm_strbuf_putc(out, ']');
-}
-
-static size_t bar_cells(size_t taken)
-{
-	size_t room = cli_text_columns();
-	size_t cells = room > taken + BAR_LEAST ? room - taken : BAR_LEAST;
-
-	return cells < BAR_MOST ? cells : BAR_MOST;
-}
-
-static size_t longest_name(const json_t *parts)
-{
-	size_t index, longest = 0;
-	const json_t *part;
-
-	json_array_foreach(parts, index, part)
+	json_array_foreach(json_object_get(migration, "phases"), index, phase)
 	{
-		size_t width = cli_text_width(cli_text_of(part, "name"));
-		longest = width > longest && index < PARTS_SHOWN ? width : longest;
-	}
-	return longest < NAME_MOST ? longest : NAME_MOST;
-}
-
-/* "sorting, 12 s" for an object, "1.2 GB of 2.0 GB" for rows. */
-static void say_part(const json_t *part, const char *phase, struct bm_strbuf *out)
-{
-	char span[BM_CLOCK_TEXT_SIZE];
-	const char *step = cli_text_of(part, "step");
-
-	if (strcmp(phase, "copy") == 0) {
-		cli_text_amount(json_integer_value(json_object_get(part, "done")), "bytes",
-				out);
-		bm_strbuf_puts(out, " of ");
-		cli_text_amount(json_integer_value(json_object_get(part, "total")), "bytes",
-				out);
-		return;
-	}
-	cli_text_harmless(step, 0, out);
-	bm_strbuf_printf(out, "%s%s", step[0] != '\0' ? ", " : "",
-			seconds_of(json_object_get(part, "age_msec"), span));
-}
-
-static void add_part(
-		struct cli_table *table, const json_t *part, const char *phase, size_t width)
-{
-	int64_t percent = json_integer_value(json_object_get(part, "percent"));
-	struct bm_strbuf name = BM_STRBUF_INIT, line = BM_STRBUF_INIT;
-
-	cli_text_harmless(cli_text_of(part, "name"), width, &name);
-	bm_strbuf_printf(&line, "%s%*s  ", bm_strbuf_text(&name),
-			(int)(width - cli_text_width(bm_strbuf_text(&name))), "");
-	/* The rest of the line: indent, brackets, percent, and an amount or a step. */
-	add_bar(percent, bar_cells(width + (strcmp(phase, "copy") == 0 ? 38 : 45)), &line);
-	bm_strbuf_printf(&line, " %3lld %%  ", (long long)percent);
-	say_part(part, phase, &line);
-	cli_table_line(table, bm_strbuf_text(&line));
-	bm_strbuf_finish(&name);
-	bm_strbuf_finish(&line);
-}
-
-static void add_parts(struct cli_table *table, const json_t *migration)
-{
-	const json_t *parts = json_object_get(
-			json_object_get(migration, "progress"), "in_flight");
-	size_t index, width = longest_name(parts);
-	const json_t *part;
-
-	json_array_foreach(parts, index, part)
-	{
-		if (index < PARTS_SHOWN) {
-			add_part(table, part, cli_text_of(migration, "phase"), width);
+		if (strcmp(status, "done") == 0 &&
+				strcmp(cli_text_of(phase, "state"), "done") == 0) {
+			shown = cli_text_of(phase, "phase");
 		}
 	}
-	if (json_array_size(parts) > PARTS_SHOWN) {
-		struct bm_strbuf more = BM_STRBUF_INIT;
-		bm_strbuf_printf(&more, "and %zu more", json_array_size(parts) - PARTS_SHOWN);
-		cli_table_line(table, bm_strbuf_text(&more));
-		bm_strbuf_finish(&more);
-	}
+	return shown;
 }
 
-/* ---- notes ---- */
-
-static void say_pieces(const json_t *progress, const char *phase, struct bm_strbuf *out)
+/* It would be live, but Bucardo does not run. */
+static bool is_halted(const json_t *migration)
 {
-	const json_t *done = json_object_get(progress, "pieces_done");
-	const json_t *total = json_object_get(progress, "pieces_total");
-	const json_t *rows = json_object_get(progress, "rows");
-
-	if (json_is_integer(done) && json_is_integer(total)) {
-		cli_text_number(json_integer_value(done), out);
-		bm_strbuf_puts(out, " of ");
-		cli_text_amount(json_integer_value(total),
-				strcmp(phase, "copy") == 0 ? "chunks" : "objects", out);
-	}
-	if (json_is_integer(rows)) {
-		bm_strbuf_puts(out, out->length > 0 ? ", " : "");
-		cli_text_amount(json_integer_value(rows), "rows", out);
-	}
+	return strcmp(cli_text_of(migration, "status"), "done") == 0 &&
+			json_is_true(json_object_get(migration, "released")) &&
+			strcmp(phase_shown(migration, "done"), "replicate") == 0 &&
+			!cli_migration_is_live(migration);
 }
 
-static void add_running(struct cli_table *table, const json_t *migration)
+bool cli_migration_is_live(const json_t *migration)
 {
-	const json_t *progress = json_object_get(migration, "progress");
-	const json_t *percent = json_object_get(progress, "percent");
-	struct bm_strbuf text = BM_STRBUF_INIT;
+	return json_is_true(json_object_get(migration, "live"));
+}
 
-	if (json_is_integer(percent)) {
-		add_bar(json_integer_value(percent), bar_cells(66), &text);
-		bm_strbuf_puts(&text, "  ");
+bool cli_migration_ails(const json_t *migration)
+{
+	static const char *const bad[] = {"blocked", "unreachable", "failing", "stalled"};
+	const char *health = cli_text_of(json_object_get(migration, "replication"), "health");
+
+	for (size_t i = 0; i < BM_COUNT_OF(bad); i++) {
+		if (strcmp(health, bad[i]) == 0) {
+			return true;
+		}
 	}
-	say_progress(progress, &text);
-	if (text.length > 0) {
-		cli_table_line(table, bm_strbuf_text(&text));
+	return false;
+}
+
+const char *cli_migration_word(const json_t *migration)
+{
+	if (cli_migration_is_live(migration)) {
+		return "live";
 	}
-	bm_strbuf_clear(&text);
-	bm_strbuf_puts(&text, cli_text_of(progress, "text"));
-	if (json_is_integer(json_object_get(progress, "pieces_total"))) {
-		bm_strbuf_puts(&text, text.length > 0 ? ": " : "");
-		struct bm_strbuf pieces = BM_STRBUF_INIT;
-		say_pieces(progress, cli_text_of(migration, "phase"), &pieces);
-		bm_strbuf_puts(&text, bm_strbuf_text(&pieces));
-		bm_strbuf_finish(&pieces);
+	return is_halted(migration) ? "halted" : cli_text_of(migration, "status");
+}
+
+/* ---- the lag ---- */
+
+static void say_live_rows(const json_t *rows, struct bm_strbuf *out)
+{
+	if (!json_is_integer(rows)) {
+		bm_strbuf_puts(out, "what waits is not known");
+	} else if (json_integer_value(rows) == 0) {
+		bm_strbuf_puts(out, "nothing waits");
+	} else {
+		bm_words_count(out, json_integer_value(rows), "row waits", "rows wait");
 	}
-	cli_table_note(table, "now", bm_strbuf_text(&text));
-	add_parts(table, migration);
-	bm_strbuf_finish(&text);
 }
 
 static void say_trend(const json_t *replication, struct bm_strbuf *out)
@@ -255,37 +140,54 @@ static void say_trend(const json_t *replication, struct bm_strbuf *out)
 
 	if (strcmp(trend, "shrinks") == 0) {
 		bm_strbuf_printf(out, ", catches up in %s",
-				seconds_of(json_object_get(replication, "catch_up_msec"),
+				cli_seconds(json_object_get(replication, "catch_up_msec"),
 						span));
 	} else if (strcmp(trend, "grows") == 0) {
 		bm_strbuf_puts(out, ", catches up: not at this rate");
-		if (rate < 0) {
-			bm_strbuf_puts(out, ": it grows by ");
-			cli_text_amount(-rate, "rows/s", out);
+		struct bm_strbuf speed = BM_STRBUF_INIT;
+		if (bm_words_rate(&speed, (double)-rate, "row")) {
+			bm_strbuf_printf(out, ": it grows by %s", bm_strbuf_text(&speed));
 		}
+		bm_strbuf_finish(&speed);
 	} else if (strcmp(trend, "unknown") == 0) {
 		bm_strbuf_puts(out, ", too early to say where it goes");
 	}
 }
 
-static void say_lag(const json_t *replication, struct bm_strbuf *out)
+static void say_lag(const json_t *replication, bool halted, struct bm_strbuf *out)
 {
 	const json_t *rows = json_object_get(replication, "backlog_rows");
 	char span[BM_CLOCK_TEXT_SIZE];
 
-	if (!json_is_integer(rows)) {
+	if (halted) {
+		bm_strbuf_puts(out, "nothing is applied while Bucardo does not run; ");
+		say_live_rows(rows, out);
+	} else if (!json_is_integer(rows)) {
 		bm_strbuf_puts(out, "not known");
 	} else if (json_integer_value(rows) == 0) {
 		bm_strbuf_puts(out, "none, nothing waits");
 	} else {
 		bm_strbuf_printf(out, "%s, ", cli_text_span(replication, "lag_msec", span));
-		cli_text_amount(json_integer_value(rows),
-				json_integer_value(rows) == 1 ? "row waits"
-						: json_integer_value(rows) >= BM_BACKLOG_LIMIT
+		bm_words_count(out, json_integer_value(rows), "row waits",
+				json_integer_value(rows) >= BM_BACKLOG_LIMIT
 						? "rows or more wait"
-						: "rows wait",
-				out);
+						: "rows wait");
 		say_trend(replication, out);
+	}
+}
+
+/* What had to be done to keep it right; most often nothing. */
+static void add_past(const json_t *replication, struct bm_strbuf *out)
+{
+	static const char *const members[][3] = {{"healed_rows", "row healed", "rows healed"},
+			{"conflicts", "conflict", "conflicts"}};
+
+	for (size_t i = 0; i < BM_COUNT_OF(members); i++) {
+		if (json_integer_value(json_object_get(replication, members[i][0])) > 0) {
+			bm_strbuf_puts(out, "; ");
+			cli_text_count(replication, members[i][0], members[i][1], members[i][2],
+					out);
+		}
 	}
 }
 
@@ -300,16 +202,12 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 	}
 	if (!json_is_true(json_object_get(migration, "released"))) {
 		int64_t rows = json_integer_value(json_object_get(replication, "backlog_rows"));
-		cli_text_amount(rows, rows == 1 ? "changed row waits" : "changed rows wait",
-				&text);
+		bm_words_count(&text, rows, "changed row waits", "changed rows wait");
 		bm_strbuf_puts(&text, " until it replicates");
 		cli_table_note(table, "captured", rows > 0 ? bm_strbuf_text(&text) : "");
 	} else {
-		say_lag(replication, &text);
-		bm_strbuf_puts(&text, "; ");
-		cli_text_count(replication, "healed_rows", "row healed", "rows healed", &text);
-		bm_strbuf_puts(&text, "; ");
-		cli_text_count(replication, "conflicts", "conflict", "conflicts", &text);
+		say_lag(replication, is_halted(migration), &text);
+		add_past(replication, &text);
 		cli_table_note(table, "lag", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);
@@ -321,8 +219,9 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
 	if (strcmp(cli_text_of(migration, "status"), "running") == 0) {
-		add_running(table, migration);
+		cli_render_progress(table, migration);
 	}
+	cli_render_apart(table, migration);
 	add_replication(table, migration);
 	cli_table_note(table, "why", cli_text_of(migration, "why"));
 	cli_table_note(table, "mend", cli_text_of(migration, "mend"));
@@ -347,43 +246,89 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 	bm_strbuf_finish(&text);
 }
 
-/* Where it is; one that is done has ended with its last phase, the next is not asked for. */
-static const char *phase_shown(const json_t *migration, const char *status)
-{
-	const char *shown = cli_text_of(migration, "phase");
-	size_t index;
-	const json_t *phase;
+/* ---- rows ---- */
 
-	json_array_foreach(json_object_get(migration, "phases"), index, phase)
-	{
-		if (strcmp(status, "done") == 0 &&
-				strcmp(cli_text_of(phase, "state"), "done") == 0) {
-			shown = cli_text_of(phase, "phase");
+/* "copy running", "schema done", "live". */
+static void add_state(struct cli_table *table, const json_t *migration)
+{
+	const char *word = cli_migration_word(migration);
+	char text[48];
+
+	if (strcmp(word, "live") == 0 || strcmp(word, "halted") == 0) {
+		snprintf(text, sizeof(text), "%s", word);
+	} else {
+		snprintf(text, sizeof(text), "%s %s", phase_shown(migration, word), word);
+	}
+	cli_table_cell(table, cli_tint_of(word), text);
+}
+
+/* "45 %, done in 3 min"; for one that is live what waits. */
+static void add_progress(struct cli_table *table, const json_t *migration)
+{
+	const json_t *progress = json_object_get(migration, "progress");
+	const json_t *percent = json_object_get(progress, "percent");
+	const char *until = cli_text_of(migration, "until");
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	char span[BM_CLOCK_TEXT_SIZE];
+
+	if (cli_migration_is_live(migration)) {
+		say_live_rows(json_object_get(json_object_get(migration, "replication"),
+					      "backlog_rows"),
+				&text);
+		if (cli_migration_ails(migration)) {
+			bm_strbuf_printf(&text, ", %s",
+					cli_text_of(json_object_get(migration, "replication"),
+							"health"));
+		}
+	} else if (is_halted(migration)) {
+		bm_strbuf_puts(&text, "nothing is applied: Bucardo does not run");
+	} else if (json_is_integer(percent)) {
+		bm_strbuf_printf(&text, "%lld %%", (long long)json_integer_value(percent));
+		if (json_is_integer(json_object_get(progress, "eta_msec"))) {
+			bm_strbuf_printf(&text, ", done in %s",
+					cli_seconds(json_object_get(progress, "eta_msec"),
+							span));
 		}
 	}
-	return shown;
-}
-
-static void add_migration(struct cli_table *table, const json_t *migration)
-{
-	const json_t *percent = json_object_get(
-			json_object_get(migration, "progress"), "percent");
-	const char *status = cli_text_of(migration, "status");
-	char span[BM_CLOCK_TEXT_SIZE], text[16] = "";
-
-	if (json_is_integer(percent)) {
-		snprintf(text, sizeof(text), "%lld %%", (long long)json_integer_value(percent));
+	if (strcmp(until, bm_phase_name(BM_PHASE_COUNT - 1)) != 0 && until[0] != '\0') {
+		bm_strbuf_printf(&text, "%suntil %s", text.length > 0 ? ", " : "", until);
 	}
-	cli_table_cell(table, CLI_PLAIN, cli_text_of(migration, "name"));
-	cli_table_cell(table, CLI_PLAIN, phase_shown(migration, status));
-	cli_table_cell(table, cli_tint_of(status), status);
-	cli_table_cell(table, CLI_PLAIN, cli_text_span(migration, "age_msec", span));
-	cli_table_cell(table, CLI_PLAIN, cli_text_of(migration, "until"));
-	cli_table_cell(table, CLI_PLAIN, text);
-	add_notes(table, migration);
+	cli_table_cell(table, CLI_PLAIN, bm_strbuf_text(&text));
+	bm_strbuf_finish(&text);
 }
 
-void cli_render_migrations(const json_t *migrations, bool colour, struct bm_strbuf *out)
+/* One line about what is wrong with it. */
+static void add_brief(struct cli_table *table, const json_t *migration, size_t most)
+{
+	const char *word = cli_migration_word(migration);
+	const json_t *tending = json_object_get(migration, "tending");
+	const json_t *stopped = json_object_get(tending, "stopped");
+
+	if (strcmp(word, "running") != 0) {
+		cli_table_brief(table, "why", cli_text_of(migration, "why"));
+	}
+	cli_table_brief(table, "stopped", cli_text_of(stopped, "why"));
+	cli_render_apart_brief(table, migration, most);
+}
+
+static void add_migration(
+		struct cli_table *table, const json_t *migration, bool brief, bool many)
+{
+	char span[BM_CLOCK_TEXT_SIZE];
+
+	cli_table_cell(table, CLI_PLAIN, cli_text_of(migration, "name"));
+	add_state(table, migration);
+	cli_table_cell(table, CLI_PLAIN, cli_text_span(migration, "age_msec", span));
+	add_progress(table, migration);
+	if (brief) {
+		add_brief(table, migration, many ? 1 : APART_SHOWN);
+	} else {
+		add_notes(table, migration);
+	}
+}
+
+void cli_render_migrations(
+		const json_t *migrations, bool brief, bool colour, struct bm_strbuf *out)
 {
 	struct cli_table *table = cli_table_create(columns, BM_COUNT_OF(columns));
 	size_t index;
@@ -391,7 +336,7 @@ void cli_render_migrations(const json_t *migrations, bool colour, struct bm_strb
 
 	json_array_foreach(migrations, index, migration)
 	{
-		add_migration(table, migration);
+		add_migration(table, migration, brief, json_array_size(migrations) > MANY);
 	}
 	cli_table_print(table, colour, out);
 	cli_table_destroy(table);

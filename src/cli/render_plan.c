@@ -4,6 +4,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 #include "bucardo_machine/migrate.h"
 #include "cli/render.h"
 #include "cli/text.h"
@@ -78,7 +79,7 @@ void cli_render_evidence(const json_t *evidence, struct bm_strbuf *out)
 		if (json_is_string(value)) {
 			cli_text_wrapped(json_string_value(value), 4 + strlen(key), 4, out);
 		} else if (json_is_integer(value)) {
-			cli_text_number(json_integer_value(value), out);
+			bm_words_number(out, json_integer_value(value));
 			bm_strbuf_putc(out, '\n');
 		} else if (json_is_array(value)) {
 			bm_strbuf_printf(out, "%zu\n", json_array_size(value));
@@ -121,7 +122,7 @@ static void add_amount_cell(
 	} else if (bytes) {
 		say_bytes(object, member, &text);
 	} else {
-		cli_text_number(number_of(object, member), &text);
+		bm_words_number(&text, number_of(object, member));
 	}
 	cli_table_cell(table, CLI_PLAIN, bm_strbuf_text(&text));
 	bm_strbuf_finish(&text);

@@ -54,9 +54,9 @@ void cli_render_tending(struct cli_table *table, const json_t *tending)
 		cli_text_count(tending, "tables", "table", "tables", &text);
 		bm_strbuf_printf(&text, " compared, %s ago",
 				cli_text_span(tending, "age_msec", span));
-		cli_table_note(table, "tended", bm_strbuf_text(&text));
+		cli_table_note(table, "checked", bm_strbuf_text(&text));
 	}
-	cli_table_note(table, "untended", cli_text_of(tending, "why"));
+	cli_table_note(table, "not checked", cli_text_of(tending, "why"));
 	one = json_object_get(tending, "stopped");
 	if (json_is_object(one)) {
 		bm_strbuf_clear(&text);

@@ -2,7 +2,8 @@
  * table - columns of text as wide as their content, with notes under a row
  *
  * Cells are given in order, row by row. Width is counted in characters (UTF-8);
- * control characters become spaces, what is wider than its column's limit is cut.
+ * control characters become spaces, what is wider than its column's limit is cut. Where the
+ * screen is too narrow the last cell is wrapped, and the first one gets a line of its own.
  */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
@@ -30,6 +31,12 @@ void cli_table_cell(struct cli_table *table, enum cli_tint tint, const char *tex
 
 /* A line under the row that was filled last; nothing for an empty text. */
 void cli_table_note(struct cli_table *table, const char *label, const char *text);
+
+/* The same on two lines at most: what is too long ends after a word, with "...". */
+void cli_table_brief(struct cli_table *table, const char *label, const char *text);
+
+/* Text under the row last begun, wrapped. */
+void cli_table_text(struct cli_table *table, const char *text);
 
 /* A whole line under the row last begun; harmless already, and not wrapped. */
 void cli_table_line(struct cli_table *table, const char *text);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 #include "cli/render.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -108,7 +109,9 @@ static char *screen(const struct bm_status *status, bool colour)
 	json_t *root = json_loads(text, 0, NULL);
 
 	assert_non_null(root);
-	cli_render_status(root, colour, &out);
+	const struct cli_view view = {.colour = colour};
+
+	cli_render_status(root, &view, &out);
 	json_decref(root);
 	free(text);
 	return bm_strbuf_detach(&out);
@@ -373,9 +376,9 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 	char *text = bm_status_json_at(&status, WALL_MSEC);
 	json_t *json = json_loads(text, 0, NULL);
 	struct bm_strbuf screen = BM_STRBUF_INIT;
-	cli_render_migrations(json_object_get(json, "migrations"), false, &screen);
+	cli_render_migrations(json_object_get(json, "migrations"), false, false, &screen);
 	static const char *const lines[] = {
-			"tended: 12 sequences carried (the fence is lifted), 21 tables compared, 4 s ago",
+			"checked: 12 sequences carried (the fence is lifted), 21 tables compared, 4 s ago",
 			"live side: the destination: its fence is lifted",
 			"not carried: public.k: no key",
 			"differs: public.t: it differs; mend it",
@@ -403,7 +406,7 @@ static void test_numbers_are_grouped(void **state)
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
 		struct bm_strbuf out = BM_STRBUF_INIT;
-		cli_text_number(cases[i].number, &out);
+		bm_words_number(&out, cases[i].number);
 		assert_string_equal(bm_strbuf_text(&out), cases[i].text);
 		bm_strbuf_finish(&out);
 	}

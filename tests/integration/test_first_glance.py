@@ -1,0 +1,154 @@
+"""The truth at first glance: what is not in step, what is rejected, whose password is wrong."""
+
+import re
+
+import pytest
+from support.declared import view, wait_live, wait_view, yaml
+from support.terminal import Terminal
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(240)
+
+TABLES = """
+    CREATE TABLE orders (id bigserial PRIMARY KEY, a text);
+    INSERT INTO orders (a) SELECT 'x' FROM generate_series(1, 500);
+    CREATE TABLE history (id int, t text);
+    INSERT INTO history SELECT g, 'x' FROM generate_series(1, 1943) g;
+    CREATE TABLE "Calm one" (id int);
+    CREATE TABLE late (id int PRIMARY KEY, t text);
+    CREATE SCHEMA audit;
+    CREATE TABLE audit.log (id int PRIMARY KEY);
+    SELECT lo_from_bytea(0, 'one');
+"""
+EXTRA = '    tables: {exclude: ["audit.*"]}\n'
+
+
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    source, dest = shared_workshop.server("source"), shared_workshop.server("dest")
+    for server in (source, dest):
+        server.create_database("shop")
+    source.sql(TABLES, dbname="shop")
+    machine = shared_workshop.machine()
+    machine.write_pgpass(source, dest)
+    machine.write_config(yaml(source, dest, "shop", extra=EXTRA))
+    machine.start()
+    wait_live(machine)
+    return machine, source, dest
+
+
+def shown(machine, *words):
+    return " ".join(machine.cli("status", *words).check().split())
+
+
+def watched(machine, text, size=(24, 80)):
+    """What a person sees of --watch once `text` is there: one whole screen."""
+    argv, env = machine.inside([machine.binary, "status", "--watch"])
+    terminal = Terminal(argv, env={**env, "TERM": "xterm", "NO_COLOR": "1"}, size=size)
+
+    def last():
+        drawn = terminal.raw().split(b"\x1b[H")[1:-1]
+        plain = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", drawn[-1]).decode() if drawn else ""
+        return plain if text in " ".join(plain.split()) else None
+    try:
+        return wait_for(last, 20, f"the screen has '{text}'", explain=terminal.log_tail)
+    finally:
+        terminal.close()
+
+
+def not_in_step(machine):
+    return {one["name"]: one for one in (view(machine) or {}).get("not_in_step") or []}
+
+
+def wait_counted(machine, what, condition, seconds=30):
+    def reached():
+        one = not_in_step(machine).get(what)
+        return one if one and condition(one) else None
+    return wait_for(reached, seconds, f"{what} is counted", explain=lambda: str(view(machine)))
+
+
+def test_what_is_not_kept_in_step_is_told_with_both_counts(world):
+    machine, source, _ = world
+    calm = wait_counted(machine, "public.history", lambda one: one["source"] == 1943)
+    assert calm["destination"] == 1943 and calm["kind"] == "keyless"
+    assert "with as many rows on both sides" in shown(machine)
+    assert not_in_step(machine)['public."Calm one"']["source"] == 0
+    assert not_in_step(machine)["audit.log"]["kind"] == "excluded"
+    assert not_in_step(machine)["audit.log"]["destination"] is None
+    assert "left out: 1 table by machine.yaml: audit.log" in shown(machine)
+    source.sql("INSERT INTO history SELECT g, 'y' FROM generate_series(1, 21548) g;"
+               "SELECT lo_from_bytea(0, 'two')", dbname="shop")
+    # A table that is paused is counted at once, and all others with it.
+    source.sql("ALTER TABLE late ADD COLUMN n int; INSERT INTO late SELECT 1, 't', 2", dbname="shop")
+    late = wait_counted(machine, "public.late", lambda one: one["kind"] == "paused", 60)
+    assert (late["source"], late["destination"]) == (1, 0) and "n is on the source only" in late["why"]
+    apart = wait_counted(machine, "public.history", lambda one: one["source"] == 23491)
+    assert apart["destination"] == 1943 and not apart["source_about"] and apart["age_msec"] < 60000
+    assert apart["counted_at"].endswith("Z")
+    assert not_in_step(machine)["large objects"]["source"] == 2
+    for screen in (shown(machine), " ".join(watched(machine, "NOT in step").split())):
+        assert re.search(r"NOT in step: public\.history, 23,491 rows on the source, 1,943 on the "
+                         r"destination, counted (under 1|\d+) s ago", screen), screen
+        assert "NOT in step: large objects, 2 on the source, 1 on the destination" in screen
+        assert "NOT in step: public.late, 1 row on the source, 0 on the destination" in screen
+
+
+def test_a_migration_that_replicates_is_live_and_its_databases_have_parts(world):
+    machine, _, _ = world
+    assert view(machine)["live"] is True
+    assert re.search(r"^app +live ", machine.cli("status").check(), re.MULTILINE)
+    assert {db["name"]: db["part"] for db in machine.status_json()["databases"]} == {
+        "app_source": "source", "app_destination": "destination"}
+
+
+def test_a_paused_sync_says_who_paused_it_and_when(world):
+    machine, _, _ = world
+    machine.cli("pause", "app").check()
+    wait_view(machine, lambda v: v["status"] == "paused", "it is paused")
+    sync = machine.sync("app_sync")
+    assert sync["health"] == "stopped" and view(machine)["live"] is False
+    assert re.match(r"paused by uid \d+ on \d{4}-\d\d-\d\d at \d\d:\d\d:\d\d UTC$", sync["why"])
+    assert "bucardo-machine resume app" in sync["advice"]
+    machine.cli("resume", "app").check()
+    wait_view(machine, lambda v: v["live"], "it is live again", 30)
+
+
+def test_with_bucardo_down_no_migration_is_live(world):
+    machine, _, _ = world
+    machine.cli("service", "stop", "bucardo").check()
+    wait_for(lambda: machine.unit("bucardo")["state"] == "down", 30, "it is down")
+    assert view(machine)["live"] is False
+    text = machine.cli("status").check()
+    assert "halted" in text and "nothing is applied" in text and "lag: none" not in text
+    machine.cli("service", "start", "bucardo").check()
+    wait_view(machine, lambda v: v["live"], "it is live again", 60)
+
+
+def test_a_rejected_configuration_is_in_the_headline_and_not_ready(world):
+    machine, source, dest = world
+    machine.write_config(yaml(source, dest, "shop", extra=EXTRA) + "lgo: {}\nmore: 1\n")
+    wait_for(lambda: "machine.yaml is rejected" in machine.status_json()["why"], 20, "it is told",
+             explain=lambda: machine.status_json()["why"])
+    status = machine.status_json()
+    assert not status["ready"] and "lgo" in status["why"] and "1 more" in status["advice"]
+    assert machine.cli("health", "ready").code == 1
+    assert view(machine)["live"] is True  # the one before stays in force
+    machine.write_config(yaml(source, dest, "shop", extra=EXTRA))
+    wait_for(lambda: "machine.yaml" not in machine.status_json()["why"], 20, "it is in force")
+
+
+def test_a_wrong_password_names_the_line_to_correct_and_never_the_password(world):
+    machine, source, dest = world
+    machine.write_pgpass(text=source.pgpass_line() + dest.pgpass_line().rsplit(":", 1)[0]
+                         + ":not-this-one\n")
+    dest.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop'"
+             " AND pid <> pg_backend_pid()", dbname="shop")
+    line = f"{dest.address}:{dest.port}:shop:{dest.user}"
+    wait_for(lambda: line in machine.status_json()["advice"], 60, "the line is named",
+             explain=lambda: machine.status_json()["why"] + machine.log_tail())
+    status = machine.status_json()
+    assert not status["ready"] and "wrong password in the line of pgpass for " + line in status["why"]
+    everything = machine.cli("status", "--json").output + machine.cli("events").output + machine.log()
+    assert "not-this-one" not in everything
+    machine.write_pgpass(source, dest)
+    wait_for(lambda: line not in machine.status_json()["why"], 60, "it is corrected")

@@ -73,7 +73,7 @@ COPY --from=build /out/ /
 
 FROM scratch
 COPY --from=root / /
-ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin \
+ENV PATH=/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/bin:/bin \
 	LANG=C.UTF-8 \
 	EDITOR=editor \
 	PAGER=less \

@@ -62,8 +62,10 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)
 .SECONDARY:
 
 .PHONY: install
-install: $(BINARY) ## put the program into PREFIX/bin
+install: $(BINARY) ## put the program into PREFIX/bin, and what bash needs for the Tab key
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/bucardo-machine
+	install -d -m 0755 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(BINARY) completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bucardo-machine
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the unit tests

@@ -199,8 +199,7 @@ int cli_events(const struct cli_call *call)
 
 /* ---- status ---- */
 
-/* 0 where stdout is no terminal. */
-static struct winsize screen_size(void)
+struct winsize cli_screen_size(void)
 {
 	struct winsize size = {.ws_row = 0};
 
@@ -233,7 +232,7 @@ static void render_status(const struct cli_call *call, const json_t *status,
 static int print_status(const struct cli_call *call)
 {
 	struct bm_strbuf out = BM_STRBUF_INIT;
-	struct winsize size = screen_size();
+	struct winsize size = cli_screen_size();
 	json_t *answer = ask(call, json_pack("{s:s}", "command", "status"));
 
 	if (answer == NULL) {
@@ -269,7 +268,7 @@ static void draw_status(const struct cli_call *call)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	struct bm_strbuf out = BM_STRBUF_INIT;
-	struct winsize size = screen_size();
+	struct winsize size = cli_screen_size();
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
 			json_pack("{s:s}", "command", "status"), &err);
 

@@ -11,9 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/log.h"
+#include "bucardo_machine/strbuf.h"
 
 /* Exit codes of every command; `run` has BM_EXIT_* of machine.h, the same numbers. */
 enum cli_exit {
@@ -72,15 +74,28 @@ struct cli_call {
 	bool log_level_given, log_format_given;
 };
 
+/* What a command is for; `help` lists them in this order. */
+enum cli_task {
+	CLI_TASK_NONE,	/* not for people */
+	CLI_TASK_FIRST, /* to see at first glance */
+	CLI_TASK_SEE,
+	CLI_TASK_MIGRATE,
+	CLI_TASK_COPY,
+	CLI_TASK_MACHINE
+};
+
 struct cli_command {
-	const char *name;      /* one or two words, as typed: "config check" */
-	const char *arguments; /* for the usage line: "[FILE]" */
-	unsigned options;      /* set of enum cli_option */
-	size_t least, most;    /* words it takes */
-	bool takes_child;      /* `-- COMMAND...` may follow */
-	bool raw;	       /* everything after the name is its own business */
-	const char *summary;   /* one line, for the list */
-	const char *help;      /* the rest, for `help COMMAND` */
+	enum cli_task task;
+	const char *name;	    /* one or two words, as typed: "config check" */
+	const char *arguments;	    /* for the usage line: "[FILE]" */
+	unsigned options;	    /* set of enum cli_option */
+	size_t least, most;	    /* words it takes */
+	bool takes_child;	    /* `-- COMMAND...` may follow */
+	bool raw;		    /* everything after the name is its own business */
+	const char *summary;	    /* a phrase, for the list */
+	const char *first, *second; /* what the Tab key offers for its words: "live ready", or
+				     * "@migrations", "@units", "@commands"; NULL nothing */
+	const char *help;	    /* the rest, for `help COMMAND` */
 	int (*run)(const struct cli_call *call);
 };
 
@@ -96,13 +111,31 @@ const struct cli_command *cli_command_find(const char *name);
  */
 int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err);
 
+/* "; did you mean 'status'?" for the nearest command; nothing when none is near. */
+void cli_suggest_command(const char *word, struct bm_strbuf *out);
+
+/* The options, without "--", from 0 on; NULL: the end. `takes_value` and `option` (a bit of
+ * enum cli_option, 0 for help) may be NULL. */
+const char *cli_option_at(size_t index, unsigned *option, bool *takes_value);
+
+/* The screens of `help`, within the width of the screen; cli_print_usage() sets that. */
+void cli_render_help(struct bm_strbuf *out);
+void cli_render_usage(const struct cli_command *command, struct bm_strbuf *out);
+void cli_render_flowed(const char *text, struct bm_strbuf *out);
+void cli_print_usage(const struct cli_command *command);
+
+/* 0 where stdout is no terminal. */
+struct winsize cli_screen_size(void);
+
 /* The function of each row; each lives in the file named after its first word. */
 int cli_clone(const struct cli_call *call);
+int cli_completion(const struct cli_call *call);
 int cli_config_check(const struct cli_call *call);
 int cli_config_example(const struct cli_call *call);
 int cli_config_reference(const struct cli_call *call);
 int cli_config_reload(const struct cli_call *call);
 int cli_config_show(const struct cli_call *call);
+int cli_databases(const struct cli_call *call);
 int cli_events(const struct cli_call *call);
 int cli_health(const struct cli_call *call);
 int cli_help(const struct cli_call *call);

@@ -14,10 +14,12 @@
 static const struct cli_command commands[] = {
 	{
 		.name = "accept",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations", .second = "take-over resend as-is",
 		.arguments = "NAME WAY",
 		.options = CLI_RUNTIME,
 		.least = 2, .most = 2,
-		.summary = "decide how a migration goes on that was stopped, or taken by another machine",
+		.summary = "decide how a stopped migration goes on",
 		.help = "NAME is a migration of machine.yaml, WAY one of\n"
 			"  take-over   another machine owns it, and is gone for good: this one owns it from\n"
 			"              now on. Refused when the other one was heard of in the last minute\n"
@@ -29,10 +31,11 @@ static const struct cli_command commands[] = {
 		.run = cli_accept,
 	}, {
 		.name = "clone",
+		.task = CLI_TASK_COPY,
 		.arguments = "--source CONNINFO --destination CONNINFO",
 		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |
 			CLI_GENTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_JSON,
-		.summary = "copy one database into an empty one, and resume after anything",
+		.summary = "copy one database into an empty one",
 		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
 			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
 			"  --jobs N                connections at once (4)\n"
@@ -53,7 +56,20 @@ static const struct cli_command commands[] = {
 			"moment, 1 for any other failure. Needs no machine.\n",
 		.run = cli_clone,
 	}, {
+		.name = "completion",
+		.task = CLI_TASK_MACHINE,
+		.arguments = "[WHAT]",
+		.options = CLI_RUNTIME,
+		.most = 1,
+		.first = "migrations units",
+		.summary = "what bash needs for the Tab key",
+		.help = "Prints a script for bash, made of the table of commands; the image has it, elsewhere:\n"
+			"  source <(bucardo-machine completion)\n"
+			"With WHAT the names that the machine has: migrations or units, one a line.\n",
+		.run = cli_completion,
+	}, {
 		.name = "config check",
+		.task = CLI_TASK_MACHINE,
 		.arguments = "[FILE]",
 		.options = CLI_VOLUME,
 		.most = 1,
@@ -64,16 +80,19 @@ static const struct cli_command commands[] = {
 		.run = cli_config_check,
 	}, {
 		.name = "config example",
+		.task = CLI_TASK_MACHINE,
 		.summary = "print a commented machine.yaml with every key",
 		.help = "Needs no running machine.\n",
 		.run = cli_config_example,
 	}, {
 		.name = "config reference",
+		.task = CLI_TASK_MACHINE,
 		.summary = "print every key with its type, default, limits and meaning",
 		.help = "Needs no running machine.\n",
 		.run = cli_config_reference,
 	}, {
 		.name = "config reload",
+		.task = CLI_TASK_MACHINE,
 		.options = CLI_RUNTIME,
 		.summary = "read machine.yaml again now",
 		.help = "A file with an error changes nothing: the machine keeps the configuration it has,\n"
@@ -82,30 +101,47 @@ static const struct cli_command commands[] = {
 		.run = cli_config_reload,
 	}, {
 		.name = "config show",
+		.task = CLI_TASK_MACHINE,
 		.options = CLI_RUNTIME,
 		.summary = "print the configuration in force, defaults included",
 		.help = RUNTIME_HELP,
 		.run = cli_config_show,
 	}, {
+		.name = "databases",
+		.task = CLI_TASK_SEE,
+		.options = CLI_RUNTIME,
+		.summary = "how psql reaches each of them",
+		.help = "Prints what to type after `psql`, or after `pg_dump`: the machine's own database, and\n"
+			"both sides of each migration. Passwords come from pgpass by themselves. `psql` alone\n"
+			"prints it too, in the pod.\n"
+			RUNTIME_HELP,
+		.run = cli_databases,
+	}, {
 		.name = "events",
+		.task = CLI_TASK_SEE,
+		.arguments = "[--follow]",
 		.options = CLI_RUNTIME | CLI_FOLLOW | CLI_JSON,
-		.summary = "print what happened lately, oldest first",
+		.summary = "what happened lately",
 		.help = "The machine remembers the last 500 events.\n"
 			"  --follow   stay, and print new ones as they come\n"
 			"  --json     one JSON object a line\n" RUNTIME_HELP,
 		.run = cli_events,
 	}, {
 		.name = "health",
+		.task = CLI_TASK_SEE,
+		.first = "live ready",
 		.arguments = "live|ready",
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
-		.summary = "answer a probe: exit code 0 for yes, 1 for no",
+		.summary = "answer a probe, by exit code",
 		.help = "  live    the machine's process answers\n"
 			"  ready   all that is wanted runs and no sync is in trouble\n"
 			"Prints one line. Never waits for a database; gives up after 1 s.\n" RUNTIME_HELP,
 		.run = cli_health,
 	}, {
 		.name = "help",
+		.task = CLI_TASK_MACHINE,
+		.first = "@commands",
 		.arguments = "[COMMAND]",
 		.most = 2,
 		.summary = "list the commands, or explain one",
@@ -113,10 +149,12 @@ static const struct cli_command commands[] = {
 		.run = cli_help,
 	}, {
 		.name = "migrate",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
 		.arguments = "NAME [--until PHASE]",
 		.options = CLI_RUNTIME | CLI_UNTIL,
 		.least = 1, .most = 1,
-		.summary = "let a declared migration go on, to the end or to a phase",
+		.summary = "go on, to the end or to a phase",
 		.help = "NAME is a migration of machine.yaml. It goes on beyond its run_until, and tries\n"
 			"again what failed; a pause ends. Phases, in order: preflight, schema, capture,\n"
 			"copy, index, replicate. Returns when the machine has taken the order; watch it\n"
@@ -126,20 +164,24 @@ static const struct cli_command commands[] = {
 		.run = cli_migrate,
 	}, {
 		.name = "pause",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
 		.arguments = "NAME",
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
-		.summary = "halt a migration; it stays so, in the next pod too",
+		.summary = "halt a migration, in the next pod too",
 		.help = "Its worker is ended; what was finished stays, and nothing is lost: changes on the\n"
 			"source go on being captured, and are not carried until `resume NAME`.\n"
 			RUNTIME_HELP,
 		.run = cli_pause,
 	}, {
 		.name = "plan",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
 		.arguments = "NAME [--fix]",
 		.options = CLI_RUNTIME | CLI_JSON | CLI_FIX,
 		.least = 1, .most = 1,
-		.summary = "look at both databases and say what a migration would do",
+		.summary = "look ahead: sizes, time, what is wrong",
 		.help = "Begins nothing: it says which phases are to come, what was found in the way and\n"
 			"how to mend that, and what would be moved. To tell how long that takes it writes\n"
 			"a sample to the destination and takes it back at once. Exit code 1 when something\n"
@@ -150,20 +192,23 @@ static const struct cli_command commands[] = {
 		.run = cli_plan,
 	}, {
 		.name = "resume",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
 		.arguments = "NAME",
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
-		.summary = "end a pause, or try at once what failed",
+		.summary = "end a pause, or try again at once",
 		.help = "Returns when the machine has taken the order; watch it with `status --watch`.\n"
 			RUNTIME_HELP,
 		.run = cli_resume,
 	}, {
 		.name = "run",
+		.task = CLI_TASK_MACHINE,
 		.arguments = "[[--] COMMAND...]",
 		.options = CLI_VOLUME | CLI_RUNTIME | CLI_PGPASS | CLI_STRICT | CLI_LOG_FORMAT |
 			CLI_LOG_LEVEL,
 		.takes_child = true,
-		.summary = "be the machine (what the container runs), or run one command",
+		.summary = "be the machine, or run one command",
 		.help = "  --volume DIR       the persistent volume (BUCARDO_MACHINE_VOLUME,\n"
 			"                     default /var/lib/bucardo-machine)\n"
 			"  --runtime DIR      sockets and pid files (BUCARDO_MACHINE_RUNTIME,\n"
@@ -181,12 +226,15 @@ static const struct cli_command commands[] = {
 		.run = cli_run,
 	}, {
 		.name = "service list",
+		.task = CLI_TASK_MACHINE,
 		.options = CLI_RUNTIME,
 		.summary = "list the units: postgres, bucardo, and those of machine.yaml",
 		.help = RUNTIME_HELP,
 		.run = cli_service_list,
 	}, {
 		.name = "service restart",
+		.task = CLI_TASK_MACHINE,
+		.first = "@units",
 		.arguments = "NAME",
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
@@ -196,6 +244,8 @@ static const struct cli_command commands[] = {
 		.run = cli_service_restart,
 	}, {
 		.name = "service start",
+		.task = CLI_TASK_MACHINE,
+		.first = "@units",
 		.arguments = "NAME",
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
@@ -205,6 +255,8 @@ static const struct cli_command commands[] = {
 		.run = cli_service_start,
 	}, {
 		.name = "service stop",
+		.task = CLI_TASK_MACHINE,
+		.first = "@units",
 		.arguments = "NAME",
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
@@ -215,9 +267,10 @@ static const struct cli_command commands[] = {
 		.run = cli_service_stop,
 	}, {
 		.name = "session",
+		.task = CLI_TASK_MACHINE,
 		.arguments = "[[--] COMMAND...]",
 		.takes_child = true,
-		.summary = "run a login shell that survives idle load balancers",
+		.summary = "a shell that idle balancers do not cut",
 		.help = "`bash -l` on a terminal starts this by itself. A connection silent for\n"
 			"BUCARDO_MACHINE_KEEPALIVE seconds (150; 0: never) gets a byte that prints nothing.\n"
 			"When the client gave no sign for BUCARDO_MACHINE_HANGUP seconds (50; 0: never),\n"
@@ -225,8 +278,10 @@ static const struct cli_command commands[] = {
 		.run = cli_session,
 	}, {
 		.name = "status",
+		.task = CLI_TASK_FIRST,
+		.arguments = "[--watch] [--all]",
 		.options = CLI_RUNTIME | CLI_JSON | CLI_WATCH | CLI_SHOW_ALL,
-		.summary = "show the machine, its units, databases and syncs on one screen",
+		.summary = "how the machine and migrations are",
 		.help = "  --watch    draw it again every second, until Ctrl-C\n"
 			"  --all      everything, also what is well and beyond the screen\n"
 			"  --json     for programs; the members are described in docs/status.md\n"
@@ -234,11 +289,13 @@ static const struct cli_command commands[] = {
 		.run = cli_status,
 	}, {
 		.name = "version",
+		.task = CLI_TASK_MACHINE,
 		.summary = "print the version",
 		.help = "",
 		.run = cli_version,
 	}, {
 		.name = "worker",
+		.task = CLI_TASK_NONE,
 		.arguments = "NAME",
 		.most = 1,
 		.raw = true,

@@ -108,7 +108,8 @@ int cli_resume(const struct cli_call *call)
 struct look {
 	const struct cli_call *call;
 	struct bm_loop *loop;
-	size_t finding_count, safe_count;
+	size_t safe_count;
+	json_t *findings; /* not shown yet; NULL none */
 	int rc;
 	struct bm_strbuf why; /* it could not look to the end */
 };
@@ -140,27 +141,48 @@ static void print_json(const struct bm_phase_line *line)
 	}
 }
 
+/* All at once, because equal ones are one paragraph. */
+static void add_findings(struct look *look, struct bm_strbuf *out)
+{
+	if (json_array_size(look->findings) > 0) {
+		bm_strbuf_puts(out, "\nWhat was found:\n");
+		cli_render_findings(look->findings, out);
+	}
+	json_decref(look->findings);
+	look->findings = NULL;
+}
+
+static void keep_finding(struct look *look, const struct bm_phase_line *line)
+{
+	if (look->findings == NULL) {
+		look->findings = json_array();
+	}
+	json_array_append_new(look->findings,
+			json_pack("{s:s, s:s, s:s, s:s}", "severity",
+					bm_severity_name(line->severity), "object",
+					line->object, "why", line->why, "mend", line->mend));
+	look->safe_count += line->safe;
+}
+
 static void print_text(struct look *look, const struct bm_phase_line *line)
 {
 	struct bm_strbuf out = BM_STRBUF_INIT;
 
 	if (line->event == BM_PHASE_EVENT_FINDING) {
-		if (look->finding_count++ == 0) {
-			bm_strbuf_puts(&out, "\nWhat was found:\n");
-		}
-		cli_render_finding(bm_severity_name(line->severity), line->object, line->why,
-				line->mend, &out);
-		look->safe_count += line->safe;
+		keep_finding(look, line);
 	} else if (line->event == BM_PHASE_EVENT_DONE) {
+		add_findings(look, &out);
 		bm_strbuf_puts(&out, "\nNothing is in the way.\n");
 		cli_render_evidence(line->evidence, &out);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
+		add_findings(look, &out);
 		bm_strbuf_puts(&out, "\nSomething is in the way: ");
 		cli_text_wrapped(line->message, 25, 2, &out);
 		cli_text_wrapped(line->mend, 0, 2, &out);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
 		cli_text_wrapped(line->text, 0, 2, &out);
 	} else if (line->event == BM_PHASE_EVENT_PLAN) {
+		add_findings(look, &out);
 		cli_render_outlook(line->evidence, &out);
 	}
 	fputs(bm_strbuf_text(&out), stdout);
@@ -240,6 +262,29 @@ static void print_phases(const struct cli_call *call)
 	json_decref(answer);
 }
 
+static void print_rest(struct look *look)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+
+	add_findings(look, &out);
+	fputs(bm_strbuf_text(&out), stdout);
+	bm_strbuf_finish(&out);
+}
+
+static void print_fix(const struct look *look)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT, out = BM_STRBUF_INIT;
+
+	bm_strbuf_printf(&text,
+			"`bucardo-machine plan %s --fix` applies %zu of the mends; the others are "
+			"for a person.",
+			look->call->words[0], look->safe_count);
+	cli_text_wrapped(bm_strbuf_text(&text), 0, 0, &out);
+	printf("\n%s", bm_strbuf_text(&out));
+	bm_strbuf_finish(&text);
+	bm_strbuf_finish(&out);
+}
+
 int cli_plan(const struct cli_call *call)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -252,6 +297,7 @@ int cli_plan(const struct cli_call *call)
 	if (answer == NULL) {
 		return complain(&err);
 	}
+	cli_text_set_columns(cli_screen_size().ws_col);
 	if (!call->json) {
 		print_phases(call);
 	}
@@ -259,6 +305,7 @@ int cli_plan(const struct cli_call *call)
 	json_decref(answer);
 	int rc = run_look(&look, line, on_line, &err);
 	free(line);
+	print_rest(&look); /* of one that ended without a verdict */
 	if (rc != 0) {
 		complain(&err);
 	} else if (look.why.length > 0) {
@@ -266,9 +313,7 @@ int cli_plan(const struct cli_call *call)
 				bm_strbuf_text(&look.why));
 	}
 	if (!call->json && !call->fix && look.safe_count > 0) {
-		printf("\n`bucardo-machine plan %s --fix` applies %zu of the mends; the others are for "
-		       "a person.\n",
-				call->words[0], look.safe_count);
+		print_fix(&look);
 	}
 	bm_strbuf_finish(&look.why);
 	return look.rc;

@@ -11,8 +11,10 @@
 
 #include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/migrate.h"
 #include "bucardo_machine/pattern.h"
 #include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/words.h"
 
 #define DEFAULT_VOLUME "/var/lib/bucardo-machine"
 #define DEFAULT_RUNTIME "/run/bucardo-machine"
@@ -55,6 +57,76 @@ static const char *option_name(unsigned option)
 		}
 	}
 	return "?";
+}
+
+const char *cli_option_at(size_t index, unsigned *option, bool *takes_value)
+{
+	const struct option *o = &options[index];
+
+	if (option != NULL) {
+		*option = o->val == HELP ? 0 : (unsigned)o->val >> 8;
+	}
+	if (takes_value != NULL) {
+		*takes_value = o->has_arg == required_argument;
+	}
+	return o->name;
+}
+
+/* ---- near misses ---- */
+
+static const char *option_name_at(const void *ctx, size_t index)
+{
+	(void)ctx;
+	return cli_option_at(index, NULL, NULL);
+}
+
+static const char *command_name_at(const void *ctx, size_t index)
+{
+	size_t count;
+	const struct cli_command *commands = cli_commands(&count);
+
+	(void)ctx;
+	return index < count ? commands[index].name : NULL;
+}
+
+static const char *phase_name_at(const void *ctx, size_t index)
+{
+	(void)ctx;
+	return index < BM_PHASE_COUNT ? bm_phase_name((enum bm_phase)index) : NULL;
+}
+
+void cli_suggest_command(const char *word, struct bm_strbuf *out)
+{
+	const char *meant = bm_words_nearest(word, command_name_at, NULL);
+
+	if (meant != NULL) {
+		bm_strbuf_printf(out, "; did you mean '%s'?", meant);
+	}
+}
+
+static int unknown_option(const char *word, struct bm_error *err)
+{
+	const char *name = word + strspn(word, "-");
+	const char *meant = bm_words_nearest(name, option_name_at, NULL);
+
+	if (meant == NULL) {
+		return bm_error_set(err, BM_ERR_CONFIG, "unknown option '%s'", word);
+	}
+	return bm_error_set(err, BM_ERR_CONFIG, "unknown option '%s'; did you mean '--%s'?",
+			word, meant);
+}
+
+/* One that is far from all is the machine's to refuse: it knows which are still to come. */
+static int parse_until(struct cli_call *call, const char *text, struct bm_error *err)
+{
+	const char *meant = bm_words_nearest(text, phase_name_at, NULL);
+
+	call->until = text;
+	if (meant != NULL && strcmp(meant, text) != 0 && !bm_phase_is_to_come(text)) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				"there is no phase '%s'; did you mean '%s'?", text, meant);
+	}
+	return 0;
 }
 
 static const char *from_environment(const char *name, const char *fallback)
@@ -204,8 +276,7 @@ static int take_option(
 		call->fix = true;
 		return 0;
 	case CLI_UNTIL:
-		call->until = text;
-		return 0;
+		return parse_until(call, text, err);
 	default:
 		call->follow = true;
 		return 0;
@@ -228,8 +299,7 @@ static int take_options(int argc, char **argv, const char *letters, struct cli_c
 			return bm_error_set(err, BM_ERR_CONFIG, "option '%s' needs a value",
 					argv[optind - 1]);
 		} else if (value == '?') {
-			return bm_error_set(err, BM_ERR_CONFIG, "unknown option '%s'",
-					argv[optind - 1]);
+			return unknown_option(argv[optind - 1], err);
 		} else {
 			*seen |= (unsigned)value >> 8;
 			if (take_option(call, (unsigned)value >> 8, optarg, err) != 0) {
@@ -290,7 +360,11 @@ static int unknown_command(const struct cli_call *call, struct bm_error *err)
 
 	list_second_words(call->words[0], &possible);
 	if (possible.length == 0) {
-		bm_error_set(err, BM_ERR_CONFIG, "there is no command '%s'", call->words[0]);
+		struct bm_strbuf meant = BM_STRBUF_INIT;
+		cli_suggest_command(call->words[0], &meant);
+		bm_error_set(err, BM_ERR_CONFIG, "there is no command '%s'%s", call->words[0],
+				bm_strbuf_text(&meant));
+		bm_strbuf_finish(&meant);
 	} else if (call->word_count == 1) {
 		bm_error_set(err, BM_ERR_CONFIG, "'%s' needs one more word: %s", call->words[0],
 				bm_strbuf_text(&possible));

@@ -70,9 +70,9 @@ void cli_render_plan(const json_t *status, const char *name, struct bm_strbuf *o
 /* What a migration would do: sizes, time, locks, what it leaves (docs/worker-protocol.md). */
 void cli_render_outlook(const json_t *plan, struct bm_strbuf *out);
 
-/* One finding of a preflight, and the evidence at its end. */
-void cli_render_finding(const char *severity, const char *object, const char *why,
-		const char *mend, struct bm_strbuf *out);
+/* The findings of a preflight, an array; equal ones of several objects are one paragraph. And
+ * the evidence at its end, in a sentence. */
+void cli_render_findings(const json_t *findings, struct bm_strbuf *out);
 void cli_render_evidence(const json_t *evidence, struct bm_strbuf *out);
 
 /* One event as one line. */

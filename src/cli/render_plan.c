@@ -29,66 +29,52 @@ static void add_phase(const json_t *entry, bool beyond, struct bm_strbuf *out)
 	}
 }
 
+/* Those that are done have nothing more to say than that. */
+static void add_done(const json_t *phases, struct bm_strbuf *out)
+{
+	struct bm_strbuf done = BM_STRBUF_INIT;
+	size_t index;
+	const json_t *entry;
+
+	json_array_foreach(phases, index, entry)
+	{
+		if (strcmp(cli_text_of(entry, "state"), "done") == 0) {
+			bm_strbuf_printf(&done, "%s%s", done.length > 0 ? ", " : "",
+					cli_text_of(entry, "phase"));
+		}
+	}
+	if (done.length > 0) {
+		bm_strbuf_puts(out, "  done: ");
+		cli_text_wrapped(bm_strbuf_text(&done), 8, 8, out);
+	}
+	bm_strbuf_finish(&done);
+}
+
 void cli_render_plan(const json_t *status, const char *name, struct bm_strbuf *out)
 {
 	const json_t *migration = cli_text_named(json_object_get(status, "migrations"), name);
 	const char *until = cli_text_of(migration, "until");
+	const json_t *phases = json_object_get(migration, "phases");
 	bool beyond = false;
 	size_t index;
 	const json_t *entry;
 
 	bm_strbuf_printf(out, "Migration %s, by itself until %s:\n", name, until);
-	json_array_foreach(json_object_get(migration, "phases"), index, entry)
+	add_done(phases, out);
+	json_array_foreach(phases, index, entry)
 	{
-		add_phase(entry, beyond, out);
+		if (strcmp(cli_text_of(entry, "state"), "done") != 0) {
+			add_phase(entry, beyond, out);
+		}
 		beyond = beyond || strcmp(cli_text_of(entry, "phase"), until) == 0;
 	}
 	if (strcmp(until, bm_phase_name(BM_PHASE_COUNT - 1)) != 0) {
-		bm_strbuf_printf(out,
-				"  (asked: begins only with `bucardo-machine migrate %s`)\n",
-				name);
-	}
-}
-
-void cli_render_finding(const char *severity, const char *object, const char *why,
-		const char *mend, struct bm_strbuf *out)
-{
-	struct bm_strbuf text = BM_STRBUF_INIT;
-
-	bm_strbuf_printf(&text, "%s%s%s", object, object[0] != '\0' ? ": " : "", why);
-	bm_strbuf_printf(out, "  %-8s ", severity);
-	cli_text_wrapped(bm_strbuf_text(&text), 11, 11, out);
-	if (mend[0] != '\0') {
-		bm_strbuf_printf(out, "  %8s ", "mend:");
-		cli_text_wrapped(mend, 11, 11, out);
-	}
-	bm_strbuf_finish(&text);
-}
-
-/* Members are the worker's; what is no single value is for --json. */
-void cli_render_evidence(const json_t *evidence, struct bm_strbuf *out)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)(uintptr_t)evidence, key, value)
-	{
+		struct bm_strbuf asked = BM_STRBUF_INIT;
+		bm_strbuf_printf(&asked,
+				"(asked: begins only with `bucardo-machine migrate %s`)", name);
 		bm_strbuf_puts(out, "  ");
-		cli_text_harmless(key, 0, out);
-		bm_strbuf_puts(out, ": ");
-		if (json_is_string(value)) {
-			cli_text_wrapped(json_string_value(value), 4 + strlen(key), 4, out);
-		} else if (json_is_integer(value)) {
-			bm_words_number(out, json_integer_value(value));
-			bm_strbuf_putc(out, '\n');
-		} else if (json_is_array(value)) {
-			bm_strbuf_printf(out, "%zu\n", json_array_size(value));
-		} else {
-			bm_strbuf_printf(out, "%s\n",
-					json_is_true(value)		       ? "yes"
-							: json_is_false(value) ? "no"
-									       : "see --json");
-		}
+		cli_text_wrapped(bm_strbuf_text(&asked), 2, 2, out);
+		bm_strbuf_finish(&asked);
 	}
 }
 
@@ -101,15 +87,15 @@ static int64_t number_of(const json_t *object, const char *member)
 
 static void say_bytes(const json_t *object, const char *member, struct bm_strbuf *out)
 {
-	cli_text_amount(number_of(object, member), "bytes", out);
+	bm_words_size(out, number_of(object, member));
 }
 
 static const struct cli_column size_columns[] = {
-		{"  TABLE", 48, false},
-		{"SIZE", 10, true},
-		{"INDEXES", 10, true},
-		{"ROWS", 16, true},
-		{"CHUNKS", 8, true},
+		{"  TABLE", 0, false},
+		{"SIZE", 0, true},
+		{"INDEXES", 0, true},
+		{"ROWS", 0, true},
+		{"CHUNKS", 0, true},
 };
 
 static void add_amount_cell(
@@ -139,6 +125,10 @@ static void add_biggest(const json_t *tables, struct bm_strbuf *out)
 	json_array_foreach(biggest, index, entry)
 	{
 		struct bm_strbuf name = BM_STRBUF_INIT;
+		if (number_of(entry, "bytes") == 0 && index > 0) {
+			rest++;
+			continue;
+		}
 		bm_strbuf_printf(&name, "  %s", cli_text_of(entry, "name"));
 		cli_table_cell(table, CLI_PLAIN, bm_strbuf_text(&name));
 		bm_strbuf_finish(&name);
@@ -150,28 +140,34 @@ static void add_biggest(const json_t *tables, struct bm_strbuf *out)
 	cli_table_print(table, false, out);
 	cli_table_destroy(table);
 	if (rest > 0) {
-		bm_strbuf_printf(out, "  and %lld smaller ones\n", (long long)rest);
+		bm_strbuf_puts(out, "  and ");
+		bm_words_count(out, rest, "smaller one", NULL);
+		bm_strbuf_putc(out, '\n');
 	}
 }
 
 static void add_sizes(const json_t *plan, struct bm_strbuf *out)
 {
 	const json_t *tables = json_object_get(plan, "tables");
+	struct bm_strbuf text = BM_STRBUF_INIT;
 
-	bm_strbuf_puts(out, "\nWhat would be moved: ");
-	cli_text_amount(number_of(tables, "count"), "tables, ", out);
-	say_bytes(tables, "bytes", out);
-	bm_strbuf_puts(out, " of rows and ");
-	say_bytes(tables, "index_bytes", out);
-	bm_strbuf_puts(out, " of indexes,\n  in ");
-	cli_text_amount(number_of(plan, "chunks"), "chunks", out);
-	bm_strbuf_printf(out, " by %lld connections", (long long)number_of(plan, "jobs"));
+	bm_strbuf_puts(&text, "What would be moved: ");
+	bm_words_count(&text, number_of(tables, "count"), "table", NULL);
+	bm_strbuf_puts(&text, ", ");
+	say_bytes(tables, "bytes", &text);
+	bm_strbuf_puts(&text, " of rows and ");
+	say_bytes(tables, "index_bytes", &text);
+	bm_strbuf_puts(&text, " of indexes, in ");
+	bm_words_count(&text, number_of(plan, "chunks"), "chunk", NULL);
+	bm_strbuf_puts(&text, " by ");
+	bm_words_count(&text, number_of(plan, "jobs"), "connection", NULL);
 	if (number_of(plan, "max_rate") > 0) {
-		bm_strbuf_puts(out, ", not faster than ");
-		say_bytes(plan, "max_rate", out);
-		bm_strbuf_puts(out, "/s");
+		bm_strbuf_puts(&text, ", not faster than ");
+		bm_words_rate(&text, (double)number_of(plan, "max_rate"), "byte");
 	}
-	bm_strbuf_puts(out, "\n");
+	bm_strbuf_putc(out, '\n');
+	cli_text_wrapped(bm_strbuf_text(&text), 0, 2, out);
+	bm_strbuf_finish(&text);
 	add_biggest(tables, out);
 }
 
@@ -202,8 +198,8 @@ static void add_rate(const json_t *estimate, const char *member, const char *wha
 {
 	if (number_of(estimate, member) > 0) {
 		bm_strbuf_puts(out, ", ");
-		say_bytes(estimate, member, out);
-		bm_strbuf_printf(out, "/s %s", what);
+		bm_words_rate(out, (double)number_of(estimate, member), "byte");
+		bm_strbuf_printf(out, " %s", what);
 	}
 }
 

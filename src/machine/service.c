@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bucardo_machine/words.h"
+
+static const char *name_at(const void *ctx, size_t index)
+{
+	const struct bm_machine *machine = ctx;
+
+	return index < machine->member_count ? machine->members[index]->name : NULL;
+}
+
 static int no_such_unit(struct bm_machine *machine, const char *name, struct bm_error *err)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT;
@@ -11,7 +20,10 @@ static int no_such_unit(struct bm_machine *machine, const char *name, struct bm_
 	for (size_t i = 0; i < machine->member_count; i++) {
 		bm_strbuf_printf(&names, "%s%s", i > 0 ? ", " : "", machine->members[i]->name);
 	}
-	bm_error_set(err, BM_ERR_CONFIG, "there is no service '%s'; there are: %s", name,
+	const char *meant = bm_words_nearest(name, name_at, machine);
+	bm_error_set(err, BM_ERR_CONFIG, "there is no service '%s'; %s%s%sthere are: %s", name,
+			meant != NULL ? "did you mean '" : "", meant != NULL ? meant : "",
+			meant != NULL ? "'? " : "",
 			names.length > 0 ? bm_strbuf_text(&names) : "none (the machine holds)");
 	bm_strbuf_finish(&names);
 	return -1;

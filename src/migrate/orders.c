@@ -6,7 +6,15 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/words.h"
 #include "migrate/definition.h"
+
+static const char *name_at(const void *ctx, size_t index)
+{
+	const struct bm_migrate *migrate = ctx;
+
+	return index < migrate->count ? migrate->migrations[index]->name : NULL;
+}
 
 static int no_such_migration(
 		const struct bm_migrate *migrate, const char *name, struct bm_error *err)
@@ -17,7 +25,10 @@ static int no_such_migration(
 		bm_strbuf_printf(&names, "%s%s", i > 0 ? ", " : "",
 				migrate->migrations[i]->name);
 	}
-	bm_error_set(err, BM_ERR_CONFIG, "there is no migration '%s'; %s%s", name,
+	const char *meant = bm_words_nearest(name, name_at, migrate);
+	bm_error_set(err, BM_ERR_CONFIG, "there is no migration '%s'; %s%s%s%s%s", name,
+			meant != NULL ? "did you mean '" : "", meant != NULL ? meant : "",
+			meant != NULL ? "'? " : "",
 			names.length > 0 ? "there are: " : "machine.yaml declares none",
 			bm_strbuf_text(&names));
 	bm_strbuf_finish(&names);

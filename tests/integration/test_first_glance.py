@@ -1,9 +1,11 @@
 """The truth at first glance: what is not in step, what is rejected, whose password is wrong."""
 
+import os
 import re
 
 import pytest
 from support.declared import view, wait_live, wait_view, yaml
+from support.samples import REPOSITORY
 from support.terminal import Terminal
 from support.waiting import wait_for
 
@@ -152,3 +154,28 @@ def test_a_wrong_password_names_the_line_to_correct_and_never_the_password(world
     assert "not-this-one" not in everything
     machine.write_pgpass(source, dest)
     wait_for(lambda: line not in machine.status_json()["why"], 60, "it is corrected")
+
+
+def test_names_and_near_misses_are_understood(world):
+    machine, source, _ = world
+    near = machine.cli("pause", "ap")
+    assert near.code == 1 and "did you mean 'app'?" in near.output
+    assert "did you mean 'bucardo'?" in machine.cli("service", "stop", "bucrado").output
+    assert machine.cli("completion", "migrations").check() == "app\n"
+    script = 'source <(bucardo-machine completion); COMP_WORDS=(bucardo-machine %s); ' \
+             'COMP_CWORD=%d; _bucardo_machine; echo "${COMPREPLY[@]}"'
+    for typed, place, offered in (("sta", 1, "status"), ("config re", 2, "reference reload"),
+                                  ("pause ''", 2, "app"), ("service stop bu", 3, "bucardo"),
+                                  ("accept app re", 3, "resend"), ("status --w", 2, "--watch"),
+                                  ("migrate app --until c", 4, "capture copy")):
+        assert machine.shell(script % (typed, place)).check() == offered + "\n", typed
+    here = machine.cli("databases").check()
+    assert f"host={machine.runtime} dbname=bucardo user=bucardo" in here
+    line = next(line for line in here.splitlines() if line.endswith("# source"))
+    assert f"port='{source.port}'" in line
+    assert machine.shell(line.split("#")[0] + " -XAtc 'SELECT count(*) FROM history'").check() \
+        == "23491\n"
+    psql = os.path.join(REPOSITORY, "image", "usr", "local", "bin", "psql")
+    with open(psql, encoding="utf-8") as script:
+        alone = machine.shell(script.read())
+    assert alone.code == 2 and alone.output == here

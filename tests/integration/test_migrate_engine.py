@@ -462,7 +462,7 @@ def test_plan_looks_without_beginning(stage):
     shown = stage.machine.cli("plan", "app")
     assert shown.code == 0, shown.output
     assert "degrades public.t: has no key" in shown.output and "mend: add one" in shown.output
-    assert "capture    asked" in shown.output and "bytes: 1,234,567" in shown.output
+    assert "capture    asked" in shown.output and "3 tables, 1.2 MB" in shown.output
     lines = [json.loads(line) for line in
              stage.machine.cli("plan", "app", "--json").check().splitlines()]
     assert [line["event"] for line in lines] == ["finding", "done"]

@@ -4,7 +4,7 @@
 # volume and may be empty or unreadable, so everything stands here, in the image.
 
 # /etc/profile has just replaced the image's PATH.
-PATH=/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin
+PATH=/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/bin:/bin
 
 # An interactive shell runs inside `bucardo-machine session`, a terminal of its own that keeps an
 # idle connection alive and hangs up what was started here when the client is gone. It starts this
@@ -19,9 +19,12 @@ fi
 if [[ $- == *i* && -t 1 ]]; then
 	cd 2>/dev/null || cd /
 	PS1='\h:\w\$ '
+	# The Tab key: commands, options, names of migrations and units.
+	. /usr/local/share/bash-completion/completions/bucardo-machine 2>/dev/null
 	cat <<-'EOF'
 		The bucardo machine. Type as in the README:
 		  bucardo-machine status      what runs, what replicates, what to do next
-		  bucardo status, psql, pg_dump, ...; psql service=control is Bucardo's own database
+		  bucardo-machine help        the other commands; Tab completes them
+		  bucardo status, pg_dump, ...; psql alone says how to name a database
 	EOF
 fi

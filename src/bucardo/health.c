@@ -7,6 +7,7 @@
 #include "bucardo/classify.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 
 /* A backlog younger than this is what a running replication looks like. */
 #define FRESH_MSEC 10000
@@ -191,6 +192,11 @@ static void say_span(struct bm_strbuf *out, uint64_t msec)
 	bm_strbuf_puts(out, bm_clock_format_span(msec, span));
 }
 
+static void say_waiting(struct bm_strbuf *out, const struct bm_sync_sample *sync)
+{
+	bm_words_count(out, sync->backlog_rows, "row waits", "rows wait");
+}
+
 static bool is_unreachable(const struct bm_sync_sample *sync, const struct bm_observation *all,
 		struct bm_strbuf *why, struct bm_strbuf *advice)
 {
@@ -199,7 +205,7 @@ static bool is_unreachable(const struct bm_sync_sample *sync, const struct bm_ob
 		if (db->reach != BM_REACH_NO) {
 			continue;
 		}
-		bm_strbuf_printf(why, "database '%s' (%s) is away for ", db->name, db->role);
+		bm_strbuf_printf(why, "database '%s' is away for ", db->name);
 		say_span(why,
 				all->taken_msec > db->since_msec
 						? all->taken_msec - db->since_msec
@@ -322,8 +328,8 @@ static bool is_stalled(const struct sync_history *history, const struct bm_sync_
 	if (now_msec < since || now_msec - since < patience) {
 		return false;
 	}
-	bm_strbuf_printf(why, "%lld rows wait and nothing moved for ",
-			(long long)sync->backlog_rows);
+	say_waiting(why, sync);
+	bm_strbuf_puts(why, " and nothing moved for ");
 	say_span(why, now_msec - since);
 	if (sync->run_open) {
 		bm_strbuf_printf(why, ", the run is at '%s'", sync->run_status);
@@ -342,13 +348,14 @@ static enum bm_health judge_backlog(const struct sync_history *history,
 		return BM_HEALTH_STALLED;
 	}
 	if (limits->held && !sync->run_open) {
-		bm_strbuf_printf(why, "%lld rows wait until its migration begins to replicate",
-				(long long)sync->backlog_rows);
+		say_waiting(why, sync);
+		bm_strbuf_puts(why, " until its migration begins to replicate");
 		return BM_HEALTH_IDLE;
 	}
 	if (!sync->autokick && !sync->run_open) {
-		bm_strbuf_printf(why, "autokick is off: %lld rows wait until it is kicked",
-				(long long)sync->backlog_rows);
+		bm_strbuf_puts(why, "autokick is off: ");
+		say_waiting(why, sync);
+		bm_strbuf_puts(why, " until it is kicked");
 		bm_strbuf_printf(advice,
 				"when the copy is done: `bucardo update sync %s autokick=1`, "
 				"then `bucardo reload`",

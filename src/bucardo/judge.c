@@ -171,8 +171,8 @@ static void note_reach(struct judge *judge, const struct bm_observation *observa
 	for (size_t i = 0; i < observation->db_count; i++) {
 		const struct bm_db_sample *db = &observation->dbs[i];
 		if (db->reach == BM_REACH_NO) {
-			bm_strbuf_printf(&judge->away, "%sdatabase '%s' (%s) is away: %s",
-					judge->away.length > 0 ? "; " : "", db->name, db->role,
+			bm_strbuf_printf(&judge->away, "%sdatabase '%s' is away: %s",
+					judge->away.length > 0 ? "; " : "", db->name,
 					db->error);
 		}
 	}

@@ -57,6 +57,24 @@ def test_labels_of_an_enum_that_are_exchanged_on_the_source_arrive_in_all_rows(w
     compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
 
 
+def test_a_part_of_a_type_that_was_dropped_and_made_again_is_empty_on_both_sides(world):
+    machine, source, dest, dbname = world
+    holders = {"plain": "pair", "listed": "pair[]", "rows": "template"}
+    types = ("CREATE TYPE pair AS (n int, m int); CREATE TABLE template (n int, m int);"
+             + "".join(f"CREATE TABLE pair_{name} (id int PRIMARY KEY, m {holder});"
+                       for name, holder in holders.items()))
+    for server in (source, dest):
+        server.sql(types, dbname=dbname)
+    source.sql("INSERT INTO pair_plain VALUES (1, '(1,2)'); INSERT INTO pair_listed VALUES (1, '{\"(1,2)\"}');"
+               "INSERT INTO pair_rows VALUES (1, '(1,2)')", dbname=dbname)
+    compare.wait_equal(source, dest, dbname, 60, sequences="ahead")
+    machine.wait_ready(60)
+    source.sql("BEGIN; ALTER TYPE pair DROP ATTRIBUTE m; ALTER TYPE pair ADD ATTRIBUTE m int; COMMIT;"
+               "ALTER TABLE template DROP m, ADD m int", dbname=dbname)
+    assert source.value("SELECT m::text FROM pair_plain", dbname=dbname) == "(1,)"
+    compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
+
+
 def test_an_unlogged_table_that_a_crash_of_the_destination_emptied_is_filled_again(world):
     machine, source, dest, dbname = world
     for server in (source, dest):

@@ -3,7 +3,7 @@
 -- renewed (an older machine made it, a key column got another name). A rewrite of all rows by ALTER
 -- TABLE is no change to any trigger: it shows in the table's file and in its columns together;
 -- nor is a column that is another one now, or new with a value for all rows (machine_capture_values),
--- nor a label of an enum that has another's place. A label that has gone is remembered, for it may come
+-- nor a label of an enum, or a part of a composite, that has another's place. A label that has gone is remembered, for it may come
 -- back in another place.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_watch(my_syncs json)
   RETURNS TABLE (sync text, tablename text, table_schema text, table_name text, gap text)
@@ -40,7 +40,7 @@ BEGIN
         AND bucardo.machine_capture_values(moved->'values', n.rows->'values')
         THEN 'ALTER TABLE gave its rows other values in a column' END,
       CASE WHEN was->'table' = seen->'table' AND NOT now_rows->'labels' @> (n.rows->'labels')
-        THEN 'labels of an enum were exchanged' END,
+        THEN 'labels of an enum or parts of a type are others' END,
       CASE WHEN was->'table' = seen->'table' AND moved->>'unlogged' <> n.rows->>'unlogged'
         THEN 'a crash emptied it: it is unlogged' END);
     IF gap <> '' OR was IS NULL OR was <> seen OR seen->>'body' IS DISTINCT FROM n.code THEN

@@ -172,11 +172,12 @@ void bm_bucardo_configure(struct bm_bucardo *bucardo, const struct bm_bucardo_op
 
 /*
  * A sync that a declared migration made, with autokick off: it is not kicked before
- * its migration releases it, and kicked whenever rows wait from then on.
+ * its migration releases it, and kicked whenever rows wait from then on. While a person has
+ * paused the migration it is deactivated.
  */
 struct bm_declared_sync {
 	const char *name;
-	bool released;
+	bool released, paused;
 };
 
 /* All of them, instead of those told before; copied. */

@@ -84,6 +84,7 @@ struct bm_migration_view {
 	const char *unit, *text;
 	int64_t rate;	  /* units a second, smoothed; -1 unknown */
 	int64_t eta_msec; /* -1 unknown */
+	bool paused;	  /* by a person */
 	bool released;	  /* its sync is kicked */
 	bool recorded;	  /* the journal has its definition and the last order */
 	struct bm_tending_view tending;

@@ -78,6 +78,8 @@ struct bm_process {
 	pid_t pid, parent, session;
 	char state;	     /* R S D T Z ... */
 	uint64_t start_time; /* clock ticks since boot: identity together with the pid */
+	uint64_t cpu_ticks;  /* of processor it used, without its children (proc(5),
+				sysconf(_SC_CLK_TCK)) */
 	uid_t uid;
 	/*
 	 * The arguments, spaces between; what `ps` shows. "[NAME]" when there are none: a

@@ -64,7 +64,9 @@ struct bm_unit_host {
 
 /* Times in milliseconds; every field is required. */
 struct bm_unit_policy {
-	uint64_t start_timeout_msec; /* spawned to ready; then stopped and retried */
+	uint64_t start_timeout_msec; /* spawned to ready, or since bm_unit_progress(); then
+					stopped and retried */
+	uint64_t start_limit_msec;   /* spawned to ready, whatever progress there is; 0: none */
 	uint64_t stop_gently_msec;   /* then firmly */
 	uint64_t stop_firmly_msec;   /* then kill */
 	uint64_t backoff_first_msec; /* 500 */
@@ -96,6 +98,10 @@ void bm_unit_want(struct bm_unit *unit, bool up);
 /* EXITED with what waitpid() said and a reason for people ("" for none). When
  * `excused`, the death does not count as a failure (PostgreSQL was down). */
 void bm_unit_exited(struct bm_unit *unit, int status, const char *why, bool excused);
+
+/* It is not ready yet, but something shows that it works on that: start_timeout_msec
+ * begins anew. Ignored in other states, and past start_limit_msec. */
+void bm_unit_progress(struct bm_unit *unit);
 
 /* Ask for the present program to be stopped and started again, without backoff. */
 void bm_unit_restart(struct bm_unit *unit, const char *why);

@@ -10,8 +10,8 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 
-const char *const bm_bucardo_channels[] = {
-		"bucardo_started", "bucardo_stopped", "bucardo_mcp_pong", NULL};
+const char *const bm_bucardo_channels[] = {"bucardo_started", "bucardo_stopped",
+		"bucardo_mcp_pong", "bucardo_reloaded_mcp", NULL};
 
 void bucardo_tell(struct bm_bucardo *bucardo, enum bm_bucardo_event event, const char *format,
 		...)
@@ -105,7 +105,9 @@ void bm_bucardo_notice(struct bm_bucardo *bucardo, const char *text)
 	if (strcmp(text, "bucardo_started") == 0) {
 		daemon_pulse(bucardo);
 	} else if (strcmp(text, "bucardo_mcp_pong") == 0) {
-		repair_pong(bucardo);
+		master_answered(bucardo);
+	} else if (strcmp(text, "bucardo_reloaded_mcp") == 0) {
+		master_reloaded(bucardo);
 	} else if (strcmp(text, "bucardo_stopped") == 0) {
 		bm_log(BM_LOG_DEBUG, BUCARDO_AREA, NULL, "the master says that it stopped");
 	} else {

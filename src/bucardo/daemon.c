@@ -26,6 +26,9 @@
 #define PULSE_MSEC 50
 #define LEARN_LIMIT_MSEC 30000
 
+/* What a sync's CTL has after the master has entered its main loop. */
+#define SERVED_LIMIT_MSEC 15000
+
 static void enter(struct bm_bucardo *bucardo, enum daemon_phase phase)
 {
 	bucardo->daemon.phase = phase;
@@ -72,6 +75,7 @@ static void forget_past(struct daemon *daemon)
 	daemon->lost_database = false;
 	daemon->last_words[0] = '\0';
 	daemon->ready_msec = 0;
+	daemon->loop_msec = 0;
 	daemon->exit_status = 0;
 }
 
@@ -89,6 +93,7 @@ static int start_master(struct bm_bucardo *bucardo, struct bm_error *err)
 		return -1;
 	}
 	forget_past(daemon);
+	master_forget(bucardo);
 	daemon->pid = launch_master(bucardo->loop, &bucardo->options, bucardo->piddir, fd,
 			on_master_exit, bucardo, err);
 	close(fd);
@@ -154,7 +159,36 @@ static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *proc
 	kin_rescan(bucardo);
 }
 
-/* The title lists its syncs as soon as all of them were tried. */
+/* `syncs` as the master's title has them: "a,b,c", its end perhaps cut off. */
+static bool are_served(const struct bm_bucardo *bucardo, const char *syncs)
+{
+	char name[TREE_NAME_SIZE];
+
+	for (const char *at = syncs; *at != '\0'; at += *at == ',') {
+		size_t length = strcspn(at, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)length, at);
+		if (!kin_has(bucardo, BUCARDO_CTL, name)) {
+			return false;
+		}
+		at += length;
+	}
+	return true;
+}
+
+/*
+ * The title lists the syncs that the master found sound, once all were tried; then it starts
+ * a CTL for each, in its main loop. One that does not come is the sync's trouble.
+ */
+static bool is_ready(const struct bm_bucardo *bucardo, const struct bm_process *process)
+{
+	const char *syncs = bucardo_title_syncs(process->title);
+	uint64_t loop_msec = bucardo->daemon.loop_msec;
+
+	return syncs != NULL && loop_msec != 0 &&
+			(are_served(bucardo, syncs) ||
+					bm_clock_msec() - loop_msec >= SERVED_LIMIT_MSEC);
+}
+
 static void step_running(struct bm_bucardo *bucardo)
 {
 	struct daemon *daemon = &bucardo->daemon;
@@ -163,7 +197,9 @@ static void step_running(struct bm_bucardo *bucardo)
 	if (daemon->ready_msec != 0 || !read_master(daemon->pid, &process)) {
 		return;
 	}
-	if (bucardo_title_syncs(process.title) == NULL) {
+	kin_rescan(bucardo);
+	if (!is_ready(bucardo, &process)) {
+		master_watch_start(bucardo, &process);
 		beat(bucardo, PULSE_MSEC);
 		return;
 	}
@@ -221,6 +257,7 @@ static void step_learning(struct bm_bucardo *bucardo)
 		return;
 	}
 	forget_past(daemon);
+	master_forget(bucardo);
 	daemon->pid = pid;
 	daemon->stopping = false;
 	daemon->own_stop_file = false;

@@ -31,6 +31,7 @@ struct daemon {
 	bool own_stop_file;	      /* we wrote it */
 	bool operator_stop;	      /* a person wrote it */
 	bool idle_at_start;	      /* the master began without any active sync */
+	uint64_t loop_msec;	      /* when it said that it is in its main loop; 0 not yet */
 	uint64_t ready_msec;	      /* bm_clock_msec(); 0: not ready */
 	uint64_t since_msec;	      /* when this phase began */
 	int exit_status;
@@ -115,9 +116,11 @@ struct judged_sync {
 	bool missing_autokick;	 /* autokick then: a change starts the time anew */
 	uint64_t revived_msec;	 /* when we last tried to give it one */
 	unsigned revivals;
-	bool paused;	      /* by a person; only the master's memory has it */
-	uint64_t paused_msec; /* when */
-	bool present;	      /* in the latest sample */
+	int wish; /* a person asked for it to be active (1), or not (-1); 0 it is */
+	uint64_t wish_msec, wish_said_msec; /* when, and when the master was told last */
+	bool paused;			    /* by a person; only the master's memory has it */
+	uint64_t paused_msec;		    /* when */
+	bool present;			    /* in the latest sample */
 };
 
 struct judge {
@@ -126,20 +129,57 @@ struct judge {
 	uint64_t taken_msec;   /* 0: no sample yet */
 	struct bm_strbuf away; /* names and errors of the databases that are away */
 	bool can_start;
-	bool stopped;		    /* by an operator, through the machine */
-	uint64_t stopped_seen_msec; /* since when the master is in state T; 0 */
-	uint64_t ping_msec;	    /* a ping is on its way since; 0 */
-	uint64_t pong_msec;	    /* the last answer, or attempt */
+	bool stopped; /* by an operator, through the machine */
 };
 
 struct judged_sync *judge_find(struct bm_bucardo *bucardo, const char *name);
 void judge_close(struct bm_bucardo *bucardo);
 
+/* ---- master.c: what is said to the master, whether it hears, and whether it works ---- */
+
+struct master {
+	uint64_t stopped_seen_msec; /* since when it is in state T; 0 */
+	uint64_t ping_msec;	    /* a ping is on its way since; 0 */
+	uint64_t asked_msec;	    /* when that was sent last */
+	uint64_t pong_msec;	    /* the last answer, or attempt */
+	uint64_t reload_msec;	    /* it was told to reload itself, and has not answered; 0 */
+	uint64_t sign_msec; /* its last sign: an answer, a line, a statement under way */
+	uint64_t work_msec; /* when its processor time last grew */
+	uint64_t cpu_ticks;
+	uint64_t probed_msec; /* when statements under way were last asked for */
+	bool is_probing;
+};
+
+/* Not while it starts, and not while it has to answer for what it was told before: a sync's
+ * verb ("kick", "activate", ...). False: not sent. What is to have an effect is said again. */
+bool master_say(struct bm_bucardo *bucardo, const char *verb, const char *sync);
+/* Read all syncs anew; one reload does for all that need it. */
+bool master_reload(struct bm_bucardo *bucardo);
+/* It has not answered for a while, which is no reason to end it. */
+bool master_is_busy(const struct bm_bucardo *bucardo, uint64_t now);
+/* Look at its processor time; it is working on its start, and that is progress of the unit. */
+void master_watch_start(struct bm_bucardo *bucardo, const struct bm_process *process);
+void master_spoke(struct bm_bucardo *bucardo, const char *line);
+void master_answered(struct bm_bucardo *bucardo);
+void master_reloaded(struct bm_bucardo *bucardo);
+/* A new one: nothing is known of it. */
+void master_forget(struct bm_bucardo *bucardo);
+/* Why it has to be started anew; NULL it has not. */
+const char *master_trouble(struct bm_bucardo *bucardo, uint64_t now);
+
+/* ---- wish.c: `bucardo activate` and `deactivate`, which the master may miss ---- */
+
+/* Ours: 1 active, -1 not; said at the next check. */
+void wish_set(struct judged_sync *sync, int wish);
+void wish_active(struct bm_bucardo *bucardo, struct judged_sync *sync);
+void wish_inactive(struct bm_bucardo *bucardo, struct judged_sync *sync);
+/* Say it again until it has its effect. */
+void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now);
+
 /* ---- repair.c: what is done about it; each is lossless ---- */
 
 void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why);
 void repair_all(struct bm_bucardo *bucardo);
-void repair_pong(struct bm_bucardo *bucardo);
 /* A run of the sync has ended; one that nobody else kicks goes on at once. */
 void repair_run_ended(struct bm_bucardo *bucardo, struct judged_sync *sync);
 
@@ -178,7 +218,7 @@ struct declared {
 	size_t count;
 	struct declared_sync {
 		char *name;
-		bool released;
+		bool released, paused;
 	} * syncs;
 };
 
@@ -194,6 +234,7 @@ struct bm_bucardo {
 	struct daemon daemon;
 	struct output output;
 	struct kin kin;
+	struct master master;
 	struct judge judge;
 	struct declared declared;
 	struct settings settings;

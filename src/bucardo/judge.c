@@ -154,6 +154,9 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 	enum bm_health health = health_judge(
 			&sync->history, &seen, observation, &limits, &sync->why, &sync->advice);
 	set_health(bucardo, sync, health, observation->taken_msec);
+	if (declared != NULL && declared->paused && sync->active && sync->wish >= 0) {
+		wish_set(sync, -1);
+	}
 }
 
 /* Some active sync has everything within reach, or there is no active one. */

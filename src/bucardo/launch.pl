@@ -62,7 +62,7 @@ my @changes = (
 	['emptying the tables that were truncated', qr/\$self->truncate_table\(\$d, \$g, \$do_cascade\);/],
 	['noting which tables were truncated', qr/\$g->\{truncatewinner\} = \$self->\{truncateinfo\}\{\$S\}\{\$T\}\{maxdb\};/],
 );
-my @replaced = qw(connect_database validate_sync reload_mcp start_main_transaction enable_triggers
+my @replaced = qw(mcp_main reset_mcp_listeners db_unlisten_all connect_database validate_sync reload_mcp start_main_transaction enable_triggers
 	truncate_table delete_rows push_rows);
 
 # The machine reads this line (output.c). The exit status is that of a bad configuration.
@@ -181,6 +181,26 @@ my $validate = \&Bucardo::validate_sync;
 		delete $dbs->{$name} if ($db->{dbtype} || '') eq 'postgres' && !$db->{dbh};
 	}
 	return $validate->(@_);
+};
+
+# The machine reads this line (output.c): from here on the master hears what it is told.
+my $loop = \&Bucardo::mcp_main;
+*Bucardo::mcp_main = sub {
+	print STDERR "bucardo-machine: the master has entered its main loop\n";
+	return $loop->(@_);
+};
+
+# A reload ends all listening, commits, and begins it anew: what was said in between was lost. Nothing needs it to end.
+my $listeners = \&Bucardo::reset_mcp_listeners;
+*Bucardo::reset_mcp_listeners = sub {
+	no warnings 'redefine';
+	local *Bucardo::db_unlisten_all = sub {
+		my ($self, $dbh) = @_;
+		delete $self->{listening}{$dbh};
+		delete $self->{listen_payload}{$dbh};
+		return;
+	};
+	return $listeners->(@_);
 };
 
 # start_mcp() looks for work for the VAC, once; after a reload there may be more.

@@ -2,7 +2,7 @@
  * listen - what is said about single syncs in the control database
  *
  * The master and the program `bucardo` talk by NOTIFY, a channel for each word and sync.
- * We hear when a person pauses one, and when a run has ended.
+ * We hear when a person pauses, activates or deactivates one, and when a run has ended.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,8 @@ static const struct {
 } words[] = {
 		{"bucardo_pause_sync_", pause_begins},
 		{"bucardo_resume_sync_", pause_ends},
+		{"bucardo_activate_sync_", wish_active},
+		{"bucardo_deactivate_sync_", wish_inactive},
 		{"bucardo_syncdone_", repair_run_ended},
 };
 

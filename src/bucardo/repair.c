@@ -36,53 +36,6 @@
 /* How often a failing sync reads its tables anew. */
 #define REREAD_MSEC 20000
 
-/* The master answers a ping within 0.3 s; while it connects to a silent
- * database it may take connect_timeout for each. */
-#define PING_EVERY_MSEC 10000
-#define PONG_LIMIT_MSEC 45000
-#define STOPPED_LIMIT_MSEC 1500
-
-/* A tree that a person started without syncs has no VAC, and never gets one. */
-#define VAC_LIMIT_MSEC 30000
-
-static void on_notified(void *ctx, const struct bm_result *result)
-{
-	(void)ctx;
-	if (result->error != NULL) {
-		bm_log(BM_LOG_WARN, BUCARDO_AREA,
-				BM_FIELDS(bm_str("err", result->error->message)),
-				"cannot send a notification to Bucardo");
-	}
-}
-
-/*
- * A master without syncs does not listen to channel "bucardo", where the message is
- * the payload; to "bucardo_MESSAGE" a master listens only while it deems that message
- * useful. What comes in both ways at once it takes as one.
- */
-static void send_message(struct bm_bucardo *bucardo, const char *message)
-{
-	struct bm_strbuf sql = BM_STRBUF_INIT;
-	char *channel = bm_format("bucardo_%s", message);
-
-	bm_strbuf_puts(&sql, "NOTIFY bucardo, ");
-	bm_quote_literal(&sql, message);
-	bm_strbuf_puts(&sql, "; NOTIFY ");
-	bm_quote_ident(&sql, channel);
-	free(channel);
-	bm_conn_query(bucardo->conn, bm_strbuf_text(&sql), NULL, 0, on_notified, NULL);
-	bm_strbuf_finish(&sql);
-}
-
-static void notify_sync(struct bm_bucardo *bucardo, const char *verb, const char *sync)
-{
-	struct bm_strbuf message = BM_STRBUF_INIT;
-
-	bm_strbuf_printf(&message, "%s_sync_%s", verb, sync);
-	send_message(bucardo, bm_strbuf_text(&message));
-	bm_strbuf_finish(&message);
-}
-
 void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why)
 {
 	uint64_t now = bm_clock_msec();
@@ -90,13 +43,15 @@ void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const cha
 	bool is_news = sync->told_kick_msec == 0 ||
 			now - sync->told_kick_msec >= TELL_KICK_MSEC;
 
+	if (!master_say(bucardo, "kick", sync->name)) {
+		return;
+	}
 	sync->kicked_msec = now;
 	sync->told_kick_msec = is_news ? now : sync->told_kick_msec;
 	bm_log(is_news ? BM_LOG_INFO : BM_LOG_DEBUG, BUCARDO_AREA,
 			BM_FIELDS(bm_str("sync", sync->name), bm_str("why", why),
 					bm_int("rows", sync->backlog_rows)),
 			"kicking the sync");
-	notify_sync(bucardo, "kick", sync->name);
 }
 
 static void restart_tree(struct bm_bucardo *bucardo, const char *why)
@@ -156,8 +111,8 @@ static void reread_failing(struct bm_bucardo *bucardo, struct judged_sync *sync,
 		sync->reread_msec = now;
 		bm_log(BM_LOG_INFO, BUCARDO_AREA, BM_FIELDS(bm_str("sync", sync->name)),
 				"its runs still fail: reading its tables anew");
-		notify_sync(bucardo, "reload", sync->name);
-		notify_sync(bucardo, "kick", sync->name);
+		master_say(bucardo, "reload", sync->name);
+		master_say(bucardo, "kick", sync->name);
 	}
 }
 
@@ -190,11 +145,10 @@ static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_
 	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "sync '%s' is active but not served: %s",
 			sync->name, known ? "activating it" : "reloading Bucardo");
 	if (known) {
-		notify_sync(bucardo, "activate", sync->name);
-		notify_sync(bucardo, "kick", sync->name);
+		master_say(bucardo, "activate", sync->name);
+		master_say(bucardo, "kick", sync->name);
 	} else {
-		send_message(bucardo, "mcp_reload");
-		sync->known_to_master = true;
+		master_reload(bucardo);
 	}
 }
 
@@ -258,10 +212,10 @@ static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_
 		break;
 	case BM_RUNG_RELOAD_SYNC:
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
-		notify_sync(bucardo, "reload", sync->name);
+		master_say(bucardo, "reload", sync->name);
 		/* A reload is followed by no run unless asked for; this waits in the
 		 * master until it is done. */
-		notify_sync(bucardo, "kick", sync->name);
+		master_say(bucardo, "kick", sync->name);
 		break;
 	case BM_RUNG_RESTART_TREE:
 		restart_tree(bucardo, text);
@@ -305,82 +259,24 @@ static void work_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync, ui
 	}
 }
 
-/* ---- the master itself ---- */
+/* ---- all of it ---- */
 
-static bool is_frozen(struct bm_bucardo *bucardo, uint64_t now)
+/* What was not done meanwhile is no reason for anything. */
+static void wait_for_master(struct bm_bucardo *bucardo)
 {
-	struct judge *judge = &bucardo->judge;
-	struct bm_process process;
-
-	if (bm_process_read(bucardo->daemon.pid, &process, NULL) != 0 ||
-			(process.state != 'T' && process.state != 't')) {
-		judge->stopped_seen_msec = 0;
-		return false;
+	for (size_t i = 0; i < bucardo->judge.count; i++) {
+		bucardo->judge.syncs[i].missing_msec = 0;
 	}
-	if (judge->stopped_seen_msec == 0) {
-		judge->stopped_seen_msec = now;
-	}
-	return now - judge->stopped_seen_msec >= STOPPED_LIMIT_MSEC;
 }
 
-static bool is_silent(struct bm_bucardo *bucardo, uint64_t now)
+static void repair_sync(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
 {
-	struct judge *judge = &bucardo->judge;
-
-	if (judge->ping_msec == 0) {
-		if (now - judge->pong_msec >= PING_EVERY_MSEC) {
-			judge->ping_msec = now;
-			send_message(bucardo, "mcp_ping");
-		}
-		return false;
-	}
-	if (!bm_conn_is_up(bucardo->conn)) {
-		judge->ping_msec = 0;
-		return false;
-	}
-	return now - judge->ping_msec >= PONG_LIMIT_MSEC;
-}
-
-void repair_pong(struct bm_bucardo *bucardo)
-{
-	bucardo->judge.ping_msec = 0;
-	bucardo->judge.pong_msec = bm_clock_msec();
-}
-
-static bool lacks_vac(struct bm_bucardo *bucardo, uint64_t now)
-{
-	bool serves = false;
-
-	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
-		serves = serves || m->role == BUCARDO_CTL;
-	}
-	if (!serves || kin_has(bucardo, BUCARDO_VAC, "")) {
-		bucardo->kin.vac_seen_msec = now;
-		return false;
-	}
-	return bucardo->daemon.idle_at_start &&
-			now - bucardo->kin.vac_seen_msec >= VAC_LIMIT_MSEC;
-}
-
-static bool mend_master(struct bm_bucardo *bucardo, uint64_t now)
-{
-	const char *why = NULL;
-
-	if (is_frozen(bucardo, now)) {
-		why = "the master is stopped by a signal (state T)";
-	} else if (is_silent(bucardo, now)) {
-		why = "the master does not answer a ping";
-	} else if (lacks_vac(bucardo, now)) {
-		why = "it began without syncs and has no VAC, so delta tables would grow";
-	}
-	if (why == NULL) {
-		return false;
-	}
-	bucardo->judge.ping_msec = 0;
-	bucardo->judge.pong_msec = now;
-	bucardo->judge.stopped_seen_msec = 0;
-	restart_tree(bucardo, why);
-	return true;
+	pause_check(bucardo, sync, now);
+	wish_check(bucardo, sync, now);
+	kick_forgotten(bucardo, sync, now);
+	reread_failing(bucardo, sync, now);
+	watch_served(bucardo, sync, now);
+	work_ladder(bucardo, sync, now);
 }
 
 void repair_all(struct bm_bucardo *bucardo)
@@ -389,18 +285,21 @@ void repair_all(struct bm_bucardo *bucardo)
 	uint64_t now = bm_clock_msec();
 
 	if (daemon->phase != DAEMON_RUNNING || daemon->ready_msec == 0 || daemon->stopping ||
-			daemon->operator_stop || mend_master(bucardo, now)) {
+			daemon->operator_stop) {
+		return;
+	}
+	const char *trouble = master_trouble(bucardo, now);
+	if (trouble != NULL) {
+		restart_tree(bucardo, trouble);
+		return;
+	}
+	if (master_is_busy(bucardo, now)) {
+		wait_for_master(bucardo);
 		return;
 	}
 	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		struct judged_sync *sync = &bucardo->judge.syncs[i];
-		if (!sync->present) {
-			continue;
+		if (bucardo->judge.syncs[i].present) {
+			repair_sync(bucardo, &bucardo->judge.syncs[i], now);
 		}
-		pause_check(bucardo, sync, now);
-		kick_forgotten(bucardo, sync, now);
-		reread_failing(bucardo, sync, now);
-		watch_served(bucardo, sync, now);
-		work_ladder(bucardo, sync, now);
 	}
 }

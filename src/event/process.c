@@ -46,16 +46,18 @@ static int parse_stat(const char *text, struct bm_process *out, char *name, size
 	const char *open = strchr(text, '(');
 	const char *close = strrchr(text, ')');
 	int parent, session;
+	uint64_t user, system;
 
 	if (open == NULL || close == NULL ||
 			sscanf(close,
-					") %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-					"%*d %*d %*d %*d %*d %" SCNu64,
-					&out->state, &parent, &session,
-					&out->start_time) != 4) {
+					") %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
+					" %" SCNu64 " %*d %*d %*d %*d %*d %*d %" SCNu64,
+					&out->state, &parent, &session, &user, &system,
+					&out->start_time) != 6) {
 		errno = EIO;
 		return -1;
 	}
+	out->cpu_ticks = user + system;
 	out->parent = parent;
 	out->session = session;
 	snprintf(name, name_size, "[%.*s]", (int)(close - open - 1), open + 1);

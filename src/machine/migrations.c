@@ -24,7 +24,7 @@ static void declare_syncs(struct bm_machine *machine)
 		struct bm_migration_view view = bm_migrate_view(
 				machine->migrate, i / BM_SYNCS_LIMIT);
 		names[i] = bm_sync_name(view.name, (unsigned)(i % BM_SYNCS_LIMIT));
-		syncs[i] = (struct bm_declared_sync){names[i], view.released};
+		syncs[i] = (struct bm_declared_sync){names[i], view.released, view.paused};
 	}
 	bm_bucardo_declare(machine->bucardo, syncs, count);
 	for (size_t i = 0; i < count; i++) {

@@ -24,6 +24,9 @@ static uint64_t share(const struct bm_config *config, unsigned percent)
 #define POSTGRES_START_MSEC 120000
 #define BUCARDO_START_MSEC 30000
 
+/* The last resort, for what works and works and never gets ready. */
+#define START_LIMIT_MSEC (30 * 60 * 1000)
+
 static struct bm_unit_policy base_policy(const struct bm_config *config)
 {
 	return (struct bm_unit_policy){
@@ -49,6 +52,7 @@ static struct bm_unit_policy bucardo_policy(const struct bm_config *config)
 	struct bm_unit_policy policy = base_policy(config);
 
 	policy.start_timeout_msec = BUCARDO_START_MSEC;
+	policy.start_limit_msec = START_LIMIT_MSEC;
 	policy.stop_gently_msec = share(config, 30);
 	policy.stop_firmly_msec = share(config, 10);
 	return policy;

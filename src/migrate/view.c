@@ -163,6 +163,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 			.failure = record->failure,
 			.pid = migration->worker != NULL ? bm_phase_host_pid(migration->worker)
 							 : 0,
+			.paused = migration->paused,
 			.released = !migration->paused &&
 					migration->records[BM_PHASE_REPLICATE].state !=
 							BM_RECORD_PENDING,

@@ -286,6 +286,17 @@ void bm_unit_exited(struct bm_unit *unit, int status, const char *why, bool excu
 	bm_unit_handle(unit, unit->never_ready ? BM_UNIT_EXITED_UNREADY : BM_UNIT_EXITED);
 }
 
+void bm_unit_progress(struct bm_unit *u)
+{
+	uint64_t spent_msec = u->host->now_msec(u->ctx) - u->since_msec;
+
+	if (u->state == BM_UNIT_STARTING &&
+			(u->policy.start_limit_msec == 0 ||
+					spent_msec < u->policy.start_limit_msec)) {
+		u->host->arm(u->ctx, u->policy.start_timeout_msec);
+	}
+}
+
 void bm_unit_restart(struct bm_unit *unit, const char *why)
 {
 	snprintf(unit->cause, sizeof(unit->cause), "%s", why);

@@ -105,3 +105,24 @@ def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(wo
     os.unlink(path)
     machine.cli("service", "restart", "bucardo").check()
     machine.wait_ready(60)
+
+
+def test_no_word_is_lost_while_the_master_reads_its_syncs_anew(shared_workshop):
+    machine, *_ = shared_workshop.replicating()
+    machine.wait_ready(60)
+    words = [f"word{number}" for number in range(600)]
+    # The master answers a kick of a sync that it does not know; psql tells what it has heard.
+    lines = [f"LISTEN bucardo_syncerror_{word};" for word in words]
+    for number, word in enumerate(words):
+        if number % 100 == 0:
+            lines.append("NOTIFY bucardo, 'mcp_reload'; NOTIFY bucardo_mcp_reload;")
+        lines.append(f"NOTIFY bucardo, 'kick_sync_{word}'; SELECT pg_sleep(0.003);")
+    lines += ["SELECT pg_sleep(1);"] * 20
+    script = os.path.join(machine.folder, "words.sql")
+    with open(script, "w", encoding="ascii") as out:
+        out.write("\n".join(lines))
+    os.chmod(script, 0o644)
+    heard = machine.shell(f"psql -XqAt -h '{machine.runtime}' -d bucardo -U bucardo -f {script}").check()
+    answered = set(re.findall(r"bucardo_syncerror_(word[0-9]+)", heard))
+    assert len(re.findall("Reloading MCP", machine.log())) >= 2
+    assert set(words) - answered == set()

@@ -98,13 +98,23 @@ def test_what_an_older_machine_made_in_the_databases_is_brought_up_to_date(world
     machine.wait_ready(60)
 
 
-@pytest.mark.full
-def test_a_pause_ends_it_and_a_resume_starts_it(world):
+def test_a_pause_deactivates_its_sync_and_a_resume_activates_it(world):
     machine, source, dest, dbname = world
     machine.cli("pause", "app").check()
-    wait_view(machine, lambda v: v["tending"]["pid"] is None, "it is not tended to")
+    status = "SELECT status FROM sync WHERE name = 'app_sync'"
+    wait_for(lambda: machine.control_sql(status) == ["inactive"], 20, "its sync is inactive")
+    wait_for(lambda: not machine.find("ctl") and not machine.find("kid"), 20, "nothing serves it")
+    wait_view(machine, lambda v: not (v["tending"] or {}).get("pid"), "it is not tended to")
+    machine.wait_health("stopped", 20, sync="app_sync")
     source.sql("SELECT nextval('ident_id_seq') FROM generate_series(1, 2000)", dbname=dbname)
+    machine.kill9_everything()
+    machine.fresh_runtime()
+    machine.start()
+    wait_view(machine, lambda v: v["status"] == "paused", "it is paused still")
+    machine.wait_health("stopped", 30, sync="app_sync")
     machine.cli("resume", "app").check()
+    wait_for(lambda: machine.control_sql(status) == ["active"], 20, "its sync is active")
+    machine.wait_ready(60)
     tending(machine, lambda t: t["pid"])
     wait_for(lambda: not compare.sequences_behind(source, dest, dbname), 15, "all are ahead")
 

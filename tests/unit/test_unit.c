@@ -57,6 +57,7 @@ static const struct bm_unit_host fake = {fake_spawn, fake_stop, fake_arm, fake_n
 
 static const struct bm_unit_policy policy = {
 		.start_timeout_msec = 9000,
+		.start_limit_msec = 90000,
 		.stop_gently_msec = 5000,
 		.stop_firmly_msec = 2000,
 		.backoff_first_msec = 500,
@@ -378,6 +379,26 @@ static void test_what_no_longer_answers_gets_the_time_of_a_start(void **state)
 	bm_unit_destroy(unit);
 }
 
+static void test_progress_gives_a_start_its_time_anew_up_to_a_limit(void **state)
+{
+	struct fake_host host = {0};
+	struct bm_unit *unit = AFTER(&host, BM_UNIT_WANT_UP);
+
+	(void)state;
+	host.timer_msec = 1;
+	host.now_msec = policy.start_limit_msec - 1;
+	bm_unit_progress(unit);
+	assert_int_equal(host.timer_msec, policy.start_timeout_msec);
+	host.timer_msec = 1;
+	host.now_msec = policy.start_limit_msec;
+	bm_unit_progress(unit);
+	assert_int_equal(host.timer_msec, 1);
+	bm_unit_handle(unit, BM_UNIT_BECAME_READY);
+	bm_unit_progress(unit);
+	assert_int_equal(host.timer_msec, 0);
+	bm_unit_destroy(unit);
+}
+
 /* A reader of the state who acts at once, as the machine's tick does. */
 static void want_up_when_down(void *ctx, struct bm_unit *unit)
 {
@@ -426,6 +447,8 @@ int main(void)
 			cmocka_unit_test(test_a_restart_goes_through_a_stop_without_backoff),
 			cmocka_unit_test(test_what_runs_already_is_adopted_without_a_spawn),
 			cmocka_unit_test(test_what_no_longer_answers_gets_the_time_of_a_start),
+			cmocka_unit_test(
+					test_progress_gives_a_start_its_time_anew_up_to_a_limit),
 			cmocka_unit_test(test_events_may_be_fed_from_the_word_of_a_change),
 	};
 

@@ -1,0 +1,67 @@
+/*
+ * wish - what a person's `bucardo activate` and `bucardo deactivate` ask for
+ *
+ * Both are one NOTIFY, which a master misses while it reads its syncs anew (the one that a
+ * person starts ends its listening for a moment). The master writes the status of the sync when
+ * it has obeyed; until then it is told again.
+ */
+#include "bucardo/internal.h"
+#include "bucardo_machine/clock.h"
+
+/* A master that hears obeys within a second. */
+#define AGAIN_MSEC 4000
+#define LIMIT_MSEC 60000
+
+void wish_set(struct judged_sync *sync, int wish)
+{
+	sync->wish = wish;
+	sync->wish_msec = bm_clock_msec();
+	sync->wish_said_msec = 0;
+}
+
+static void hear(struct judged_sync *sync, int wish)
+{
+	sync->wish_said_msec = bm_clock_msec();
+	/* Our own word is heard here as well. */
+	if (sync->wish != wish) {
+		sync->wish = wish;
+		sync->wish_msec = sync->wish_said_msec;
+	}
+}
+
+void wish_active(struct bm_bucardo *bucardo, struct judged_sync *sync)
+{
+	(void)bucardo;
+	hear(sync, 1);
+}
+
+void wish_inactive(struct bm_bucardo *bucardo, struct judged_sync *sync)
+{
+	(void)bucardo;
+	hear(sync, -1);
+}
+
+void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+{
+	const char *verb = sync->wish > 0 ? "activate" : "deactivate";
+	uint64_t since_msec = sync->wish_msec;
+
+	if (sync->wish == 0 || now - sync->wish_said_msec < AGAIN_MSEC) {
+		return;
+	}
+	if (sync->active == (sync->wish > 0)) {
+		sync->wish = 0;
+	} else if (now - since_msec >= LIMIT_MSEC) {
+		sync->wish = 0;
+		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+				"the master did not %s sync '%s' within %d s: the log has its reason",
+				verb, sync->name, LIMIT_MSEC / 1000);
+	} else if (master_say(bucardo, verb, sync->name)) {
+		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+				sync->wish_said_msec == 0
+						? "telling the master to %s sync '%s'"
+						: "the master has not heard `bucardo %s %s`: it is told again",
+				verb, sync->name);
+		sync->wish_said_msec = now;
+	}
+}

@@ -342,7 +342,9 @@ static void add_brief(const json_t *migrations, size_t most, bool colour, struct
 	while (json_array_size(sorted) > most) {
 		json_array_remove(sorted, json_array_size(sorted) - 1);
 	}
-	add_counts(migrations, out);
+	if (count > 1) {
+		add_counts(migrations, out);
+	}
 	if (most > 0) {
 		cli_render_migrations(sorted, true, colour, out);
 	}

@@ -17,6 +17,7 @@
 #include "bucardo_machine/worker.h"
 #include "machine/events.h"
 #include "machine/plan.h"
+#include "machine/restarts.h"
 #include "machine/stops.h"
 #include "machine/volume.h"
 
@@ -99,6 +100,7 @@ struct bm_machine {
 	/* why the last try failed; "" when it did not */
 	char install_error[FAILURE_BYTES], cluster_error[FAILURE_BYTES],
 			clear_error[FAILURE_BYTES];
+	struct restarts restarts; /* of Bucardo */
 	bool sample_seen;
 	size_t database_count;
 	struct kept_database *databases;

@@ -163,6 +163,21 @@ static bool is_waiting_for_database(struct bm_machine *machine, struct verdict *
 			bm_unit_state(machine->bucardo_member->unit) != BM_UNIT_READY;
 }
 
+static bool is_restarted_again(struct bm_machine *machine, struct verdict *verdict)
+{
+	struct bm_strbuf why = BM_STRBUF_INIT;
+	bool many = bm_restarts_are_many(&machine->restarts, bm_clock_msec(), &why);
+
+	if (many) {
+		WHY(verdict, "%s", bm_strbuf_text(&why));
+		ADVISE(verdict,
+				"look for the cause in the log, where Bucardo says what it does; "
+				"`bucardo-machine service stop bucardo` makes it quiet meanwhile");
+	}
+	bm_strbuf_finish(&why);
+	return many;
+}
+
 static bool has_unit_not_ready(struct bm_machine *machine, struct verdict *verdict)
 {
 	for (size_t i = 0; i < machine->member_count; i++) {
@@ -252,6 +267,7 @@ static bool (*const judgements[])(struct bm_machine *machine, struct verdict *ve
 		is_at_ladder_end,
 		has_wrong_password,
 		is_waiting_for_database,
+		is_restarted_again,
 		has_unit_not_ready,
 		has_no_sample,
 		has_sync_in_trouble,
@@ -274,6 +290,10 @@ void bm_judge(struct bm_machine *machine)
 {
 	struct verdict verdict;
 
+	if (machine->bucardo_member != NULL) {
+		struct bm_unit_view unit = bm_unit_view(machine->bucardo_member->unit);
+		bm_restarts_see(&machine->restarts, &unit, bm_clock_msec());
+	}
 	judge(machine, &verdict);
 	bm_text_copy(machine->why, sizeof(machine->why), verdict.why);
 	bm_text_copy(machine->advice, sizeof(machine->advice), verdict.advice);

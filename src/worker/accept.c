@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 #include "worker/capture.h"
 #include "worker/identity.h"
 #include "worker/live.h"
@@ -127,7 +128,10 @@ static int owe_all(struct bm_tend *tend, struct bm_error *err)
 				"a side of the migration was replaced", err);
 	}
 	if (rc == 0) {
-		bm_report_note("all rows of %d tables are sent again", PQntuples(tables));
+		struct bm_strbuf count = BM_STRBUF_INIT;
+		bm_words_count(&count, PQntuples(tables), "table", NULL);
+		bm_report_note("all rows of %s are sent again", bm_strbuf_text(&count));
+		bm_strbuf_finish(&count);
 	}
 	PQclear(tables);
 	return rc;

@@ -297,8 +297,8 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 	}
 	if (out > 0) {
 		snprintf(why, sizeof(why),
-				"%u tables, views and sequences are not chosen and stay behind",
-				out);
+				"of its tables, views and sequences %u %s not chosen, and left behind",
+				out, out == 1 ? "is" : "are");
 		find(walk, BM_GRADE_NOTE, "tables", why, "");
 	}
 	char *outside = bm_choice_out(rows);

@@ -56,7 +56,7 @@ const struct bm_check bm_checks_tables[] = {
 	" AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid) ORDER BY 1" },
 { .name = "unique-beside-key", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .only_both = true,
   .takes_tables = true,
-  .sql = "SELECT 'unique indexes', count(*) || ' tables have some beside their key (' ||"
+  .sql = "SELECT 'unique indexes', count(*) || CASE WHEN count(*) = 1 THEN ' table has' ELSE ' tables have' END || ' some beside the key (' ||"
 	" string_agg(name, ', ' ORDER BY name) FILTER (WHERE n <= 5) || CASE WHEN count(*) > 5 THEN ', ...'"
 	" ELSE '' END || '): when both sides are written to, two rows with different keys may get the same"
 	" value, and no run can apply that', 'write to one side at a time' FROM (SELECT"
@@ -70,7 +70,7 @@ const struct bm_check bm_checks_tables[] = {
 	" FROM pg_class c JOIN pg_constraint k ON k.conrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
 	" AND k.contype IN ('p', 'u') AND k.condeferrable ORDER BY 1, k.conname" },
 { .name = "identity", .end = BM_END_SOURCE, .grade = BM_GRADE_NOTE, .takes_tables = true,
-  .sql = "SELECT 'identity columns', count(*) || ' tables have one (' || string_agg(name, ', '"
+  .sql = "SELECT 'identity columns', count(*) || CASE WHEN count(*) = 1 THEN ' table has' ELSE ' tables have' END || ' one (' || string_agg(name, ', '"
 	" ORDER BY name) FILTER (WHERE n <= 5) || CASE WHEN count(*) > 5 THEN ', ...' ELSE '' END || '):"
 	" values come over as they are, and the sequence behind with head-room', ''"
 	" FROM (SELECT c.oid::regclass::text AS name, row_number() OVER (ORDER BY c.oid::regclass::text)"

@@ -1,0 +1,51 @@
+/* Restarts that nobody asked for, counted by their beginnings. */
+#include "machine/restarts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bucardo_machine/clock.h"
+
+/* A unit goes down by itself, or is taken down to be restarted, by the machine. */
+static bool begins_restart(enum bm_unit_state before, const struct bm_unit_view *unit)
+{
+	if (unit->state == before) {
+		return false;
+	}
+	bool up = before == BM_UNIT_STARTING || before == BM_UNIT_READY;
+	return unit->state == BM_UNIT_BACKOFF ||
+			(up && unit->state == BM_UNIT_STOPPING && unit->wanted &&
+					strstr(unit->why, "asked by") == NULL);
+}
+
+void bm_restarts_see(
+		struct restarts *restarts, const struct bm_unit_view *unit, uint64_t now_msec)
+{
+	/* One that is pushed ends in BACKOFF as well: it is the same restart. */
+	bool same = restarts->state == BM_UNIT_STOPPING && unit->state == BM_UNIT_BACKOFF;
+
+	if (!same && begins_restart(restarts->state, unit)) {
+		memmove(&restarts->at_msec[1], &restarts->at_msec[0],
+				sizeof(restarts->at_msec) - sizeof(restarts->at_msec[0]));
+		restarts->at_msec[0] = now_msec;
+		snprintf(restarts->why, sizeof(restarts->why), "%s", unit->why);
+	}
+	restarts->state = unit->state;
+}
+
+bool bm_restarts_are_many(
+		const struct restarts *restarts, uint64_t now_msec, struct bm_strbuf *why)
+{
+	uint64_t first = restarts->at_msec[RESTARTS_MANY - 1], last = restarts->at_msec[0];
+	char within[BM_CLOCK_TEXT_SIZE], ago[BM_CLOCK_TEXT_SIZE];
+
+	if (first == 0 || now_msec - first > RESTARTS_WITHIN_MSEC ||
+			now_msec - last > RESTARTS_CALM_MSEC) {
+		return false;
+	}
+	bm_strbuf_printf(why,
+			"Bucardo is restarted again and again: %d times within %s, last %s ago: %s",
+			RESTARTS_MANY, bm_clock_format_span(now_msec - first, within),
+			bm_clock_format_span(now_msec - last, ago), restarts->why);
+	return true;
+}

@@ -1,0 +1,35 @@
+/*
+ * restarts - is Bucardo restarted again and again?
+ *
+ * Pure: fed with the state of its unit whenever somebody looks. A stop or a restart that a
+ * person asked for does not count.
+ */
+#ifndef MACHINE_RESTARTS_H
+#define MACHINE_RESTARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/supervise.h"
+
+/* So many within RESTARTS_WITHIN_MSEC are too many, until RESTARTS_CALM_MSEC went by without.
+ */
+#define RESTARTS_MANY 5
+#define RESTARTS_WITHIN_MSEC 600000
+#define RESTARTS_CALM_MSEC 120000
+
+struct restarts {
+	enum bm_unit_state state;	 /* as it was seen last */
+	uint64_t at_msec[RESTARTS_MANY]; /* of the last ones, the newest first; 0 none */
+	char why[160];			 /* of the newest */
+};
+
+void bm_restarts_see(
+		struct restarts *restarts, const struct bm_unit_view *unit, uint64_t now_msec);
+
+/* Whether there are too many; then `why` says how many, and the last reason. */
+bool bm_restarts_are_many(
+		const struct restarts *restarts, uint64_t now_msec, struct bm_strbuf *why);
+
+#endif

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bucardo_machine/clock.h"
+
 /* The longest answer that is believed: a status of some ten thousand syncs. */
 #define ANSWER_LIMIT_BYTES ((size_t)64 * 1024 * 1024)
 
@@ -24,6 +26,8 @@ static void set_timeout(int fd, unsigned msec)
 /* Why nobody could be reached, and what a person does about it. */
 static int explain_connect(const struct cli_client *client, struct bm_error *err)
 {
+	char span[BM_CLOCK_TEXT_SIZE];
+
 	switch (errno) {
 	case ENOENT:
 	case ENOTDIR:
@@ -47,9 +51,9 @@ static int explain_connect(const struct cli_client *client, struct bm_error *err
 				(unsigned)geteuid(), client->path);
 	case EAGAIN:
 		return bm_error_set(err, BM_ERR_TIMEOUT,
-				"the machine at '%s' took no connection within %u ms: it is stuck or "
+				"the machine at '%s' took no connection within %s: it is stuck or "
 				"overloaded; look at its log",
-				client->path, client->timeout_msec);
+				client->path, bm_clock_format_span(client->timeout_msec, span));
 	default:
 		return bm_error_set(err, BM_ERR_IO, "cannot connect to the machine at '%s': %m",
 				client->path);
@@ -95,10 +99,11 @@ void cli_client_close(struct cli_client *client)
 static int explain_silence(const struct cli_client *client, struct bm_error *err)
 {
 	if (errno == EAGAIN) {
+		char span[BM_CLOCK_TEXT_SIZE];
 		return bm_error_set(err, BM_ERR_TIMEOUT,
-				"the machine at '%s' did not answer within %u ms: its process is stuck "
+				"the machine at '%s' did not answer within %s: its process is stuck "
 				"or stopped; look at its log, and at `ps` for state T or D",
-				client->path, client->timeout_msec);
+				client->path, bm_clock_format_span(client->timeout_msec, span));
 	}
 	return bm_error_set(err, BM_ERR_IO, "lost the connection to the machine at '%s': %m",
 			client->path);

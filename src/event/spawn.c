@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 
 /* Fork to exec takes less than a millisecond; a folder on a dead NFS server for ever. */
@@ -239,11 +240,12 @@ static int await_verdict(pid_t pid, int fd, const struct bm_spawn *spawn, struct
 	struct verdict verdict;
 
 	if (poll(&wait, 1, EXEC_LIMIT_MSEC) == 0) {
+		char span[BM_CLOCK_TEXT_SIZE];
 		kill(pid, SIGKILL);
 		return bm_error_set(err, BM_ERR_TRANSIENT,
-				"'%s' did not begin within %d ms: is its folder on a server that "
+				"'%s' did not begin within %s: is its folder on a server that "
 				"does not answer?",
-				spawn->argv[0], EXEC_LIMIT_MSEC);
+				spawn->argv[0], bm_clock_format_span(EXEC_LIMIT_MSEC, span));
 	}
 	if (read(fd, &verdict, sizeof(verdict)) == (ssize_t)sizeof(verdict)) {
 		explain(spawn, verdict, err);

@@ -77,10 +77,11 @@ static void on_timer(void *ctx)
 		return;
 	}
 	if (!job->terminated) {
+		char span[BM_CLOCK_TEXT_SIZE];
 		job->terminated = true;
 		bm_error_set(&job->result.error, BM_ERR_TIMEOUT,
-				"it did not end within %llu ms and was stopped",
-				(unsigned long long)job->limit_msec);
+				"it did not end within %s and was stopped",
+				bm_clock_format_span(job->limit_msec, span));
 		/* Its whole session: a shell would leave what it runs behind. */
 		kill(-job->pid, SIGTERM);
 		kill(-job->pid, SIGCONT);

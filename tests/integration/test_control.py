@@ -356,10 +356,10 @@ def test_a_machine_that_hangs_is_reported_within_the_limits(host):
     host.signal(signal.SIGSTOP)
     started = time.monotonic()
     done = host.cli("health", "live")
-    assert done.returncode == 1 and "did not answer within 1000 ms" in done.stdout
+    assert done.returncode == 1 and "did not answer within 1 s" in done.stdout
     assert time.monotonic() - started < 3
     done = host.cli("status", timeout=15)
-    assert done.returncode == 1 and "did not answer within 5000 ms" in done.stderr
+    assert done.returncode == 1 and "did not answer within 5 s" in done.stderr
     host.signal(signal.SIGCONT)
     assert host.is_well()
 

@@ -95,6 +95,22 @@ def test_what_is_not_kept_in_step_is_told_with_both_counts(world):
         assert "NOT in step: public.late, 1 row on the source, 0 on the destination" in screen
 
 
+def test_a_table_that_cannot_be_counted_is_told_as_about(world):
+    machine, _, dest = world
+    holder = dest.connect("shop", autocommit=False)
+    holder.cursor().execute("LOCK TABLE history IN ACCESS EXCLUSIVE MODE")
+    try:
+        # What is paused no more makes it count anew, too.
+        dest.sql("ALTER TABLE late ADD COLUMN n int", dbname="shop")
+        one = wait_counted(machine, "public.history", lambda one: one["destination_about"], 40)
+    finally:
+        holder.rollback()
+        holder.close()
+    assert (one["source"], one["source_about"]) == (23491, False) and one["destination"] == 1943
+    assert "about 1,943 on the destination" in shown(machine)
+    assert "public.late" not in not_in_step(machine)
+
+
 def test_a_migration_that_replicates_is_live_and_its_databases_have_parts(world):
     machine, _, _ = world
     assert view(machine)["live"] is True

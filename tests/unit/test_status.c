@@ -395,6 +395,49 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 	free(text);
 }
 
+static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
+{
+	(void)state;
+	struct bm_phase_view phases[BM_PHASE_COUNT] = {
+			[BM_PHASE_REPLICATE] = {.state = BM_RECORD_DONE, .evidence = ""}};
+	struct bm_sync_view sync = healthy_sync();
+	struct bm_status_unit two[] = {units[0], units[1]};
+	struct bm_status status = machine_of(BM_MACHINE_READY, 1, &sync);
+	static const struct bm_status_database ends[] = {
+			{"app_source", "source", "", BM_REACH_YES, AGO(7000)},
+			{"app_destination", "source", "", BM_REACH_YES, AGO(7000)}};
+	struct bm_migration_view migration = {.name = "app",
+			.phase = BM_PHASE_REPLICATE,
+			.until = BM_PHASE_REPLICATE,
+			.status = BM_MIGRATION_DONE,
+			.why = "",
+			.mend = "",
+			.unit = "rows",
+			.text = "",
+			.released = true,
+			.tending = {.why = "", .evidence = ""},
+			.phases = phases};
+
+	for (size_t i = 0; i < BM_PHASE_COUNT; i++) {
+		phases[i].evidence = "";
+	}
+	status.units = two;
+	status.databases = ends;
+	status.migration_count = 1;
+	status.migrations = &migration;
+	char *text = bm_status_json_at(&status, WALL_MSEC);
+	assert_non_null(strstr(text, "\"live\":true"));
+	assert_non_null(strstr(text, "\"part\":\"source\""));
+	assert_non_null(strstr(text, "\"part\":\"destination\""));
+	free(text);
+	two[1].view.state = BM_UNIT_BACKOFF;
+	migration.tending.evidence = "{\"live\":{\"side\":\"destination\",\"fence\":true}}";
+	text = bm_status_json_at(&status, WALL_MSEC);
+	assert_non_null(strstr(text, "\"live\":false"));
+	assert_non_null(strstr(text, "\"part\":\"live\""));
+	free(text);
+}
+
 static void test_numbers_are_grouped(void **state)
 {
 	static const struct {
@@ -462,6 +505,7 @@ int main(void)
 			cmocka_unit_test(
 					test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes),
 			cmocka_unit_test(test_what_tending_found_is_shown_with_the_mend),
+			cmocka_unit_test(test_a_migration_is_live_and_its_databases_have_parts),
 			cmocka_unit_test(test_numbers_are_grouped),
 			cmocka_unit_test(test_a_word_longer_than_the_screen_is_broken),
 			cmocka_unit_test(test_texts_cannot_drive_the_terminal),

@@ -130,3 +130,13 @@ def test_a_daemon_started_in_a_shell_outlives_it(shared_stage):
     terminal.type("exit\r")
     terminal.wait_end()
     assert any(" 7006" in row[4] for row in machine.processes())
+
+
+def test_tab_completes_and_psql_alone_says_how_to_name_a_database(shared_stage):
+    terminal = open_shell(shared_stage.only_machine)
+    terminal.type("bucardo-machine sta\t--wa\t\x15")
+    terminal.wait_for("bucardo-machine status --watch ")
+    alone = terminal.run("psql")
+    assert alone.code == 2 and "psql service=control" in alone.output, alone.output
+    named = terminal.run("psql service=control -XAtc 'SELECT 40 + 2'")
+    assert named.code == 0 and "42" in named.output, named.output

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
@@ -115,6 +116,54 @@ static void test_the_nearest_word_is_found_and_no_far_one(void **state)
 	assert_null(bm_words_nearest("", planet, NULL));
 }
 
+static void test_numbers_are_grouped(void **state)
+{
+	static const struct {
+		int64_t number;
+		const char *text;
+	} cases[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {-1000, "-1,000"}, {-100, "-100"},
+			{1000000, "1,000,000"}};
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
+		struct bm_strbuf out = BM_STRBUF_INIT;
+		bm_words_number(&out, cases[i].number);
+		assert_string_equal(bm_strbuf_text(&out), cases[i].text);
+		bm_strbuf_finish(&out);
+	}
+}
+
+static void test_a_word_longer_than_the_screen_is_broken(void **state)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	char word[CLI_COLUMNS * 3];
+
+	(void)state;
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	cli_text_wrapped(word, 10, 10, &out);
+	for (const char *line = bm_strbuf_text(&out); *line != '\0';
+			line += strcspn(line, "\n") + 1) {
+		assert_true(strcspn(line, "\n") <= CLI_COLUMNS);
+	}
+	bm_strbuf_finish(&out);
+}
+
+static void test_texts_cannot_drive_the_terminal(void **state)
+{
+	struct bm_strbuf out = BM_STRBUF_INIT;
+
+	(void)state;
+	cli_text_harmless("a\x1b[2J\xc2\x9b"
+			  "b\x7f\xc3\xa4",
+			0, &out);
+	assert_string_equal(bm_strbuf_text(&out), "a [2J b \xc3\xa4");
+	bm_strbuf_clear(&out);
+	cli_text_harmless("\xc3\xa4\xc3\xb6\xc3\xbc", 2, &out);
+	assert_string_equal(bm_strbuf_text(&out), "\xc3\xa4~");
+	bm_strbuf_finish(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +171,9 @@ int main(void)
 			cmocka_unit_test(test_a_size_has_four_digits_at_most),
 			cmocka_unit_test(test_a_rate_below_one_a_second_is_not_told),
 			cmocka_unit_test(test_the_nearest_word_is_found_and_no_far_one),
+			cmocka_unit_test(test_numbers_are_grouped),
+			cmocka_unit_test(test_a_word_longer_than_the_screen_is_broken),
+			cmocka_unit_test(test_texts_cannot_drive_the_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

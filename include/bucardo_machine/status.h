@@ -46,6 +46,19 @@ struct bm_status_database {
 	uint64_t since_msec;
 };
 
+/* Whether the machine gets the processor that it asks for; numbers of the last ten seconds or
+ * so, -1 where the kernel does not tell. */
+struct bm_status_host {
+	bool known; /* false: not looked at yet, all else is meaningless */
+	bool slow;
+	uint64_t since_msec; /* of `slow`; 0: since the start */
+	const char *text;    /* one sentence with the evidence; "" when it is not slow */
+	int got_percent;     /* of one processor */
+	int waited_percent;  /* of the time that our processes wanted one */
+	int throttled_percent, stolen_percent, pressure_percent;
+	uint64_t late_msec; /* the latest timer of PID 1 */
+};
+
 struct bm_status {
 	const char *version;
 	pid_t pid;
@@ -64,6 +77,7 @@ struct bm_status {
 	const char *pgpass_warnings; /* lines; "" */
 	uint64_t orphans_reaped, log_lines_dropped;
 	uint64_t longest_turn_usec; /* bm_loop_longest_turn_usec() */
+	struct bm_status_host host;
 	size_t unit_count;
 	const struct bm_status_unit *units;
 	size_t database_count;

@@ -95,6 +95,7 @@ static void add_troubles(const json_t *status, struct bm_strbuf *out)
 		add_line(out, "why", why);
 		add_line(out, "advice", cli_text_of(status, "advice"));
 	}
+	add_line(out, "host", cli_text_of(json_object_get(status, "host"), "text"));
 	add_errors(json_object_get(json_object_get(status, "config"), "errors"), why, out);
 	json_array_foreach(json_object_get(json_object_get(status, "pgpass"), "warnings"),
 			index, line)

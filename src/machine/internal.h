@@ -16,6 +16,7 @@
 #include "bucardo_machine/supervise.h"
 #include "bucardo_machine/worker.h"
 #include "machine/events.h"
+#include "machine/host.h"
 #include "machine/plan.h"
 #include "machine/restarts.h"
 #include "machine/stops.h"
@@ -112,6 +113,7 @@ struct bm_machine {
 	struct bm_strbuf away; /* which databases keep Bucardo from starting */
 	bool probe_pending;
 	uint64_t probe_failures;
+	struct host host;
 
 	/* the tick */
 	struct bm_timer *heartbeat;

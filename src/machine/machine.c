@@ -140,6 +140,16 @@ static uint64_t heartbeat_msec(const struct bm_machine *machine, enum bm_action 
 	return machine->state == BM_MACHINE_READY ? HEARTBEAT_REST_MSEC : HEARTBEAT_UNEASY_MSEC;
 }
 
+/* Never later than it was: with many migrations there is a tick every few milliseconds, and a
+ * heartbeat that each of them puts off would never come. */
+static void arm_heartbeat(struct bm_machine *machine, uint64_t msec)
+{
+	if (!bm_timer_is_armed(machine->heartbeat) || host_expected_in(&machine->host) > msec) {
+		host_expect(&machine->host, msec);
+		bm_timer_arm(machine->heartbeat, msec);
+	}
+}
+
 static void end_run(struct bm_machine *machine)
 {
 	machine->finished = true;
@@ -165,7 +175,7 @@ static void tick(struct bm_machine *machine)
 	}
 	bm_settings_open(machine);
 	bm_judge(machine);
-	bm_timer_arm(machine->heartbeat, heartbeat_msec(machine, action));
+	arm_heartbeat(machine, heartbeat_msec(machine, action));
 }
 
 static void on_deferred_tick(void *ctx)
@@ -275,10 +285,21 @@ static void probe_control(struct bm_machine *machine)
 	}
 }
 
+static void look_at_host(struct bm_machine *machine)
+{
+	host_woke(&machine->host);
+	if (host_look(&machine->host)) {
+		bm_events_add(machine->events, BM_LOG_INFO, "host", "%s",
+				machine->host.verdict.slow ? machine->host.text
+							   : "the host is no longer slow");
+	}
+}
+
 static void on_heartbeat(void *ctx)
 {
 	struct bm_machine *machine = ctx;
 
+	look_at_host(machine);
 	if (machine->stopping) {
 		push_stop(machine);
 	} else {
@@ -378,6 +399,7 @@ void bm_machine_destroy(struct bm_machine *machine)
 	bm_timer_close(machine->heartbeat);
 	bm_config_destroy(machine->config);
 	bm_events_destroy(machine->events);
+	host_finish(&machine->host);
 	bm_strbuf_finish(&machine->config_errors);
 	bm_strbuf_finish(&machine->pgpass_warnings);
 	bm_strbuf_finish(&machine->away);

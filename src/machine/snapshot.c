@@ -164,6 +164,22 @@ static void fill_migrations(struct bm_machine *machine, struct bm_status *out)
 	out->migration_count = count;
 }
 
+static void fill_host(const struct host *host, struct bm_status_host *out)
+{
+	*out = (struct bm_status_host){
+			.known = host->known,
+			.slow = host->verdict.slow,
+			.since_msec = host->since_msec,
+			.text = host->text,
+			.got_percent = host->verdict.got_percent,
+			.waited_percent = host->verdict.waited_percent,
+			.throttled_percent = host->verdict.throttled_percent,
+			.stolen_percent = host->verdict.stolen_percent,
+			.pressure_percent = host->verdict.pressure_percent,
+			.late_msec = host->told_late_msec,
+	};
+}
+
 void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 {
 	*out = (struct bm_status){
@@ -187,6 +203,7 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 			.log_lines_dropped = bm_log_dropped(),
 			.longest_turn_usec = bm_loop_longest_turn_usec(machine->loop),
 	};
+	fill_host(&machine->host, &out->host);
 	fill_units(machine, out);
 	if (machine->member_count > 0) {
 		add_observer(machine, out);

@@ -357,6 +357,26 @@ static void set_inputs(json_t *root, const struct bm_status *status)
 			json_integer((json_int_t)status->longest_turn_usec));
 }
 
+static json_t *host_json(const struct bm_status_host *host, const struct moment *now)
+{
+	json_t *object = json_object();
+
+	if (!host->known) {
+		json_decref(object);
+		return json_null();
+	}
+	json_object_set_new(object, "slow", json_boolean(host->slow));
+	set_since(object, host->since_msec, now);
+	set_text(object, "text", host->text);
+	json_object_set_new(object, "got_percent", known(host->got_percent));
+	json_object_set_new(object, "waited_percent", known(host->waited_percent));
+	json_object_set_new(object, "throttled_percent", known(host->throttled_percent));
+	json_object_set_new(object, "stolen_percent", known(host->stolen_percent));
+	json_object_set_new(object, "pressure_percent", known(host->pressure_percent));
+	json_object_set_new(object, "late_msec", json_integer((json_int_t)host->late_msec));
+	return object;
+}
+
 char *bm_status_json_at(const struct bm_status *status, int64_t wall_msec)
 {
 	struct moment now = {status->now_msec, wall_msec};
@@ -366,6 +386,7 @@ char *bm_status_json_at(const struct bm_status *status, int64_t wall_msec)
 
 	set_machine(root, status, &now);
 	set_inputs(root, status);
+	json_object_set_new(root, "host", host_json(&status->host, &now));
 	for (size_t i = 0; i < status->unit_count; i++) {
 		json_array_append_new(units, unit_json(&status->units[i], &now));
 	}

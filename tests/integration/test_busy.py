@@ -1,6 +1,7 @@
 """A host that gives little: it takes longer, and nothing is started anew for that."""
 
 import re
+import subprocess
 import time
 
 import pytest
@@ -19,32 +20,61 @@ def config(source, dest, names):
     return "\n".join(lines) + "\n"
 
 
+class Crowd:
+    """A machine with some migrations that share a part of a processor, with busy loops or without."""
+
+    def __init__(self, workshop, count, part, loops=0):
+        self.names = [f"m{number}" for number in range(count)]
+        self.source, self.dest = workshop.server("source"), workshop.server("dest")
+        for name in self.names:
+            self.source.create_database(name)
+            self.dest.create_database(name)
+            self.source.sql(TABLES, dbname=name)
+        self.machine = workshop.machine()
+        self.machine.write_pgpass(self.source, self.dest)
+        self.machine.write_config(config(self.source, self.dest, self.names))
+        self.limit = Limit(f"bm-{self.machine.name}-{time.time_ns()}", part)
+        self.loops = [subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"]) for _ in range(loops)]
+        for loop in self.loops:
+            self.limit.add(loop.pid)
+
+    def start(self):
+        self.machine.start()
+        self.limit.add(self.machine.process.pid)
+
+    def close(self):
+        for loop in self.loops:
+            loop.kill()
+            loop.wait()
+        self.limit.close()
+
+
 @pytest.fixture
-def crowd(workshop, rounds, request):
-    """(machine, source, dest, names, limit) of some migrations that share a part of a processor."""
-    names = [f"m{number}" for number in range(rounds(3, 12))]
-    source, dest = workshop.server("source"), workshop.server("dest")
-    for name in names:
-        source.create_database(name)
-        dest.create_database(name)
-        source.sql(TABLES, dbname=name)
-    machine = workshop.machine()
-    machine.write_pgpass(source, dest)
-    machine.write_config(config(source, dest, names))
-    limit = Limit(f"bm-{machine.name}-{time.time_ns()}", rounds(0.2, 0.1))
-    request.addfinalizer(limit.close)
-    return machine, source, dest, names, limit
+def crowd(workshop, request):
+    """Makes a Crowd, and ends it."""
+    def make(*args, **more):
+        made = Crowd(workshop, *args, **more)
+        request.addfinalizer(made.close)
+        return made
+    return make
 
 
 def wait_all_live(machine, names, seconds):
+    """Gives what status said of the host on the way."""
+    told = set()
+
     def live():
         try:
-            found = {m["name"]: m for m in machine.status_json()["migrations"]}
+            status = machine.status_json()
         except AssertionError:
             return False
+        found = {m["name"]: m for m in status["migrations"]}
+        if status["host"] and status["host"]["slow"]:
+            told.add(status["host"]["text"])
         return all(name in found and found[name]["phase"] == "replicate"
                    and found[name]["status"] in ("done", "live") for name in names)
     wait_for(live, seconds, "all migrations replicate", every=1, explain=machine.log_tail)
+    return told
 
 
 def wait_carried(source, dest, names, key, seconds):
@@ -61,23 +91,40 @@ def restarts(machine):
                       r"no longer answers[^\"]*", machine.log())
 
 
-@pytest.mark.timeout(1800)
-def test_on_a_slow_host_all_go_live_and_nothing_is_started_anew(crowd, rounds):
-    machine, source, dest, names, limit = crowd
-    seconds = rounds(240, 1500)
-    machine.start()
-    limit.add(machine.process.pid)
+def flaps(machine):
+    """Ready, and not so any more; and databases that were slow alone."""
+    return re.findall(r"ready -> [^\"]*|is unreachable[^\"]*|cannot be reached[^\"]*", machine.log())
+
+
+def tell(crowd, seconds):
+    """From nothing to live, and from `kill -9` of everything to live again; nothing is started anew."""
+    machine, names = crowd.machine, crowd.names
+    crowd.start()
     begun = time.monotonic()
-    wait_all_live(machine, names, seconds)
-    wait_carried(source, dest, names, 1001, seconds)
+    told = wait_all_live(machine, names, seconds)
+    wait_carried(crowd.source, crowd.dest, names, 1001, seconds)
     assert restarts(machine) == []
+    assert flaps(machine) == []
     machine.kill9_everything()
     machine.fresh_runtime()
-    machine.start()
-    limit.add(machine.process.pid)
+    crowd.start()
     again = time.monotonic()
-    wait_carried(source, dest, names, 1002, seconds)
+    wait_carried(crowd.source, crowd.dest, names, 1002, seconds)
     machine.wait_ready(seconds)
     print(f"{len(names)} migrations: live after {again - begun:.0f} s, again after a kill within "
-          f"{time.monotonic() - again:.0f} s, throttled in {limit.throttled()} periods")
+          f"{time.monotonic() - again:.0f} s, throttled in {crowd.limit.throttled()} periods, "
+          f"{len(restarts(machine))} restarts by the machine; {sorted(told)[-1:]}")
     assert restarts(machine) == []
+    assert flaps(machine) == []
+    assert any(re.match(r"the host is slow: this machine got \d+ % of a processor, and waited \d+ % of", text)
+               for text in told), told
+
+
+@pytest.mark.timeout(1800)
+def test_on_a_slow_host_all_go_live_and_nothing_is_started_anew(crowd, rounds):
+    tell(crowd(rounds(3, 12), rounds(0.2, 0.1)), rounds(240, 1500))
+
+
+@pytest.mark.timeout(1800)
+def test_beside_busy_loops_all_go_live_and_nothing_is_started_anew(crowd, rounds):
+    tell(crowd(rounds(2, 12), 1, loops=rounds(6, 40)), rounds(240, 1500))

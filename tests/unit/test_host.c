@@ -1,0 +1,100 @@
+/* Whether a host is slow, from what ten seconds brought. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "machine/host.h"
+
+#define MSEC UINT64_C(1000000)
+
+/* Ten seconds in which our processes ran and waited so long, and nothing else is known. */
+static struct host_span span_of(uint64_t run_msec, uint64_t wait_msec)
+{
+	return (struct host_span){.msec = 10000,
+			.run_nsec = run_msec * MSEC,
+			.wait_nsec = wait_msec * MSEC,
+			.grown = {HOST_UNKNOWN, HOST_UNKNOWN, HOST_UNKNOWN, HOST_UNKNOWN,
+					HOST_UNKNOWN}};
+}
+
+static void test_who_waits_as_long_as_it_runs_is_slow(void **state)
+{
+	struct host_span span = span_of(900, 4400);
+	struct host_verdict verdict = host_judge(&span, false);
+
+	(void)state;
+	assert_true(verdict.slow);
+	assert_int_equal(verdict.got_percent, 9);
+	assert_int_equal(verdict.waited_percent, 83);
+	assert_int_equal(verdict.throttled_percent, HOST_UNKNOWN);
+	assert_int_equal(verdict.stolen_percent, HOST_UNKNOWN);
+	assert_int_equal(verdict.pressure_percent, HOST_UNKNOWN);
+	span = span_of(4400, 900);
+	assert_false(host_judge(&span, false).slow);
+}
+
+static void test_waiting_matters_to_none_who_wants_next_to_nothing(void **state)
+{
+	struct host_span span = span_of(50, 600);
+
+	(void)state;
+	assert_false(host_judge(&span, false).slow);
+	span.grown.periods = 100;
+	span.grown.throttled = 90;
+	assert_false(host_judge(&span, false).slow);
+}
+
+static void test_a_limit_and_a_hypervisor_that_hold_back_are_seen(void **state)
+{
+	struct host_span limited = span_of(2000, 900), stolen = span_of(100, 0);
+
+	(void)state;
+	limited.grown.periods = 100;
+	limited.grown.throttled = 40;
+	assert_true(host_judge(&limited, false).slow);
+	assert_int_equal(host_judge(&limited, false).throttled_percent, 40);
+	limited.grown.periods = 0; /* no limit */
+	limited.grown.throttled = 0;
+	assert_false(host_judge(&limited, false).slow);
+	stolen.grown.ticks = 2000;
+	stolen.grown.stolen = 700;
+	assert_true(host_judge(&stolen, false).slow);
+	assert_int_equal(host_judge(&stolen, false).stolen_percent, 35);
+}
+
+static void test_who_was_slow_is_so_until_it_is_clearly_better(void **state)
+{
+	struct host_span span = span_of(3000, 1500), calm = span_of(3000, 500);
+
+	(void)state;
+	assert_false(host_judge(&span, false).slow);
+	assert_true(host_judge(&span, true).slow);
+	assert_false(host_judge(&calm, true).slow);
+}
+
+static void test_what_the_kernel_does_not_tell_calls_nobody_slow(void **state)
+{
+	struct host_span span = span_of(0, 0);
+
+	(void)state;
+	assert_false(host_judge(&span, false).slow);
+	assert_int_equal(host_judge(&span, false).got_percent, HOST_UNKNOWN);
+	assert_int_equal(host_judge(&span, false).waited_percent, HOST_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_who_waits_as_long_as_it_runs_is_slow),
+			cmocka_unit_test(
+					test_waiting_matters_to_none_who_wants_next_to_nothing),
+			cmocka_unit_test(test_a_limit_and_a_hypervisor_that_hold_back_are_seen),
+			cmocka_unit_test(test_who_was_slow_is_so_until_it_is_clearly_better),
+			cmocka_unit_test(test_what_the_kernel_does_not_tell_calls_nobody_slow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -76,6 +76,7 @@ static void forget_past(struct daemon *daemon)
 	daemon->last_words[0] = '\0';
 	daemon->ready_msec = 0;
 	daemon->loop_msec = 0;
+	daemon->loop_syncs = 0;
 	daemon->exit_status = 0;
 }
 
@@ -159,34 +160,29 @@ static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *proc
 	kin_rescan(bucardo);
 }
 
-/* `syncs` as the master's title has them: "a,b,c", its end perhaps cut off. */
-static bool are_served(const struct bm_bucardo *bucardo, const char *syncs)
+static size_t served_count(const struct bm_bucardo *bucardo)
 {
-	char name[TREE_NAME_SIZE];
+	size_t count = 0;
 
-	for (const char *at = syncs; *at != '\0'; at += *at == ',') {
-		size_t length = strcspn(at, ",");
-		snprintf(name, sizeof(name), "%.*s", (int)length, at);
-		if (!kin_has(bucardo, BUCARDO_CTL, name)) {
-			return false;
-		}
-		at += length;
+	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
+		count += m->role == BUCARDO_CTL && m->watch != NULL;
 	}
-	return true;
+	return count;
 }
 
 /*
- * The title lists the syncs that the master found sound, once all were tried; then it starts
- * a CTL for each, in its main loop. One that does not come is the sync's trouble.
+ * The master tells how many syncs it found sound as it enters its main loop, where it starts
+ * a CTL for each. (Its title names them, but is cut when they are many.) One that does not
+ * come is the sync's trouble.
  */
 static bool is_ready(const struct bm_bucardo *bucardo, const struct bm_process *process)
 {
-	const char *syncs = bucardo_title_syncs(process->title);
-	uint64_t loop_msec = bucardo->daemon.loop_msec;
+	const struct daemon *daemon = &bucardo->daemon;
 
-	return syncs != NULL && loop_msec != 0 &&
-			(are_served(bucardo, syncs) ||
-					bm_clock_msec() - loop_msec >= SERVED_LIMIT_MSEC);
+	return daemon->loop_msec != 0 && bucardo_title_syncs(process->title) != NULL &&
+			(served_count(bucardo) >= daemon->loop_syncs ||
+					bm_clock_msec() - daemon->loop_msec >=
+							SERVED_LIMIT_MSEC);
 }
 
 static void step_running(struct bm_bucardo *bucardo)

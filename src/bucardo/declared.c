@@ -16,7 +16,7 @@ void declared_finish(struct bm_bucardo *bucardo)
 	*declared = (struct declared){0};
 }
 
-const struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char *sync)
+struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char *sync)
 {
 	for (size_t i = 0; i < bucardo->declared.count; i++) {
 		if (strcmp(bucardo->declared.syncs[i].name, sync) == 0) {
@@ -26,16 +26,14 @@ const struct declared_sync *declared_find(const struct bm_bucardo *bucardo, cons
 	return NULL;
 }
 
-/* What a pause has deactivated is activated when that ends; what is paused is deactivated
- * whenever it is found active (judge.c). */
-static void end_pause(struct bm_bucardo *bucardo, const struct bm_declared_sync *now)
+/* What a pause has deactivated is activated when that ends, and that waits until the sync was
+ * seen; what is paused is deactivated whenever it is found active (judge.c). */
+static bool is_resumed(const struct bm_bucardo *bucardo, const struct bm_declared_sync *now)
 {
 	const struct declared_sync *before = declared_find(bucardo, now->name);
-	struct judged_sync *sync = judge_find(bucardo, now->name);
 
-	if (before != NULL && before->paused && !now->paused && now->released && sync != NULL) {
-		wish_set(sync, 1);
-	}
+	return before != NULL && (before->paused || before->resumed) && !now->paused &&
+			now->released;
 }
 
 void bm_bucardo_declare(
@@ -43,15 +41,14 @@ void bm_bucardo_declare(
 {
 	struct declared *declared = &bucardo->declared;
 
+	struct declared_sync *made = bm_alloc((count + 1) * sizeof(*made));
 	for (size_t i = 0; i < count; i++) {
-		end_pause(bucardo, &syncs[i]);
+		made[i] = (struct declared_sync){.name = bm_strdup(syncs[i].name),
+				.released = syncs[i].released,
+				.paused = syncs[i].paused,
+				.resumed = is_resumed(bucardo, &syncs[i])};
 	}
 	declared_finish(bucardo);
-	declared->syncs = bm_alloc((count + 1) * sizeof(*declared->syncs));
+	declared->syncs = made;
 	declared->count = count;
-	for (size_t i = 0; i < count; i++) {
-		declared->syncs[i].name = bm_strdup(syncs[i].name);
-		declared->syncs[i].released = syncs[i].released;
-		declared->syncs[i].paused = syncs[i].paused;
-	}
 }

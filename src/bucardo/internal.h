@@ -32,6 +32,7 @@ struct daemon {
 	bool operator_stop;	      /* a person wrote it */
 	bool idle_at_start;	      /* the master began without any active sync */
 	uint64_t loop_msec;	      /* when it said that it is in its main loop; 0 not yet */
+	size_t loop_syncs;	      /* how many it serves then, as it said */
 	uint64_t ready_msec;	      /* bm_clock_msec(); 0: not ready */
 	uint64_t since_msec;	      /* when this phase began */
 	int exit_status;
@@ -117,10 +118,11 @@ struct judged_sync {
 	uint64_t revived_msec;	 /* when we last tried to give it one */
 	unsigned revivals;
 	int wish; /* a person asked for it to be active (1), or not (-1); 0 it is */
-	uint64_t wish_msec, wish_said_msec; /* when, and when the master was told last */
-	bool paused;			    /* by a person; only the master's memory has it */
-	uint64_t paused_msec;		    /* when */
-	bool present;			    /* in the latest sample */
+	uint64_t wish_said_msec; /* when the master was told last; 0 not yet */
+	unsigned wish_said;	 /* how often */
+	bool paused;		 /* by a person; only the master's memory has it */
+	uint64_t paused_msec;	 /* when */
+	bool present;		 /* in the latest sample */
 };
 
 struct judge {
@@ -219,6 +221,7 @@ struct declared {
 	struct declared_sync {
 		char *name;
 		bool released, paused;
+		bool resumed; /* it is to be activated */
 	} * syncs;
 };
 
@@ -242,7 +245,7 @@ struct bm_bucardo {
 };
 
 /* declared.c: NULL when no migration made this sync. */
-const struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char *sync);
+struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char *sync);
 void declared_finish(struct bm_bucardo *bucardo);
 
 /* Tell the owner; `format` makes the text. */

@@ -130,7 +130,7 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 {
 	struct judged_sync *sync = judge_find(bucardo, sample->name);
 	const struct daemon *daemon = &bucardo->daemon;
-	const struct declared_sync *declared = declared_find(bucardo, sample->name);
+	struct declared_sync *declared = declared_find(bucardo, sample->name);
 	const struct health_limits limits = {
 			.stalled_after_msec = bucardo->options.stalled_after_msec,
 			.stopped = daemon->operator_stop || bucardo->judge.stopped,
@@ -156,6 +156,9 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 	set_health(bucardo, sync, health, observation->taken_msec);
 	if (declared != NULL && declared->paused && sync->active && sync->wish >= 0) {
 		wish_set(sync, -1);
+	} else if (declared != NULL && declared->resumed) {
+		declared->resumed = false;
+		wish_set(sync, 1);
 	}
 }
 

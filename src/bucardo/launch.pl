@@ -186,7 +186,9 @@ my $validate = \&Bucardo::validate_sync;
 # The machine reads this line (output.c): from here on the master hears what it is told.
 my $loop = \&Bucardo::mcp_main;
 *Bucardo::mcp_main = sub {
-	print STDERR "bucardo-machine: the master has entered its main loop\n";
+	my ($self) = @_;
+	my $count = grep { $_->{mcp_active} && ($_->{stayalive} || $_->{kick_on_startup}) } values %{$self->{sync}};
+	print STDERR "bucardo-machine: the master has entered its main loop with $count syncs to serve\n";
 	return $loop->(@_);
 };
 

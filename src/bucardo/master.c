@@ -35,7 +35,8 @@
 /* A tree that a person started without syncs has no VAC, and never gets one. */
 #define VAC_LIMIT_MSEC 30000
 
-static const char loop_line[] = "bucardo-machine: the master has entered its main loop";
+/* Of launch.pl; the number of syncs follows. */
+static const char loop_line[] = "bucardo-machine: the master has entered its main loop with ";
 
 /* The sessions of MCP in the control database are the only ones of this role and name. */
 static const char statements_sql[] =
@@ -164,8 +165,9 @@ void master_spoke(struct bm_bucardo *bucardo, const char *line)
 {
 	uint64_t now = bm_clock_msec();
 
-	if (strcmp(line, loop_line) == 0) {
+	if (strncmp(line, loop_line, strlen(loop_line)) == 0) {
 		bucardo->daemon.loop_msec = now;
+		bucardo->daemon.loop_syncs = strtoul(line + strlen(loop_line), NULL, 10);
 	} else if (!is_masters(bucardo, line)) {
 		return;
 	}

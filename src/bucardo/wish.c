@@ -10,13 +10,15 @@
 
 /* A master that hears obeys within a second. */
 #define AGAIN_MSEC 4000
-#define LIMIT_MSEC 60000
+/* What it was told so often it refuses. Not a matter of time: one that is busy is told nothing.
+ */
+#define OFTEN 15
 
 void wish_set(struct judged_sync *sync, int wish)
 {
 	sync->wish = wish;
-	sync->wish_msec = bm_clock_msec();
 	sync->wish_said_msec = 0;
+	sync->wish_said = 0;
 }
 
 static void hear(struct judged_sync *sync, int wish)
@@ -25,7 +27,7 @@ static void hear(struct judged_sync *sync, int wish)
 	/* Our own word is heard here as well. */
 	if (sync->wish != wish) {
 		sync->wish = wish;
-		sync->wish_msec = sync->wish_said_msec;
+		sync->wish_said = 1;
 	}
 }
 
@@ -44,18 +46,18 @@ void wish_inactive(struct bm_bucardo *bucardo, struct judged_sync *sync)
 void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
 {
 	const char *verb = sync->wish > 0 ? "activate" : "deactivate";
-	uint64_t since_msec = sync->wish_msec;
 
 	if (sync->wish == 0 || now - sync->wish_said_msec < AGAIN_MSEC) {
 		return;
 	}
 	if (sync->active == (sync->wish > 0)) {
 		sync->wish = 0;
-	} else if (now - since_msec >= LIMIT_MSEC) {
+	} else if (sync->wish_said >= OFTEN) {
 		sync->wish = 0;
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
-				"the master did not %s sync '%s' within %d s: the log has its reason",
-				verb, sync->name, LIMIT_MSEC / 1000);
+				"the master was told %d times to %s sync '%s', and did not: the log "
+				"has its reason",
+				OFTEN, verb, sync->name);
 	} else if (master_say(bucardo, verb, sync->name)) {
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
 				sync->wish_said_msec == 0
@@ -63,5 +65,6 @@ void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t n
 						: "the master has not heard `bucardo %s %s`: it is told again",
 				verb, sync->name);
 		sync->wish_said_msec = now;
+		sync->wish_said++;
 	}
 }

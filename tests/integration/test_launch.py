@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 
 import pytest
 from support.users import give
@@ -107,9 +108,14 @@ def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(wo
     machine.wait_ready(60)
 
 
-def test_no_word_is_lost_while_the_master_reads_its_syncs_anew(shared_workshop):
+@pytest.fixture(name="machine", scope="module")
+def one_machine(shared_workshop):
     machine, *_ = shared_workshop.replicating()
     machine.wait_ready(60)
+    return machine
+
+
+def test_no_word_is_lost_while_the_master_reads_its_syncs_anew(machine):
     words = [f"word{number}" for number in range(600)]
     # The master answers a kick of a sync that it does not know; psql tells what it has heard.
     lines = [f"LISTEN bucardo_syncerror_{word};" for word in words]
@@ -126,3 +132,18 @@ def test_no_word_is_lost_while_the_master_reads_its_syncs_anew(shared_workshop):
     answered = set(re.findall(r"bucardo_syncerror_(word[0-9]+)", heard))
     assert len(re.findall("Reloading MCP", machine.log())) >= 2
     assert set(words) - answered == set()
+
+
+def test_many_syncs_with_long_names_are_all_served_before_it_counts_as_ready(machine):
+    """The master's title, which names them, is cut at 256 bytes."""
+    group, dbs = machine.control_sql("SELECT herd || ' ' || dbs FROM sync LIMIT 1")[0].split()
+    names = [f"a_sync_with_a_name_that_fills_the_title_of_the_master_{n}" for n in range(5)]
+    for name in names:
+        machine.shell(f"bucardo add sync {name} relgroup={group} dbs={dbs} autokick=0").check()
+    before = len(machine.log())
+    machine.cli("service", "restart", "bucardo").check()
+    wait_for(lambda: "entered its main loop" in machine.log()[before:], 60, "its main loop")
+    began = time.monotonic()
+    machine.wait_ready(60)
+    assert time.monotonic() - began < 12
+    assert len(machine.find("ctl")) == 6

@@ -141,7 +141,7 @@ struct bm_bucardo;
 struct bm_bucardo_options {	 /* borrowed texts must outlive the object */
 	const char *home_dir;	 /* HOME: .bucardorc, .pgpass of the install */
 	const char *runtime_dir; /* <runtime>/bucardo is piddir, cwd, reason/warning files */
-	const char *socket_dir;	 /* the control PostgreSQL's socket */
+	const char *socket_dir;	 /* the same folder, by a name that Bucardo can deal with */
 	const char *bin_dir;	 /* PostgreSQL's programs, for psql in PATH */
 	const char *pgpass;	 /* PGPASSFILE for the tree */
 	uint64_t stalled_after_msec;

@@ -88,6 +88,14 @@ struct bm_status {
 	const struct bm_migration_view *migrations;
 };
 
+/*
+ * While PostgreSQL or Bucardo is not ready, nobody knows that a sync is idle, or that it does
+ * not lag. The first writes the reason to `why` ("" when both run) and returns since when; the
+ * second makes a view say so, unless it has a reason of its own. It borrows `why`.
+ */
+uint64_t bm_status_doubt(const struct bm_status *status, char *why, size_t size);
+void bm_sync_doubt(struct bm_sync_view *sync, const char *why, uint64_t since_msec);
+
 /* The snapshot as one JSON object in one line (no newline). Caller frees. */
 char *bm_status_json(const struct bm_status *status);
 

@@ -234,6 +234,7 @@ struct bm_bucardo {
 	void *ctx;
 	struct bm_unit *unit;
 	char *piddir, *stop_file, *reason_file, *log_dir;
+	char *told_dir; /* the piddir as Bucardo is told it: a path that it can deal with */
 	struct daemon daemon;
 	struct output output;
 	struct kin kin;

@@ -223,8 +223,13 @@ size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo)
 }
 
 /* Nobody has looked for so long that nothing is known of what waits. */
-static void forget_backlog(struct bm_sync_view *view)
+static void forget_backlog(struct bm_sync_view *view, uint64_t taken_msec)
 {
+	if (view->health <= BM_HEALTH_CATCHING_UP) {
+		view->health = BM_HEALTH_UNKNOWN;
+		view->since_msec = taken_msec;
+		view->why = "nobody has looked at its databases since then: the observer says nothing";
+	}
 	view->backlog_rows = view->lag_msec = view->catch_up_msec = -1;
 	view->trend = BM_TREND_UNKNOWN;
 	view->shrink_rate = 0;
@@ -258,7 +263,7 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 			.conflicts = sync->conflicts,
 	};
 	if (bm_clock_msec() - bucardo->judge.taken_msec >= BLIND_MSEC) {
-		forget_backlog(&view);
+		forget_backlog(&view, bucardo->judge.taken_msec);
 	}
 	return view;
 }

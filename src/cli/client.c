@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/folder.h"
 
 /* The longest answer that is believed: a status of some ten thousand syncs. */
 #define ANSWER_LIMIT_BYTES ((size_t)64 * 1024 * 1024)
@@ -60,26 +61,49 @@ static int explain_connect(const struct cli_client *client, struct bm_error *err
 	}
 }
 
+/* A path that is too long for a socket is reached by the folder's other name, which ends with
+ * the descriptor that is returned; else -1. */
+static int fill_address(const char *runtime, const char *path, struct sockaddr_un *address)
+{
+	char name[BM_FOLDER_NAME_SIZE];
+	int folder = -1;
+
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address->sun_path) &&
+			bm_folder_open(runtime, &folder, name, NULL) == 0) {
+		snprintf(address->sun_path, sizeof(address->sun_path), "%s/control.sock", name);
+	} else {
+		memcpy(address->sun_path, path, strnlen(path, sizeof(address->sun_path) - 1));
+	}
+	return folder;
+}
+
 int cli_client_open(struct cli_client *client, const char *runtime, unsigned timeout_msec,
 		struct bm_error *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address;
 
 	*client = (struct cli_client){.fd = -1, .timeout_msec = timeout_msec};
 	int length = snprintf(client->path, sizeof(client->path), "%s/control.sock", runtime);
-	if (length < 0 || (size_t)length >= sizeof(address.sun_path)) {
+	if (length < 0 || (size_t)length >= sizeof(client->path)) {
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"the runtime folder '%s' is too long a path: with /control.sock it "
 				"may have %zu bytes",
-				runtime, sizeof(address.sun_path) - 1);
+				runtime, sizeof(client->path) - 1);
 	}
-	memcpy(address.sun_path, client->path, (size_t)length);
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (client->fd < 0) {
 		return bm_error_set(err, BM_ERR_IO, "cannot create a socket: %m");
 	}
 	set_timeout(client->fd, timeout_msec);
-	if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+	int folder = fill_address(runtime, client->path, &address);
+	int rc = connect(client->fd, (struct sockaddr *)&address, sizeof(address));
+	if (folder >= 0) {
+		int reason = errno;
+		close(folder);
+		errno = reason;
+	}
+	if (rc != 0) {
 		explain_connect(client, err);
 		cli_client_close(client);
 		return -1;

@@ -21,7 +21,7 @@
 struct cli_client {
 	int fd;
 	unsigned timeout_msec;
-	char path[108];
+	char path[4096]; /* PATH_MAX */
 	struct bm_strbuf input;
 };
 

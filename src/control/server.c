@@ -16,6 +16,7 @@
 #include "control/answer.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/folder.h"
 #include "bucardo_machine/macros.h"
 #include "control/client.h"
 #include "control/host.h"
@@ -251,27 +252,40 @@ static int bind_temporary(int fd, const char *temporary, struct bm_error *err)
 	return 0;
 }
 
+/* What a socket can have as its path. The folder is named otherwise where it is too long:
+ * `*folder` then holds that name, and is to be closed. */
+static char *short_path(const char *path, int *folder, struct bm_error *err)
+{
+	size_t limit = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(TEMPORARY);
+	char name[BM_FOLDER_NAME_SIZE];
+	const char *last = strrchr(path, '/');
+
+	if (strlen(path) <= limit || last == NULL) {
+		return bm_strdup(path);
+	}
+	char *parent = bm_strndup(path, (size_t)(last - path));
+	int rc = bm_folder_open(parent, folder, name, err);
+	free(parent);
+	return rc == 0 ? bm_format("%s%s", name, last) : NULL;
+}
+
 static int put_in_place(struct bm_control *control, struct bm_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t limit = sizeof(address.sun_path) - sizeof(TEMPORARY);
 	struct stat info;
+	int folder = -1;
+	char *path = short_path(control->path, &folder, err);
 
-	if (strlen(control->path) > limit) {
-		return bm_error_set(err, BM_ERR_CONFIG,
-				"the path '%s' is too long for a socket (%zu bytes are possible): "
-				"choose a shorter --runtime DIR",
-				control->path, limit);
-	}
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", control->path);
-	if (check_path(&address, err) != 0) {
+	if (path == NULL) {
 		return -1;
 	}
-	char *temporary = bm_format("%s" TEMPORARY, control->path);
-	int rc = bind_temporary(control->fd, temporary, err);
-	if (rc == 0 &&
-			(rename(temporary, control->path) != 0 ||
-					stat(control->path, &info) != 0)) {
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	char *temporary = bm_format("%s" TEMPORARY, path);
+	int rc = check_path(&address, err);
+	if (rc == 0) {
+		rc = bind_temporary(control->fd, temporary, err);
+	}
+	if (rc == 0 && (rename(temporary, path) != 0 || stat(path, &info) != 0)) {
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "cannot create '%s': %m",
 				control->path);
 		unlink(temporary);
@@ -281,6 +295,10 @@ static int put_in_place(struct bm_control *control, struct bm_error *err)
 		control->inode = info.st_ino;
 	}
 	free(temporary);
+	free(path);
+	if (folder >= 0) {
+		close(folder);
+	}
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/file.h"
+#include "bucardo_machine/folder.h"
 #include "machine/lock.h"
 
 static void set_hold(
@@ -66,12 +67,28 @@ static bool has_lock(struct bm_machine *machine)
 	return false;
 }
 
+/* Neither Bucardo nor PostgreSQL takes any path; what they get is good for them. */
+static int name_runtime(struct paths *paths, struct bm_error *err)
+{
+	if (bm_folder_is_plain(paths->runtime)) {
+		return 0;
+	}
+	if (bm_folder_open(paths->runtime, &paths->runtime_fd, paths->runtime_name, err) != 0) {
+		return -1;
+	}
+	paths->plain_runtime = paths->runtime_name;
+	return 0;
+}
+
 static bool makes_folders(struct bm_machine *machine)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	char *parent = bm_format("%s/postgres", machine->paths.volume);
 	int rc = bm_file_make_folders(machine->paths.runtime, 0700, &err);
 
+	if (rc == 0) {
+		rc = name_runtime(&machine->paths, &err);
+	}
 	if (rc == 0) {
 		rc = bm_file_make_folders(machine->paths.home, 0700, &err);
 	}

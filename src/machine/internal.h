@@ -10,6 +10,7 @@
 
 #include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/config.h"
+#include "bucardo_machine/folder.h"
 #include "bucardo_machine/machine.h"
 #include "bucardo_machine/migrate.h"
 #include "bucardo_machine/postgres.h"
@@ -40,6 +41,11 @@ struct member {
 struct paths {
 	char *volume, *runtime, *pgpass_secret;
 	char *data_dir, *home, *pgpass, *config, *example;
+	/* The runtime folder for Bucardo and PostgreSQL: another name where they cannot deal
+	 * with its own (folder.h). */
+	const char *plain_runtime;
+	char runtime_name[BM_FOLDER_NAME_SIZE];
+	int runtime_fd;
 	char bin_dir[256];
 	unsigned major;
 };
@@ -108,6 +114,7 @@ struct bm_machine {
 	struct bm_status_unit *status_units; /* storage of the last snapshot */
 	struct bm_status_database *status_databases;
 	struct bm_sync_view *status_syncs;
+	char status_doubt[1024]; /* why nothing is known of them */
 	struct bm_migration_view *status_migrations;
 	uint64_t installed_at_msec;
 	struct bm_strbuf away; /* which databases keep Bucardo from starting */

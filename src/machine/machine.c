@@ -325,6 +325,8 @@ static void fill_paths(struct paths *paths, const struct bm_machine_options *opt
 	paths->config = bm_format("%s/machine.yaml", options->volume);
 	paths->example = bm_format("%s/machine.yaml.example", options->volume);
 	paths->pgpass = bm_format("%s/pgpass", options->runtime);
+	paths->plain_runtime = paths->runtime;
+	paths->runtime_fd = -1;
 }
 
 static void free_paths(struct paths *paths)
@@ -334,6 +336,9 @@ static void free_paths(struct paths *paths)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		free(all[i]);
+	}
+	if (paths->runtime_fd >= 0) {
+		close(paths->runtime_fd);
 	}
 }
 

@@ -46,7 +46,7 @@ void bm_migrations_create(struct bm_machine *machine)
 {
 	const struct bm_migrate_options options = {
 			.program = "/proc/self/exe",
-			.socket_dir = machine->paths.runtime,
+			.socket_dir = machine->paths.plain_runtime,
 			.pgpass = machine->paths.pgpass,
 	};
 	const struct bm_migrate_host host = {on_event, on_changed, machine};

@@ -167,7 +167,7 @@ struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine)
 {
 	return (struct bm_cluster_paths){
 			.data_dir = machine->paths.data_dir,
-			.socket_dir = machine->paths.runtime,
+			.socket_dir = machine->paths.plain_runtime,
 			.bin_dir = machine->paths.bin_dir,
 	};
 }
@@ -258,7 +258,7 @@ static struct bm_conn *make_conn(struct bm_machine *machine, const char *dbname,
 		const char *user, const char *const *listen, bm_conn_cb *cb)
 {
 	struct bm_conn_options options = {
-			.socket_dir = machine->paths.runtime,
+			.socket_dir = machine->paths.plain_runtime,
 			.dbname = dbname,
 			.user = user,
 			.application_name = "bucardo-machine",
@@ -322,7 +322,7 @@ struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *mach
 	return (struct bm_bucardo_options){
 			.home_dir = machine->paths.home,
 			.runtime_dir = machine->paths.runtime,
-			.socket_dir = machine->paths.runtime,
+			.socket_dir = machine->paths.plain_runtime,
 			.bin_dir = machine->paths.bin_dir,
 			.pgpass = machine->paths.pgpass,
 			.stalled_after_msec = config->stalled_after_msec,
@@ -391,7 +391,7 @@ static void create_observer(struct bm_machine *machine)
 {
 	struct bm_observer_options options = {
 			.program = "/proc/self/exe",
-			.socket_dir = machine->paths.runtime,
+			.socket_dir = machine->paths.plain_runtime,
 			.pgpass = machine->paths.pgpass,
 			.interval_msec = machine->config->observe_interval_msec,
 			.timeout_msec = 5000,

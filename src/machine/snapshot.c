@@ -140,12 +140,15 @@ static void take_pause(struct bm_sync_view *sync, const struct bm_status *status
 static void fill_syncs(struct bm_machine *machine, struct bm_status *out)
 {
 	size_t count = bm_bucardo_sync_count(machine->bucardo);
+	uint64_t since = bm_status_doubt(
+			out, machine->status_doubt, sizeof(machine->status_doubt));
 
 	machine->status_syncs = bm_realloc(
 			machine->status_syncs, count, sizeof(*machine->status_syncs));
 	for (size_t i = 0; i < count; i++) {
 		machine->status_syncs[i] = bm_bucardo_sync(machine->bucardo, i);
 		take_pause(&machine->status_syncs[i], out);
+		bm_sync_doubt(&machine->status_syncs[i], machine->status_doubt, since);
 	}
 	out->syncs = machine->status_syncs;
 	out->sync_count = count;

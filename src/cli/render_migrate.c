@@ -262,6 +262,14 @@ static void add_state(struct cli_table *table, const json_t *migration)
 	cli_table_cell(table, cli_tint_of(word), text);
 }
 
+/* It has replicated, and is kept from it: how far its phase is says nothing any more. */
+static bool waits_to_replicate(const json_t *migration)
+{
+	return strcmp(cli_text_of(migration, "phase"), "replicate") == 0 &&
+			strcmp(cli_text_of(migration, "status"), "running") != 0 &&
+			json_is_object(json_object_get(migration, "replication"));
+}
+
 /* "45 %, done in 3 min"; for one that is live what waits. */
 static void add_progress(struct cli_table *table, const json_t *migration)
 {
@@ -281,7 +289,11 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 							"health"));
 		}
 	} else if (is_halted(migration)) {
-		bm_strbuf_puts(&text, "nothing is applied: Bucardo does not run");
+		bm_strbuf_puts(&text, "Bucardo does not run");
+	} else if (waits_to_replicate(migration)) {
+		say_live_rows(json_object_get(json_object_get(migration, "replication"),
+					      "backlog_rows"),
+				&text);
 	} else if (json_is_integer(percent)) {
 		bm_strbuf_printf(&text, "%lld %%", (long long)json_integer_value(percent));
 		if (json_is_integer(json_object_get(progress, "eta_msec"))) {

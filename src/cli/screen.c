@@ -19,7 +19,7 @@
 #define MANY 6
 
 /* Names of a kind in one sentence. */
-#define NAMES_SHOWN 4
+#define NAMES_SHOWN 2
 
 static bool is_text(const json_t *object, const char *member, const char *text)
 {

@@ -290,10 +290,6 @@ void bm_judge(struct bm_machine *machine)
 {
 	struct verdict verdict;
 
-	if (machine->bucardo_member != NULL) {
-		struct bm_unit_view unit = bm_unit_view(machine->bucardo_member->unit);
-		bm_restarts_see(&machine->restarts, &unit, bm_clock_msec());
-	}
 	judge(machine, &verdict);
 	bm_text_copy(machine->why, sizeof(machine->why), verdict.why);
 	bm_text_copy(machine->advice, sizeof(machine->advice), verdict.advice);

@@ -131,9 +131,10 @@ static void on_program_changed(void *ctx, struct bm_unit *unit)
 static void on_bucardo_changed(void *ctx, struct bm_unit *unit)
 {
 	struct bm_machine *machine = ctx;
-	enum bm_unit_state state = bm_unit_state(unit);
+	struct bm_unit_view view = bm_unit_view(unit);
 
-	if (state == BM_UNIT_BACKOFF || state == BM_UNIT_DOWN) {
+	bm_restarts_see(&machine->restarts, &view, bm_clock_msec());
+	if (view.state == BM_UNIT_BACKOFF || view.state == BM_UNIT_DOWN) {
 		machine->tree_clear = false;
 	}
 	note_change(machine, unit);

@@ -1,7 +1,7 @@
 /*
  * restarts - is Bucardo restarted again and again?
  *
- * Pure: fed with the state of its unit whenever somebody looks. A stop or a restart that a
+ * Pure: fed with each change of its unit. A stop or a restart that a
  * person asked for does not count.
  */
 #ifndef MACHINE_RESTARTS_H

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 from support.declared import view, wait_live, wait_view, yaml
@@ -195,3 +196,19 @@ def test_names_and_near_misses_are_understood(world):
     with open(psql, encoding="utf-8") as script:
         alone = machine.shell(script.read())
     assert alone.code == 2 and alone.output == here
+
+
+@pytest.mark.full
+def test_bucardo_that_is_restarted_again_and_again_is_in_the_headline(workshop):
+    machine = workshop.machine()
+    machine.start().wait_ready(60)
+    for _ in range(5):
+        victim = machine.one("mcp")
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda pid=victim: [mcp for mcp in machine.find("mcp") if mcp != pid], 60,
+                 "another master runs", explain=machine.log_tail)
+        wait_for(lambda: machine.unit("bucardo")["state"] == "ready", 60, "it is ready")
+    status = machine.status_json()
+    assert not status["ready"] and re.match("Bucardo is restarted again and again: 5 times within "
+                                            r"\d.* ago: ended unasked", status["why"]), status["why"]
+    assert "service stop bucardo" in status["advice"]

@@ -33,6 +33,13 @@ void bm_restarts_see(
 	restarts->state = unit->state;
 }
 
+static uint64_t calm_msec(uint64_t all_msec)
+{
+	uint64_t twice = 2 * all_msec / (RESTARTS_MANY - 1);
+
+	return twice > RESTARTS_CALM_MSEC ? twice : RESTARTS_CALM_MSEC;
+}
+
 bool bm_restarts_are_many(
 		const struct restarts *restarts, uint64_t now_msec, struct bm_strbuf *why)
 {
@@ -40,12 +47,12 @@ bool bm_restarts_are_many(
 	char within[BM_CLOCK_TEXT_SIZE], ago[BM_CLOCK_TEXT_SIZE];
 
 	if (first == 0 || now_msec - first > RESTARTS_WITHIN_MSEC ||
-			now_msec - last > RESTARTS_CALM_MSEC) {
+			now_msec - last >= calm_msec(last - first)) {
 		return false;
 	}
 	bm_strbuf_printf(why,
 			"Bucardo is restarted again and again: %d times within %s, last %s ago: %s",
-			RESTARTS_MANY, bm_clock_format_span(now_msec - first, within),
+			RESTARTS_MANY, bm_clock_format_span(last - first, within),
 			bm_clock_format_span(now_msec - last, ago), restarts->why);
 	return true;
 }

@@ -13,11 +13,11 @@
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/supervise.h"
 
-/* So many within RESTARTS_WITHIN_MSEC are too many, until RESTARTS_CALM_MSEC went by without.
- */
+/* So many within RESTARTS_WITHIN_MSEC are too many. It is over when none has come for twice as
+ * long as there was between them, and for RESTARTS_CALM_MSEC at least. */
 #define RESTARTS_MANY 5
 #define RESTARTS_WITHIN_MSEC 600000
-#define RESTARTS_CALM_MSEC 120000
+#define RESTARTS_CALM_MSEC 30000
 
 struct restarts {
 	enum bm_unit_state state;	 /* as it was seen last */

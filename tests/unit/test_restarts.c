@@ -41,9 +41,15 @@ static void test_the_fifth_restart_is_told_with_its_reason_until_it_is_calm(void
 	now = die(&restarts, 5);
 	assert_true(bm_restarts_are_many(&restarts, now, &why));
 	assert_string_equal(bm_strbuf_text(&why),
-			"Bucardo is restarted again and again: 5 times within 49 s, last 9 s ago: "
+			"Bucardo is restarted again and again: 5 times within 40 s, last 9 s ago: "
 			"ended unasked: exit code 255");
 	assert_false(bm_restarts_are_many(&restarts, now + RESTARTS_CALM_MSEC, &why));
+	/* Slow ones, one each 100 s, are no calm between them. */
+	for (int i = 0; i < RESTARTS_MANY; i++) {
+		restarts.at_msec[i] = now - 100000 * (uint64_t)i;
+	}
+	assert_true(bm_restarts_are_many(&restarts, now + 199000, &why));
+	assert_false(bm_restarts_are_many(&restarts, now + 200000, &why));
 	bm_strbuf_finish(&why);
 }
 

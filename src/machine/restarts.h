@@ -13,16 +13,26 @@
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/supervise.h"
 
-/* So many within RESTARTS_WITHIN_MSEC are too many. It is over when none has come for twice as
- * long as there was between them, and for RESTARTS_CALM_MSEC at least. */
-#define RESTARTS_MANY 5
-#define RESTARTS_WITHIN_MSEC 600000
+/* Deaths this close together are one incident: a burst while PostgreSQL recovers is none to
+ * tell. */
+#define RESTARTS_CLOSE_MSEC 10000
+
+/* A burst of so many that lasts this long is. */
+#define RESTARTS_BURST 5
+#define RESTARTS_BURST_MSEC 15000
+
+/* So many incidents within RESTARTS_WITHIN_MSEC are too many. It is over when none has come for
+ * twice as long as there was between them, and for RESTARTS_CALM_MSEC at least. */
+#define RESTARTS_MANY 6
+#define RESTARTS_WITHIN_MSEC 900000
 #define RESTARTS_CALM_MSEC 30000
 
 struct restarts {
 	enum bm_unit_state state;	 /* as it was seen last */
-	uint64_t at_msec[RESTARTS_MANY]; /* of the last ones, the newest first; 0 none */
-	char why[160];			 /* of the newest */
+	uint64_t at_msec[RESTARTS_MANY]; /* when incidents began, the newest first; 0 none */
+	uint64_t last_msec;		 /* the last death */
+	unsigned burst;			 /* deaths of the newest incident */
+	char why[160];			 /* of the last one */
 };
 
 void bm_restarts_see(

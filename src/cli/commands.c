@@ -220,7 +220,8 @@ static const struct cli_command commands[] = {
 			"  --log-level L      debug, info, warn or error\n"
 			"SIGTERM, SIGINT and SIGQUIT stop it in order; SIGHUP reads machine.yaml again.\n"
 			"Exit codes: 0 stopped as asked, 1 failed for good, 3 volume or configuration\n"
-			"unusable. With a COMMAND only that command runs, with the manners of a good\n"
+			"unusable. With a COMMAND only that command runs (`status`, `clone` and so on\n"
+			"are our own, `-- clone` is a program of that name), with the manners of a good\n"
 			"init; its exit code is ours, 128+N when signal N killed it, 127 when it is not\n"
 			"found, 126 when it cannot be executed.\n",
 		.run = cli_run,

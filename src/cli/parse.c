@@ -409,15 +409,46 @@ static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_e
 	return 0;
 }
 
-/* After `run` come its options, then somebody else's program, with or without a `--` before. */
+/* Whether a command of ours begins with `word`: "status", "config" of "config check". */
+static bool begins_command(const char *word)
+{
+	size_t count, length = strlen(word);
+	const struct cli_command *commands = cli_commands(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = commands[i].name;
+		if (strncmp(name, word, length) == 0 &&
+				(name[length] == '\0' || name[length] == ' ')) {
+			return length > 0;
+		}
+	}
+	return false;
+}
+
+/*
+ * After `run` come its options, then somebody else's program, with or without a `--` before.
+ * An image whose entry is `run` gets `podman run IMAGE status` as `run status`: without the
+ * `--`, a command of ours is our own program's, run as any other with the manners of an init.
+ * Its path takes the place of the word before, which has been understood.
+ */
 static int parse_run(int argc, char **argv, struct cli_call *call, unsigned *seen,
 		struct bm_error *err)
 {
+	static char self[] = "/proc/self/exe";
+
 	if (take_options(argc, argv, "+:h", call, seen, err) != 0) {
 		return -1;
 	}
-	if (optind < argc || strcmp(argv[optind - 1], "--") == 0) {
+	bool dashes = strcmp(argv[optind - 1], "--") == 0;
+	if (!dashes && optind < argc && strcmp(argv[optind], "run") == 0) {
+		return parse_run(argc - optind, argv + optind, call, seen, err);
+	}
+	if (optind < argc || dashes) {
 		call->child = argv + optind;
+	}
+	if (!dashes && optind < argc && begins_command(argv[optind])) {
+		argv[optind - 1] = self;
+		call->child = argv + optind - 1;
 	}
 	return check_grammar(call, *seen, err);
 }

@@ -174,6 +174,27 @@ static void test_the_first_word_after_run_begins_the_command(void **state)
 	assert_refused(WORDS("--strict", "run", "psql"), "put -- before a command");
 }
 
+static void test_run_of_a_command_of_ours_runs_ourselves(void **state)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct cli_call call;
+
+	(void)state;
+	assert_int_equal(parse(&call, &err, WORDS("run", "status", "--json")), 0);
+	assert_string_equal(call.child[0], "/proc/self/exe");
+	assert_string_equal(call.child[1], "status");
+	assert_string_equal(call.child[2], "--json");
+	assert_int_equal(parse(&call, &err, WORDS("run", "config", "check")), 0);
+	assert_string_equal(call.child[1], "config");
+	assert_int_equal(parse(&call, &err, WORDS("run", "--", "status")), 0);
+	assert_string_equal(call.child[0], "status");
+	assert_int_equal(parse(&call, &err, WORDS("run", "stat")), 0);
+	assert_string_equal(call.child[0], "stat");
+	assert_int_equal(parse(&call, &err, WORDS("run", "run", "--strict")), 0);
+	assert_null(call.child);
+	assert_true(call.strict);
+}
+
 static void test_clone_takes_two_databases_and_plain_numbers(void **state)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -212,6 +233,7 @@ int main(void)
 			cmocka_unit_test(test_the_environment_gives_the_folders),
 			cmocka_unit_test(test_wrong_lines_are_refused_with_the_reason),
 			cmocka_unit_test(test_the_first_word_after_run_begins_the_command),
+			cmocka_unit_test(test_run_of_a_command_of_ours_runs_ourselves),
 			cmocka_unit_test(test_clone_takes_two_databases_and_plain_numbers),
 	};
 

@@ -2,7 +2,7 @@
 #
 #   podman build --network host -t bucardo-machine .        (docker build works as well)
 #   podman run -v moved:/var/lib/bucardo-machine \
-#       -v ./pgpass:/etc/bucardo-machine/pgpass/pgpass:ro bucardo-machine
+#       -v ./secret:/etc/bucardo-machine/pgpass:ro bucardo-machine    (the folder with the file pgpass)
 #
 # Packages come from wherever the base image's own sources point to; no host is named here.
 ARG BASE=docker.io/library/debian:trixie-slim

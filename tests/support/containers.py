@@ -221,7 +221,8 @@ class PodmanMachine(Container):
     def __init__(self, folder, number=0):
         super().__init__()
         self.name = f"bm-{os.getpid()}-{next(self._names)}"
-        self.pgpass = os.path.join(folder, f"pgpass-{number}")
+        # The folder is mounted: a mounted file would stay the old one when it is replaced.
+        self.pgpass = os.path.join(folder, f"secret-{number}", "pgpass")
         self.storage = self.name  # or a folder of this computer
         self.first_pid, self.namespace, self.last_exit, self.old_logs = 0, "", "", ""
 
@@ -232,9 +233,14 @@ class PodmanMachine(Container):
         return networks[0]["subnets"][0]["gateway"]
 
     def write_pgpass(self, *servers):
-        with open(self.pgpass, "w", encoding="utf-8") as out:
+        """Replaced in one step, as an editor does, with the owner and rights that README asks for."""
+        os.makedirs(os.path.dirname(self.pgpass), exist_ok=True)
+        with open(self.pgpass + ".new", "w", encoding="utf-8") as out:
             out.write("".join(server.pgpass_line() for server in servers))
-        os.chmod(self.pgpass, 0o644)  # its owner outside is nobody inside
+        if os.getuid() == 0:
+            os.chown(self.pgpass + ".new", 10001, 10001)
+        os.chmod(self.pgpass + ".new", 0o600 if os.getuid() == 0 else 0o644)
+        os.replace(self.pgpass + ".new", self.pgpass)
 
     def write_config(self, text):
         """Also before it is started."""
@@ -246,7 +252,7 @@ class PodmanMachine(Container):
     def start(self, *options):
         run(["podman", "run", "-d", "--name", self.name, f"--network={network()}",
              *self.OPTIONS, *options, "-v", f"{self.storage}:{VOLUME}",
-             "-v", f"{self.pgpass}:/etc/bucardo-machine/pgpass/pgpass:ro", image()]).check()
+             "-v", f"{os.path.dirname(self.pgpass)}:/etc/bucardo-machine/pgpass:ro", image()]).check()
         self.first_pid = int(self.inspect("{{.State.Pid}}"))
         self.namespace = namespace_of(self.first_pid)
         return self

@@ -21,7 +21,7 @@ def _machine(podman_stage):
 @pytest.fixture(name="disk")
 def _disk(machine):
     """A small file system of this computer under the volume: disk("60m") mounts it anew."""
-    machine.storage = os.path.join(os.path.dirname(machine.pgpass), "disk")
+    machine.storage = os.path.join(os.path.dirname(os.path.dirname(machine.pgpass)), "disk")
     os.mkdir(machine.storage)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m,uid=10001,gid=10001,mode=700", "bm",
                     machine.storage], check=True)
@@ -79,3 +79,13 @@ def test_a_reader_that_does_not_read_never_stops_the_machine(machine):
     finally:
         os.kill(reader, signal.SIGCONT)
     assert machine.stop()[0] == 0
+
+
+def test_a_replaced_pgpass_arrives_in_the_running_container(machine, podman_stage):
+    server = podman_stage.server("later")
+    machine.write_pgpass()
+    machine.start().wait_ready(60)
+    machine.write_pgpass(server)
+    wait_for(lambda: machine.exec("cat", "/run/bucardo-machine/pgpass").output ==
+             server.pgpass_line(), 20, "the new passwords are in use", explain=machine.log_tail)
+    assert "pgpass: " not in machine.cli("status").output, "rights as in README warn of nothing"

@@ -29,6 +29,18 @@ def test_the_command_may_stand_without_dashes_before_it(shared_podman_stage):
     assert code == 0 and out.startswith(b"psql (PostgreSQL)")
 
 
+def test_a_command_of_ours_is_run_by_its_name(shared_podman_stage):
+    del shared_podman_stage  # it skips without podman
+    for words, expected in ((["version"], b"bucardo-machine "), (["help"], b"usage: "),
+                            (["clone", "--help"], b"usage: bucardo-machine clone")):
+        with ContainerInit(words) as started:
+            code, out, _ = started.end(60)
+        assert code == 0 and out.startswith(expected), (words, code, out)
+    with ContainerInit(["status"]) as started:
+        code, _, err = started.end(60)
+    assert code == 1 and b"no machine is running" in err
+
+
 def test_a_missing_command_gives_127_and_is_named(init):
     pid1.a_missing_command_gives_127_and_is_named(init)
 

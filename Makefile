@@ -115,9 +115,10 @@ lint: check-headers check-layers check-shape check-format ## all static checks
 check: all unit lint ## what to run before each commit; scripts/check runs everything
 
 .PHONY: bench
-bench: all helpers ## measure, also against the peers, and print medians (about 25 minutes)
+bench: all helpers ## measure, also against the peers, and print medians (about 30 minutes)
 	@scripts/install-packages --test --bench
 	@tests/bench/run
+	@tests/bench/many
 	@tests/bench/clone
 	@tests/bench/replicate
 

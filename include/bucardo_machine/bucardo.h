@@ -226,6 +226,10 @@ extern const char bm_bucardo_refusal_hint[];
  * of the samples to come are stopped, not unwell. */
 void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped);
 
+/* How many times as long everything takes on this host: a stall is judged, and a rung of the
+ * ladder gets its time, by that. 1 on a host that gives what is asked for. */
+void bm_bucardo_set_slowness(struct bm_bucardo *bucardo, unsigned factor);
+
 size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo);
 struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t index);
 pid_t bm_bucardo_mcp_pid(const struct bm_bucardo *bucardo); /* 0: none */

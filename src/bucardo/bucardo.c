@@ -51,6 +51,7 @@ struct bm_bucardo *bm_bucardo_create(struct bm_loop *loop,
 
 	*bucardo = (struct bm_bucardo){
 			.loop = loop,
+			.slowness = 1,
 			.conn = conn,
 			.options = *options,
 			.changed = changed,

@@ -229,6 +229,7 @@ struct bm_bucardo {
 	struct bm_loop *loop;
 	struct bm_conn *conn;
 	struct bm_bucardo_options options;
+	unsigned slowness; /* bm_bucardo_set_slowness(); 1 at least */
 	void (*changed)(void *ctx, struct bm_unit *unit);
 	void (*event)(void *ctx, enum bm_bucardo_event event, const char *text);
 	void *ctx;

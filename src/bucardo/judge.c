@@ -132,7 +132,8 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 	const struct daemon *daemon = &bucardo->daemon;
 	struct declared_sync *declared = declared_find(bucardo, sample->name);
 	const struct health_limits limits = {
-			.stalled_after_msec = bucardo->options.stalled_after_msec,
+			.stalled_after_msec = bucardo->options.stalled_after_msec *
+					bucardo->slowness,
 			.stopped = daemon->operator_stop || bucardo->judge.stopped,
 			.paused = sync != NULL && sync->paused,
 			.paused_msec = sync != NULL ? sync->paused_msec : 0,
@@ -202,6 +203,11 @@ void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation 
 	kin_rescan(bucardo);
 	settings_observe(bucardo, observation);
 	repair_all(bucardo);
+}
+
+void bm_bucardo_set_slowness(struct bm_bucardo *bucardo, unsigned factor)
+{
+	bucardo->slowness = factor > 0 ? factor : 1;
 }
 
 void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped)

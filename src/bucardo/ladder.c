@@ -29,14 +29,14 @@ const char *bm_rung_name(enum bm_rung rung)
 }
 
 enum bm_rung ladder_next(const struct ladder_state *state, enum bm_health health,
-		uint64_t steady_msec, uint64_t now_msec)
+		uint64_t steady_msec, uint64_t now_msec, unsigned slowness)
 {
 	if (health != BM_HEALTH_STALLED || state->rung == BM_RUNG_HOLD) {
 		return BM_RUNG_NONE;
 	}
 	uint64_t since = state->climbed_msec > steady_msec ? state->climbed_msec : steady_msec;
 	uint64_t patience = rungs[state->rung].patience_msec;
-	if (state->rung != BM_RUNG_NONE && now_msec - since < patience) {
+	if (state->rung != BM_RUNG_NONE && now_msec - since < patience * slowness) {
 		return BM_RUNG_NONE;
 	}
 	return state->rung + 1;

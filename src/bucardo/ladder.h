@@ -20,10 +20,11 @@ struct ladder_state {
 /*
  * The rung to climb now, BM_RUNG_NONE for none; does not change `state`.
  * `steady_msec` is since when Bucardo runs undisturbed: time before that is not
- * held against the last rung. Only a stalled sync climbs.
+ * held against the last rung. Only a stalled sync climbs. On a slow host each rung has
+ * `slowness` times its time.
  */
 enum bm_rung ladder_next(const struct ladder_state *state, enum bm_health health,
-		uint64_t steady_msec, uint64_t now_msec);
+		uint64_t steady_msec, uint64_t now_msec, unsigned slowness);
 
 /* Note that `rung` was climbed. */
 void ladder_climbed(struct ladder_state *state, enum bm_rung rung, uint64_t now_msec);

@@ -251,7 +251,7 @@ static void work_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync, ui
 	}
 	enum bm_rung next = bucardo->options.ladder
 			? ladder_next(&sync->ladder, sync->health, bucardo->daemon.ready_msec,
-					  now)
+					  now, bucardo->slowness)
 			: BM_RUNG_NONE;
 	if (next != BM_RUNG_NONE) {
 		ladder_climbed(&sync->ladder, next, now);

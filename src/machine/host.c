@@ -26,6 +26,9 @@
 #define CALM_PERCENT 25
 #define CALM_SPANS 3
 
+/* No limit is stretched further than so many times. */
+#define SLOWNESS_LIMIT 20
+
 /* A timer that comes later than this is told of. */
 #define LATE_MSEC 100
 
@@ -65,6 +68,18 @@ struct host_verdict host_judge(const struct host_span *span, bool was_slow)
 			(matters && verdict.throttled_percent >= held) ||
 			verdict.stolen_percent >= held;
 	return verdict;
+}
+
+/* Our limits are ample: half of what the waiting would ask for. */
+unsigned host_slowness(const struct host_verdict *verdict)
+{
+	int gets = 100 - verdict->waited_percent;
+	int factor = gets > 0 ? 50 / gets : SLOWNESS_LIMIT;
+
+	if (!verdict->slow || factor < 1) {
+		return 1;
+	}
+	return factor > SLOWNESS_LIMIT ? SLOWNESS_LIMIT : (unsigned)factor;
 }
 
 /* ---- what the kernel tells ---- */
@@ -312,6 +327,7 @@ static bool conclude(struct host *host, const struct host_span *span)
 
 	host->verdict = host_judge(span, was_slow);
 	host->known = true;
+	host->slowness = host_slowness(&host->verdict);
 	host->calm = host->verdict.slow ? 0 : host->calm + 1;
 	if (host->verdict.slow) {
 		tell(host, span);

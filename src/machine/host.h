@@ -56,10 +56,14 @@ struct host {
 	size_t count;
 	struct host_process *processes;
 	uint64_t used_nsec;
+	unsigned slowness; /* of the last span; 0: not known yet */
 	struct host_counters counters;
 	struct host_verdict verdict;
 	char text[320]; /* "the host is slow: ..."; "" when it is not */
 };
+
+/* How many times as long everything takes: 1 on a host that is not slow. */
+unsigned host_slowness(const struct host_verdict *verdict);
 
 /* Look when it is time; true when "slow" began or ended. */
 bool host_look(struct host *host);

@@ -293,6 +293,9 @@ static void look_at_host(struct bm_machine *machine)
 				machine->host.verdict.slow ? machine->host.text
 							   : "the host is no longer slow");
 	}
+	if (machine->bucardo != NULL) {
+		bm_bucardo_set_slowness(machine->bucardo, machine->host.slowness);
+	}
 }
 
 static void on_heartbeat(void *ctx)

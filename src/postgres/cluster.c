@@ -137,15 +137,20 @@ static const char *const settings_of_ours[] = {
 		"log_checkpoints=off",
 		"log_timezone=UTC",
 		/* Memory. */
-		"shared_buffers=16MB",
+		"shared_buffers=8MB",
 		"huge_pages=off",
 		"maintenance_work_mem=16MB",
-		"max_connections=100",
+		/* At rest a migration has three sessions; as many locks as 100 sessions have.
+		 */
+		"max_connections=200",
+		"max_locks_per_transaction=32",
+		"max_pred_locks_per_transaction=32",
 		"jit=off",
 		/* Processes that would have nothing to do. */
 		"max_parallel_workers_per_gather=0",
 		"max_parallel_maintenance_workers=0",
 		"max_logical_replication_workers=0",
+		"max_worker_processes=0",
 		"autovacuum_max_workers=1",
 		/* No replica, no archive; a crash has at most this much to replay. */
 		"wal_level=minimal",

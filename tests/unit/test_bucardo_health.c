@@ -313,7 +313,7 @@ static void test_climbs_every_rung_in_order_and_then_holds(void **state)
 	enum bm_rung expected = BM_RUNG_KICK;
 
 	for (uint64_t t = START; t < START + 600000; t += 1000) {
-		enum bm_rung next = ladder_next(&ladder, BM_HEALTH_STALLED, START, t);
+		enum bm_rung next = ladder_next(&ladder, BM_HEALTH_STALLED, START, t, 1);
 		if (next != BM_RUNG_NONE) {
 			assert_int_equal(next, expected);
 			ladder_climbed(&ladder, next, t);
@@ -323,6 +323,17 @@ static void test_climbs_every_rung_in_order_and_then_holds(void **state)
 	assert_int_equal(ladder.rung, BM_RUNG_HOLD);
 }
 
+static void test_a_rung_gets_more_time_on_a_slow_host(void **state)
+{
+	(void)state;
+	struct ladder_state ladder = {BM_RUNG_KICK, START};
+
+	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, START, START + 100000, 10),
+			BM_RUNG_NONE);
+	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, START, START + 150000, 10),
+			BM_RUNG_RELOAD_SYNC);
+}
+
 static void test_climbs_for_nothing_but_a_stall(void **state)
 {
 	(void)state;
@@ -330,7 +341,7 @@ static void test_climbs_for_nothing_but_a_stall(void **state)
 
 	for (int health = 0; health < BM_HEALTH_COUNT; health++) {
 		enum bm_rung next = ladder_next(
-				&ladder, (enum bm_health)health, START, START * 2);
+				&ladder, (enum bm_health)health, START, START * 2, 1);
 		assert_int_equal(next,
 				health == BM_HEALTH_STALLED ? BM_RUNG_RELOAD_SYNC
 							    : BM_RUNG_NONE);
@@ -343,9 +354,9 @@ static void test_a_restart_is_not_held_against_the_last_rung(void **state)
 	struct ladder_state ladder = {BM_RUNG_RESTART_TREE, START};
 	uint64_t steady = START + 300000;
 
-	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, steady, steady + 1000),
+	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, steady, steady + 1000, 1),
 			BM_RUNG_NONE);
-	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, steady, steady + 100000),
+	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, steady, steady + 100000, 1),
 			BM_RUNG_RESTART_POSTGRES);
 }
 
@@ -450,6 +461,7 @@ int main(void)
 			TEST(test_a_sync_whose_tables_are_all_paused_points_to_its_migration),
 			TEST(test_an_unknown_backlog_is_no_health),
 			TEST(test_climbs_every_rung_in_order_and_then_holds),
+			TEST(test_a_rung_gets_more_time_on_a_slow_host),
 			TEST(test_climbs_for_nothing_but_a_stall),
 			TEST(test_a_restart_is_not_held_against_the_last_rung),
 			TEST(test_a_restart_that_helps_nothing_is_followed_by_the_next_rung),

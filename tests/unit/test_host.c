@@ -85,6 +85,23 @@ static void test_what_the_kernel_does_not_tell_calls_nobody_slow(void **state)
 	assert_int_equal(host_judge(&span, false).waited_percent, HOST_UNKNOWN);
 }
 
+static void test_limits_are_stretched_by_what_is_waited_and_not_without_end(void **state)
+{
+	(void)state;
+	static const struct {
+		int waited;
+		unsigned slowness;
+	} cases[] = {{HOST_UNKNOWN, 1}, {50, 1}, {75, 2}, {90, 5}, {96, 12}, {99, 20},
+			{100, 20}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct host_verdict verdict = {.slow = true, .waited_percent = cases[i].waited};
+		assert_int_equal(host_slowness(&verdict), cases[i].slowness);
+		verdict.slow = false;
+		assert_int_equal(host_slowness(&verdict), 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +111,8 @@ int main(void)
 			cmocka_unit_test(test_a_limit_and_a_hypervisor_that_hold_back_are_seen),
 			cmocka_unit_test(test_who_was_slow_is_so_until_it_is_clearly_better),
 			cmocka_unit_test(test_what_the_kernel_does_not_tell_calls_nobody_slow),
+			cmocka_unit_test(
+					test_limits_are_stretched_by_what_is_waited_and_not_without_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

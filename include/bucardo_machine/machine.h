@@ -75,9 +75,9 @@ int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors);
 /* The effective configuration, as bm_config_show(). */
 void bm_machine_show_config(struct bm_machine *machine, struct bm_strbuf *out);
 
-/* ---- events: the last 500 things that happened, newest last ---- */
+/* ---- events: at least the newest 10,000 things that happened, newest last ---- */
 struct bm_machine_event {
-	uint64_t id; /* 1, 2, 3 ... */
+	uint64_t id; /* grows from event to event, over restarts as well; not by one */
 	int64_t at;  /* wall msec */
 	enum bm_log_level level;
 	const char *subject; /* unit or sync name, "machine", "config", "volume" */

@@ -37,6 +37,7 @@ struct bm_conn_options {
 	const char *dbname, *user;
 	const char *application_name;
 	const char *const *listen;     /* channels, NULL-terminated; may be NULL */
+	bool (*lets_in)(void *ctx);    /* false: no attempt makes sense yet; may be NULL */
 	uint64_t connect_timeout_msec; /* one attempt */
 	uint64_t retry_msec;	       /* between attempts */
 	uint64_t query_timeout_msec;   /* default of one statement; then cancelled */
@@ -142,6 +143,10 @@ void bm_cluster_create_cancel(struct bm_cluster_init *init); /* NULL is accepted
  * error. Never while a postmaster of ours is meant to run.
  */
 int bm_cluster_clear_stale(const struct bm_cluster_paths *paths, struct bm_error *err);
+
+/* Whether the postmaster says in its pid file that it takes sessions; another word of it, or
+ * no file: not yet. */
+bool bm_cluster_lets_in(const struct bm_cluster_paths *paths);
 
 /* argv for the postmaster in the foreground; free with bm_cluster_argv_free(). */
 char **bm_cluster_argv(const struct bm_cluster_paths *paths, const char *const *settings);

@@ -118,7 +118,7 @@ sub forget_connections {
 		return 0;
 	});
 }
-no warnings 'redefine';
+no warnings qw(redefine once);
 STDERR->autoflush(1);
 
 # The settings of a session, before Bucardo says anything: SET and SHOW are nothing that a schema could shadow. An encoding of bytes stays one.
@@ -141,7 +141,7 @@ sub speak {
 	$dbh->{pg_enable_utf8} = -1; # look at the encoding again
 }
 my $dial = \&DBI::connect;
-no warnings 'redefine';
+no warnings qw(redefine once);
 *DBI::connect = sub {
 	my $dbh = $dial->(@_);
 	pin($dbh, $_[1] =~ /;host=\Q$socket_dir\E(;|$)/) if $dbh && $_[1] =~ /^dbi:Pg:/;
@@ -195,7 +195,7 @@ my $loop = \&Bucardo::mcp_main;
 # A reload ends all listening, commits, and begins it anew: what was said in between was lost. Nothing needs it to end.
 my $listeners = \&Bucardo::reset_mcp_listeners;
 *Bucardo::reset_mcp_listeners = sub {
-	no warnings 'redefine';
+	no warnings qw(redefine once);
 	local *Bucardo::db_unlisten_all = sub {
 		my ($self, $dbh) = @_;
 		delete $self->{listening}{$dbh};

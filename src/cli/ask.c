@@ -1,4 +1,4 @@
-/* The commands that are one question to the machine: health, service, config, events, status.
+/* The commands that are one question to the machine: health, service, config, status.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -88,7 +88,7 @@ int cli_service_stop(const struct cli_call *call)
 	return order(call, "stop", "is being stopped and stays so until `service start`");
 }
 
-static bool wants_colour(void)
+bool cli_wants_colour(void)
 {
 	const char *no_color = getenv("NO_COLOR");
 
@@ -103,7 +103,7 @@ int cli_service_list(const struct cli_call *call)
 	if (answer == NULL) {
 		return CLI_FAILED;
 	}
-	cli_render_units(json_object_get(answer, "status"), wants_colour(), &out);
+	cli_render_units(json_object_get(answer, "status"), cli_wants_colour(), &out);
 	fputs(bm_strbuf_text(&out), stdout);
 	bm_strbuf_finish(&out);
 	json_decref(answer);
@@ -139,64 +139,6 @@ int cli_config_show(const struct cli_call *call)
 	return CLI_OK;
 }
 
-/* ---- events ---- */
-
-static void print_event(const json_t *event, bool json)
-{
-	struct bm_strbuf out = BM_STRBUF_INIT;
-
-	if (json) {
-		json_dumpf(event, stdout, JSON_COMPACT);
-		putchar('\n');
-	} else {
-		cli_render_event(event, wants_colour(), &out);
-		fputs(bm_strbuf_text(&out), stdout);
-		bm_strbuf_finish(&out);
-	}
-	fflush(stdout);
-}
-
-/* Print until the last answer, or until the reader of our stdout has gone. */
-static int print_events(struct cli_client *client, bool json, struct bm_error *err)
-{
-	for (;;) {
-		json_t *answer = cli_client_next(client, err);
-		if (answer == NULL) {
-			return -1;
-		}
-		bool done = json_is_true(json_object_get(answer, "done"));
-		int rc = done ? cli_client_check(answer, err) : 0;
-		if (!done) {
-			print_event(json_object_get(answer, "event"), json);
-		}
-		json_decref(answer);
-		if (done || ferror(stdout)) {
-			return rc;
-		}
-	}
-}
-
-int cli_events(const struct cli_call *call)
-{
-	struct bm_error err = BM_ERROR_INIT;
-	struct cli_client client;
-	json_t *request = json_pack("{s:s, s:b}", "command", "events", "follow", call->follow);
-
-	if (cli_client_open(&client, call->runtime, CLI_TIMEOUT_MSEC, &err) != 0) {
-		json_decref(request);
-		return complain(&err);
-	}
-	int rc = cli_client_send(&client, request, &err);
-	if (call->follow) {
-		cli_client_wait_forever(&client);
-	}
-	if (rc == 0) {
-		rc = print_events(&client, call->json, &err);
-	}
-	cli_client_close(&client);
-	return rc == 0 ? CLI_OK : complain(&err);
-}
-
 /* ---- status ---- */
 
 struct winsize cli_screen_size(void)
@@ -213,7 +155,7 @@ static void render_status(const struct cli_call *call, const json_t *status,
 		const struct winsize *size, struct bm_strbuf *out)
 {
 	/* The last line is the prompt's. */
-	const struct cli_view view = {.colour = wants_colour(),
+	const struct cli_view view = {.colour = cli_wants_colour(),
 			.detail = call->all ? CLI_ALL : CLI_ANY,
 			.rows = size->ws_row > 1 && !call->watch ? size->ws_row - 1U
 								 : size->ws_row,

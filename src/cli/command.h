@@ -48,7 +48,8 @@ enum cli_option {
 	CLI_INCLUDE = 1 << 17,
 	CLI_EXCLUDE = 1 << 18,
 	CLI_ACCEPT_MOMENTS = 1 << 19,
-	CLI_SHOW_ALL = 1 << 20
+	CLI_SHOW_ALL = 1 << 20,
+	CLI_SINCE = 1 << 21
 };
 
 /* How often --include or --exclude may be given. */
@@ -69,6 +70,7 @@ struct cli_call {
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
 	bool strict, json, watch, follow, fix, gentle, accept_moments, all;
 	const char *until; /* the name of a phase; NULL: not given */
+	const char *since; /* "2h" or a time; NULL: not given */
 	enum bm_log_format log_format;
 	enum bm_log_level log_level;
 	bool log_level_given, log_format_given;
@@ -111,6 +113,9 @@ const struct cli_command *cli_command_find(const char *name);
  */
 int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err);
 
+/* Whether the name of a command begins with the word: "status", "config" of "config check". */
+bool cli_command_begins(const char *word);
+
 /* "; did you mean 'status'?" for the nearest command; nothing when none is near. */
 void cli_suggest_command(const char *word, struct bm_strbuf *out);
 
@@ -123,6 +128,9 @@ void cli_render_help(struct bm_strbuf *out);
 void cli_render_usage(const struct cli_command *command, struct bm_strbuf *out);
 void cli_render_flowed(const char *text, struct bm_strbuf *out);
 void cli_print_usage(const struct cli_command *command);
+
+/* On a terminal, unless NO_COLOR says otherwise. */
+bool cli_wants_colour(void);
 
 /* 0 where stdout is no terminal. */
 struct winsize cli_screen_size(void);

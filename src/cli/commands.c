@@ -119,11 +119,14 @@ static const struct cli_command commands[] = {
 	}, {
 		.name = "events",
 		.task = CLI_TASK_SEE,
-		.arguments = "[--follow]",
-		.options = CLI_RUNTIME | CLI_FOLLOW | CLI_JSON,
+		.arguments = "[--since 2h] [--follow]",
+		.options = CLI_RUNTIME | CLI_FOLLOW | CLI_JSON | CLI_SINCE,
 		.summary = "what happened lately",
-		.help = "The machine remembers the last 500 events.\n"
-			"  --follow   stay, and print new ones as they come\n"
+		.help = "The newest 10,000 of 90 days, from before a restart as well.\n"
+			"  --since T  only those since 90s, 30m, 2h, 7d ago, or since a time in UTC:\n"
+			"             2026-01-31, 2026-01-31T12:00\n"
+			"  --follow   stay, and print new ones as they come; it goes on when the\n"
+			"             machine is started again\n"
 			"  --json     one JSON object a line\n" RUNTIME_HELP,
 		.run = cli_events,
 	}, {
@@ -311,6 +314,20 @@ const struct cli_command *cli_commands(size_t *count)
 {
 	*count = BM_COUNT_OF(commands);
 	return commands;
+}
+
+bool cli_command_begins(const char *word)
+{
+	size_t length = strlen(word);
+
+	for (size_t i = 0; i < BM_COUNT_OF(commands); i++) {
+		const char *name = commands[i].name;
+		if (strncmp(name, word, length) == 0 &&
+				(name[length] == '\0' || name[length] == ' ')) {
+			return length > 0;
+		}
+	}
+	return false;
 }
 
 const struct cli_command *cli_command_find(const char *name)

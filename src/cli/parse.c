@@ -41,6 +41,7 @@ static const struct option options[] = {
 		{"max-rate", required_argument, NULL, CLI_MAX_RATE << 8},
 		{"pgpass", required_argument, NULL, CLI_PGPASS << 8},
 		{"runtime", required_argument, NULL, CLI_RUNTIME << 8},
+		{"since", required_argument, NULL, CLI_SINCE << 8},
 		{"source", required_argument, NULL, CLI_SOURCE << 8},
 		{"strict", no_argument, NULL, CLI_STRICT << 8},
 		{"until", required_argument, NULL, CLI_UNTIL << 8},
@@ -275,6 +276,9 @@ static int take_option(
 	case CLI_FIX:
 		call->fix = true;
 		return 0;
+	case CLI_SINCE:
+		call->since = text;
+		return 0;
 	case CLI_UNTIL:
 		return parse_until(call, text, err);
 	default:
@@ -409,22 +413,6 @@ static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_e
 	return 0;
 }
 
-/* Whether a command of ours begins with `word`: "status", "config" of "config check". */
-static bool begins_command(const char *word)
-{
-	size_t count, length = strlen(word);
-	const struct cli_command *commands = cli_commands(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		const char *name = commands[i].name;
-		if (strncmp(name, word, length) == 0 &&
-				(name[length] == '\0' || name[length] == ' ')) {
-			return length > 0;
-		}
-	}
-	return false;
-}
-
 /*
  * After `run` come its options, then somebody else's program, with or without a `--` before.
  * An image whose entry is `run` gets `podman run IMAGE status` as `run status`: without the
@@ -446,7 +434,7 @@ static int parse_run(int argc, char **argv, struct cli_call *call, unsigned *see
 	if (optind < argc || dashes) {
 		call->child = argv + optind;
 	}
-	if (!dashes && optind < argc && begins_command(argv[optind])) {
+	if (!dashes && optind < argc && cli_command_begins(argv[optind])) {
 		argv[optind - 1] = self;
 		call->child = argv + optind - 1;
 	}

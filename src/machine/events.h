@@ -1,10 +1,16 @@
-/* events - the last things that happened, for `events` and the log alike. */
+/*
+ * events - what happened, for `events` and the log alike
+ *
+ * Memory holds at least the newest BM_EVENTS_KEPT. An event's id is a serial number that
+ * grows over restarts: the wall clock in msec where that is above the one before, else one
+ * more. event_store.h keeps them in the control database, and brings those of earlier lives.
+ */
 #ifndef MACHINE_EVENTS_H
 #define MACHINE_EVENTS_H
 
 #include "bucardo_machine/machine.h"
 
-#define BM_EVENTS_KEPT 500
+#define BM_EVENTS_KEPT 10000
 
 struct bm_events;
 
@@ -23,11 +29,38 @@ void bm_events_add(struct bm_events *events, enum bm_log_level level, const char
 void bm_events_add_lines(struct bm_events *events, enum bm_log_level level, const char *subject,
 		const char *lines);
 
-/* The oldest event with an id above `after`; texts live until it is overwritten. */
+/*
+ * The oldest event with an id above `after`; texts live until the next event. Who asks for
+ * what follows an event of an earlier life gets nothing before bm_events_settle(): those
+ * that are still to be read would be missed.
+ */
 bool bm_events_after(
 		const struct bm_events *events, uint64_t after, struct bm_machine_event *out);
 
-/* Call `cb` after each new event; one listener. */
-void bm_events_listen(struct bm_events *events, void (*cb)(void *ctx), void *ctx);
+/* Call `cb` after each new event; two listeners: control, and the store. */
+enum bm_events_listener { BM_EVENTS_CONTROL, BM_EVENTS_STORE, BM_EVENTS_LISTENERS };
+void bm_events_listen(struct bm_events *events, enum bm_events_listener who,
+		void (*cb)(void *ctx), void *ctx);
+
+/* ---- for the store ---- */
+
+/* Put an event of an earlier life in its place; one that is there already stays. */
+void bm_events_insert(
+		struct bm_events *events, const struct bm_machine_event *event, bool stored);
+
+/* Events of earlier lives have ids up to `id`: where the clock was set back, those of this
+ * life get new ones above it. Before the first bm_events_insert(). */
+void bm_events_raise(struct bm_events *events, uint64_t id);
+
+/* All that there is to be read was read, or will not be. */
+void bm_events_settle(struct bm_events *events);
+bool bm_events_is_settled(const struct bm_events *events);
+
+/* The oldest event above `after` that is not stored. */
+bool bm_events_next_unstored(
+		const struct bm_events *events, uint64_t after, struct bm_machine_event *out);
+void bm_events_mark_stored(struct bm_events *events, uint64_t id);
+/* What was stored is gone. */
+void bm_events_mark_none_stored(struct bm_events *events);
 
 #endif

@@ -16,6 +16,7 @@
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 #include "bucardo_machine/worker.h"
+#include "machine/event_store.h"
 #include "machine/events.h"
 #include "machine/host.h"
 #include "machine/plan.h"
@@ -71,6 +72,7 @@ struct bm_machine {
 	bool keep_log_format, keep_log_level;
 	struct paths paths;
 	struct bm_events *events;
+	struct bm_event_store *event_store;
 	int64_t started_at;
 	int exit_code;
 

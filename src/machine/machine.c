@@ -97,6 +97,17 @@ static void apply_wants(struct bm_machine *machine)
 	}
 }
 
+/* Said goodbye before it is told to end: its log has no sessions that were terminated. */
+static void leave_postgres(struct bm_machine *machine)
+{
+	for (size_t i = 0; i < machine->member_count; i++) {
+		if (machine->members[i] == machine->postgres && !machine->wants[i]) {
+			bm_conn_close(machine->admin);
+			bm_conn_close(machine->control);
+		}
+	}
+}
+
 /* True when the action changed something at once: another round makes sense. */
 static bool run_round(struct bm_machine *machine, enum bm_action *action)
 {
@@ -104,6 +115,7 @@ static bool run_round(struct bm_machine *machine, enum bm_action *action)
 	const char *why;
 
 	*action = bm_plan(&in, machine->wants, &why);
+	leave_postgres(machine);
 	apply_wants(machine);
 	bool changed = bm_act(machine, *action, why);
 	bm_act_follow(machine);
@@ -360,6 +372,7 @@ struct bm_machine *bm_machine_create(
 	machine->config_state = "unread";
 	machine->lock_fd = -1;
 	machine->heartbeat = bm_timer_create(loop, on_heartbeat, machine);
+	machine->event_store = bm_event_store_create(loop, machine->events, options->volume);
 	fill_paths(&machine->paths, options);
 	return machine;
 }
@@ -406,6 +419,10 @@ void bm_machine_destroy(struct bm_machine *machine)
 	bm_databases_finish(machine);
 	bm_timer_close(machine->heartbeat);
 	bm_config_destroy(machine->config);
+	if (machine->lock_fd >= 0 && !machine->hold.active) {
+		bm_event_store_finish(machine->event_store);
+	}
+	bm_event_store_destroy(machine->event_store);
 	bm_events_destroy(machine->events);
 	host_finish(&machine->host);
 	bm_strbuf_finish(&machine->config_errors);

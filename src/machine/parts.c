@@ -251,8 +251,18 @@ static void on_control_event(void *ctx, enum bm_conn_event event, const char *te
 	}
 	if (event == BM_CONN_UP) {
 		probe(machine, machine->control);
+		bm_event_store_use(machine->event_store, machine->control);
 	}
 	bm_machine_tick_soon(machine);
+}
+
+/* Who knocks while it starts or recovers gets a FATAL into the log that frightens for nothing.
+ */
+static bool lets_in(void *ctx)
+{
+	struct bm_cluster_paths paths = bm_parts_cluster(ctx);
+
+	return bm_cluster_lets_in(&paths);
 }
 
 static struct bm_conn *make_conn(struct bm_machine *machine, const char *dbname,
@@ -264,6 +274,7 @@ static struct bm_conn *make_conn(struct bm_machine *machine, const char *dbname,
 			.user = user,
 			.application_name = "bucardo-machine",
 			.listen = listen,
+			.lets_in = lets_in,
 			.connect_timeout_msec = 5000,
 			.retry_msec = 50,
 			.query_timeout_msec = 10000,

@@ -104,5 +104,5 @@ bool bm_machine_event_after(
 
 void bm_machine_on_event(struct bm_machine *machine, void (*cb)(void *ctx), void *ctx)
 {
-	bm_events_listen(machine->events, cb, ctx);
+	bm_events_listen(machine->events, BM_EVENTS_CONTROL, cb, ctx);
 }

@@ -229,3 +229,21 @@ enum bm_cluster_found bm_cluster_inspect(
 	bm_strbuf_finish(&unread);
 	return found;
 }
+
+/* Line 8 of postmaster.pid. */
+bool bm_cluster_lets_in(const struct bm_cluster_paths *paths)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	char *path = bm_format("%s/postmaster.pid", paths->data_dir);
+	bool known = bm_file_load(path, 4096, &text, NULL) == 0;
+	const char *line = bm_strbuf_text(&text);
+
+	for (int i = 1; i < 8 && line != NULL; i++) {
+		line = strchr(line, '\n');
+		line = line != NULL ? line + 1 : NULL;
+	}
+	bool ready = known && line != NULL && strncmp(line, "ready", 5) == 0;
+	bm_strbuf_finish(&text);
+	free(path);
+	return ready;
+}

@@ -35,6 +35,7 @@ struct bm_conn *bm_conn_create(struct bm_loop *loop, const struct bm_conn_option
 
 	conn->loop = loop;
 	conn->cb = cb;
+	conn->lets_in = options->lets_in;
 	conn->ctx = ctx;
 	conn->socket_dir = bm_strdup(options->socket_dir);
 	conn->dbname = bm_strdup(options->dbname);

@@ -24,6 +24,7 @@ struct bm_conn {
 	uint64_t connect_timeout_msec, retry_msec, query_timeout_msec;
 	struct bm_loop *loop;
 	bm_conn_cb *cb;
+	bool (*lets_in)(void *ctx);
 	void *ctx;
 
 	enum bm_conn_state state;

@@ -410,7 +410,10 @@ void bm_conn_on_timer(void *ctx)
 	struct bm_conn *conn = ctx;
 
 	enter(conn);
-	if (conn->state == BM_CONN_WAITING) {
+	if (conn->state == BM_CONN_WAITING && conn->lets_in != NULL &&
+			!conn->lets_in(conn->ctx)) {
+		bm_timer_arm(conn->timer, conn->retry_msec);
+	} else if (conn->state == BM_CONN_WAITING) {
 		begin_attempt(conn);
 	} else if (conn->state == BM_CONN_CONNECTED && conn->running != NULL) {
 		end_late_statement(conn);

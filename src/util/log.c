@@ -352,7 +352,15 @@ void bm_log(enum bm_log_level level, const char *area, const struct bm_field *fi
 void bm_log_child_line(const char *unit, const char *text, size_t length, bool partial)
 {
 	static struct line line;
+	size_t blanks = 0;
 
+	while (blanks < length && strchr(" \t\r", text[blanks]) != NULL &&
+			text[blanks] != '\0') {
+		blanks++;
+	}
+	if (blanks == length) {
+		return; /* an empty line says nothing */
+	}
 	begin_line(&line, BM_LOG_INFO, "output");
 	if (sink.json) {
 		put_json_member(&line, "unit", unit, strlen(unit));

@@ -392,13 +392,15 @@ def test_a_refused_configuration_has_its_own_exit_code(host):
 
 def test_events_can_be_followed_from_the_command_line(host):
     follower = subprocess.Popen([CLI, "events", "--follow", "--json", "--runtime", host.folder],
-                                stdout=subprocess.PIPE, text=True)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert [json.loads(follower.stdout.readline())["id"] for _ in range(3)] == [1, 2, 3]
     host.signal(signal.SIGUSR1)
     assert json.loads(follower.stdout.readline())["id"] == 4
     host.stop()
-    assert follower.wait(5) == 0
+    assert "goes on when it is back" in follower.stderr.readline()
     follower.stdout.close()
+    assert follower.wait(5) == 0, "it ends with its reader"
+    follower.stderr.close()
 
 
 def test_wrong_usage_has_exit_code_2_and_a_hint():

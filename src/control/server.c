@@ -281,7 +281,11 @@ static int put_in_place(struct bm_control *control, struct bm_error *err)
 	}
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	char *temporary = bm_format("%s" TEMPORARY, path);
-	int rc = check_path(&address, err);
+	int rc = strlen(temporary) < sizeof(address.sun_path)
+			? check_path(&address, err)
+			: bm_error_set(err, BM_ERR_CONFIG,
+					  "the name of the socket '%s' is too long",
+					  control->path);
 	if (rc == 0) {
 		rc = bind_temporary(control->fd, temporary, err);
 	}

@@ -119,7 +119,7 @@ def test_a_declared_migration_goes_through_every_phase_in_order(stage):
     assert order["migration"]["copy"] == {"jobs": 7, "max_rate": 0, "gentle": True}
     stage.machine.wait_ready()
     shown = stage.machine.cli("status").check()
-    assert "MIGRATION" in shown and "replicate" in shown
+    assert "MIGRATION" in shown and "live" in shown
     events = stage.machine.cli("events").check()
     for phase in PHASES:
         assert f"app: {phase} begins" in events and f"app: {phase} is done" in events

@@ -119,6 +119,8 @@ def test_commands_without_a_terminal_print_nothing_of_ours(shared_stage):
     assert machine.exec("bash", "-c", "psql --version").check().startswith("psql")
     assert machine.exec("psql", "--version").check().startswith("psql")
     assert machine.exec("bash", "-l", stdin="echo two\n").output == "two\n"
+    assert machine.exec("sh", "-c", "bucardo status 2>&1 >/dev/null").output.startswith("machine: ready")
+    assert machine.exec("pg_dump", "--version").check().startswith("pg_dump (PostgreSQL)")
     assert not left_behind(machine)
 
 

@@ -49,7 +49,8 @@ enum cli_option {
 	CLI_EXCLUDE = 1 << 18,
 	CLI_ACCEPT_MOMENTS = 1 << 19,
 	CLI_SHOW_ALL = 1 << 20,
-	CLI_SINCE = 1 << 21
+	CLI_SINCE = 1 << 21,
+	CLI_YES = 1 << 22
 };
 
 /* How often --include or --exclude may be given. */
@@ -68,7 +69,7 @@ struct cli_call {
 			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
 	unsigned jobs, chunk_mib;			 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
-	bool strict, json, watch, follow, fix, gentle, accept_moments, all;
+	bool strict, json, watch, follow, fix, gentle, accept_moments, all, yes;
 	const char *until; /* the name of a phase; NULL: not given */
 	const char *since; /* "2h" or a time; NULL: not given */
 	enum bm_log_format log_format;
@@ -159,6 +160,7 @@ int cli_service_start(const struct cli_call *call);
 int cli_service_stop(const struct cli_call *call);
 int cli_session(const struct cli_call *call);
 int cli_status(const struct cli_call *call);
+int cli_teardown(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 
 #define RUNTIME_HELP                                                                           \
 	"The machine is asked through RUNTIME/control.sock; --runtime DIR or\n"                \
@@ -292,6 +293,22 @@ static const struct cli_command commands[] = {
 			"Colours only on a terminal, and not when NO_COLOR is set.\n" RUNTIME_HELP,
 		.run = cli_status,
 	}, {
+		.name = "teardown",
+		.task = CLI_TASK_COPY,
+		.arguments = "[NAME...] --source CONNINFO --destination CONNINFO",
+		.options = CLI_SOURCE | CLI_DESTINATION | CLI_YES | CLI_JSON,
+		.most = 64,
+		.summary = "take everything of ours out of databases",
+		.help = "Triggers, functions, tables and schemas of the machine and of Bucardo go; then the\n"
+			"catalogs are searched, and what is left is printed with the statement that removes\n"
+			"it. One table at a time, under locks of a moment; killed anywhere, the same command\n"
+			"goes on. One of the two databases may be left out. Needs no machine: stop it first.\n"
+			"  NAME       where several migrations or syncs use a database: all of them\n"
+			"  --yes      do not ask\n"
+			"  --json     one JSON object a line: stuck, left, clean\n"
+			"Passwords as for `clone`. Exit code 0 only when nothing is left.\n",
+		.run = cli_teardown,
+	}, {
 		.name = "version",
 		.task = CLI_TASK_MACHINE,
 		.summary = "print the version",
@@ -338,4 +355,19 @@ const struct cli_command *cli_command_find(const char *name)
 		}
 	}
 	return NULL;
+}
+
+static const char *command_name_at(const void *ctx, size_t index)
+{
+	(void)ctx;
+	return index < BM_COUNT_OF(commands) ? commands[index].name : NULL;
+}
+
+void cli_suggest_command(const char *word, struct bm_strbuf *out)
+{
+	const char *meant = bm_words_nearest(word, command_name_at, NULL);
+
+	if (meant != NULL) {
+		bm_strbuf_printf(out, "; did you mean '%s'?", meant);
+	}
 }

@@ -47,6 +47,7 @@ static const struct option options[] = {
 		{"until", required_argument, NULL, CLI_UNTIL << 8},
 		{"volume", required_argument, NULL, CLI_VOLUME << 8},
 		{"watch", no_argument, NULL, CLI_WATCH << 8},
+		{"yes", no_argument, NULL, CLI_YES << 8},
 		{NULL, 0, NULL, 0},
 };
 
@@ -81,28 +82,10 @@ static const char *option_name_at(const void *ctx, size_t index)
 	return cli_option_at(index, NULL, NULL);
 }
 
-static const char *command_name_at(const void *ctx, size_t index)
-{
-	size_t count;
-	const struct cli_command *commands = cli_commands(&count);
-
-	(void)ctx;
-	return index < count ? commands[index].name : NULL;
-}
-
 static const char *phase_name_at(const void *ctx, size_t index)
 {
 	(void)ctx;
 	return index < BM_PHASE_COUNT ? bm_phase_name((enum bm_phase)index) : NULL;
-}
-
-void cli_suggest_command(const char *word, struct bm_strbuf *out)
-{
-	const char *meant = bm_words_nearest(word, command_name_at, NULL);
-
-	if (meant != NULL) {
-		bm_strbuf_printf(out, "; did you mean '%s'?", meant);
-	}
 }
 
 static int unknown_option(const char *word, struct bm_error *err)
@@ -225,6 +208,32 @@ static int parse_pattern(
 	return 0;
 }
 
+/* Those without a value. */
+static int take_wish(struct cli_call *call, unsigned option)
+{
+	const struct {
+		unsigned option;
+		bool *wish;
+	} wishes[] = {
+			{CLI_STRICT, &call->strict},
+			{CLI_JSON, &call->json},
+			{CLI_WATCH, &call->watch},
+			{CLI_SHOW_ALL, &call->all},
+			{CLI_YES, &call->yes},
+			{CLI_GENTLE, &call->gentle},
+			{CLI_ACCEPT_MOMENTS, &call->accept_moments},
+			{CLI_FIX, &call->fix},
+			{CLI_FOLLOW, &call->follow},
+	};
+
+	for (size_t i = 0; i < BM_COUNT_OF(wishes); i++) {
+		if (wishes[i].option == option) {
+			*wishes[i].wish = true;
+		}
+	}
+	return 0;
+}
+
 static int take_option(
 		struct cli_call *call, unsigned option, const char *text, struct bm_error *err)
 {
@@ -255,35 +264,13 @@ static int take_option(
 		return parse_log_format(call, text, err);
 	case CLI_LOG_LEVEL:
 		return parse_log_level(call, text, err);
-	case CLI_STRICT:
-		call->strict = true;
-		return 0;
-	case CLI_JSON:
-		call->json = true;
-		return 0;
-	case CLI_WATCH:
-		call->watch = true;
-		return 0;
-	case CLI_SHOW_ALL:
-		call->all = true;
-		return 0;
-	case CLI_GENTLE:
-		call->gentle = true;
-		return 0;
-	case CLI_ACCEPT_MOMENTS:
-		call->accept_moments = true;
-		return 0;
-	case CLI_FIX:
-		call->fix = true;
-		return 0;
 	case CLI_SINCE:
 		call->since = text;
 		return 0;
 	case CLI_UNTIL:
 		return parse_until(call, text, err);
 	default:
-		call->follow = true;
-		return 0;
+		return take_wish(call, option);
 	}
 }
 

@@ -1,0 +1,204 @@
+/*
+ * The command `teardown`: takes everything of ours and of Bucardo's out of one or two
+ * databases, without the machine. All are looked at before the first is changed.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/traces.h"
+#include "bucardo_machine/transfer.h"
+#include "cli/command.h"
+
+/* A machine says this often enough that it is alive (worker/sql/machine_seen.sql). */
+#define ALIVE_SEC 60
+
+struct side {
+	const char *role, *text;
+	struct bm_traces *traces;
+	const struct cli_call *call;
+	unsigned users, unnamed;
+	struct bm_strbuf names, alive;
+	bool failed;
+};
+
+static void say(const struct side *side, const char *event, const char *what,
+		const char *statement)
+{
+	if (side->call->json) {
+		json_t *line = json_pack("{s:s, s:s, s:o, s:o}", "event", event, "side",
+				side->role, "what", bm_json_text(what), "statement",
+				bm_json_text(statement));
+		char *text = json_dumps(line, JSON_COMPACT);
+		puts(text != NULL ? text : "{}");
+		free(text);
+		json_decref(line);
+	} else if (statement[0] == '\0') {
+		printf("%s\n", what);
+	} else {
+		printf("%s: %s\n    %s;\n", side->role, what, statement);
+	}
+	fflush(stdout);
+}
+
+static void on_stuck(void *ctx, const char *what, const char *statement)
+{
+	say(ctx, "stuck", what, statement);
+}
+
+static void on_left(void *ctx, const char *what, const char *statement)
+{
+	say(ctx, "left", what, statement);
+}
+
+static bool is_named(const struct cli_call *call, const char *name)
+{
+	for (size_t i = 0; i < call->word_count; i++) {
+		if (strcmp(call->words[i], name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_user(void *ctx, const char *name, const char *host, long age_sec)
+{
+	struct side *side = ctx;
+
+	side->users++;
+	side->unnamed += !is_named(side->call, name);
+	bm_strbuf_printf(&side->names, "%s%s", side->names.length > 0 ? " " : "", name);
+	if (age_sec >= 0 && age_sec < ALIVE_SEC) {
+		bm_strbuf_printf(&side->alive, "%s%s (on %s, heard of %ld s ago)",
+				side->alive.length > 0 ? ", " : "", name, host, age_sec);
+	}
+}
+
+static int look(struct side *side, struct bm_error *err)
+{
+	struct bm_conninfo words = {0};
+	int rc = bm_conninfo_parse(side->text, side->role, &words, err);
+
+	side->traces = rc == 0 ? bm_traces_open(&words, side->role, err) : NULL;
+	bm_conninfo_finish(&words);
+	if (side->traces == NULL || bm_traces_users(side->traces, on_user, side, err) != 0) {
+		return -1;
+	}
+	if (side->alive.length > 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"a machine is at work there and would make it again: %s; stop it "
+				"first, and wait a minute",
+				bm_strbuf_text(&side->alive));
+	}
+	if (side->unnamed > 0 && (side->users > 1 || side->call->word_count > 0)) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"%s is used by several: nothing was removed. If all of them are to "
+				"go: bucardo-machine teardown %s --source ... --destination ...",
+				bm_traces_place(side->traces), bm_strbuf_text(&side->names));
+	}
+	return 0;
+}
+
+static bool is_agreed(const struct cli_call *call, const struct side *sides, size_t count)
+{
+	char answer[16];
+
+	for (size_t i = 0; !call->json && i < count; i++) {
+		if (sides[i].traces != NULL) {
+			printf("%s %s: everything of the machine and of Bucardo goes (%s).\n",
+					sides[i].role, bm_traces_place(sides[i].traces),
+					sides[i].users > 0 ? bm_strbuf_text(&sides[i].names)
+							   : "no sync is known");
+		}
+		if (sides[i].traces != NULL && bm_traces_is_fenced(sides[i].traces)) {
+			puts("It has not been cut over: the destination stays as it is now, does "
+			     "not follow\nthe source any more, and takes writes of anyone.");
+		}
+	}
+	if (call->yes) {
+		return true;
+	}
+	if (!isatty(STDIN_FILENO)) {
+		fputs("bucardo-machine: teardown: nothing was removed: say --yes\n", stderr);
+		return false;
+	}
+	fputs("Type yes to go on: ", stdout);
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
+}
+
+static void tell_failure(struct side *side, const struct bm_error *err)
+{
+	fprintf(stderr, "bucardo-machine: teardown: %s: %s\n", side->role, err->message);
+	side->failed = true;
+}
+
+static void remove_all(struct side *side)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_strbuf text = BM_STRBUF_INIT;
+
+	if (bm_traces_remove(side->traces, on_stuck, side, &err) != 0) {
+		tell_failure(side, &err);
+	}
+	err = (struct bm_error)BM_ERROR_INIT;
+	int left = bm_traces_left(side->traces, on_left, side, &err);
+	if (left < 0) {
+		tell_failure(side, &err);
+	} else if (left == 0) {
+		bm_strbuf_printf(&text, "nothing of ours is left on the %s, %s", side->role,
+				bm_traces_place(side->traces));
+		say(side, "clean", bm_strbuf_text(&text), "");
+	}
+	side->failed = side->failed || left != 0;
+	bm_strbuf_finish(&text);
+}
+
+/* A side that cannot be reached does not keep the other from being looked at, or cleaned. */
+static int tear_down(struct side *sides, size_t count)
+{
+	bool refused = false, some = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct bm_error err = BM_ERROR_INIT;
+		if (sides[i].text != NULL && look(&sides[i], &err) != 0) {
+			tell_failure(&sides[i], &err);
+			refused = refused || sides[i].traces != NULL;
+		}
+		some = some || sides[i].traces != NULL;
+	}
+	if (refused || !some || !is_agreed(sides[0].call, sides, count)) {
+		return CLI_FAILED;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (sides[i].traces != NULL) {
+			remove_all(&sides[i]);
+		}
+	}
+	return sides[0].failed || sides[1].failed ? CLI_FAILED : CLI_OK;
+}
+
+int cli_teardown(const struct cli_call *call)
+{
+	struct side sides[] = {{.role = "source", .text = call->source, .call = call},
+			{.role = "destination", .text = call->destination, .call = call}};
+
+	if (call->source == NULL && call->destination == NULL) {
+		fputs("bucardo-machine: 'teardown' needs --source CONNINFO, --destination "
+		      "CONNINFO, or both\n",
+				stderr);
+		return CLI_USAGE;
+	}
+	int rc = tear_down(sides, BM_COUNT_OF(sides));
+	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+		bm_traces_close(sides[i].traces);
+		bm_strbuf_finish(&sides[i].names);
+		bm_strbuf_finish(&sides[i].alive);
+	}
+	return rc;
+}

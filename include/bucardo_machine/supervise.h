@@ -4,8 +4,11 @@
  * A unit is a program the machine keeps running: an extra process from the
  * YAML, postgres, the Bucardo master control process. It has a state and reacts
  * to events; every legal reaction is one cell of the table in
- * src/supervise/unit.c. A unit never touches the clock, a descriptor or a
- * process by itself: it asks its host to, so tests drive it without a loop.
+ * src/supervise/unit.c. No sequence of wishes makes it start faster than the backoff
+ * allows: a life that never got ready counts as a failure, whatever ended it, and only a
+ * long time of being ready or a person's restart makes failures history. A unit never touches
+ * the clock, a descriptor or a process by itself: it asks its host to, so tests drive it
+ * without a loop.
  *
  * The caller repeats what it wants with bm_unit_want() at every tick; a lost
  * event costs one tick, not a hang. Order between units is the plan's business
@@ -44,6 +47,8 @@ enum bm_unit_event {
 	BM_UNIT_ADOPTED, /* runs although we did not start it */
 	BM_UNIT_SPAWN_FAILED,
 	BM_UNIT_RESTART,	/* see bm_unit_restart() */
+	BM_UNIT_RENEW,		/* see bm_unit_renew() */
+	BM_UNIT_WANT_UP_SOON,	/* WANT_UP before the wait for the next start is over */
 	BM_UNIT_EXITED_UNREADY, /* EXITED after we stopped it for not becoming ready */
 	BM_UNIT_GAVE_UP,	/* one failure too many for give_up_after */
 	BM_UNIT_EVENT_COUNT
@@ -103,8 +108,13 @@ void bm_unit_exited(struct bm_unit *unit, int status, const char *why, bool excu
  * begins anew. Ignored in other states, and past start_limit_msec. */
 void bm_unit_progress(struct bm_unit *unit);
 
-/* Ask for the present program to be stopped and started again, without backoff. */
+/* A person asks for the present program to be stopped and started again: without backoff,
+ * and what was before is forgotten. */
 void bm_unit_restart(struct bm_unit *unit, const char *why);
+
+/* The same by ourselves: soon after another failure or renewal the start waits, as after a
+ * death. Ignored in BACKOFF, where a start is on its way. */
+void bm_unit_renew(struct bm_unit *unit, const char *why);
 
 /* Milliseconds are the host's now_msec(); texts are borrowed until the next event. */
 struct bm_unit_view {
@@ -114,6 +124,7 @@ struct bm_unit_view {
 	uint64_t since_msec;	/* when this state began */
 	unsigned restarts;	/* starts after the first one */
 	unsigned failures;	/* consecutive, for the backoff */
+	unsigned renewals;	/* by ourselves, since it was ready for long */
 	uint64_t retry_at_msec; /* BACKOFF: when it ends; else 0 */
 	const char *last_exit;	/* "killed by SIGKILL"; "" when it never ended */
 	const char *why;	/* why it is in this state */

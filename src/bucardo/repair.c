@@ -57,7 +57,7 @@ void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const cha
 static void restart_tree(struct bm_bucardo *bucardo, const char *why)
 {
 	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "restarting Bucardo: %s", why);
-	bm_unit_restart(bucardo->unit, why);
+	bm_unit_renew(bucardo->unit, why);
 }
 
 /* ---- what was forgotten ---- */

@@ -27,10 +27,14 @@ struct bm_unit {
 	bool wanted;
 	bool never_ready;	      /* being stopped because it did not become ready */
 	bool excused;		      /* the exit being handled is nobody's failure */
+	bool was_ready;		      /* in this life */
+	bool is_asked_for;	      /* a person asked for this life's end */
+	bool is_renewed;	      /* we did */
 	enum bm_stop_mode stop_mode;  /* what it was asked last */
 	enum bm_unit_event follow_up; /* what an action led to; COUNT: nothing */
 	uint64_t since_msec, ready_since_msec, retry_at_msec;
-	unsigned starts, failures;
+	uint64_t not_before_msec; /* DOWN: the earliest next start */
+	unsigned starts, failures, renewals;
 	uint64_t random;
 	char last_exit[BM_EXIT_TEXT_SIZE];
 	char cause[sizeof(((struct bm_error *)NULL)->message)]; /* of the event being handled */
@@ -45,8 +49,8 @@ static void spawn(struct bm_unit *u)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	u->never_ready = false;
-	u->retry_at_msec = 0;
+	u->never_ready = u->was_ready = u->is_asked_for = u->is_renewed = false;
+	u->retry_at_msec = u->not_before_msec = 0;
 	u->starts++;
 	u->host->arm(u->ctx, u->policy.start_timeout_msec);
 	if (u->host->spawn(u->ctx, &err) != 0) {
@@ -55,9 +59,14 @@ static void spawn(struct bm_unit *u)
 	}
 }
 
+static void forgive(struct bm_unit *u)
+{
+	u->failures = u->renewals = 0;
+}
+
 static void spawn_afresh(struct bm_unit *u)
 {
-	u->failures = 0;
+	forgive(u);
 	spawn(u);
 }
 
@@ -71,6 +80,7 @@ static void await_ready(struct bm_unit *u)
 static void note_ready(struct bm_unit *u)
 {
 	u->ready_since_msec = u->host->now_msec(u->ctx);
+	u->was_ready = true;
 	u->host->arm(u->ctx, 0);
 }
 
@@ -79,7 +89,7 @@ static void forgive_if_stable(struct bm_unit *u)
 	uint64_t ready_msec = u->host->now_msec(u->ctx) - u->ready_since_msec;
 
 	if (bm_restart_is_stable(&u->policy, ready_msec)) {
-		u->failures = 0;
+		forgive(u);
 	}
 }
 
@@ -94,6 +104,23 @@ static void ask_to_stop(struct bm_unit *u)
 	u->stop_mode = BM_STOP_GENTLY;
 	u->host->arm(u->ctx, u->policy.stop_gently_msec);
 	u->host->stop(u->ctx, BM_STOP_GENTLY);
+}
+
+static void stop_for_person(struct bm_unit *u)
+{
+	forgive(u);
+	u->is_asked_for = true;
+	ask_to_stop(u);
+}
+
+static void stop_to_renew(struct bm_unit *u)
+{
+	if (u->was_ready) {
+		forgive_if_stable(u);
+	}
+	u->is_renewed = true;
+	u->renewals++;
+	ask_to_stop(u);
 }
 
 static void stop_never_ready(struct bm_unit *u)
@@ -112,14 +139,18 @@ static void insist_on_stop(struct bm_unit *u)
 	u->host->stop(u->ctx, u->stop_mode);
 }
 
+static uint64_t delay_after(struct bm_unit *u, unsigned failures)
+{
+	return bm_restart_delay_msec(&u->policy, failures, bm_restart_random(&u->random));
+}
+
 static void wait_before_restart(struct bm_unit *u)
 {
 	if (!u->excused) {
 		u->failures++;
 		memcpy(u->failure, u->why, sizeof(u->failure));
 	}
-	uint64_t delay = bm_restart_delay_msec(
-			&u->policy, u->failures, bm_restart_random(&u->random));
+	uint64_t delay = delay_after(u, u->failures);
 	u->retry_at_msec = u->host->now_msec(u->ctx) + delay;
 	u->host->arm(u->ctx, delay);
 	if (!u->excused && bm_restart_gives_up(&u->policy, u->failures)) {
@@ -133,11 +164,42 @@ static void lose_and_wait(struct bm_unit *u)
 	wait_before_restart(u);
 }
 
+/* Out of a stop. The first renewal after a good time costs no wait. */
+static void end_life(struct bm_unit *u)
+{
+	uint64_t now = u->host->now_msec(u->ctx);
+
+	if (u->was_ready && !u->is_renewed) {
+		forgive_if_stable(u);
+	} else if (!u->was_ready && !u->is_asked_for) {
+		u->failures++;
+	}
+	unsigned weight = u->failures + (u->renewals > 0 ? u->renewals - 1 : 0);
+	u->not_before_msec = weight > 0 && !u->is_asked_for ? now + delay_after(u, weight) : 0;
+	u->host->arm(u->ctx, 0);
+}
+
+/* Out of a wait, which goes on when it is wanted again. */
 static void rest(struct bm_unit *u)
 {
-	u->failures = 0;
+	u->not_before_msec = u->retry_at_msec;
 	u->retry_at_msec = 0;
 	u->host->arm(u->ctx, 0);
+}
+
+/* It was given up: from here on it starts as rarely as can be. */
+static void rest_given_up(struct bm_unit *u)
+{
+	u->not_before_msec = u->host->now_msec(u->ctx) + u->policy.backoff_limit_msec;
+	u->host->arm(u->ctx, 0);
+}
+
+static void wait_on(struct bm_unit *u)
+{
+	uint64_t now = u->host->now_msec(u->ctx);
+
+	u->retry_at_msec = u->not_before_msec > now ? u->not_before_msec : now + 1;
+	u->host->arm(u->ctx, u->retry_at_msec - now);
 }
 
 static void give_up(struct bm_unit *u)
@@ -155,12 +217,14 @@ static void give_up(struct bm_unit *u)
 static const struct bm_unit_transition transitions[BM_UNIT_STATE_COUNT][BM_UNIT_EVENT_COUNT] = {
 	[BM_UNIT_DOWN] = {
 		[BM_UNIT_WANT_UP]        = { BM_UNIT_STARTING, spawn,               "all it needs is there" },
+		[BM_UNIT_WANT_UP_SOON]   = { BM_UNIT_BACKOFF,  wait_on,             "it did not last, its next start waits" },
 		[BM_UNIT_ADOPTED]        = { BM_UNIT_STARTING, await_ready,         "found running" },
 	},
 	[BM_UNIT_STARTING] = {
 		[BM_UNIT_BECAME_READY]   = { BM_UNIT_READY,    note_ready,          "ready" },
 		[BM_UNIT_WANT_DOWN]      = { BM_UNIT_STOPPING, ask_to_stop,         "no longer wanted" },
-		[BM_UNIT_RESTART]        = { BM_UNIT_STOPPING, ask_to_stop,         "restart asked for" },
+		[BM_UNIT_RESTART]        = { BM_UNIT_STOPPING, stop_for_person,     "restart asked for" },
+		[BM_UNIT_RENEW]          = { BM_UNIT_STOPPING, stop_to_renew,       "restarted by the machine" },
 		[BM_UNIT_EXITED]         = { BM_UNIT_BACKOFF,  wait_before_restart, "ended before it was ready" },
 		[BM_UNIT_SPAWN_FAILED]   = { BM_UNIT_BACKOFF,  wait_before_restart, "could not be started" },
 		[BM_UNIT_TIMED_OUT]      = { BM_UNIT_STOPPING, stop_never_ready,    "not ready in time" },
@@ -168,11 +232,12 @@ static const struct bm_unit_transition transitions[BM_UNIT_STATE_COUNT][BM_UNIT_
 	[BM_UNIT_READY] = {
 		[BM_UNIT_LOST_READY]     = { BM_UNIT_STARTING, lose_ready,          "no longer answers" },
 		[BM_UNIT_WANT_DOWN]      = { BM_UNIT_STOPPING, ask_to_stop,         "no longer wanted" },
-		[BM_UNIT_RESTART]        = { BM_UNIT_STOPPING, ask_to_stop,         "restart asked for" },
+		[BM_UNIT_RESTART]        = { BM_UNIT_STOPPING, stop_for_person,     "restart asked for" },
+		[BM_UNIT_RENEW]          = { BM_UNIT_STOPPING, stop_to_renew,       "restarted by the machine" },
 		[BM_UNIT_EXITED]         = { BM_UNIT_BACKOFF,  lose_and_wait,       "ended unasked" },
 	},
 	[BM_UNIT_STOPPING] = {
-		[BM_UNIT_EXITED]         = { BM_UNIT_DOWN,     rest,                "stopped" },
+		[BM_UNIT_EXITED]         = { BM_UNIT_DOWN,     end_life,            "stopped" },
 		[BM_UNIT_EXITED_UNREADY] = { BM_UNIT_BACKOFF,  wait_before_restart, "stopped, as it was not ready in time" },
 		[BM_UNIT_TIMED_OUT]      = { BM_UNIT_STOPPING, insist_on_stop,      "did not stop when asked" },
 	},
@@ -186,7 +251,7 @@ static const struct bm_unit_transition transitions[BM_UNIT_STATE_COUNT][BM_UNIT_
 	[BM_UNIT_FAILED] = {
 		[BM_UNIT_RESTART]        = { BM_UNIT_STARTING, spawn_afresh,        "restart asked for" },
 		[BM_UNIT_ADOPTED]        = { BM_UNIT_STARTING, await_ready,         "found running" },
-		[BM_UNIT_WANT_DOWN]      = { BM_UNIT_DOWN,     rest,                "no longer wanted" },
+		[BM_UNIT_WANT_DOWN]      = { BM_UNIT_DOWN,     rest_given_up,       "no longer wanted" },
 	},
 };
 /* clang-format on */
@@ -259,6 +324,10 @@ void bm_unit_handle(struct bm_unit *u, enum bm_unit_event event)
 		u->wanted = event == BM_UNIT_WANT_UP;
 		u->never_ready = u->never_ready && u->wanted;
 	}
+	if (event == BM_UNIT_WANT_UP && u->state == BM_UNIT_DOWN &&
+			u->host->now_msec(u->ctx) < u->not_before_msec) {
+		event = BM_UNIT_WANT_UP_SOON;
+	}
 	moved = apply(u, event);
 	while (u->follow_up != BM_UNIT_EVENT_COUNT) {
 		enum bm_unit_event next = u->follow_up;
@@ -301,6 +370,12 @@ void bm_unit_restart(struct bm_unit *unit, const char *why)
 {
 	snprintf(unit->cause, sizeof(unit->cause), "%s", why);
 	bm_unit_handle(unit, BM_UNIT_RESTART);
+}
+
+void bm_unit_renew(struct bm_unit *unit, const char *why)
+{
+	snprintf(unit->cause, sizeof(unit->cause), "%s", why);
+	bm_unit_handle(unit, BM_UNIT_RENEW);
 }
 
 /* ---- life and looks ---- */
@@ -349,6 +424,7 @@ struct bm_unit_view bm_unit_view(const struct bm_unit *u)
 			.since_msec = u->since_msec,
 			.restarts = u->starts > 0 ? u->starts - 1 : 0,
 			.failures = stable ? 0 : u->failures,
+			.renewals = stable ? 0 : u->renewals,
 			.retry_at_msec = u->state == BM_UNIT_BACKOFF ? u->retry_at_msec : 0,
 			.last_exit = u->last_exit,
 			.why = u->why,
@@ -393,6 +469,8 @@ const char *bm_unit_event_name(enum bm_unit_event event)
 			[BM_UNIT_ADOPTED] = "adopted",
 			[BM_UNIT_SPAWN_FAILED] = "spawn-failed",
 			[BM_UNIT_RESTART] = "restart",
+			[BM_UNIT_RENEW] = "renew",
+			[BM_UNIT_WANT_UP_SOON] = "want-up-soon",
 			[BM_UNIT_EXITED_UNREADY] = "exited-unready",
 			[BM_UNIT_GAVE_UP] = "gave-up",
 	};

@@ -36,8 +36,10 @@ static void note(struct restarts *restarts, uint64_t now_msec)
 void bm_restarts_see(
 		struct restarts *restarts, const struct bm_unit_view *unit, uint64_t now_msec)
 {
-	/* One that is pushed ends in BACKOFF as well: it is the same restart. */
-	bool same = restarts->state == BM_UNIT_STOPPING && unit->state == BM_UNIT_BACKOFF;
+	/* One that is pushed ends in BACKOFF as well, and the second of ours waits there. */
+	bool same = unit->state == BM_UNIT_BACKOFF &&
+			(restarts->state == BM_UNIT_STOPPING ||
+					restarts->state == BM_UNIT_DOWN);
 
 	if (!same && begins_restart(restarts->state, unit)) {
 		note(restarts, now_msec);

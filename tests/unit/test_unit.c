@@ -5,85 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
-
-#include "bucardo_machine/log.h"
-#include "bucardo_machine/macros.h"
-#include "supervise/unit_table.h"
-
-/* A host that only remembers what it was asked to do. */
-struct fake_host {
-	int spawns, stops, changes;
-	bool cannot_spawn;
-	enum bm_stop_mode last_stop;
-	uint64_t timer_msec, now_msec;
-};
-
-static int fake_spawn(void *ctx, struct bm_error *err)
-{
-	struct fake_host *host = ctx;
-
-	host->spawns++;
-	return host->cannot_spawn ? bm_error_set(err, BM_ERR_CONFIG, "no such thing") : 0;
-}
-
-static void fake_stop(void *ctx, enum bm_stop_mode mode)
-{
-	struct fake_host *host = ctx;
-
-	host->stops++;
-	host->last_stop = mode;
-}
-
-static void fake_arm(void *ctx, uint64_t msec)
-{
-	((struct fake_host *)ctx)->timer_msec = msec;
-}
-
-static uint64_t fake_now(void *ctx)
-{
-	return ((struct fake_host *)ctx)->now_msec;
-}
-
-static void fake_changed(void *ctx, struct bm_unit *unit)
-{
-	(void)unit;
-	((struct fake_host *)ctx)->changes++;
-}
-
-static const struct bm_unit_host fake = {fake_spawn, fake_stop, fake_arm, fake_now};
-
-static const struct bm_unit_policy policy = {
-		.start_timeout_msec = 9000,
-		.start_limit_msec = 90000,
-		.stop_gently_msec = 5000,
-		.stop_firmly_msec = 2000,
-		.backoff_first_msec = 500,
-		.backoff_limit_msec = 30000,
-		.stable_after_msec = 60000,
-};
-
-static struct bm_unit *create(struct fake_host *host)
-{
-	return bm_unit_create("postgres", &policy, &fake, fake_changed, host);
-}
-
-static struct bm_unit *after(
-		struct fake_host *host, const enum bm_unit_event *events, size_t count)
-{
-	struct bm_unit *unit = create(host);
-
-	for (size_t i = 0; i < count; i++) {
-		bm_unit_handle(unit, events[i]);
-	}
-	return unit;
-}
-
-#define AFTER(host, ...)                                                                       \
-	after(host, (const enum bm_unit_event[]){__VA_ARGS__},                                 \
-			BM_COUNT_OF(((const enum bm_unit_event[]){__VA_ARGS__})))
+#include "unit_host.h"
 
 /* ---- the table as a whole ---- */
 
@@ -399,93 +321,6 @@ static void test_progress_gives_a_start_its_time_anew_up_to_a_limit(void **state
 	bm_unit_destroy(unit);
 }
 
-/* ---- no way around the backoff ---- */
-
-/* What may be done to a unit whose program ends as soon as it runs. */
-enum deed {
-	DEED_UP,
-	DEED_DOWN,
-	DEED_RENEW,
-	DEED_DIES,
-	DEED_FAILS_TO_SPAWN,
-	DEED_SOME_TIME,
-	DEED_COUNT
-};
-
-static void do_deed(struct bm_unit *unit, struct fake_host *host, enum deed deed)
-{
-	uint64_t retry_at = bm_unit_view(unit).retry_at_msec;
-
-	switch (deed) {
-	case DEED_UP:
-	case DEED_DOWN:
-		bm_unit_want(unit, deed == DEED_UP);
-		break;
-	case DEED_RENEW:
-		bm_unit_renew(unit, "the ladder");
-		break;
-	case DEED_DIES:
-		bm_unit_exited(unit, W_EXITCODE(1, 0), "", false);
-		break;
-	case DEED_FAILS_TO_SPAWN:
-		bm_unit_handle(unit, BM_UNIT_SPAWN_FAILED);
-		break;
-	default:
-		host->now_msec += 100;
-		if (retry_at != 0 && retry_at <= host->now_msec) {
-			bm_unit_handle(unit, BM_UNIT_TIMED_OUT);
-		}
-		break;
-	}
-}
-
-static void test_no_sequence_of_wishes_starts_it_more_often_than_the_backoff_allows(
-		void **state)
-{
-	int most = 0;
-
-	(void)state;
-	/* Each way of six deeds again and again, for a minute. */
-	for (int way = 0; way < 46656 /* 6^6 */; way++) {
-		struct fake_host host = {0};
-		struct bm_unit *unit = create(&host);
-		for (int round = 0; round < 3000 && host.now_msec < 60000; round++) {
-			for (int rest = way, i = 0; i < 6; i++, rest /= DEED_COUNT) {
-				do_deed(unit, &host, (enum deed)(rest % DEED_COUNT));
-			}
-			host.now_msec += 10;
-			do_deed(unit, &host, DEED_SOME_TIME);
-		}
-		most = host.spawns > most ? host.spawns : most;
-		bm_unit_destroy(unit);
-	}
-	/* At 0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 s, each a tenth earlier, and one more. */
-	assert_in_range(most, 6, 8);
-}
-
-static void test_renewals_wait_from_the_second_on_and_are_told(void **state)
-{
-	struct fake_host host = {0};
-	struct bm_unit *unit = AFTER(&host, BM_UNIT_WANT_UP, BM_UNIT_BECAME_READY);
-
-	(void)state;
-	bm_unit_renew(unit, "it answers no ping");
-	bm_unit_exited(unit, 0, "", false);
-	bm_unit_want(unit, true);
-	assert_int_equal(bm_unit_state(unit), BM_UNIT_STARTING);
-	bm_unit_handle(unit, BM_UNIT_BECAME_READY);
-	bm_unit_renew(unit, "it answers no ping");
-	bm_unit_exited(unit, 0, "", false);
-	bm_unit_want(unit, true);
-	assert_int_equal(bm_unit_state(unit), BM_UNIT_BACKOFF);
-	assert_int_equal(bm_unit_view(unit).renewals, 2);
-	bm_unit_handle(unit, BM_UNIT_TIMED_OUT);
-	bm_unit_handle(unit, BM_UNIT_BECAME_READY);
-	host.now_msec += policy.stable_after_msec;
-	assert_int_equal(bm_unit_view(unit).renewals, 0);
-	bm_unit_destroy(unit);
-}
-
 /* A reader of the state who acts at once, as the machine's tick does. */
 static void want_up_when_down(void *ctx, struct bm_unit *unit)
 {
@@ -536,9 +371,6 @@ int main(void)
 			cmocka_unit_test(test_what_no_longer_answers_gets_the_time_of_a_start),
 			cmocka_unit_test(
 					test_progress_gives_a_start_its_time_anew_up_to_a_limit),
-			cmocka_unit_test(
-					test_no_sequence_of_wishes_starts_it_more_often_than_the_backoff_allows),
-			cmocka_unit_test(test_renewals_wait_from_the_second_on_and_are_told),
 			cmocka_unit_test(test_events_may_be_fed_from_the_word_of_a_change),
 	};
 

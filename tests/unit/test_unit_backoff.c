@@ -52,12 +52,12 @@ static void test_no_sequence_of_wishes_starts_it_more_often_than_the_backoff_all
 	int most = 0;
 
 	(void)state;
-	/* Each way of three deeds again and again, for a minute. */
-	for (int way = 0; way < 216 /* 6^3 */; way++) {
+	/* Each way of four deeds again and again, for a minute. */
+	for (int way = 0; way < 1296 /* 6^4 */; way++) {
 		struct fake_host host = {0};
 		struct bm_unit *unit = create(&host);
 		for (int round = 0; round < 3000 && host.now_msec < 60000; round++) {
-			for (int rest = way, i = 0; i < 3; i++, rest /= DEED_COUNT) {
+			for (int rest = way, i = 0; i < 4; i++, rest /= DEED_COUNT) {
 				do_deed(unit, &host, (enum deed)(rest % DEED_COUNT));
 			}
 			host.now_msec += 10;

@@ -6,16 +6,15 @@
 
 #include "bucardo_machine/clock.h"
 
-/* A unit goes down by itself, or is taken down to be restarted, by the machine. */
-static bool begins_restart(enum bm_unit_state before, const struct bm_unit_view *unit)
+/* A unit went down by itself or was not ready in time, or the machine renews it. */
+static bool begins_restart(
+		enum bm_unit_state before, unsigned renewals, const struct bm_unit_view *unit)
 {
 	if (unit->state == before) {
 		return false;
 	}
-	bool up = before == BM_UNIT_STARTING || before == BM_UNIT_READY;
 	return unit->state == BM_UNIT_BACKOFF ||
-			(up && unit->state == BM_UNIT_STOPPING && unit->wanted &&
-					strstr(unit->why, "asked by") == NULL);
+			(unit->state == BM_UNIT_STOPPING && unit->renewals > renewals);
 }
 
 static void note(struct restarts *restarts, uint64_t now_msec)
@@ -36,16 +35,15 @@ static void note(struct restarts *restarts, uint64_t now_msec)
 void bm_restarts_see(
 		struct restarts *restarts, const struct bm_unit_view *unit, uint64_t now_msec)
 {
-	/* One that is pushed ends in BACKOFF as well, and the second of ours waits there. */
-	bool same = unit->state == BM_UNIT_BACKOFF &&
-			(restarts->state == BM_UNIT_STOPPING ||
-					restarts->state == BM_UNIT_DOWN);
+	/* A second renewal waits there for its start: it was counted when it began. */
+	bool same = unit->state == BM_UNIT_BACKOFF && restarts->state == BM_UNIT_DOWN;
 
-	if (!same && begins_restart(restarts->state, unit)) {
+	if (!same && begins_restart(restarts->state, restarts->renewals, unit)) {
 		note(restarts, now_msec);
 		snprintf(restarts->why, sizeof(restarts->why), "%s", unit->why);
 	}
 	restarts->state = unit->state;
+	restarts->renewals = unit->renewals;
 }
 
 static uint64_t calm_msec(uint64_t all_msec)

@@ -28,7 +28,8 @@
 #define RESTARTS_CALM_MSEC 30000
 
 struct restarts {
-	enum bm_unit_state state;	 /* as it was seen last */
+	enum bm_unit_state state;	 /* as it was seen last, */
+	unsigned renewals;		 /* and of the unit's own count */
 	uint64_t at_msec[RESTARTS_MANY]; /* when incidents began, the newest first; 0 none */
 	uint64_t last_msec;		 /* the last death */
 	unsigned burst;			 /* deaths of the newest incident */

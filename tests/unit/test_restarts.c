@@ -7,13 +7,22 @@
 
 #include "machine/restarts.h"
 
+static void see_renewed(struct restarts *restarts, enum bm_unit_state state, unsigned renewals,
+		const char *why, uint64_t at)
+{
+	const struct bm_unit_view view = {.name = "bucardo",
+			.state = state,
+			.wanted = true,
+			.renewals = renewals,
+			.why = why};
+
+	bm_restarts_see(restarts, &view, at);
+}
+
 static void see(struct restarts *restarts, enum bm_unit_state state, const char *why,
 		uint64_t at)
 {
-	const struct bm_unit_view view = {
-			.name = "bucardo", .state = state, .wanted = true, .why = why};
-
-	bm_restarts_see(restarts, &view, at);
+	see_renewed(restarts, state, 0, why, at);
 }
 
 /* It dies and comes back, `count` times, each `every_msec`. */
@@ -72,14 +81,21 @@ static void test_a_burst_is_one_incident_unless_it_lasts(void **state)
 static void test_a_restart_by_the_machine_counts_once_and_one_by_a_person_not(void **state)
 {
 	struct restarts mine = {.state = BM_UNIT_READY}, theirs = {.state = BM_UNIT_READY};
+	struct restarts slow = {.state = BM_UNIT_STARTING};
 	uint64_t now = 1000000;
 
 	(void)state;
 	for (int i = 0; i < RESTARTS_MANY; i++, now += 20000) {
-		see(&mine, BM_UNIT_STOPPING, "restart asked for: no answer to a ping", now);
-		see(&mine, BM_UNIT_BACKOFF, "stopped, as it was not ready in time", now);
-		see(&mine, BM_UNIT_READY, "ready", now);
+		unsigned renewals = (unsigned)i + 1;
+		see_renewed(&mine, BM_UNIT_STOPPING, renewals, "restarted by the machine", now);
+		see_renewed(&mine, BM_UNIT_DOWN, renewals, "stopped", now);
+		see_renewed(&mine, BM_UNIT_BACKOFF, renewals, "its next start waits", now);
+		see_renewed(&mine, BM_UNIT_READY, renewals, "ready", now);
 		assert_int_equal(are_many(&mine, now), i + 1 == RESTARTS_MANY);
+		see(&slow, BM_UNIT_STOPPING, "not ready in time", now);
+		see(&slow, BM_UNIT_BACKOFF, "stopped, as it was not ready in time", now);
+		see(&slow, BM_UNIT_STARTING, "trying again", now);
+		assert_int_equal(are_many(&slow, now), i + 1 == RESTARTS_MANY);
 		see(&theirs, BM_UNIT_STOPPING, "restart asked for: asked by uid 0", now);
 		see(&theirs, BM_UNIT_DOWN, "stopped", now);
 		see(&theirs, BM_UNIT_READY, "ready", now);

@@ -70,8 +70,8 @@ static void free_migration(struct migration *migration)
 	free(migration);
 }
 
-void bm_migrate_tell(struct migration *migration, enum bm_log_level level, enum bm_phase phase,
-		const char *format, ...)
+void bm_migrate_tell(
+		struct migration *migration, enum bm_log_level level, const char *format, ...)
 {
 	struct bm_migrate *migrate = migration->migrate;
 	char text[1024];
@@ -81,7 +81,6 @@ void bm_migrate_tell(struct migration *migration, enum bm_log_level level, enum 
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	migrate->host.event(migrate->host.ctx, level, migration->name, text);
-	bm_journal_note(migrate, migration->name, phase, text);
 }
 
 enum bm_phase bm_migrate_until(const struct migration *migration)
@@ -109,8 +108,7 @@ static void take_definition(struct migration *migration)
 		return;
 	}
 	if (migration->definition != NULL) {
-		bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_COUNT,
-				"its changed definition is taken over");
+		bm_migrate_tell(migration, BM_LOG_INFO, "its changed definition is taken over");
 		bm_run_cancel(migration); /* it starts again, with the new one */
 		bm_tending_cancel(migration);
 	}
@@ -125,7 +123,7 @@ static void refuse(struct migration *migration, const char *difference)
 	if (migration->refusal == NULL || strcmp(migration->refusal, difference) != 0) {
 		free(migration->refusal);
 		migration->refusal = bm_strdup(difference);
-		bm_migrate_tell(migration, BM_LOG_ERROR, BM_PHASE_COUNT,
+		bm_migrate_tell(migration, BM_LOG_ERROR,
 				"its changed definition is refused: %s", difference);
 	}
 }
@@ -195,7 +193,7 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 		}
 		if (!found && migration->configured) {
 			migration->configured = false;
-			bm_migrate_tell(migration, BM_LOG_WARN, BM_PHASE_COUNT,
+			bm_migrate_tell(migration, BM_LOG_WARN,
 					"machine.yaml does not name it any more: it stays as it is");
 		}
 	}
@@ -410,7 +408,6 @@ struct bm_migrate *bm_migrate_create(struct bm_loop *loop,
 	migrate->pgpass = bm_strdup(options->pgpass);
 	migrate->timer = bm_timer_create(loop, on_timer, migrate);
 	migrate->soon = bm_timer_create(loop, turn, migrate);
-	migrate->notes_end = &migrate->notes;
 	return migrate;
 }
 
@@ -437,7 +434,6 @@ void bm_migrate_destroy(struct bm_migrate *migrate)
 	for (size_t i = 0; i < migrate->count; i++) {
 		free_migration(migrate->migrations[i]);
 	}
-	bm_journal_finish(migrate);
 	free(migrate->migrations);
 	free(migrate->program);
 	free(migrate->socket_dir);

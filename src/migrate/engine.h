@@ -83,12 +83,6 @@ struct migration {
 	struct bm_finding *finding_views;
 };
 
-struct note {
-	struct note *next;
-	char *name, *phase, *text;
-	int64_t at;
-};
-
 struct bm_migrate {
 	struct bm_loop *loop;
 	struct bm_conn *conn;
@@ -109,10 +103,8 @@ struct bm_migrate {
 
 	/* the one write that is on its way */
 	bool writing;
-	struct stamp *writing_stamp; /* NULL: an event */
+	struct stamp *writing_stamp;
 	uint64_t writing_generation;
-	struct note *notes, **notes_end;
-	size_t note_count;
 };
 
 /* engine.c */
@@ -121,8 +113,8 @@ void bm_migrate_turn_soon(struct bm_migrate *migrate);
 void bm_migrate_reload_soon(struct bm_migrate *migrate);
 struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name);
 struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name);
-void bm_migrate_tell(struct migration *migration, enum bm_log_level level, enum bm_phase phase,
-		const char *format, ...) __attribute__((format(printf, 4, 5)));
+void bm_migrate_tell(struct migration *migration, enum bm_log_level level, const char *format,
+		...) __attribute__((format(printf, 3, 4)));
 enum bm_phase bm_migrate_until(const struct migration *migration);
 /* Compare what is declared with what the journal has. */
 void bm_migrate_settle(struct migration *migration);

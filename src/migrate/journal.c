@@ -11,9 +11,6 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 
-/* Events that wait for the database; more are not kept: the log has them. */
-#define MOST_NOTES 200
-
 /* ---- reading ---- */
 
 static int take_version(void *ctx, const struct bm_result *result, struct bm_error *err)
@@ -149,10 +146,7 @@ static const struct bm_step load_steps[] = {
 				       " error text, mend text, evidence jsonb, findings jsonb,"
 				       " PRIMARY KEY (migration, phase));"
 				       "ALTER TABLE machine.phase ADD COLUMN IF NOT EXISTS done bigint,"
-				       " ADD COLUMN IF NOT EXISTS total bigint;"
-				       "CREATE TABLE IF NOT EXISTS machine.event ("
-				       " id bigserial PRIMARY KEY, at timestamptz NOT NULL,"
-				       " migration text NOT NULL, phase text, text text NOT NULL)"},
+				       " ADD COLUMN IF NOT EXISTS total bigint"},
 		{.name = "reading the journal's migrations",
 				.sql = "SELECT name, definition, until, " MSEC(
 						"paused_at") ","
@@ -174,19 +168,6 @@ struct bm_script *bm_journal_load(
 
 /* ---- writing ---- */
 
-/* Its schema, tables or columns are not there: it was dropped, or is an older one. */
-static bool is_gone(const struct bm_error *err)
-{
-	static const char *const states[] = {"3F000", "42P01", "42703", "42P10"};
-
-	for (size_t i = 0; i < BM_COUNT_OF(states); i++) {
-		if (strcmp(err->sqlstate, states[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void on_written(void *ctx, const struct bm_result *result)
 {
 	struct bm_migrate *migrate = ctx;
@@ -195,7 +176,7 @@ static void on_written(void *ctx, const struct bm_result *result)
 	if (result->error != NULL) {
 		bm_log(BM_LOG_WARN, "migrate", BM_FIELDS(bm_str("err", result->error->message)),
 				"cannot write the journal, trying again");
-		if (is_gone(result->error)) {
+		if (bm_sql_is_gone(result->error)) {
 			bm_log(BM_LOG_ERROR, "migrate", BM_FIELDS(bm_str("schema", "machine")),
 					"the journal is gone or is not the one that was read: it is "
 					"made again, and gets all that is known here");
@@ -204,18 +185,7 @@ static void on_written(void *ctx, const struct bm_result *result)
 		bm_timer_arm(migrate->timer, 1000);
 		return;
 	}
-	if (migrate->writing_stamp != NULL) {
-		migrate->writing_stamp->written = migrate->writing_generation;
-	} else if (migrate->notes != NULL) {
-		struct note *note = migrate->notes;
-		migrate->notes = note->next;
-		migrate->notes_end = note->next != NULL ? migrate->notes_end : &migrate->notes;
-		migrate->note_count--;
-		free(note->name);
-		free(note->phase);
-		free(note->text);
-		free(note);
-	}
+	migrate->writing_stamp->written = migrate->writing_generation;
 	bm_migrate_turn_soon(migrate);
 }
 
@@ -224,7 +194,7 @@ static void write_row(struct bm_migrate *migrate, struct stamp *stamp, const cha
 {
 	migrate->writing = true;
 	migrate->writing_stamp = stamp;
-	migrate->writing_generation = stamp != NULL ? stamp->generation : 0;
+	migrate->writing_generation = stamp->generation;
 	bm_conn_query(migrate->conn, sql, params, count, on_written, migrate);
 }
 
@@ -287,19 +257,6 @@ static void write_phase(struct migration *migration, enum bm_phase phase)
 	free(findings);
 }
 
-static void write_note(struct bm_migrate *migrate)
-{
-	const struct note *note = migrate->notes;
-	char at[24];
-	const char *const params[] = {
-			moment(note->at, at), note->name, note->phase, note->text};
-
-	write_row(migrate, NULL,
-			"INSERT INTO machine.event (at, migration, phase, text)"
-			" VALUES (to_timestamp($1::bigint / 1000.0), $2, $3, $4)",
-			params, BM_COUNT_OF(params));
-}
-
 static bool is_written(const struct stamp *stamp)
 {
 	return stamp->written == stamp->generation;
@@ -346,39 +303,5 @@ bool bm_journal_write(struct bm_migrate *migrate)
 			return true;
 		}
 	}
-	if (migrate->notes != NULL) {
-		write_note(migrate);
-		return true;
-	}
 	return false;
-}
-
-/* ---- events ---- */
-
-void bm_journal_note(struct bm_migrate *migrate, const char *name, enum bm_phase phase,
-		const char *text)
-{
-	if (migrate->note_count >= MOST_NOTES) {
-		return;
-	}
-	struct note *note = bm_alloc(sizeof(*note));
-	note->name = bm_strdup(name);
-	note->phase = phase < BM_PHASE_COUNT ? bm_strdup(bm_phase_name(phase)) : NULL;
-	note->text = bm_strdup(text);
-	note->at = bm_clock_wall_msec();
-	*migrate->notes_end = note;
-	migrate->notes_end = &note->next;
-	migrate->note_count++;
-}
-
-void bm_journal_finish(struct bm_migrate *migrate)
-{
-	while (migrate->notes != NULL) {
-		struct note *note = migrate->notes;
-		migrate->notes = note->next;
-		free(note->name);
-		free(note->phase);
-		free(note->text);
-		free(note);
-	}
 }

@@ -19,18 +19,13 @@
 struct bm_script *bm_journal_load(struct bm_migrate *migrate,
 		void (*done)(void *ctx, const struct bm_error *err));
 
-/* Write the next row or event that is not written; false when all are. */
+/* Write the next row that is not written; false when all are. */
 bool bm_journal_write(struct bm_migrate *migrate);
 
-/* Whether all rows are written; events may lag behind. */
+/* Whether all rows are written. */
 bool bm_journal_is_clean(const struct migration *migration);
 
 /* Whether the migration's own row is written: its definition, until, and pause. */
 bool bm_journal_has_order(const struct migration *migration);
-
-/* Put an event into the queue of those to be written. */
-void bm_journal_note(struct bm_migrate *migrate, const char *name, enum bm_phase phase,
-		const char *text);
-void bm_journal_finish(struct bm_migrate *migrate);
 
 #endif

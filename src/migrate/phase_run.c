@@ -146,8 +146,7 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 	replace(&record->mend, NULL);
 	replace(&record->evidence, evidence);
 	touch(record);
-	bm_migrate_tell(migration, BM_LOG_INFO, phase, "%s is done after %s: %s",
-			bm_phase_name(phase),
+	bm_migrate_tell(migration, BM_LOG_INFO, "%s is done after %s: %s", bm_phase_name(phase),
 			bm_clock_format_span(
 					bm_clock_msec() - migration->worker_since_msec, span),
 			evidence);
@@ -181,7 +180,7 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	if (is_news) {
 		bm_migrate_tell(migration,
 				failure == BM_FAILURE_TRANSIENT ? BM_LOG_WARN : BM_LOG_ERROR,
-				phase, "%s failed (%s): %s%s%s", bm_phase_name(phase),
+				"%s failed (%s): %s%s%s", bm_phase_name(phase),
 				bm_failure_name(failure), message,
 				record->mend != NULL ? "; " : "",
 				record->mend != NULL ? record->mend : "");
@@ -200,8 +199,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		take_finding(migration, line);
 		break;
 	case BM_PHASE_EVENT_NOTE:
-		bm_migrate_tell(migration, BM_LOG_INFO, migration->worker_phase, "%s",
-				line->text);
+		bm_migrate_tell(migration, BM_LOG_INFO, "%s", line->text);
 		break;
 	case BM_PHASE_EVENT_DONE:
 		take_done(migration, line);
@@ -250,8 +248,7 @@ void bm_run_begin(struct migration *migration, enum bm_phase phase)
 
 	if (record->state == BM_RECORD_PENDING) {
 		record->started_at = bm_clock_wall_msec();
-		bm_migrate_tell(migration, BM_LOG_INFO, phase, "%s begins",
-				bm_phase_name(phase));
+		bm_migrate_tell(migration, BM_LOG_INFO, "%s begins", bm_phase_name(phase));
 	}
 	record->state = BM_RECORD_BEGUN;
 	record->ended_at = 0;

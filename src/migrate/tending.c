@@ -60,7 +60,7 @@ static void note_failure(struct migration *migration, const char *message)
 	uint64_t now = bm_clock_msec();
 
 	if (tending->why == NULL) {
-		bm_migrate_tell(migration, BM_LOG_WARN, BM_PHASE_REPLICATE,
+		bm_migrate_tell(migration, BM_LOG_WARN,
 				"its sequences and tables are not tended to, trying again: %s",
 				message);
 	}
@@ -114,7 +114,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		tending->told_msec = bm_clock_msec();
 		replace(&tending->why, NULL);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
-		bm_migrate_tell(migration, BM_LOG_INFO, BM_PHASE_REPLICATE, "%s", line->text);
+		bm_migrate_tell(migration, BM_LOG_INFO, "%s", line->text);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
 		note_failure(migration, line->message);
 	}

@@ -7,6 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
 #include "transfer/connect.h"
 
 /* An application that waits behind us waits no longer than this ... */
@@ -17,6 +18,9 @@
 
 /* A lock that nobody lets go of: told then, and left. */
 #define GIVE_UP_AFTER_MSEC ((uint64_t)3 * 60 * 1000)
+
+/* There are nine stages, of one round each unless something new comes meanwhile. */
+#define ROUNDS_MOST 50
 
 /* clang-format off */
 static const char works[] =
@@ -120,7 +124,7 @@ int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *tell, void *ctx
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(users) / sizeof(users[0]); i++) {
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(users); i++) {
 		if (has(traces, users[i].table) && has(traces, users[i].needs)) {
 			rc = tell_users(traces, users[i].sql, tell, ctx, err);
 		}
@@ -198,7 +202,7 @@ static int drop_stage(struct bm_traces *traces, const PGresult *rows, bm_traces_
 int bm_traces_remove(struct bm_traces *traces, bm_traces_tell_fn *tell, void *ctx,
 		struct bm_error *err)
 {
-	for (;;) {
+	for (int round = 0; round < ROUNDS_MOST; round++) {
 		PGresult *rows = bm_sql(traces->conn, works, err);
 		int count = rows != NULL ? PQntuples(rows) : -1;
 		int failed = count > 0 ? drop_stage(traces, rows, tell, ctx, err) : 0;
@@ -216,6 +220,10 @@ int bm_traces_remove(struct bm_traces *traces, bm_traces_tell_fn *tell, void *ct
 			return 0;
 		}
 	}
+	return bm_error_set(err, BM_ERR_PRECONDITION,
+			"somebody makes again on %s what was removed: stop the machine, and the "
+			"Bucardo, that works there, and say the same command again",
+			traces->endpoint.place);
 }
 
 int bm_traces_left(struct bm_traces *traces, bm_traces_tell_fn *tell, void *ctx,

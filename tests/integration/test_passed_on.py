@@ -57,14 +57,8 @@ def world(shared_workshop):
         + MIGRATION.format("beyond", there, declared.endpoint(source, "beyond"), "forward",
                            "public.alone"))
     for name in ("two", "beyond"):
-        wait_for(lambda name=name: lives(machine, name), 120, f"{name} replicates",
-                 explain=machine.log_tail)
+        declared.wait_live(machine, name=name)
     return machine, source, dest
-
-
-def lives(machine, name):
-    view = declared.view(machine, name)
-    return view and view["phase"] == "replicate" and view["status"] == "done"
 
 
 def tables(server, dbname):

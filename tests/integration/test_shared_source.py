@@ -60,14 +60,8 @@ def world(shared_workshop):
     add_by_hand(machine, source, dest, "man", "man")
     machine.write_config(migrations(source, dest, ("app", "two")))
     for name in ("app", "two"):
-        wait_for(lambda name=name: lives(machine, name), 120, f"{name} replicates",
-                 explain=machine.log_tail)
+        declared.wait_live(machine, name=name)
     return machine, source, dest
-
-
-def lives(machine, name):
-    view = declared.view(machine, name)
-    return view and view["phase"] == "replicate" and view["status"] == "done"
 
 
 def content(server, dbname):

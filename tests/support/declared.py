@@ -22,16 +22,16 @@ def view(machine, name="app"):
     return found[0] if found else None
 
 
-def wait_view(machine, condition, what, seconds=120):
+def wait_view(machine, condition, what, seconds=120, name="app"):
     def reached():
-        now = view(machine)
+        now = view(machine, name)
         return now if now and condition(now) else None
     return wait_for(reached, seconds, what)
 
 
-def wait_live(machine, seconds=120):
+def wait_live(machine, seconds=120, name="app"):
     return wait_view(machine, lambda v: v["phase"] == "replicate" and v["status"] == "done",
-                     "the migration replicates", seconds)
+                     f"{name} replicates", seconds, name)
 
 
 def replicating(workshop, source, dest, dbname, extra=""):

@@ -95,6 +95,13 @@ void bm_script_cancel(struct bm_script *script); /* NULL is accepted; no callbac
 /* ---- quoting (append; for values that cannot be parameters) ---- */
 void bm_quote_ident(struct bm_strbuf *out, const char *name);
 void bm_quote_literal(struct bm_strbuf *out, const char *value);
+/* The text of an array parameter, {"a","b"}: add each to an empty buffer, then end it. The
+ * caller frees what the end returns; the buffer is empty again. */
+void bm_quote_array_add(struct bm_strbuf *out, const char *value);
+char *bm_quote_array_end(struct bm_strbuf *out);
+
+/* Whether a schema, table or column that the statement names is not there. */
+bool bm_sql_is_gone(const struct bm_error *err);
 
 /* ---- the control cluster ---- */
 

@@ -141,7 +141,6 @@ sub speak {
 	$dbh->{pg_enable_utf8} = -1; # look at the encoding again
 }
 my $dial = \&DBI::connect;
-no warnings qw(redefine once);
 *DBI::connect = sub {
 	my $dbh = $dial->(@_);
 	pin($dbh, $_[1] =~ /;host=\Q$socket_dir\E(;|$)/) if $dbh && $_[1] =~ /^dbi:Pg:/;
@@ -195,7 +194,6 @@ my $loop = \&Bucardo::mcp_main;
 # A reload ends all listening, commits, and begins it anew: what was said in between was lost. Nothing needs it to end.
 my $listeners = \&Bucardo::reset_mcp_listeners;
 *Bucardo::reset_mcp_listeners = sub {
-	no warnings qw(redefine once);
 	local *Bucardo::db_unlisten_all = sub {
 		my ($self, $dbh) = @_;
 		delete $self->{listening}{$dbh};

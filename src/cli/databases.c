@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/sessions.h"
 #include "bucardo_machine/strbuf.h"
 #include "cli/client.h"
@@ -27,7 +28,7 @@ static void print_conninfo(const char *what, const json_t *endpoint)
 			"host", "port", "dbname", "user", "sslmode", "sslrootcert"};
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(words); i++) {
 		add_word(&text, words[i], json_object_get(endpoint, words[i]));
 	}
 	printf("  psql \"");

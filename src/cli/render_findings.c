@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/words.h"
 #include "cli/render.h"
@@ -154,7 +155,7 @@ void cli_render_evidence(const json_t *evidence, struct bm_strbuf *out)
 		bm_strbuf_puts(&text, text.length > 0 ? ", " : "");
 		bm_words_size(&text, json_integer_value(bytes));
 	}
-	for (size_t i = 0; i < sizeof(severities) / sizeof(severities[0]); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(severities); i++) {
 		int64_t count = json_integer_value(json_object_get(evidence, severities[i]));
 		if (count > 0) {
 			bm_strbuf_puts(&text,

@@ -188,24 +188,11 @@ static void on_begun(void *ctx, const struct bm_result *result)
 
 /* ---- writing ---- */
 
-/* The table is gone: it is made again, with all that is known here. */
-static bool is_gone(const struct bm_error *err)
-{
-	static const char *const states[] = {"3F000", "42P01", "42703", "42P10"};
-
-	for (size_t i = 0; i < BM_COUNT_OF(states); i++) {
-		if (strcmp(err->sqlstate, states[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* A group that is refused is tried one by one, and the one that cannot be written is passed
  * over: it must not keep the others out. */
 static void take_refusal(struct bm_event_store *store, const struct bm_error *err)
 {
-	if (is_gone(err)) {
+	if (bm_sql_is_gone(err)) {
 		store->begun = false;
 		bm_events_mark_none_stored(store->events);
 	} else if (err->code == BM_ERR_SQL && store->count > 1) {

@@ -14,6 +14,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/spawn.h"
 
 /* Heartbeats: while something moves, while something is wrong, at rest. */
@@ -349,7 +350,7 @@ static void free_paths(struct paths *paths)
 	char *all[] = {paths->volume, paths->runtime, paths->pgpass_secret, paths->data_dir,
 			paths->home, paths->config, paths->example, paths->pgpass};
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(all); i++) {
 		free(all[i]);
 	}
 	if (paths->runtime_fd >= 0) {

@@ -1,4 +1,5 @@
 /* The line of pgpass behind a refused connection. */
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
 
 #include <libpq-fe.h>
@@ -55,7 +56,7 @@ bool bm_password_find(const char *message, struct bm_strbuf *out)
 {
 	static const char *const marks[] = {BM_PASSWORD_WRONG, BM_PASSWORD_MISSING};
 
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(marks); i++) {
 		const char *at = strstr(message, marks[i]);
 		if (at != NULL) {
 			/* The line ends where what libpq said begins. */

@@ -27,3 +27,21 @@ void bm_quote_literal(struct bm_strbuf *out, const char *value)
 	}
 	bm_strbuf_putc(out, '\'');
 }
+
+void bm_quote_array_add(struct bm_strbuf *out, const char *value)
+{
+	bm_strbuf_puts(out, out->length == 0 ? "{\"" : ",\"");
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\') {
+			bm_strbuf_putc(out, '\\');
+		}
+		bm_strbuf_putc(out, *p);
+	}
+	bm_strbuf_putc(out, '"');
+}
+
+char *bm_quote_array_end(struct bm_strbuf *out)
+{
+	bm_strbuf_puts(out, out->length == 0 ? "{}" : "}");
+	return bm_strbuf_detach(out);
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
 
 struct bm_statement *bm_statement_create(const char *sql, const char *const *params,
 		size_t param_count, bm_result_cb *cb, void *ctx)
@@ -167,4 +168,16 @@ char *bm_pq_one_line(const char *text)
 	}
 	line[length] = '\0';
 	return line;
+}
+
+bool bm_sql_is_gone(const struct bm_error *err)
+{
+	static const char *const states[] = {"3F000", "42P01", "42703", "42P10"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(states); i++) {
+		if (strcmp(err->sqlstate, states[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
 }

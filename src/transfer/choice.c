@@ -8,6 +8,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/pattern.h"
+#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/strbuf.h"
 
 /*
@@ -147,13 +148,10 @@ char *bm_choice_out(const PGresult *rows)
 {
 	struct bm_strbuf list = BM_STRBUF_INIT;
 
-	bm_strbuf_putc(&list, '{');
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		if (bm_choice_row_is(rows, row, "out")) {
-			bm_strbuf_printf(&list, "%s%s", list.length > 1 ? "," : "",
-					PQgetvalue(rows, row, BM_CHOICE_OBJECT));
+			bm_quote_array_add(&list, PQgetvalue(rows, row, BM_CHOICE_OBJECT));
 		}
 	}
-	bm_strbuf_putc(&list, '}');
-	return bm_strbuf_detach(&list);
+	return bm_quote_array_end(&list);
 }

@@ -28,12 +28,10 @@ char *bm_extensions_skipped(const struct bm_extension_rules *rules)
 {
 	struct bm_strbuf list = BM_STRBUF_INIT;
 
-	bm_strbuf_putc(&list, '{');
 	for (const char *const *name = rules->skip; name != NULL && *name != NULL; name++) {
-		bm_strbuf_printf(&list, "%s\"%s\"", list.length > 1 ? "," : "", *name);
+		bm_quote_array_add(&list, *name);
 	}
-	bm_strbuf_putc(&list, '}');
-	return bm_strbuf_detach(&list);
+	return bm_quote_array_end(&list);
 }
 
 char *bm_extensions_versions(const struct bm_extension_rules *rules)

@@ -5,6 +5,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/postgres.h"
 
 /*
  * A key is the primary key, or else the unique index with the fewest columns that are
@@ -172,10 +173,8 @@ char *bm_chosen_oids(const struct bm_chosen *tables)
 {
 	struct bm_strbuf list = BM_STRBUF_INIT;
 
-	bm_strbuf_putc(&list, '{');
 	for (size_t i = 0; i < tables->count; i++) {
-		bm_strbuf_printf(&list, "%s%s", i > 0 ? "," : "", tables->tables[i].oid);
+		bm_quote_array_add(&list, tables->tables[i].oid);
 	}
-	bm_strbuf_putc(&list, '}');
-	return bm_strbuf_detach(&list);
+	return bm_quote_array_end(&list);
 }

@@ -7,6 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/postgres.h"
 #include "worker/tend_compare.h"
 
 /* ---- what a server has ---- */
@@ -38,27 +39,17 @@ json_t *bm_drift_fingerprints(
 	return all;
 }
 
-/* {"a","b"}: an array of names as the literal of a text[]. */
 static char *encode_names(const json_t *names)
 {
 	struct bm_strbuf out = BM_STRBUF_INIT;
 	size_t index;
 	const json_t *name;
 
-	bm_strbuf_putc(&out, '{');
 	json_array_foreach(names, index, name)
 	{
-		bm_strbuf_puts(&out, index > 0 ? ",\"" : "\"");
-		for (const char *c = json_string_value(name); *c != '\0'; c++) {
-			if (*c == '"' || *c == '\\') {
-				bm_strbuf_putc(&out, '\\');
-			}
-			bm_strbuf_putc(&out, *c);
-		}
-		bm_strbuf_putc(&out, '"');
+		bm_quote_array_add(&out, json_string_value(name));
 	}
-	bm_strbuf_putc(&out, '}');
-	return bm_strbuf_detach(&out);
+	return bm_quote_array_end(&out);
 }
 
 json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_end end, const json_t *names,

@@ -14,6 +14,8 @@
 #include "bucardo_machine/choice.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/postgres.h"
 #include "worker/chosen.h"
 #include "worker/tend_tables.h"
 
@@ -118,19 +120,11 @@ static char *names_of(const json_t *list)
 	size_t index;
 	const json_t *entry;
 
-	bm_strbuf_putc(&names, '{');
 	json_array_foreach(list, index, entry)
 	{
-		bm_strbuf_puts(&names, index > 0 ? ",\"" : "\"");
-		for (const char *p = json_string_value(json_object_get(entry, "name"));
-				*p != '\0'; p++) {
-			bm_strbuf_puts(&names, *p == '"' || *p == '\\' ? "\\" : "");
-			bm_strbuf_putc(&names, *p);
-		}
-		bm_strbuf_putc(&names, '"');
+		bm_quote_array_add(&names, json_string_value(json_object_get(entry, "name")));
 	}
-	bm_strbuf_putc(&names, '}');
-	return bm_strbuf_detach(&names);
+	return bm_quote_array_end(&names);
 }
 
 /* The only value of `sql`; -1: the server refused it. -2 with `err`: the connection is gone. */
@@ -234,7 +228,7 @@ static int add_large_objects(struct bm_tend *tend, json_t *list, struct bm_error
 {
 	int64_t counts[BM_END_COUNT] = {0};
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
 		counts[ends[i]] = ask_number(tend->phase, ends[i],
 				"SELECT count(*) FROM (SELECT 1 FROM pg_largeobject_metadata"
 				" LIMIT 1000000) x",
@@ -285,7 +279,7 @@ static void publish(struct bm_tend *tend, const json_t *list)
 				continue;
 			}
 			count++;
-			for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+			for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
 				if (json_object_get(entry, bm_end_name(ends[i])) == NULL) {
 					set_count(entry, ends[i], -1, false);
 				}
@@ -308,7 +302,7 @@ static int count_all(struct bm_tend *tend, json_t *list, struct bm_error *err)
 	if (rc == 0) {
 		rc = add_unchosen(tend, list, err);
 	}
-	for (size_t i = 0; rc == 0 && i < sizeof(ends) / sizeof(ends[0]); i++) {
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(ends); i++) {
 		rc = count_end(tend, ends[i], list, err);
 	}
 	return rc == 0 ? add_large_objects(tend, list, err) : -1;

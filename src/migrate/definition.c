@@ -147,6 +147,19 @@ void bm_definition_compare(const json_t *old, const json_t *now, struct bm_strbu
 	compare_members("", old, now, out);
 }
 
+bool bm_definition_is_same_but_pace(const json_t *old, const json_t *now)
+{
+	json_t *was = json_copy((json_t *)(uintptr_t)old);
+	json_t *is = json_copy((json_t *)(uintptr_t)now);
+
+	json_object_del(was, "copy");
+	json_object_del(is, "copy");
+	bool same = json_equal(was, is);
+	json_decref(was);
+	json_decref(is);
+	return same;
+}
+
 /* ---- orders ---- */
 
 char *bm_definition_order(const json_t *definition, enum bm_phase phase, const char *socket_dir,

@@ -24,6 +24,9 @@ struct json_t *bm_definition_create(const struct bm_config_migration *migration)
 void bm_definition_compare(
 		const struct json_t *old, const struct json_t *now, struct bm_strbuf *out);
 
+/* They differ in nothing but how hard to copy, if at all. */
+bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_t *now);
+
 /* What to do when a changed definition is refused. */
 #define BM_REFUSAL_MEND                                                                        \
 	"put back what it was, or give the new definition a name of its own "                  \

@@ -101,6 +101,23 @@ static bool is_bound(const struct migration *migration)
 	return false;
 }
 
+/* Of another pace only the workers need to know that are paced by it. */
+static void restart_workers(struct migration *migration)
+{
+	bool same = bm_definition_is_same_but_pace(migration->definition, migration->declared);
+	bool runs = migration->worker_phase < BM_PHASE_COUNT;
+
+	if (same && !(runs && bm_phase_row(migration->worker_phase)->paced)) {
+		bm_migrate_tell(migration, BM_LOG_INFO,
+				"its changed definition is taken over: `copy` alone is another, "
+				"nothing is restarted for it");
+		return;
+	}
+	bm_migrate_tell(migration, BM_LOG_INFO, "its changed definition is taken over");
+	bm_run_cancel(migration); /* it starts again, with the new one */
+	bm_tending_cancel(migration);
+}
+
 static void take_definition(struct migration *migration)
 {
 	if (migration->definition != NULL &&
@@ -108,9 +125,7 @@ static void take_definition(struct migration *migration)
 		return;
 	}
 	if (migration->definition != NULL) {
-		bm_migrate_tell(migration, BM_LOG_INFO, "its changed definition is taken over");
-		bm_run_cancel(migration); /* it starts again, with the new one */
-		bm_tending_cancel(migration);
+		restart_workers(migration);
 	}
 	json_decref(migration->definition);
 	migration->definition = json_incref(migration->declared);

@@ -13,6 +13,7 @@ static const struct bm_phase_row rows[] = {
 					   "rights, what cannot be carried",
 				.detect = "nothing: it looks anew each time",
 				.anew = true,
+				.paced = true,
 				.cancel = "nothing",
 				.reversible = true,
 				.undo = ""},
@@ -22,6 +23,7 @@ static const struct bm_phase_row rows[] = {
 				.comment = "creates the source's schemas, types and tables on the "
 					   "destination, without indexes and constraints",
 				.detect = "the ledger in schema bucardo_machine of the destination",
+				.paced = true,
 				.cancel = "nothing: its transaction is rolled back",
 				.reversible = true,
 				.undo = "drop the tables on the destination, and its schema bucardo_machine"},
@@ -41,6 +43,7 @@ static const struct bm_phase_row rows[] = {
 				.comment = "copies the rows in chunks; a chunk that was finished "
 					   "is never copied again",
 				.detect = "the ledger: a chunk's row is committed with its rows",
+				.paced = true,
 				.cancel = "whole chunks; those under way are rolled back",
 				.reversible = true,
 				.undo = "as schema: drop the tables on the destination, and its schema bucardo_machine"},

@@ -23,6 +23,7 @@ struct bm_phase_row {
 	const char *comment; /* what it does, a sentence for `plan` */
 	const char *detect;  /* by what its worker knows what is done of it */
 	bool anew;	     /* nothing is: each try looks at everything again */
+	bool paced;	     /* `copy:` of machine.yaml counts: another one starts it anew */
 	const char *cancel;  /* what is left of it when its worker is killed */
 	bool reversible;     /* the source is what it was; false: a point of no return */
 	const char *undo;    /* how to take it back, for `plan`; "" nothing to take back */

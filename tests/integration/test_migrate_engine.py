@@ -94,6 +94,9 @@ class Stage:
         return self.wait(lambda v: v["phase"] == phase and v["status"] == status,
                          f"is {status} in {phase}", name, seconds)
 
+    def journalled_definition(self):
+        return self.machine.control_sql("SELECT definition FROM machine.migration")[0]
+
     def journal(self, columns, where="true"):
         return self.machine.control_sql(
             f"SELECT {columns} FROM machine.phase WHERE {where} ORDER BY started")
@@ -311,6 +314,29 @@ def test_a_harmless_change_is_taken_over_in_the_middle(stage):
     assert stage.full_orders()[-1]["migration"]["copy"]["jobs"] == 9
     stage.touch("copy.go")
     stage.wait_at("replicate", "done")
+
+
+def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage):
+    stage.play("app", "capture", "wait capture.go", DONE)
+    stage.play("app", "index", "wait index.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    for jobs, phase in ((6, "capture"), (7, "index"), (8, "replicate")):
+        stage.wait(lambda v, p=phase: v["phase"] == p and (v["tending"] or v["pid"]), f"is in {phase}")
+        wait_for(lambda: stage.orders()[-1] == phase, 20, "the worker has its order")
+        before = stage.view()
+        stage.machine.write_config(yaml("app", extra=f"    copy: {{jobs: {jobs}, max_rate: 1MB}}\n"))
+        wait_for(lambda j=jobs: f'"jobs": {j}' in stage.journalled_definition(), 20, "it is taken over")
+        after = stage.view()
+        assert after["pid"] == before["pid"] and stage.orders().count(phase) == 1
+        if phase == "replicate":
+            assert after["tending"]["pid"] == before["tending"]["pid"]
+        else:
+            stage.touch(f"{phase}.go")
+    assert stage.orders() == PHASES and stage.full_orders()[3]["migration"]["copy"]["jobs"] == 6
+    log = stage.machine.log()
+    assert log.count("its changed definition is taken over") == 3
+    assert log.count("nothing is restarted for it") == 3
 
 
 def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(stage):

@@ -194,6 +194,26 @@ static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void
 			"direction was \"both\" and is \"forward\" now");
 }
 
+static void test_another_pace_alone_is_told_from_another_definition(void **state)
+{
+	(void)state;
+	struct bm_config_migration old = make_migration(), now = make_migration();
+	json_t *was = bm_definition_create(&old);
+
+	now.copy_jobs = 9;
+	now.copy_max_rate = 5000000;
+	json_t *paced = bm_definition_create(&now);
+	now.source.host = "c";
+	json_t *other = bm_definition_create(&now);
+	assert_true(bm_definition_is_same_but_pace(was, was));
+	assert_true(bm_definition_is_same_but_pace(was, paced));
+	assert_false(bm_definition_is_same_but_pace(was, other));
+	assert_int_equal(json_object_size(json_object_get(was, "copy")), 3); /* untouched */
+	json_decref(was);
+	json_decref(paced);
+	json_decref(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +223,8 @@ int main(void)
 			cmocka_unit_test(test_an_order_is_what_the_protocol_says),
 			cmocka_unit_test(
 					test_only_the_pace_may_change_once_data_depends_on_a_definition),
+			cmocka_unit_test(
+					test_another_pace_alone_is_told_from_another_definition),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "worker/capture_between.h"
 #include "worker/identity.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
@@ -422,6 +423,9 @@ int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err)
 	int rc = bm_capture_open(phase, &capture, err);
 
 	if (rc == 0) {
+		rc = bm_between_set_aside(&capture, err);
+	}
+	if (rc == 0) {
 		rc = run(&capture, err);
 	}
 	bm_capture_finish(&capture);
@@ -436,5 +440,5 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 			bm_identity_settle(phase, err) != 0) {
 		return -1;
 	}
-	return bm_capture_take_all(phase, err);
+	return bm_capture_take_all(phase, err) == 0 ? bm_between_owe(phase, err) : -1;
 }

@@ -38,7 +38,7 @@ static const char follower_sql[] =
 #include "worker/sql/follower_keys.sql.inc"
 ;
 
-static const char *const prepare_steps[] = {
+static const char *const table_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_touches (tablename text PRIMARY KEY,"
 	" file oid, block bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0)",
@@ -46,8 +46,9 @@ static const char *const prepare_steps[] = {
 	" ADD COLUMN IF NOT EXISTS follower_file oid, ADD COLUMN IF NOT EXISTS follower_block bigint,"
 	" ADD COLUMN IF NOT EXISTS gone bigint NOT NULL DEFAULT 0,"
 	" ADD COLUMN IF NOT EXISTS shipped boolean NOT NULL DEFAULT false",
-	touch_function, ship_function,
 };
+
+static const char *const function_steps[] = {touch_function, ship_function};
 
 /* What machine_ship() has to go on with: a key's columns are those of the delta table. */
 static const char debt_sql[] =
@@ -58,14 +59,30 @@ static const char debt_sql[] =
 " t.follower_file, t.follower_block, t.rows FROM bucardo.machine_touches t WHERE t.tablename = $1";
 /* clang-format on */
 
+int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(table_steps); i++) {
+		rc = bm_phase_do(phase, end, table_steps[i], 0, NULL, err);
+	}
+	return rc;
+}
+
+static int prepare_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+{
+	int rc = bm_tend_prepare_end(tend, end, table_steps, BM_COUNT_OF(table_steps), err);
+
+	return rc == 0 ? bm_tend_prepare_end(tend, end, function_steps,
+					 BM_COUNT_OF(function_steps), err)
+		       : -1;
+}
+
 int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
 {
-	size_t count = BM_COUNT_OF(prepare_steps);
-	int rc = bm_tend_prepare_end(tend, BM_END_SOURCE, prepare_steps, count, err);
+	int rc = prepare_end(tend, BM_END_SOURCE, err);
 
-	return rc == 0 ? bm_tend_prepare_end(
-					 tend, BM_END_DESTINATION, prepare_steps, count, err)
-		       : -1;
+	return rc == 0 ? prepare_end(tend, BM_END_DESTINATION, err) : -1;
 }
 
 /* ---- the live side ---- */

@@ -17,6 +17,9 @@ struct json_t;
 /* Make what it needs at both ends; harmless to repeat. */
 int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err);
 
+/* The table alone, where schema bucardo is: phase capture owes rows already. */
+int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+
 /*
  * Rows of the live side that changed without a trigger having seen it are sent again:
  * bm_touch_owe() notes it, bm_touch_pay() does it for the tables in `running`, names of

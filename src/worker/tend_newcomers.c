@@ -15,6 +15,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/capture.h"
+#include "worker/capture_between.h"
 #include "worker/live.h"
 #include "worker/report.h"
 #include "worker/resend.h"
@@ -231,6 +232,21 @@ static int compare_one(struct bm_look *look, const char *table, struct bm_error 
 	return rc;
 }
 
+/* A table that the copy brought, without its being captured since: deletes went unseen too. */
+static int owe(struct bm_look *look, const char *table, struct bm_error *err)
+{
+	int planned = look->tend->live == BM_END_SOURCE
+			? bm_between_is_planned(look->tend->phase, table, err)
+			: 0;
+
+	if (planned < 0) {
+		return bm_error_wrap(err, "looking whether %s was copied", table);
+	}
+	return planned == 0 ? bm_touch_owe(look->tend, table, err)
+			    : bm_resend_owe(look->tend, table,
+					      "it was copied, but not captured until now", err);
+}
+
 /* Whether it can be captured now; else what is missing is done or told. -1 with `err`. */
 static int prepare_one(struct bm_look *look, const char *table, struct bm_error *err)
 {
@@ -247,7 +263,7 @@ static int prepare_one(struct bm_look *look, const char *table, struct bm_error 
 	if (fits <= 0) {
 		return fits;
 	}
-	return bm_touch_owe(look->tend, table, err) == 0 ? 1 : -1;
+	return owe(look, table, err) == 0 ? 1 : -1;
 }
 
 static int take_group(struct bm_look *look, struct bm_capture *capture,

@@ -54,6 +54,14 @@ my @changes = (
 	['marking the truncates as done', qr/'UPDATE bucardo\.bucardo_truncate_trigger SET replicated = now\(\) WHERE sync = \? AND replicated IS NULL';[^;]*;\s*\$d->\{sth\} = \$d->\{dbh\}->prepare\(\K\$SQL/,
 		q(main::truncates_done($self, $d, $syncname, $SQL))],
 
+# The master waits for CTLs and KIDs that were told to leave, where there are any. After a fork nobody has to wait: see
+# forget_connections. The VAC comes once all CTLs are there; it has nothing to do so soon.
+	['telling CTLs and KIDs to leave', qr/(?=\$self->signal_pid_files\('(?:ctl|kid)'\);)/, '$self->{machine_told} += ', 2],
+	['waiting for CTLs and KIDs to leave', qr/(?=sleep 0\.5;\s+\$self->terminate_old_goats\(\);)/, 'delete $self->{machine_told} and '],
+	['the parent\'s wait after a fork', qr/sleep 0\.1;(?=\s+\}\s+else \{ ## Kid)/, ''],
+	['a new CTL\'s wait', qr/sleep 0\.05;/, ''],
+	['the start of the VAC', qr/if \(\$config\{bucardo_vac\} and \$self->\{needsvac\}\K/, ' and $self->{machine_rounds}++ > 4'],
+
 	['deleting rows by a key of one column', qr/WHERE \$pkcols = ANY\(\?\)/],
 	['deleting rows by a key of several columns', qr/'%sDELETE FROM %s WHERE \(%s\) IN \('/],
 	['the values of a key of several columns', qr/map \{ s\/[^;]+; s\{[^;]+; qq\{'\$_'\}; \} split/],

@@ -41,6 +41,12 @@ PLACES = [
      "$self->truncate_tables($d, $goatlist);"),
     ("noting which tables were truncated", "$g->{truncatewinner} = $self->{truncateinfo}{$S}{$T}{maxdb};",
      "$g->{truncated} = 1;"),
+    ("telling CTLs and KIDs to leave", "$self->signal_pid_files('kid');", "$self->signal_kids();"),
+    ("waiting for CTLs and KIDs to leave", "sleep 0.5;\n\n    $self->terminate_old_goats();",
+     "sleep 1;\n\n    $self->terminate_old_goats();"),
+    ("the parent's wait after a fork", "sleep 0.1;", "sleep 0.2;"),
+    ("a new CTL's wait", "sleep 0.05;", "sleep 0.06;"),
+    ("the start of the VAC", "if ($config{bucardo_vac} and $self->{needsvac}) {", "if ($self->wants_vac) {"),
     ("the search_path of a session", "$dbh->do('RESET search_path');", "$dbh->do('RESET ALL');"),
     ("delete_rows", "\nsub delete_rows {", "\nsub delete_all_rows {"),
 ]
@@ -88,6 +94,30 @@ def test_a_place_that_is_there_twice_is_refused_too(tmp_path):
     done = subprocess.run(["perl", "-e", launcher(), "/nowhere"], capture_output=True, text=True,
                           check=False, timeout=30, env={**os.environ, "PERL5LIB": str(tmp_path)})
     assert done.returncode == 78 and PLACES[0][0] in done.stderr
+
+
+# In place of the last statement of the launcher; tells how long a reload sleeps after that many were told to leave.
+RELOAD = """
+    my @slept; my $told;
+    *Bucardo::sleep = sub (;@) { push @slept, $_[0] };
+    *Bucardo::signal_pid_files = sub { $told };
+    *Bucardo::served = sub { };
+    no strict 'refs';
+    *{"Bucardo::$_"} = sub { {} } for qw(get_syncs restore_syncs terminate_old_goats glog);
+    *Bucardo::reset_mcp_listeners = sub { };
+    package Nothing { our $AUTOLOAD; sub AUTOLOAD { $AUTOLOAD =~ /prepare$/ ? bless({}, 'Nothing') : 0 } }
+    for (0, 2, 0) {
+        $told = $_; @slept = ();
+        (bless {masterdbh => bless({}, 'Nothing'), sdb => {}, extraname => ''}, 'Bucardo')->reload_mcp;
+        print "[@slept]";
+    }
+"""
+
+
+def test_the_master_waits_for_ctls_and_kids_only_where_there_are_any():
+    script = launcher().rsplit("Bucardo->new(", 1)[0] + RELOAD
+    done = subprocess.run(["perl", "-e", script, "/nowhere"], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.stdout, done.stderr) == ("[][0.5][]", "")
 
 
 def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(workshop):

@@ -20,7 +20,7 @@
 #include "bucardo_machine/migrate.h"
 #include "bucardo_machine/supervise.h"
 
-#define BM_STATUS_SCHEMA 1
+#define BM_STATUS_SCHEMA 2
 
 enum bm_machine_state {
 	BM_MACHINE_STARTING, /* on the way up */

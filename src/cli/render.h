@@ -43,10 +43,8 @@ void cli_render_units(const json_t *status, bool colour, struct bm_strbuf *out);
 void cli_render_migrations(
 		const json_t *migrations, bool brief, bool colour, struct bm_strbuf *out);
 
-/* Its changes are applied as they come; and what it is in a word: "live", "halted" (it would
- * be, but Bucardo does not run), or its status. */
+/* Its changes are applied as they come. */
 bool cli_migration_is_live(const json_t *migration);
-const char *cli_migration_word(const json_t *migration);
 
 /* Its syncs do not apply what waits. */
 bool cli_migration_ails(const json_t *migration);

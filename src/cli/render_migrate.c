@@ -84,18 +84,14 @@ static const char *phase_shown(const json_t *migration, const char *status)
 	return shown;
 }
 
-/* It would be live, but Bucardo does not run. */
-static bool is_halted(const json_t *migration)
+static bool is_status(const json_t *migration, const char *status)
 {
-	return strcmp(cli_text_of(migration, "status"), "done") == 0 &&
-			json_is_true(json_object_get(migration, "released")) &&
-			strcmp(phase_shown(migration, "done"), "replicate") == 0 &&
-			!cli_migration_is_live(migration);
+	return strcmp(cli_text_of(migration, "status"), status) == 0;
 }
 
 bool cli_migration_is_live(const json_t *migration)
 {
-	return json_is_true(json_object_get(migration, "live"));
+	return is_status(migration, "live");
 }
 
 bool cli_migration_ails(const json_t *migration)
@@ -109,14 +105,6 @@ bool cli_migration_ails(const json_t *migration)
 		}
 	}
 	return false;
-}
-
-const char *cli_migration_word(const json_t *migration)
-{
-	if (cli_migration_is_live(migration)) {
-		return "live";
-	}
-	return is_halted(migration) ? "halted" : cli_text_of(migration, "status");
 }
 
 /* ---- the lag ---- */
@@ -206,7 +194,7 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 		bm_strbuf_puts(&text, " until it replicates");
 		cli_table_note(table, "captured", rows > 0 ? bm_strbuf_text(&text) : "");
 	} else {
-		say_lag(replication, is_halted(migration), &text);
+		say_lag(replication, is_status(migration, "halted"), &text);
 		add_past(replication, &text);
 		cli_table_note(table, "lag", bm_strbuf_text(&text));
 	}
@@ -218,7 +206,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 	char span[BM_CLOCK_TEXT_SIZE];
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
-	if (strcmp(cli_text_of(migration, "status"), "running") == 0) {
+	if (is_status(migration, "running")) {
 		cli_render_progress(table, migration);
 	}
 	cli_render_apart(table, migration);
@@ -234,7 +222,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 		cli_table_note(table, "next try", bm_strbuf_text(&text));
 	}
 	cli_render_tending(table, json_object_get(migration, "tending"));
-	if (strcmp(cli_text_of(migration, "status"), "failed") == 0 &&
+	if (is_status(migration, "failed") &&
 			strcmp(cli_text_of(migration, "class"), "internal") == 0) {
 		bm_strbuf_clear(&text);
 		bm_strbuf_printf(&text,
@@ -251,7 +239,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 /* "copy running", "schema done", "live". */
 static void add_state(struct cli_table *table, const json_t *migration)
 {
-	const char *word = cli_migration_word(migration);
+	const char *word = cli_text_of(migration, "status");
 	char text[48];
 
 	if (strcmp(word, "live") == 0 || strcmp(word, "halted") == 0) {
@@ -266,7 +254,7 @@ static void add_state(struct cli_table *table, const json_t *migration)
 static bool waits_to_replicate(const json_t *migration)
 {
 	return strcmp(cli_text_of(migration, "phase"), "replicate") == 0 &&
-			strcmp(cli_text_of(migration, "status"), "running") != 0 &&
+			!is_status(migration, "running") &&
 			json_is_object(json_object_get(migration, "replication"));
 }
 
@@ -288,7 +276,7 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 					cli_text_of(json_object_get(migration, "replication"),
 							"health"));
 		}
-	} else if (is_halted(migration)) {
+	} else if (is_status(migration, "halted")) {
 		bm_strbuf_puts(&text, "Bucardo does not run");
 	} else if (waits_to_replicate(migration)) {
 		say_live_rows(json_object_get(json_object_get(migration, "replication"),
@@ -312,11 +300,10 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 /* One line about what is wrong with it. */
 static void add_brief(struct cli_table *table, const json_t *migration, size_t most)
 {
-	const char *word = cli_migration_word(migration);
 	const json_t *tending = json_object_get(migration, "tending");
 	const json_t *stopped = json_object_get(tending, "stopped");
 
-	if (strcmp(word, "running") != 0) {
+	if (!is_status(migration, "running")) {
 		cli_table_brief(table, "why", cli_text_of(migration, "why"));
 	}
 	cli_table_brief(table, "stopped", cli_text_of(stopped, "why"));

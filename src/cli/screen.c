@@ -271,7 +271,7 @@ static int rank_of(const json_t *migration)
 {
 	static const char *const words[] = {
 			"failed", "halted", "waiting", "paused", "running", "done", "live"};
-	const char *word = cli_migration_word(migration);
+	const char *word = cli_text_of(migration, "status");
 
 	if (strcmp(word, "failed") != 0 &&
 			(cli_apart_count(migration) > 0 || cli_migration_ails(migration))) {
@@ -316,7 +316,7 @@ static void add_counts(const json_t *migrations, struct bm_strbuf *out)
 		size_t count = 0;
 		json_array_foreach(migrations, index, one)
 		{
-			count += strcmp(cli_migration_word(one), words[i]) == 0;
+			count += strcmp(cli_text_of(one, "status"), words[i]) == 0;
 		}
 		if (count > 0) {
 			bm_strbuf_printf(&text, "%s%zu %s", shown++ == 0 ? ": " : ", ", count,

@@ -15,14 +15,28 @@ static bool bucardo_runs(const struct bm_status *status)
 	return false;
 }
 
-bool bm_migration_is_live(
-		const struct bm_status *status, const struct bm_migration_view *migration)
+/* The engine has nothing left to do, and what changes is to be applied. */
+static bool has_all_done(const struct bm_migration_view *migration)
 {
 	return migration->status == BM_MIGRATION_DONE &&
 			migration->phase == BM_PHASE_REPLICATE && migration->released &&
 			migration->phases != NULL &&
-			migration->phases[BM_PHASE_REPLICATE].state == BM_RECORD_DONE &&
-			bucardo_runs(status);
+			migration->phases[BM_PHASE_REPLICATE].state == BM_RECORD_DONE;
+}
+
+bool bm_migration_is_live(
+		const struct bm_status *status, const struct bm_migration_view *migration)
+{
+	return has_all_done(migration) && bucardo_runs(status);
+}
+
+const char *bm_migration_word(
+		const struct bm_status *status, const struct bm_migration_view *migration)
+{
+	if (!has_all_done(migration)) {
+		return bm_migration_status_name(migration->status);
+	}
+	return bucardo_runs(status) ? "live" : "halted";
 }
 
 /* ---- the part of a database ---- */

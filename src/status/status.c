@@ -291,7 +291,7 @@ static json_t *migration_json(const struct bm_status *status,
 
 	set_text(object, "name", migration->name);
 	set_text(object, "phase", bm_phase_name(migration->phase));
-	set_text(object, "status", bm_migration_status_name(migration->status));
+	set_text(object, "status", bm_migration_word(status, migration));
 	set_text(object, "until", bm_phase_name(migration->until));
 	set_since(object, migration->since_msec, now);
 	set_text(object, "why", migration->why);

@@ -71,8 +71,7 @@ def wait_all_live(machine, names, seconds):
         found = {m["name"]: m for m in status["migrations"]}
         if status["host"] and status["host"]["slow"]:
             told.add(status["host"]["text"])
-        return all(name in found and found[name]["phase"] == "replicate"
-                   and found[name]["status"] in ("done", "live") for name in names)
+        return all(name in found and found[name]["status"] == "live" for name in names)
     wait_for(live, seconds, "all migrations replicate", every=1, explain=machine.log_tail)
     return told
 

@@ -115,7 +115,7 @@ def test_a_table_that_cannot_be_counted_is_told_as_about(world):
 
 def test_a_migration_that_replicates_is_live_and_its_databases_have_parts(world):
     machine, _, _ = world
-    assert view(machine)["live"] is True
+    assert view(machine)["live"] is True and view(machine)["status"] == "live"
     assert re.search(r"^app +live ", machine.cli("status").check(), re.MULTILINE)
     assert {db["name"]: db["part"] for db in machine.status_json()["databases"]} == {
         "app_source": "source", "app_destination": "destination"}
@@ -137,7 +137,7 @@ def test_with_bucardo_down_no_migration_is_live(world):
     machine, _, _ = world
     machine.cli("service", "stop", "bucardo").check()
     wait_for(lambda: machine.unit("bucardo")["state"] == "down", 30, "it is down")
-    assert view(machine)["live"] is False
+    assert view(machine)["live"] is False and view(machine)["status"] == "halted"
     text = machine.cli("status").check()
     assert "halted" in text and "nothing is applied" in text and "lag: none" not in text
     machine.cli("service", "start", "bucardo").check()

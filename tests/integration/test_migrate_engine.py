@@ -97,6 +97,9 @@ class Stage:
     def journalled_definition(self):
         return self.machine.control_sql("SELECT definition FROM machine.migration")[0]
 
+    def wait_live(self, name="app", seconds=60):
+        return self.wait(lambda v: v["status"] == "live", "replicates", name, seconds)
+
     def journal(self, columns, where="true"):
         return self.machine.control_sql(
             f"SELECT {columns} FROM machine.phase WHERE {where} ORDER BY started")
@@ -110,7 +113,7 @@ def stage(workshop):
 def test_a_declared_migration_goes_through_every_phase_in_order(stage):
     stage.machine.write_config(yaml("app", extra="    copy: {jobs: 7}\n"))
     stage.machine.start()
-    view = stage.wait_at("replicate", "done")
+    view = stage.wait_live()
     assert stage.orders() == PHASES
     assert [phase["state"] for phase in view["phases"]] == ["done"] * 6
     assert all(phase["ended_at"] >= phase["started_at"] for phase in view["phases"])
@@ -141,7 +144,7 @@ def test_a_killed_machine_goes_on_with_the_phase_it_was_in(stage):
         stage.machine.fresh_runtime()
         stage.touch(f"{phase}.go")
     stage.machine.start()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     # Each was begun twice at most, none that was done again.
     assert sorted(set(stage.orders()), key=PHASES.index) == PHASES
     assert stage.orders() == sorted(stage.orders(), key=PHASES.index)
@@ -169,7 +172,7 @@ def test_run_until_stops_there_and_a_person_goes_further(stage):
     stage.machine.start()  # what a person said is in the journal
     stage.wait_at("index", "done")
     stage.machine.cli("migrate", "app").check()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     assert stage.orders() == PHASES
 
 
@@ -191,7 +194,7 @@ def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
     again = stage.machine.cli("pause", "app")
     assert again.code == 1 and "paused already" in again.output
     stage.machine.cli("resume", "app").check()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_an_order_is_confirmed_when_the_journal_has_it_and_not_before(stage):
@@ -221,7 +224,7 @@ def test_a_worker_that_says_nothing_for_three_minutes_is_replaced(stage):
     view = stage.wait(lambda v: v["pid"] not in (None, hung), "is tried again")
     assert view["why"] == "its worker said nothing for 3 minutes and was ended"
     stage.touch("copy.go")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 @pytest.mark.full
@@ -236,7 +239,7 @@ def test_a_transient_failure_is_retried_ever_more_slowly_and_shown(stage):
     wait_for(lambda: stage.machine.status_json()["why"].startswith("migration 'app' is stuck"), 10,
              "the machine says so")
     stage.play("app", "copy", DONE)
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     stage.machine.wait_ready()
 
 
@@ -254,7 +257,7 @@ def test_a_failure_of_ours_stops_until_a_person_resumes(stage):
     stage.wait_at("schema", "failed")
     assert stage.orders() == ["preflight", "schema"]
     stage.machine.cli("resume", "app").check()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_an_operator_failure_names_the_mend_and_is_tried_again_when_pgpass_changes(stage):
@@ -273,7 +276,7 @@ def test_an_operator_failure_names_the_mend_and_is_tried_again_when_pgpass_chang
             in stage.machine.cli("status").check())
     stage.play("app", "preflight", DONE)
     stage.machine.write_pgpass(text="h:1:d:u:q\n")
-    stage.wait_at("replicate", "done", seconds=20)
+    stage.wait_live(seconds=20)
     assert stage.view()["findings"] == []
 
 
@@ -288,7 +291,7 @@ def test_a_worker_without_a_verdict_is_started_again(stage):
     view = stage.wait(lambda v: v["phase"] == "copy" and v["attempt"] >= 1, "has failed in copy")
     assert "makes no sense: 'nonsense'" in view["why"]
     stage.play("app", "copy", DONE)
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_migrations_leave_each_other_alone(stage):
@@ -297,10 +300,10 @@ def test_migrations_leave_each_other_alone(stage):
     stage.machine.write_config(yaml("bad", "slow", "good"))
     stage.machine.start()
     stage.wait_at("preflight", "failed", name="bad")
-    stage.wait_at("replicate", "done", name="good")
+    stage.wait_live(name="good")
     stage.wait_at("copy", "running", name="slow")
     stage.touch("slow.go")
-    stage.wait_at("replicate", "done", name="slow")
+    stage.wait_live(name="slow")
     assert stage.orders("bad") == ["preflight"]
 
 
@@ -313,7 +316,7 @@ def test_a_harmless_change_is_taken_over_in_the_middle(stage):
     wait_for(lambda: stage.orders().count("copy") == 2, 20, "the copy began again")
     assert stage.full_orders()[-1]["migration"]["copy"]["jobs"] == 9
     stage.touch("copy.go")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage):
@@ -356,7 +359,7 @@ def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(sta
     stage.wait_at("copy", "failed")
     stage.machine.write_config(yaml("app"))
     stage.touch("copy.go")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_before_the_schema_anything_may_change(stage):
@@ -364,7 +367,7 @@ def test_before_the_schema_anything_may_change(stage):
     stage.machine.start()
     stage.wait_at("schema", "done")
     stage.machine.write_config(yaml("app", host="192.0.2.77"))
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     assert stage.full_orders()[-1]["migration"]["source"]["host"] == "192.0.2.77"
 
 
@@ -372,12 +375,12 @@ def test_before_the_schema_anything_may_change(stage):
 def test_a_lost_control_database_is_rebuilt_from_what_the_phases_find(stage):
     stage.machine.write_config(yaml("app"))
     stage.machine.start()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     stage.machine.stop()
     shutil.rmtree(os.path.join(stage.machine.volume, "postgres"))
     stage.machine.fresh_runtime()
     stage.machine.start()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     assert stage.orders() == PHASES * 2
 
 
@@ -394,12 +397,12 @@ def test_a_journal_that_is_dropped_meanwhile_is_made_again_with_all_that_is_know
     stage.wait(lambda v: v["phase"] == "copy" and v["pid"] is not None, "copies")
     stage.machine.control_sql("SET client_min_messages = error; DROP SCHEMA machine CASCADE")
     stage.touch("copy.go")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     wait_for(lambda: journalled(stage) == (["6|done|done"], ["t"]), 10, "all is in the journal")
     stage.machine.kill9_everything()
     stage.machine.fresh_runtime()
     stage.machine.start()
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     assert stage.orders() == PHASES
 
 
@@ -419,7 +422,7 @@ def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(s
              "it is tried again")
     assert stage.machine.control_sql("SELECT count(*) FROM machine.phase") == ["1"]
     stage.machine.control_sql("UPDATE machine.version SET version = 1")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     wait_for(lambda: journalled(stage) == (["6|done|done"], ["t"]), 10, "all is in the journal")
     assert stage.orders() == PHASES
 
@@ -436,7 +439,7 @@ def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
     stage.touch("index.go")
     view = stage.wait(lambda v: v["tending"] and v["tending"].get("drift"), "is tended to")
     assert view["tending"]["sequences"]["carried"] == 7 and view["tending"]["pid"]
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
     wait_for(lambda: "table t is paused: column c" in stage.machine.status_json()["why"], 10,
              "the machine says so")
     stage.touch("tend.go")  # it fails from now on, and is tried again
@@ -475,7 +478,7 @@ def test_a_preflight_that_failed_is_not_almost_done(stage):
     stage.machine.cli("resume", "app").check()
     stage.wait(lambda v: v["progress"]["done"] == 10, "looks anew")
     stage.touch("again.go")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_plan_looks_without_beginning(stage):

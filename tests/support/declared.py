@@ -30,8 +30,7 @@ def wait_view(machine, condition, what, seconds=120, name="app"):
 
 
 def wait_live(machine, seconds=120, name="app"):
-    return wait_view(machine, lambda v: v["phase"] == "replicate" and v["status"] == "done",
-                     f"{name} replicates", seconds, name)
+    return wait_view(machine, lambda v: v["status"] == "live", f"{name} replicates", seconds, name)
 
 
 def replicating(workshop, source, dest, dbname, extra=""):

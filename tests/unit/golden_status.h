@@ -4,7 +4,7 @@
 
 /* clang-format off */
 #define GOLDEN_JSON \
-	"{\"schema\":1,\"version\":\"0.1.0\",\"pid\":1,\"time\":\"2026-11-23T06:00:00.000Z\",\"started_at\":\"2026-11-23T03:53:20.000Z\",\"uptime_msec\":7600000," \
+	"{\"schema\":2,\"version\":\"0.1.0\",\"pid\":1,\"time\":\"2026-11-23T06:00:00.000Z\",\"started_at\":\"2026-11-23T03:53:20.000Z\",\"uptime_msec\":7600000," \
 	"\"state\":\"ready\",\"since\":\"2026-11-23T05:57:00.000Z\",\"age_msec\":180000,\"ready\":true," \
 	"\"why\":\"\",\"advice\":\"\"," \
 	"\"volume\":\"/var/lib/bucardo-machine\",\"runtime\":\"/run/bucardo-machine\",\"found\":\"syncs, replication on\"," \

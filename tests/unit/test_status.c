@@ -426,6 +426,7 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 	status.migrations = &migration;
 	char *text = bm_status_json_at(&status, WALL_MSEC);
 	assert_non_null(strstr(text, "\"live\":true"));
+	assert_non_null(strstr(text, "\"status\":\"live\""));
 	assert_non_null(strstr(text, "\"part\":\"source\""));
 	assert_non_null(strstr(text, "\"part\":\"destination\""));
 	free(text);
@@ -433,7 +434,14 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 	migration.tending.evidence = "{\"live\":{\"side\":\"destination\",\"fence\":true}}";
 	text = bm_status_json_at(&status, WALL_MSEC);
 	assert_non_null(strstr(text, "\"live\":false"));
+	assert_non_null(strstr(text, "\"status\":\"halted\""));
 	assert_non_null(strstr(text, "\"part\":\"live\""));
+	free(text);
+	two[1].view.state = BM_UNIT_READY;
+	phases[BM_PHASE_REPLICATE].state = BM_RECORD_PENDING; /* as far as it shall go */
+	text = bm_status_json_at(&status, WALL_MSEC);
+	assert_non_null(strstr(text, "\"live\":false"));
+	assert_non_null(strstr(text, "\"status\":\"done\""));
 	free(text);
 }
 

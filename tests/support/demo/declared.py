@@ -111,7 +111,7 @@ class Declared(Show):
         finished = self.finished_chunks()
         began = time.monotonic()
         self.run_machine()
-        view = self.watch(lambda v: v["phase"] == "replicate" and v["status"] == "done", 180)
+        view = self.watch(lambda v: v["status"] == "live", 180)
         reused = _evidence(view, "copy")["reused_chunks"]
         assert reused >= finished, f"{finished} chunks were finished, {reused} were not copied again"
         good(f"Live {time.monotonic() - began:.0f} s after the start, and nobody typed anything. "
@@ -153,7 +153,8 @@ def _evidence(view, phase):
 
 def _line_of(view):
     progress, percent = view["progress"], view["progress"]["percent"]
-    parts = [f"{view['phase']:9} {view['status']:8}"]
+    is_live = view["status"] == "live"
+    parts = ["live" if is_live else f"{view['phase']:9} {view['status']:8}"]
     if view["status"] == "running" and percent is not None:
         parts.append(f"{paint('1', f'{percent:3} %')} {progress['text']}")
     if view["why"]:

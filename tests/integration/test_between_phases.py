@@ -93,7 +93,7 @@ def go(workshop, stop, kinds, direction):
 
 
 def follow(source, dest, machine, kinds):
-    wait_for(lambda: (view(machine) or {}).get("phase") == "replicate" and view(machine)["status"] == "done",
+    wait_for(lambda: (view(machine) or {}).get("status") == "live",
              60, "it replicates", explain=lambda: json.dumps(view(machine))[:2500])
     for name in (name for name in kinds if KINDS[name].get("told")):
         wait_for(lambda name=name: name in json.dumps(view(machine)), 40, f"{name} is told")

@@ -7,14 +7,17 @@ SANITIZE ?=
 BUILD    ?= build$(if $(filter clang%,$(CC)),-clang)$(if $(SANITIZE),-sanitize)
 PREFIX   ?= /usr/local
 
-LIBS     := libuv libpq libssl libcrypto yaml-0.1 jansson
+LIBS     := libuv yaml-0.1 jansson
+# Loaded when needed: src/postgres/late.c
+LATE     := libpq libssl libcrypto
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(WARNINGS) \
 	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc -I$(BUILD)/embedded \
-	$(shell pkg-config --cflags $(LIBS)) \
+	$(shell pkg-config --cflags $(LIBS) $(LATE)) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+# Tests make results of their own: -lpq beside it.
 LDLIBS   := $(shell pkg-config --libs $(LIBS))
 LDFLAGS  += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
@@ -50,10 +53,10 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(CC) $(CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(OBJECTS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS) -lpq
 
 $(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(OBJECTS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS) -lpq
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)

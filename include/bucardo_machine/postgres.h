@@ -19,6 +19,13 @@
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/strbuf.h"
 
+/*
+ * Libpq is loaded when its first function is called (late.c says why). This does it now, for
+ * a process that may be out of descriptors or memory by then. Ends the process with exit
+ * code 127 when there is no libpq, as the loader would.
+ */
+void bm_postgres_load(void);
+
 /* ---- connection ---- */
 
 struct bm_conn;

@@ -25,6 +25,8 @@ struct bm_spawn {
 	int stderr_fd;		 /* -1: /dev/null */
 	int death_signal;	 /* sent to the child when we die; 0: SIGKILL; -1: none */
 	int inherited_fd;	 /* one more descriptor kept at the same number; 0: none */
+	bool own_group;		 /* with same_session: a process group of its own in any case */
+	bool keep_signals;	 /* ignored and blocked are those that we were started with */
 	bool same_session; /* run -- COMMAND: our session, and our terminal if it is ours */
 };
 
@@ -98,10 +100,13 @@ void bm_process_each(bool (*cb)(void *ctx, const struct bm_process *process), vo
 
 /*
  * Send a signal through a pidfd, so that a reused pid is never hit; start_time 0
- * skips that check. With SIGTERM, SIGINT and SIGQUIT a SIGCONT follows, so that
- * a stopped process hears it. ESRCH is success.
+ * skips that check. After SIGTERM, SIGINT and SIGQUIT a stopped process gets SIGCONT, so that
+ * it hears them. ESRCH is success.
  */
 int bm_process_signal(pid_t pid, uint64_t start_time, int signo, struct bm_error *err);
+
+/* The same to the process group of a child of ours that leads it. */
+void bm_process_signal_group(pid_t leader, int signo);
 
 /* "exit code 3", "killed by SIGKILL", "killed by SIGSEGV (core dumped)" into `out`. */
 #define BM_EXIT_TEXT_SIZE 64

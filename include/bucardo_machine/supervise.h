@@ -191,11 +191,25 @@ void bm_job_cancel(struct bm_job *job);
 
 /*
  * ---- `run -- COMMAND...`: one command under a good init ----
+ * How it is run; all zero: as tini does by default.
+ */
+#define BM_SIGNALS 65 /* one more than the largest: SIGRTMAX is 64 on Linux */
+#define BM_SIGNAL_DROPPED (-1)
+
+struct bm_single {
+	bool group;	    /* signals go to the command's process group, not to it alone */
+	bool keep_signals;  /* it inherits what was ignored and blocked when we began */
+	bool expected[256]; /* exit codes that become 0 */
+	int rewrite[BM_SIGNALS]; /* what is sent where this one comes: 0 itself */
+};
+
+/*
  * Its own whole program: begins the process (bm_event_begin), runs `argv` (NULL
  * terminated, found by PATH) on our own stdin, stdout and stderr, forwards signals,
- * reaps orphans. Returns what main() should: the command's exit code, 128 + the
- * signal that killed it, 127 not found, 126 not executable, 125 we failed.
+ * reaps orphans, works in `/` so that no file system is kept busy. Returns what main() should:
+ * the command's exit code, 128 + the signal that killed it, 127 not found, 126 not executable,
+ * 125 we failed.
  */
-int bm_single_run(char **argv);
+int bm_single_run(const struct bm_single *how, char **argv);
 
 #endif

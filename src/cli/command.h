@@ -16,6 +16,7 @@
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/supervise.h"
 
 /* Exit codes of every command; `run` has BM_EXIT_* of machine.h, the same numbers. */
 enum cli_exit {
@@ -50,8 +51,15 @@ enum cli_option {
 	CLI_ACCEPT_MOMENTS = 1 << 19,
 	CLI_SHOW_ALL = 1 << 20,
 	CLI_SINCE = 1 << 21,
-	CLI_YES = 1 << 22
+	CLI_YES = 1 << 22,
+	CLI_GROUP = 1 << 23,
+	CLI_REWRITE = 1 << 24,
+	CLI_EXPECT = 1 << 25,
+	CLI_KEEP_SIGNALS = 1 << 26
 };
+
+/* Of `run -- COMMAND` alone. */
+#define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
 
 /* How often --include or --exclude may be given. */
 #define CLI_MOST_PATTERNS 64
@@ -61,7 +69,8 @@ struct cli_call {
 	const struct cli_command *command;
 	char *const *words; /* those after the command's own */
 	size_t word_count;
-	char *const *child; /* what stands after `--`, NULL-terminated; NULL: no `--` */
+	struct bm_single single; /* how that is run */
+	char *const *child;	 /* what stands after `--`, NULL-terminated; NULL: no `--` */
 	bool want_help;
 	const char *volume, *runtime, *pgpass;
 	const char *source, *destination; /* NULL: not given */
@@ -113,6 +122,10 @@ const struct cli_command *cli_command_find(const char *name);
  * is possible. No word at all means `help`. `argv` is reordered as getopt does.
  */
 int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err);
+
+/* Take one option with its value, NULL without, into the call; values.c. */
+int cli_take_option(
+		struct cli_call *call, unsigned option, const char *text, struct bm_error *err);
 
 /* Whether the name of a command begins with the word: "status", "config" of "config check". */
 bool cli_command_begins(const char *word);

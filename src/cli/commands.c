@@ -210,7 +210,7 @@ static const struct cli_command commands[] = {
 		.task = CLI_TASK_MACHINE,
 		.arguments = "[[--] COMMAND...]",
 		.options = CLI_VOLUME | CLI_RUNTIME | CLI_PGPASS | CLI_STRICT | CLI_LOG_FORMAT |
-			CLI_LOG_LEVEL,
+			CLI_LOG_LEVEL | CLI_OF_CHILD,
 		.takes_child = true,
 		.summary = "be the machine, or run one command",
 		.help = "  --volume DIR       the persistent volume (BUCARDO_MACHINE_VOLUME,\n"
@@ -227,7 +227,13 @@ static const struct cli_command commands[] = {
 			"unusable. With a COMMAND only that command runs (`status`, `clone` and so on\n"
 			"are our own, `-- clone` is a program of that name), with the manners of a good\n"
 			"init; its exit code is ours, 128+N when signal N killed it, 127 when it is not\n"
-			"found, 126 when it cannot be executed.\n",
+			"found, 126 when it cannot be executed.\n"
+			"  --group            signals go to its whole process group\n"
+			"  --rewrite A:B      it gets signal B where A comes, 0: none; 15:3, TERM:QUIT;\n"
+			"                     as often as needed\n"
+			"  --expect CODE      exit code 0 where its own is CODE, as 143; likewise\n"
+			"  --keep-signals     it keeps the ignored and blocked signals that we were started\n"
+			"                     with; else it begins with none\n",
 		.run = cli_run,
 	}, {
 		.name = "service list",

@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/migrate.h"
-#include "bucardo_machine/pattern.h"
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/words.h"
 
@@ -20,41 +17,47 @@
 #define DEFAULT_RUNTIME "/run/bucardo-machine"
 #define DEFAULT_PGPASS "/etc/bucardo-machine/pgpass/pgpass"
 
-/* getopt's value for --help; the others return their bit of enum cli_option. */
+/* getopt's value for --help; the others return the place of their bit of enum cli_option. */
 #define HELP 'h'
+#define VALUE(option) (256 + __builtin_ctz(option))
+#define OPTION(value) (1U << ((value)-256))
 
 static const struct option options[] = {
-		{"accept-moments", no_argument, NULL, CLI_ACCEPT_MOMENTS << 8},
-		{"all", no_argument, NULL, CLI_SHOW_ALL << 8},
-		{"chunk", required_argument, NULL, CLI_CHUNK << 8},
-		{"destination", required_argument, NULL, CLI_DESTINATION << 8},
-		{"exclude", required_argument, NULL, CLI_EXCLUDE << 8},
-		{"fix", no_argument, NULL, CLI_FIX << 8},
-		{"follow", no_argument, NULL, CLI_FOLLOW << 8},
-		{"gentle", no_argument, NULL, CLI_GENTLE << 8},
+		{"accept-moments", no_argument, NULL, VALUE(CLI_ACCEPT_MOMENTS)},
+		{"all", no_argument, NULL, VALUE(CLI_SHOW_ALL)},
+		{"chunk", required_argument, NULL, VALUE(CLI_CHUNK)},
+		{"destination", required_argument, NULL, VALUE(CLI_DESTINATION)},
+		{"exclude", required_argument, NULL, VALUE(CLI_EXCLUDE)},
+		{"expect", required_argument, NULL, VALUE(CLI_EXPECT)},
+		{"fix", no_argument, NULL, VALUE(CLI_FIX)},
+		{"follow", no_argument, NULL, VALUE(CLI_FOLLOW)},
+		{"gentle", no_argument, NULL, VALUE(CLI_GENTLE)},
+		{"group", no_argument, NULL, VALUE(CLI_GROUP)},
 		{"help", no_argument, NULL, HELP},
-		{"include", required_argument, NULL, CLI_INCLUDE << 8},
-		{"jobs", required_argument, NULL, CLI_JOBS << 8},
-		{"json", no_argument, NULL, CLI_JSON << 8},
-		{"log-format", required_argument, NULL, CLI_LOG_FORMAT << 8},
-		{"log-level", required_argument, NULL, CLI_LOG_LEVEL << 8},
-		{"max-rate", required_argument, NULL, CLI_MAX_RATE << 8},
-		{"pgpass", required_argument, NULL, CLI_PGPASS << 8},
-		{"runtime", required_argument, NULL, CLI_RUNTIME << 8},
-		{"since", required_argument, NULL, CLI_SINCE << 8},
-		{"source", required_argument, NULL, CLI_SOURCE << 8},
-		{"strict", no_argument, NULL, CLI_STRICT << 8},
-		{"until", required_argument, NULL, CLI_UNTIL << 8},
-		{"volume", required_argument, NULL, CLI_VOLUME << 8},
-		{"watch", no_argument, NULL, CLI_WATCH << 8},
-		{"yes", no_argument, NULL, CLI_YES << 8},
+		{"include", required_argument, NULL, VALUE(CLI_INCLUDE)},
+		{"jobs", required_argument, NULL, VALUE(CLI_JOBS)},
+		{"json", no_argument, NULL, VALUE(CLI_JSON)},
+		{"keep-signals", no_argument, NULL, VALUE(CLI_KEEP_SIGNALS)},
+		{"log-format", required_argument, NULL, VALUE(CLI_LOG_FORMAT)},
+		{"log-level", required_argument, NULL, VALUE(CLI_LOG_LEVEL)},
+		{"max-rate", required_argument, NULL, VALUE(CLI_MAX_RATE)},
+		{"pgpass", required_argument, NULL, VALUE(CLI_PGPASS)},
+		{"rewrite", required_argument, NULL, VALUE(CLI_REWRITE)},
+		{"runtime", required_argument, NULL, VALUE(CLI_RUNTIME)},
+		{"since", required_argument, NULL, VALUE(CLI_SINCE)},
+		{"source", required_argument, NULL, VALUE(CLI_SOURCE)},
+		{"strict", no_argument, NULL, VALUE(CLI_STRICT)},
+		{"until", required_argument, NULL, VALUE(CLI_UNTIL)},
+		{"volume", required_argument, NULL, VALUE(CLI_VOLUME)},
+		{"watch", no_argument, NULL, VALUE(CLI_WATCH)},
+		{"yes", no_argument, NULL, VALUE(CLI_YES)},
 		{NULL, 0, NULL, 0},
 };
 
 static const char *option_name(unsigned option)
 {
 	for (const struct option *o = options; o->name != NULL; o++) {
-		if (o->val == (int)(option << 8)) {
+		if (o->val == VALUE(option)) {
 			return o->name;
 		}
 	}
@@ -66,7 +69,7 @@ const char *cli_option_at(size_t index, unsigned *option, bool *takes_value)
 	const struct option *o = &options[index];
 
 	if (option != NULL) {
-		*option = o->val == HELP ? 0 : (unsigned)o->val >> 8;
+		*option = o->val == HELP ? 0 : OPTION(o->val);
 	}
 	if (takes_value != NULL) {
 		*takes_value = o->has_arg == required_argument;
@@ -82,12 +85,6 @@ static const char *option_name_at(const void *ctx, size_t index)
 	return cli_option_at(index, NULL, NULL);
 }
 
-static const char *phase_name_at(const void *ctx, size_t index)
-{
-	(void)ctx;
-	return index < BM_PHASE_COUNT ? bm_phase_name((enum bm_phase)index) : NULL;
-}
-
 static int unknown_option(const char *word, struct bm_error *err)
 {
 	const char *name = word + strspn(word, "-");
@@ -100,178 +97,11 @@ static int unknown_option(const char *word, struct bm_error *err)
 			word, meant);
 }
 
-/* One that is far from all is the machine's to refuse: it knows which are still to come. */
-static int parse_until(struct cli_call *call, const char *text, struct bm_error *err)
-{
-	const char *meant = bm_words_nearest(text, phase_name_at, NULL);
-
-	call->until = text;
-	if (meant != NULL && strcmp(meant, text) != 0 && !bm_phase_is_to_come(text)) {
-		return bm_error_set(err, BM_ERR_CONFIG,
-				"there is no phase '%s'; did you mean '%s'?", text, meant);
-	}
-	return 0;
-}
-
 static const char *from_environment(const char *name, const char *fallback)
 {
 	const char *value = getenv(name);
 
 	return value != NULL && value[0] != '\0' ? value : fallback;
-}
-
-static int parse_log_format(struct cli_call *call, const char *text, struct bm_error *err)
-{
-	static const char *const names[] = {
-			[BM_LOG_AUTO] = "auto", [BM_LOG_TEXT] = "text", [BM_LOG_JSON] = "json"};
-
-	for (size_t i = 0; i < BM_COUNT_OF(names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			call->log_format = (enum bm_log_format)i;
-			call->log_format_given = true;
-			return 0;
-		}
-	}
-	return bm_error_set(err, BM_ERR_CONFIG,
-			"--log-format cannot be '%s': it is auto, text or json", text);
-}
-
-static int parse_log_level(struct cli_call *call, const char *text, struct bm_error *err)
-{
-	for (enum bm_log_level level = BM_LOG_DEBUG; level <= BM_LOG_ERROR; level++) {
-		if (strcmp(text, bm_log_level_name(level)) == 0) {
-			call->log_level = level;
-			call->log_level_given = true;
-			return 0;
-		}
-	}
-	return bm_error_set(err, BM_ERR_CONFIG,
-			"--log-level cannot be '%s': it is debug, info, warn or error", text);
-}
-
-/* An empty folder name would silently mean the working folder or `/`. */
-static int parse_path(
-		const char **out, const char *option, const char *text, struct bm_error *err)
-{
-	if (text[0] == '\0') {
-		return bm_error_set(err, BM_ERR_CONFIG, "--%s needs a path, not ''", option);
-	}
-	*out = text;
-	return 0;
-}
-
-static int parse_number(unsigned *out, const char *option, const char *text, unsigned most,
-		struct bm_error *err)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || value < 1 || value > most) {
-		return bm_error_set(err, BM_ERR_CONFIG,
-				"--%s cannot be '%s': it is a number from 1 to %u", option,
-				text, most);
-	}
-	*out = (unsigned)value;
-	return 0;
-}
-
-static int parse_rate(uint64_t *out, const char *option, const char *text, struct bm_error *err)
-{
-	struct bm_strbuf problem = BM_STRBUF_INIT;
-	int rc = bm_config_read_rate(text, out, &problem)
-			? 0
-			: bm_error_set(err, BM_ERR_CONFIG, "--%s: %s", option,
-					  bm_strbuf_text(&problem));
-
-	bm_strbuf_finish(&problem);
-	return rc;
-}
-
-/* One more of the list. */
-static int parse_pattern(
-		const char **out, const char *option, const char *text, struct bm_error *err)
-{
-	struct bm_strbuf schema = BM_STRBUF_INIT, table = BM_STRBUF_INIT;
-	const char *problem = bm_pattern_parse(text, &schema, &table);
-	size_t count = 0;
-
-	bm_strbuf_finish(&schema);
-	bm_strbuf_finish(&table);
-	while (out[count] != NULL) {
-		count++;
-	}
-	if (problem != NULL || count == CLI_MOST_PATTERNS) {
-		return bm_error_set(err, BM_ERR_CONFIG, "--%s '%s': %s", option, text,
-				problem != NULL ? problem : "given too often");
-	}
-	out[count] = text;
-	return 0;
-}
-
-/* Those without a value. */
-static int take_wish(struct cli_call *call, unsigned option)
-{
-	const struct {
-		unsigned option;
-		bool *wish;
-	} wishes[] = {
-			{CLI_STRICT, &call->strict},
-			{CLI_JSON, &call->json},
-			{CLI_WATCH, &call->watch},
-			{CLI_SHOW_ALL, &call->all},
-			{CLI_YES, &call->yes},
-			{CLI_GENTLE, &call->gentle},
-			{CLI_ACCEPT_MOMENTS, &call->accept_moments},
-			{CLI_FIX, &call->fix},
-			{CLI_FOLLOW, &call->follow},
-	};
-
-	for (size_t i = 0; i < BM_COUNT_OF(wishes); i++) {
-		if (wishes[i].option == option) {
-			*wishes[i].wish = true;
-		}
-	}
-	return 0;
-}
-
-static int take_option(
-		struct cli_call *call, unsigned option, const char *text, struct bm_error *err)
-{
-	switch (option) {
-	case CLI_VOLUME:
-		return parse_path(&call->volume, "volume", text, err);
-	case CLI_RUNTIME:
-		return parse_path(&call->runtime, "runtime", text, err);
-	case CLI_PGPASS:
-		return parse_path(&call->pgpass, "pgpass", text, err);
-	case CLI_SOURCE:
-		call->source = text;
-		return 0;
-	case CLI_DESTINATION:
-		call->destination = text;
-		return 0;
-	case CLI_JOBS:
-		return parse_number(&call->jobs, "jobs", text, 64, err);
-	case CLI_CHUNK:
-		return parse_number(&call->chunk_mib, "chunk", text, 65536, err);
-	case CLI_INCLUDE:
-		return parse_pattern(call->include, "include", text, err);
-	case CLI_EXCLUDE:
-		return parse_pattern(call->exclude, "exclude", text, err);
-	case CLI_MAX_RATE:
-		return parse_rate(&call->max_rate, "max-rate", text, err);
-	case CLI_LOG_FORMAT:
-		return parse_log_format(call, text, err);
-	case CLI_LOG_LEVEL:
-		return parse_log_level(call, text, err);
-	case CLI_SINCE:
-		call->since = text;
-		return 0;
-	case CLI_UNTIL:
-		return parse_until(call, text, err);
-	default:
-		return take_wish(call, option);
-	}
 }
 
 /* Options as `letters` has getopt take them; the set of those seen goes to `seen`, optind to
@@ -292,8 +122,8 @@ static int take_options(int argc, char **argv, const char *letters, struct cli_c
 		} else if (value == '?') {
 			return unknown_option(argv[optind - 1], err);
 		} else {
-			*seen |= (unsigned)value >> 8;
-			if (take_option(call, (unsigned)value >> 8, optarg, err) != 0) {
+			*seen |= OPTION(value);
+			if (cli_take_option(call, OPTION(value), optarg, err) != 0) {
 				return -1;
 			}
 		}
@@ -380,6 +210,12 @@ static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_e
 	if (foreign != 0) {
 		return bm_error_set(err, BM_ERR_CONFIG, "'%s' takes no option --%s",
 				command->name, option_name(foreign & -foreign));
+	}
+	if (call->child == NULL && (seen & CLI_OF_CHILD) != 0) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				"--%s is for a command of somebody else: `run --%s ... -- COMMAND`",
+				option_name(seen & CLI_OF_CHILD & -(seen & CLI_OF_CHILD)),
+				option_name(seen & CLI_OF_CHILD & -(seen & CLI_OF_CHILD)));
 	}
 	if (call->word_count < command->least) {
 		return bm_error_set(err, BM_ERR_CONFIG, "'%s' needs %s", command->name,

@@ -15,6 +15,7 @@
 #include "bucardo_machine/file.h"
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/machine.h"
+#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 #include "cli/command.h"
 
@@ -129,6 +130,7 @@ static int run_daemon(const struct cli_call *call)
 	int rc = CLI_FAILED;
 
 	if (bm_event_begin(&err) == 0) {
+		bm_postgres_load();
 		bm_log_open(STDOUT_FILENO, call->log_format, false);
 		bm_log_set_level(call->log_level);
 		run.loop = bm_loop_create(&err);
@@ -150,6 +152,7 @@ static int run_daemon(const struct cli_call *call)
 int cli_run(const struct cli_call *call)
 {
 	/* Both begin with bm_event_begin(): until then nothing but argv was looked at. */
-	return call->child != NULL ? bm_single_run((char **)(uintptr_t)call->child)
-				   : run_daemon(call);
+	return call->child != NULL
+			? bm_single_run(&call->single, (char **)(uintptr_t)call->child)
+			: run_daemon(call);
 }

@@ -20,6 +20,24 @@
 /* Sent by the kernel for our own mistakes; blocking them would hide the place. */
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
 
+/* All zero: nothing. */
+static struct {
+	sigset_t blocked, ignored;
+} inherited;
+
+static void remember(void)
+{
+	struct sigaction action;
+
+	sigprocmask(SIG_SETMASK, NULL, &inherited.blocked);
+	sigemptyset(&inherited.ignored);
+	for (int signo = 1; signo < NSIG; signo++) {
+		if (sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+			sigaddset(&inherited.ignored, signo);
+		}
+	}
+}
+
 static int block_signals(struct bm_error *err)
 {
 	sigset_t all_but_faults;
@@ -34,12 +52,22 @@ static int block_signals(struct bm_error *err)
 	return 0;
 }
 
-void bm_dispositions_reset(void)
+void bm_dispositions_reset(bool keep)
 {
 	/* An inherited SIG_IGN on SIGCHLD would make the kernel reap behind our back. */
 	for (int signo = 1; signo < NSIG; signo++) {
-		signal(signo, SIG_DFL); /* refused for KILL, STOP and glibc's own two */
+		bool ignore = keep && sigismember(&inherited.ignored, signo) == 1;
+		/* Refused for KILL, STOP and glibc's own two. */
+		signal(signo, ignore ? SIG_IGN : SIG_DFL);
 	}
+}
+
+void bm_mask_reset(bool keep)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, keep ? &inherited.blocked : &none, NULL);
 }
 
 static int ensure_standard_descriptors(struct bm_error *err)
@@ -86,10 +114,11 @@ void bm_descriptors_close_on_exec(int first)
 
 int bm_event_begin(struct bm_error *err)
 {
+	remember();
 	if (block_signals(err) != 0) {
 		return -1;
 	}
-	bm_dispositions_reset();
+	bm_dispositions_reset(false);
 	/* A reader of our output that goes away is an error of write(), not our end. */
 	signal(SIGPIPE, SIG_IGN);
 	if (ensure_standard_descriptors(err) != 0) {

@@ -104,7 +104,8 @@ int bm_uv_error(struct bm_error *err, int result, const char *what);
 void bm_descriptors_close_on_exec(int first);
 
 /* Set every signal to its default action. Safe between fork and exec. */
-void bm_dispositions_reset(void);
+void bm_dispositions_reset(bool keep);
+void bm_mask_reset(bool keep);
 
 /* ---- process.c ---- */
 

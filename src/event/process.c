@@ -152,6 +152,16 @@ static bool is_other(pid_t pid, uint64_t start_time)
 					process.start_time != start_time);
 }
 
+/* A stopped process would not hear what asks it to end. Others get no CONT that nobody sent. */
+static bool must_wake(pid_t pid, int signo)
+{
+	struct bm_process process;
+
+	return (signo == SIGTERM || signo == SIGINT || signo == SIGQUIT) &&
+			bm_process_read(pid, &process, NULL) == 0 &&
+			(process.state == 'T' || process.state == 't');
+}
+
 int bm_process_open(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -185,8 +195,8 @@ int bm_process_signal(pid_t pid, uint64_t start_time, int signo, struct bm_error
 		return 0;
 	}
 	int result = deliver(pidfd, pid, signo);
-	if (result == 0 && (signo == SIGTERM || signo == SIGINT || signo == SIGQUIT)) {
-		deliver(pidfd, pid, SIGCONT); /* a stopped process would not hear it */
+	if (result == 0 && must_wake(pid, signo)) {
+		deliver(pidfd, pid, SIGCONT);
 	}
 	if (result != 0 && errno != ESRCH) {
 		bm_error_set(err, BM_ERR_IO, "cannot send SIG%s to process %d: %m",
@@ -199,4 +209,12 @@ int bm_process_signal(pid_t pid, uint64_t start_time, int signo, struct bm_error
 	}
 	bm_reserve_fill();
 	return result;
+}
+
+void bm_process_signal_group(pid_t leader, int signo)
+{
+	/* ESRCH is the only failure that there can be: it has ended. */
+	if (kill(-leader, signo) == 0 && must_wake(leader, signo)) {
+		kill(-leader, SIGCONT);
+	}
 }

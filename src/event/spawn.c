@@ -145,11 +145,11 @@ static void arrange_descriptors(const struct plan *plan)
  * terminal if we owned it, so that Ctrl-C reaches it once, from the terminal. If
  * a shell runs us in the background its job control needs the command in our group.
  */
-static void join_session(void)
+static void join_session(const struct bm_spawn *spawn)
 {
 	pid_t foreground = tcgetpgrp(STDIN_FILENO);
 
-	if (foreground < 0) {
+	if (foreground < 0 || (spawn->own_group && foreground != getpgrp())) {
 		setpgid(0, 0);
 	} else if (foreground == getpgrp()) {
 		setpgid(0, 0);
@@ -173,14 +173,12 @@ static void die_with_parent(const struct plan *plan)
 static _Noreturn void become(const struct plan *plan)
 {
 	const struct bm_spawn *spawn = plan->spawn;
-	sigset_t none;
-
 	if (spawn->same_session) {
-		join_session();
+		join_session(spawn);
 	} else {
 		setsid();
 	}
-	bm_dispositions_reset();
+	bm_dispositions_reset(spawn->keep_signals);
 	arrange_descriptors(plan);
 	if (spawn->cwd != NULL && chdir(spawn->cwd) != 0) {
 		give_up(plan, STEP_FOLDER);
@@ -189,8 +187,7 @@ static _Noreturn void become(const struct plan *plan)
 	if (plan->env != NULL) {
 		environ = plan->env; /* before the search: PATH may be among them */
 	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	bm_mask_reset(spawn->keep_signals);
 	execvp(spawn->argv[0], (char *const *)(uintptr_t)spawn->argv);
 	give_up(plan, STEP_EXEC);
 }

@@ -19,6 +19,7 @@
 #define EXIT_NOT_FOUND 127
 
 struct single {
+	const struct bm_single *how;
 	struct bm_loop *loop;
 	pid_t pid;
 	int exit_code;
@@ -37,11 +38,18 @@ static const int not_here[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT
 
 static void on_signal(void *ctx, int signo)
 {
-	struct single *single = ctx;
-	struct bm_error ignored;
+	const struct single *single = ctx;
+	int wanted = single->how->rewrite[signo] == 0 ? signo : single->how->rewrite[signo];
 
+	if (wanted == BM_SIGNAL_DROPPED) {
+		return;
+	}
 	/* It may just have ended: then its status is on the way, and this is success. */
-	bm_process_signal(single->pid, 0, signo, &ignored);
+	if (single->how->group) {
+		bm_process_signal_group(single->pid, wanted);
+	} else {
+		bm_process_signal(single->pid, 0, wanted, NULL);
+	}
 }
 
 static void on_other_signal(void *ctx, int events)
@@ -97,6 +105,8 @@ static int supervise(struct single *single, char **argv, struct bm_error *err)
 			.stdout_fd = STDOUT_FILENO,
 			.stderr_fd = STDERR_FILENO,
 			.same_session = true,
+			.own_group = single->how->group,
+			.keep_signals = single->how->keep_signals,
 	};
 
 	if (watch_other_signals(single, err) != 0) {
@@ -106,18 +116,21 @@ static int supervise(struct single *single, char **argv, struct bm_error *err)
 	if (single->pid < 0) {
 		return code_of(err);
 	}
+	if (chdir("/") != 0) {
+		/* where we are keeps a file system busy then, no more */
+	}
 	bm_loop_on_signal(single->loop, on_signal, single);
 	bm_loop_run(single->loop);
 	if (tcgetpgrp(STDIN_FILENO) == single->pid) {
 		tcsetpgrp(STDIN_FILENO, getpgrp()); /* give the terminal back to our caller */
 	}
-	return single->exit_code;
+	return single->how->expected[single->exit_code] ? 0 : single->exit_code;
 }
 
-int bm_single_run(char **argv)
+int bm_single_run(const struct bm_single *how, char **argv)
 {
 	struct bm_error err = BM_ERROR_INIT;
-	struct single single = {.signal_fd = -1};
+	struct single single = {.how = how, .signal_fd = -1};
 	int code = EXIT_OURS;
 
 	if (bm_event_begin(&err) == 0 && (single.loop = bm_loop_create(&err)) != NULL) {

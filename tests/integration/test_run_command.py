@@ -90,6 +90,71 @@ def test_the_command_keeps_folder_and_environment(mode, tmp_path):
     assert (code, out) == (0, f"{tmp_path}\na b\n".encode())
 
 
+# ---- what users of tini and dumb-init expect ----
+
+@modes
+def test_signals_go_to_the_whole_group_if_asked(mode):
+    for words, heard in ((["--group"], 2), ([], 1)):
+        script = "trap 'echo child; exit' USR1; echo ready; while :; do sleep 0.02; done"
+        parent = (f"trap 'echo parent; [ {heard} = 2 ] || kill -9 $!; exit 3' USR1; sh -c \"{script}\" & "
+                  "echo ready; while :; do sleep 0.02; done")
+        with Init(mode, ["sh", "-c", parent], words=words) as init:
+            assert {init.process.stdout.readline() for _ in range(2)} == {b"ready\n"}
+            init.kill(signal.SIGUSR1)
+            lines = {init.process.stdout.readline() for _ in range(heard)}
+            assert lines == ({b"child\n", b"parent\n"} if heard == 2 else {b"parent\n"})
+
+
+@modes
+def test_signals_are_rewritten_and_dropped(mode):
+    words = ["--rewrite", "15:USR2", "--rewrite", "SIGHUP:0"]
+    script = "trap 'echo usr2; exit 4' USR2; trap 'echo hup' HUP; echo ready; while :; do sleep 0.02; done"
+    with Init(mode, ["sh", "-c", script], words=words) as init:
+        assert init.process.stdout.readline() == b"ready\n"
+        init.kill(signal.SIGHUP)
+        init.kill(signal.SIGTERM)
+        assert init.end()[:2] == (4, b"usr2\n")
+
+
+@modes
+@pytest.mark.parametrize("given, code", [("exit 143", 0), ("exit 7", 0), ("exit 8", 8), ("kill $$", 0)])
+def test_expected_exit_codes_become_0(mode, given, code):
+    assert run(mode, "sh", "-c", given, words=["--expect", "143", "--expect", "7"])[0] == code
+
+
+@modes
+def test_ignored_and_blocked_signals_are_kept_if_asked(mode):
+    def inherit():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+
+    for words, kept in ((["--keep-signals"], True), ([], False)):
+        _, out, _ = run(mode, "grep", "^Sig", "/proc/self/status", words=words, preexec_fn=inherit)
+        fields = dict(line.split(":\t") for line in out.decode().splitlines())
+        assert bool(int(fields["SigIgn"], 16) & 1 << signal.SIGHUP - 1) is kept
+        assert bool(int(fields["SigBlk"], 16) & 1 << signal.SIGUSR2 - 1) is kept
+
+
+@modes
+def test_a_running_command_hears_no_cont_that_nobody_sent(mode):
+    script = ("use POSIX; $SIG{$_} = sub { syswrite STDOUT, \"$_[0]\\n\" } for qw(TERM INT QUIT CONT);"
+              "$SIG{USR1} = sub { exit 5 }; syswrite STDOUT, \"ready\\n\"; sleep 1 while 1")
+    with Init(mode, ["perl", "-e", script]) as init:
+        assert init.process.stdout.readline() == b"ready\n"
+        for signo in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            init.kill(signo)
+            assert init.process.stdout.readline() == b"%s\n" % signo.name[3:].encode()
+        init.kill(signal.SIGUSR1)
+        assert init.end()[:2] == (5, b"")
+
+
+@modes
+def test_the_init_keeps_no_folder_busy(mode, tmp_path):
+    with Init(mode, ["sh", "-c", "pwd; exec sleep 100"], cwd=tmp_path) as init:
+        assert init.process.stdout.readline().decode().strip() == str(tmp_path)
+        wait_for(lambda: os.readlink(f"/proc/{init.pid}/cwd") == "/", 10, "it works in /")
+
+
 # ---- on a terminal ----
 
 def on_terminal(command):

@@ -33,7 +33,8 @@ def status_field(pid, field):
 class Init:
     """One init with one command below it."""
 
-    def __init__(self, mode, command, binary=None, **options):
+    def __init__(self, mode, command, binary=None, words=(), **options):
+        """`words` are options of `run`."""
         prefix = []
         if mode == "pid1":
             if os.getuid() != 0:
@@ -42,7 +43,7 @@ class Init:
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        self.process = subprocess.Popen(prefix + [binary or INIT[0], *INIT[1:], *command], **options)
+        self.process = subprocess.Popen([*prefix, binary or INIT[0], "run", *words, "--", *command], **options)
         self.mode = mode
 
     @property
@@ -52,7 +53,7 @@ class Init:
             return self.process.pid
         return wait_for(lambda: children(self.process.pid), 10, "unshare has a child")[0]
 
-    def wait_blocking(self):
+    def wait_blocking(self, every=0.0005):
         """Until it has blocked its signals: from then on none may be lost."""
         pid = self.pid
 
@@ -63,7 +64,7 @@ class Init:
             return fields["Name"].strip() == "bucardo-machine" and \
                 int(fields["SigBlk"], 16) & (1 << signal.SIGTERM - 1)
 
-        wait_for(blocks_term, 10, "signals are blocked", every=0.0005)
+        wait_for(blocks_term, 10, "signals are blocked", every=every)
 
     @property
     def command_pid(self):

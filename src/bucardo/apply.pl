@@ -68,6 +68,16 @@ sub key_of {
 		domain => $_->[3], equal => $_->[4]} } @$rows], one_spelling => !grep { !$_->[6] } @$rows};
 }
 
+# Of a table that is read: its owner may have put a view in its place, whose functions would run with our rights.
+# The lock keeps the table there to the end of the run.
+sub key_of_source {
+	my ($db, $name, $table) = @_;
+	$db->{dbh}->do("LOCK TABLE ONLY $name IN ACCESS SHARE MODE");
+	my $key = key_of($db, $name, $table);
+	die "$name on database $db->{name} is no table any more\n" if $key->{kind} !~ /^[rp]$/;
+	return $key;
+}
+
 # The condition that finds the rows of table "bm" whose key is given, a placeholder for each column of the key.
 # Equal is what the type of the column means by it, also where the key was written in another way (citext, a
 # scale, a collation): the delta tables hold one of the ways.
@@ -175,7 +185,7 @@ sub push_ours {
 	my $name = "$table->{safeschema}.$table->{safetable}";
 	return $push_rows->(@_) if $mode ne 'copy' || grep { $_->{dbtype} ne 'postgres'
 		|| $sync->{db}{$_->{name}}{does_makedelta}{$name} } @targets;
-	my $key = key_of($source, $name, $table);
+	my $key = key_of_source($source, $name, $table);
 
 	# A key that waits in two spellings finds its row twice: a statement gives it once.
 	my @chunks = key_chunks($table, $rows, !$key->{one_spelling}) or return 0;
@@ -241,7 +251,7 @@ sub rows_present {
 	my ($db, $table, $rows) = @_;
 	my $name = "$table->{safeschema}.$table->{safetable}";
 	my $sth = $db->{dbh}->prepare("SELECT $table->{pklist} FROM ONLY $name AS bm WHERE "
-		. key_condition($table, key_of($db, $name, $table)), {pg_server_prepare => 0});
+		. key_condition($table, key_of_source($db, $name, $table)), {pg_server_prepare => 0});
 	my %present;
 	for my $keys (key_chunks($table, $rows)) {
 		$sth->execute(@$keys);

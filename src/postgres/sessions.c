@@ -18,6 +18,9 @@ struct setting {
 	const char *why;
 };
 
+/* A version that stands for several: it came with minor releases of older servers too. */
+#define SINCE_AUGUST_2024 1
+
 /* A name that a server does not know would refuse the connection: `version` is 0 only for
  * what PostgreSQL 9.6 knew. What only superusers may set is not here. */
 /* clang-format off */
@@ -28,6 +31,10 @@ static const struct setting settings[] = {
 	  "Bucardo's own functions name its tables without schema" },
 	{ BM_SESSION_APPLYING, "on", ENDS, 0,
 	  "what we write is no change of an application (capture triggers, fence)" },
+
+	{ "restrict_nonsystem_relation_kind", "view,foreign-table",
+	  BM_SESSION_WORKER | BM_SESSION_COPY_SOURCE, SINCE_AUGUST_2024,
+	  "a table or sequence that its owner replaces by a view of its name runs nothing" },
 
 	{ "synchronous_commit", "on", ALL & ~(unsigned)BM_SESSION_COPY_DESTINATION, 0,
 	  "rows that are marked as done at one side must survive a crash of the other" },
@@ -79,6 +86,21 @@ static const struct setting settings[] = {
 	  "a function may name what comes after it" },
 };
 /* clang-format on */
+
+static bool knows(int version, const struct setting *setting)
+{
+	static const int minors[] = {120020, 130016, 140013, 150008, 160004, 170000};
+
+	if (setting->version != SINCE_AUGUST_2024) {
+		return setting->version <= version;
+	}
+	for (size_t i = 0; i < BM_COUNT_OF(minors); i++) {
+		if (version / 10000 == minors[i] / 10000) {
+			return version >= minors[i];
+		}
+	}
+	return version >= 170000;
+}
 
 /* ---- keyword arrays ---- */
 
@@ -203,7 +225,7 @@ void bm_session_sql(enum bm_session_kind session, int version, const char *serve
 		struct bm_strbuf *out)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(settings); i++) {
-		if ((settings[i].sessions & session) != 0 && settings[i].version <= version) {
+		if ((settings[i].sessions & session) != 0 && knows(version, &settings[i])) {
 			put_statement(out, &settings[i]);
 			bm_strbuf_puts(out, "; ");
 		}

@@ -71,8 +71,8 @@ static const char *const pin_steps[] = {cast_function, body_function, code_funct
 /* As machine_pin() looks for them. */
 static const char unsafe_sql[] =
 "SELECT count(*) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
-" WHERE n.nspname = 'bucardo' AND p.prosecdef AND strpos(p.prosrc,"
-"  'bucardo-machine: no name here depends on search_path') = 0"
+" WHERE n.nspname = 'bucardo' AND p.prosecdef AND p.prosrc !~"
+"  '^\\s*BEGIN /\\* bucardo-machine: no name here depends on search_path'"
 " AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)"
 " AND pg_has_role(p.proowner, 'USAGE') AND (to_regclass('bucardo.goat') IS NULL"
 "  OR p.proname ~ '^(delta_|bucardo_(tablename_maker|delta_|note_truncation|compress_|purge_))')";

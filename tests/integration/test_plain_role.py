@@ -52,7 +52,21 @@ CREATE TYPE evil.rng AS RANGE (SUBTYPE = evil.dom3);
 CREATE TABLE evil.r (k evil.rng PRIMARY KEY, v text);
 INSERT INTO evil.r VALUES (evil.rng(1, 2), 'v');
 INSERT INTO evil.big SELECT i, repeat('v', 1500) FROM generate_series(1, 1000) i;
+CREATE EXTENSION ltree SCHEMA evil;
+CREATE TYPE evil.member AS ENUM ('1', '2');
+CREATE FUNCTION evil.m2i(evil.member) RETURNS int8 LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.shout('member-of-extension'); RETURN 1; END $$;
+CREATE CAST (evil.member AS int8) WITH FUNCTION evil.m2i(evil.member) AS ASSIGNMENT;
+CREATE TABLE evil.o (k int PRIMARY KEY, v text);
+CREATE FUNCTION evil.looked(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.shout($1); RETURN true; END $$;
+CREATE TABLE evil.gone (k int PRIMARY KEY, v text);
+CREATE TABLE evil.swapped (v text);
+CREATE SEQUENCE evil.seq;
 """
+
+# What was a table or a sequence when a session looked at the catalog is a view when it is read.
+SWAPS = """BEGIN; DROP SEQUENCE evil.seq; CREATE VIEW evil.seq AS SELECT 1::bigint AS last_value, evil.looked('view-for-sequence') AS is_called;
+DROP TABLE evil.swapped; CREATE VIEW evil.swapped AS SELECT 'x'::text AS v WHERE evil.looked('view-for-table'); COMMIT""", """
+BEGIN; DROP VIEW evil.seq; CREATE SEQUENCE evil.seq; DROP VIEW evil.swapped; CREATE TABLE evil.swapped (v text); COMMIT"""
 
 
 def called(server):
@@ -70,13 +84,21 @@ def as_evil(server, sql, dbname=DB):
     connection.close()
 
 
+def swap(server, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for statements in SWAPS:
+            as_evil(server, statements)
+            time.sleep(0.01)
+
+
 def test_nothing_of_a_plain_role_runs_as_superuser_on_the_source(workshop):
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
         server.create_database(DB)
         server.create_database("two")
         server.sql("CREATE ROLE evil LOGIN PASSWORD 'evil'")
-    source.sql("CREATE SCHEMA evil AUTHORIZATION evil", dbname=DB)
+    source.sql("CREATE SCHEMA evil AUTHORIZATION evil; GRANT CREATE ON DATABASE app TO evil", dbname=DB)
     as_evil(source, EVIL)
     source.sql("CREATE TABLE t (k int PRIMARY KEY)", dbname="two")
     source.sql("CREATE SCHEMA bucardo AUTHORIZATION evil", dbname="two")
@@ -93,16 +115,21 @@ def test_nothing_of_a_plain_role_runs_as_superuser_on_the_source(workshop):
     as_evil(source, "INSERT INTO evil.d VALUES ('2', 'v'), ('3', 'v')")
     as_evil(source, "ALTER TABLE evil.d ALTER k TYPE evil.e USING evil.raw(k)")
     as_evil(source, "ALTER TABLE evil.b ALTER k TYPE evil.e USING evil.raw(k::text)")
-    try:
-        as_evil(source, "INSERT INTO evil.b VALUES ('2', 'v')")
-    except psycopg2.Error as error:
-        assert "the key of this table has another type" in str(error)
+    as_evil(source, "ALTER EXTENSION ltree ADD TYPE evil.member; ALTER TABLE evil.o ALTER k TYPE evil.member"
+                    " USING NULL")
+    for table in ("b", "o"):
+        try:
+            as_evil(source, f"INSERT INTO evil.{table} VALUES ('2', 'v')")
+        except psycopg2.Error as error:
+            assert "the key of this table has another type" in str(error)
+    as_evil(source, "BEGIN; INSERT INTO evil.gone VALUES (1, 'v'); DROP TABLE evil.gone; CREATE VIEW evil.gone AS"
+                    " SELECT 1 AS k, 'v'::text AS v WHERE evil.looked('view-in-run'); COMMIT")
     as_evil(source, "ALTER TABLE evil.c DISABLE TRIGGER ALL; INSERT INTO evil.c VALUES (99, 'v');"
                     "DELETE FROM evil.c WHERE k = 1")
     wait_for(lambda: dest.sql("SELECT min(k::int), max(k::int) FROM evil.c", dbname=DB) == [(2, 99)],
              90, "its rows are sent again", explain=machine.log_tail)
     wait_for(lambda: dest.value("SELECT count(*) FROM evil.a", dbname=DB) == 2, 20, "a follows")
-    time.sleep(4)  # a pass of everything that goes on
+    swap(source, 8)  # a pass of everything that goes on
     assert called(source) == []
     two = view(machine, "two")
     assert two["status"] == "failed"

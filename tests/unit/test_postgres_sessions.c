@@ -55,6 +55,29 @@ static void test_a_server_is_not_told_what_it_does_not_know(void **state)
 	bm_strbuf_finish(&new);
 }
 
+static bool restricts(enum bm_session_kind session, int version)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_session_sql(session, version, "UTF8", &sql);
+	bool found = strstr(bm_strbuf_text(&sql),
+				     "SET restrict_nonsystem_relation_kind = "
+				     "'view,foreign-table'") != NULL;
+	bm_strbuf_finish(&sql);
+	return found;
+}
+
+static void test_who_reads_tables_reads_no_view_where_the_server_can_refuse_it(void **state)
+{
+	(void)state;
+	assert_true(restricts(BM_SESSION_WORKER, 130016));
+	assert_true(restricts(BM_SESSION_COPY_SOURCE, 150008));
+	assert_true(restricts(BM_SESSION_COPY_SOURCE, 180000));
+	assert_false(restricts(BM_SESSION_WORKER, 150007));
+	assert_false(restricts(BM_SESSION_WORKER, 160003));
+	assert_false(restricts(BM_SESSION_COPY_DESTINATION, 170000));
+}
+
 static void test_options_of_a_person_stay_and_ours_come_after_them(void **state)
 {
 	(void)state;
@@ -113,6 +136,8 @@ int main(void)
 			cmocka_unit_test(
 					test_every_session_has_a_path_that_begins_with_pg_catalog),
 			cmocka_unit_test(test_a_server_is_not_told_what_it_does_not_know),
+			cmocka_unit_test(
+					test_who_reads_tables_reads_no_view_where_the_server_can_refuse_it),
 			cmocka_unit_test(
 					test_options_of_a_person_stay_and_ours_come_after_them),
 			cmocka_unit_test(test_bytes_keep_their_encoding_and_texts_are_utf8),

@@ -39,12 +39,9 @@ BEGIN /* bucardo-machine: no name here depends on search_path */
   RETURN NULL;
 END $body$, my_delta, k.names, k.old, k.new, concat_ws(' AND ', k.plain, CASE WHEN k.old_bytes <> '' THEN
     format('ROW(%s)::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(%s)::pg_catalog.record',
-      k.old_bytes, k.new_bytes) END), replace(k.safe, '@.', 'OLD.'), replace(k.safe, '@.', 'NEW.'))
-FROM (SELECT string_agg(CASE WHEN type < 16384
-        THEN format('pg_catalog.pg_typeof(@.%1$s)::pg_catalog.oid OPERATOR(pg_catalog.<) ''16384''::pg_catalog.oid', q)
-        ELSE format('pg_catalog.pg_typeof(@.%1$s)::pg_catalog.oid OPERATOR(pg_catalog.=) ''%2$s''::pg_catalog.oid', q, type)
-        END || format(' OR bucardo.machine_cast_safe(pg_catalog.pg_typeof(@.%1$s)::pg_catalog.oid, ''%2$s''::pg_catalog.oid)',
-        q, type), ') AND (' ORDER BY n) AS safe, string_agg(q, ', ' ORDER BY n) AS names, string_agg('OLD.' || q, ', ' ORDER BY n) AS old,
+      k.old_bytes, k.new_bytes) END), k.old_safe, k.new_safe)
+FROM (SELECT string_agg(format(test, 'OLD.' || q, type), ') AND (' ORDER BY n) AS old_safe,
+    string_agg(format(test, 'NEW.' || q, type), ') AND (' ORDER BY n) AS new_safe, string_agg(q, ', ' ORDER BY n) AS names, string_agg('OLD.' || q, ', ' ORDER BY n) AS old,
     string_agg('NEW.' || q, ', ' ORDER BY n) AS new,
     string_agg(format('OLD.%s OPERATOR(pg_catalog.=) NEW.%1$s', q), ' AND ' ORDER BY n)
       FILTER (WHERE is_plain) AS plain,
@@ -52,7 +49,11 @@ FROM (SELECT string_agg(CASE WHEN type < 16384
     string_agg('NEW.' || q, ', ' ORDER BY n) FILTER (WHERE NOT is_plain) AS new_bytes
   FROM (SELECT '"' || replace(attname, '"', '""') || '"' AS q, attnum AS n, atttypid AS type, atttypid = ANY (ARRAY[
       'int2', 'int4', 'int8', 'oid', 'uuid', 'date', 'timestamp', 'timestamptz']::regtype[]::oid[])
-      AS is_plain FROM pg_attribute
+      AS is_plain, CASE WHEN atttypid < 16384
+        THEN 'pg_catalog.pg_typeof(%1$s)::pg_catalog.oid OPERATOR(pg_catalog.<) ''16384''::pg_catalog.oid'
+        ELSE 'pg_catalog.pg_typeof(%1$s)::pg_catalog.oid OPERATOR(pg_catalog.=) ''%2$s''::pg_catalog.oid' END ||
+      ' OR bucardo.machine_cast_safe(pg_catalog.pg_typeof(%1$s)::pg_catalog.oid, ''%2$s''::pg_catalog.oid)' AS test
+    FROM pg_attribute
     WHERE attrelid = to_regclass('bucardo.' || my_delta) AND attnum > 0 AND NOT attisdropped
     AND attname <> 'txntime') a) k
 $machine$

@@ -10,7 +10,8 @@ SELECT CASE WHEN same THEN mine ELSE columns END FROM (
   FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
   JOIN pg_type y ON y.oid = a.atttypid
-  WHERE i.indrelid = my_table AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+  WHERE i.indrelid = my_table AND NOT EXISTS (SELECT 1 FROM unnest(i.indclass::oid[]) o(oid)
+    JOIN pg_opclass f ON f.oid = o.oid AND f.opcname = 'record_image_ops') AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
   AND i.indexprs IS NULL
   AND k.n <= coalesce((to_jsonb(i)->>'indnkeyatts')::int, i.indnatts)
   GROUP BY i.indexrelid, i.indisprimary

@@ -12,12 +12,20 @@ static const char refuse_function[] =
 #include "transfer/sql/refuse_write.sql.inc"
 ;
 
+static const char obstacle_function[] =
+#include "transfer/sql/turn_obstacle.sql.inc"
+;
+
 static const char hand_over_function[] =
 #include "transfer/sql/hand_over.sql.inc"
 ;
 
 static const char take_side_function[] =
 #include "transfer/sql/take_side.sql.inc"
+;
+
+static const char change_function[] =
+#include "transfer/sql/change_sides.sql.inc"
 ;
 
 static const char raise_function[] =
@@ -28,14 +36,27 @@ static const char lift_function[] =
 #include "transfer/sql/lift_fence.sql.inc"
 ;
 
+/* As people type them. */
+static const char raise_short_function[] =
+"CREATE OR REPLACE FUNCTION bucardo_machine.raise_fence(again boolean DEFAULT false) RETURNS text"
+" LANGUAGE sql SET search_path = pg_catalog, pg_temp"
+" AS 'SELECT bucardo_machine.raise_fence(again, false)'";
+
+static const char lift_short_function[] =
+"CREATE OR REPLACE FUNCTION bucardo_machine.lift_fence() RETURNS text"
+" LANGUAGE sql SET search_path = pg_catalog, pg_temp"
+" AS 'SELECT bucardo_machine.lift_fence(false)'";
+
 const char *const bm_fence_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.fence (lifted timestamptz, lifted_by text,"
-	" turn bigint NOT NULL DEFAULT 0)",
-	/* How often the sides have changed places; one that an older machine made lacks it. */
-	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid ="
-	" 'bucardo_machine.fence'::pg_catalog.regclass AND attname = 'turn') THEN"
-	" ALTER TABLE bucardo_machine.fence ADD COLUMN turn bigint NOT NULL DEFAULT 0;"
-	" END IF; END $machine$",
+	" turn bigint NOT NULL DEFAULT 0, forced text)",
+	/* turn: how often the sides have changed places; forced: what was passed over the last time.
+	 * One that an older machine or a person made lacks them. */
+	"DO $machine$ DECLARE c text; BEGIN FOR c IN SELECT w FROM pg_catalog.unnest(ARRAY["
+	"'turn bigint NOT NULL DEFAULT 0', 'forced text']) w"
+	" WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid ="
+	"  'bucardo_machine.fence'::pg_catalog.regclass AND attname = pg_catalog.split_part(w, ' ', 1)) LOOP"
+	" EXECUTE 'ALTER TABLE bucardo_machine.fence ADD COLUMN ' || c; END LOOP; END $machine$",
 	"DO $$ BEGIN IF (SELECT relreplident = 'd' FROM pg_catalog.pg_class"
 	" WHERE oid = 'bucardo_machine.fence'::pg_catalog.regclass) THEN"
 	" ALTER TABLE bucardo_machine.fence REPLICA IDENTITY FULL; END IF; END $$",
@@ -43,7 +64,13 @@ const char *const bm_fence_steps[] = {
 	" WHERE NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)",
 	"CREATE SEQUENCE IF NOT EXISTS bucardo_machine.handover_asked",
 	"CREATE SEQUENCE IF NOT EXISTS bucardo_machine.handover_answered MINVALUE 0",
-	refuse_function, hand_over_function, take_side_function, raise_function, lift_function,
+	/* Of each migration with this destination: whether its changes go back, and what its worker said of
+	 * the source when it was asked last: in which turn, to which number, which tables have changes. */
+	"CREATE TABLE IF NOT EXISTS bucardo_machine.handover (migration text PRIMARY KEY,"
+	" is_both boolean NOT NULL, turn bigint, number bigint, waits text)",
+	refuse_function, obstacle_function, hand_over_function, take_side_function, change_function,
+	raise_function, lift_function, raise_short_function, lift_short_function,
+	"DROP FUNCTION IF EXISTS bucardo_machine.hand_over()", /* an older machine's */
 };
 const size_t bm_fence_step_count = BM_COUNT_OF(bm_fence_steps);
 /* clang-format on */

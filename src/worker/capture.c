@@ -23,6 +23,7 @@
 #include "bucardo_machine/clock.h"
 #include "worker/capture_between.h"
 #include "worker/identity.h"
+#include "worker/live.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
 
@@ -437,7 +438,8 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 {
 	if (bm_identity_claim(phase, BM_END_SOURCE, "", err) != 0 ||
 			bm_identity_claim(phase, BM_END_DESTINATION, "", err) != 0 ||
-			bm_identity_settle(phase, err) != 0) {
+			bm_identity_settle(phase, err) != 0 ||
+			bm_live_register(phase, err) != 0) {
 		return -1;
 	}
 	return bm_capture_take_all(phase, err) == 0 ? bm_between_owe(phase, err) : -1;

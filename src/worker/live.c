@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include "bucardo_machine/fence.h"
+#include "bucardo_machine/strbuf.h"
 #include "worker/report.h"
+
+/* Tables that are named when somebody wants to know what waits. */
+#define MOST_NAMED 5
 
 #define LOCK(kind) "(" BM_FENCE_LOCKS ", " kind ")"
 
@@ -21,17 +25,46 @@ static const char remember_sql[] =
 "INSERT INTO bucardo.machine_live AS m (migration, destination) VALUES ($1, $2::boolean)"
 " ON CONFLICT (migration) DO UPDATE SET destination = excluded.destination"
 " WHERE m.destination <> excluded.destination";
+
+static const char register_sql[] =
+"INSERT INTO bucardo_machine.handover AS h (migration, is_both) VALUES ($1, $2::boolean)"
+" ON CONFLICT (migration) DO UPDATE SET is_both = excluded.is_both"
+" WHERE h.is_both <> excluded.is_both";
+
+static const char report_sql[] =
+"UPDATE bucardo_machine.handover SET turn = $2::bigint, number = $3::bigint, waits = $4"
+" WHERE migration = $1";
 /* clang-format on */
 
-static int has_fence(struct bm_tend *tend, bool *has, struct bm_error *err)
+/* Whether an end has a relation or a function: `sql` says. */
+static int has_it(struct bm_phase *phase, enum bm_end end, const char *sql, bool *has,
+		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
-			"SELECT to_regclass('bucardo_machine.fence') IS NOT NULL", 0, NULL,
-			err);
+	PGresult *rows = bm_phase_ask(phase, end, sql, 0, NULL, err);
 
 	*has = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
+}
+
+static int has_fence(struct bm_tend *tend, bool *has, struct bm_error *err)
+{
+	return has_it(tend->phase, BM_END_DESTINATION,
+			"SELECT to_regclass('bucardo_machine.fence') IS NOT NULL", has, err);
+}
+
+int bm_live_register(struct bm_phase *phase, struct bm_error *err)
+{
+	const char *const params[] = {phase->order.name, phase->order.is_both ? "t" : "f"};
+	bool has;
+	int rc = has_it(phase, BM_END_DESTINATION,
+			"SELECT to_regclass('bucardo_machine.handover') IS NOT NULL", &has,
+			err);
+
+	if (rc == 0 && has) {
+		rc = bm_phase_do(phase, BM_END_DESTINATION, register_sql, 2, params, err);
+	}
+	return rc == 0 ? 0 : bm_error_wrap(err, "telling the destination whose it is");
 }
 
 static int renew_fence(struct bm_tend *tend, struct bm_error *err)
@@ -42,7 +75,7 @@ static int renew_fence(struct bm_tend *tend, struct bm_error *err)
 			return bm_error_wrap(err, "bringing the fence up to date");
 		}
 	}
-	return 0;
+	return bm_live_register(tend->phase, err);
 }
 
 int bm_live_prepare(struct bm_tend *tend, struct bm_error *err)
@@ -76,7 +109,8 @@ int bm_live_keep_fence(struct bm_tend *tend, struct bm_error *err)
 
 struct sight {
 	bool fenced, lifted;
-	int64_t turn; /* how often the sides have changed places */
+	int64_t turn;	  /* how often the sides have changed places */
+	char forced[400]; /* what was passed over the last time; "" nothing */
 };
 
 /* Without a fence: as it was seen last. */
@@ -109,12 +143,13 @@ static int read_sight(struct bm_tend *tend, struct sight *sight, struct bm_error
 	}
 	tend->has_fence = true;
 	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
-			"SELECT count(lifted) > 0, coalesce(max(turn), 0)"
+			"SELECT count(lifted) > 0, coalesce(max(turn), 0), max(forced)"
 			" FROM bucardo_machine.fence",
 			0, NULL, err);
 	if (rows != NULL) {
 		sight->lifted = PQgetvalue(rows, 0, 0)[0] == 't';
 		sight->turn = strtoll(PQgetvalue(rows, 0, 1), NULL, 10);
+		snprintf(sight->forced, sizeof(sight->forced), "%s", PQgetvalue(rows, 0, 2));
 	}
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
@@ -150,6 +185,11 @@ static void change_places(struct bm_tend *tend, const struct sight *sight)
 	} else if (sight->turn > 0) {
 		bm_report_note("the destination's fence was raised again: the source is the "
 			       "live side, and the destination follows");
+	}
+	if (sight->forced[0] != '\0') {
+		bm_report_note("the sides changed places by force, although %s: where both have "
+			       "changed a row, an older value may win",
+				sight->forced);
 	}
 }
 
@@ -194,6 +234,7 @@ int bm_live_find(struct bm_tend *tend, struct bm_error *err)
 	tend->live = live_end(&sight);
 	tend->has_fence = sight.fenced;
 	tend->has_turned = sight.lifted || sight.turn > 0;
+	tend->turn = sight.turn;
 	snprintf(tend->epoch, sizeof(tend->epoch), "%s", epoch);
 	tend->phase->catalog = tend->live;
 	return 0;
@@ -253,6 +294,65 @@ int bm_live_asked(struct bm_tend *tend, int64_t *number, struct bm_error *err)
 	}
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
+}
+
+json_t *bm_live_waiting(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+{
+	const char *const params[] = {tend->phase->order.name};
+	bool is_captured;
+
+	if (has_it(tend->phase, end,
+			    "SELECT to_regprocedure('bucardo.machine_waiting(text)') IS NOT NULL",
+			    &is_captured, err) != 0) {
+		return NULL;
+	}
+	PGresult *rows = is_captured
+			? bm_phase_ask(tend->phase, end, "SELECT bucardo.machine_waiting($1)",
+					  1, params, err)
+			: NULL;
+	json_t *names = is_captured && rows == NULL ? NULL : json_object();
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		json_object_set_new(names, PQgetvalue(rows, row, 0), json_true());
+	}
+	PQclear(rows);
+	return names;
+}
+
+static char *list_names(const json_t *names)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	size_t count = 0;
+	const char *name;
+	json_t *ignored;
+
+	json_object_foreach((json_t *)(uintptr_t)names, name, ignored)
+	{
+		if (count++ < MOST_NAMED) {
+			bm_strbuf_printf(&text, "%s%s", count > 1 ? ", " : "", name);
+		}
+	}
+	if (count > MOST_NAMED) {
+		bm_strbuf_puts(&text, ", ...");
+	}
+	return bm_strbuf_detach(&text);
+}
+
+int bm_live_report_waiting(struct bm_tend *tend, int64_t number, struct bm_error *err)
+{
+	json_t *names = bm_live_waiting(tend, BM_END_SOURCE, err);
+	char turn[24], text[24];
+
+	if (names == NULL) {
+		return bm_error_wrap(err, "looking what waits on the source");
+	}
+	char *waits = list_names(names);
+	snprintf(turn, sizeof(turn), "%" PRId64, tend->turn);
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	const char *const params[] = {tend->phase->order.name, turn, text, waits};
+	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, report_sql, 4, params, err);
+	free(waits);
+	json_decref(names);
+	return rc;
 }
 
 int bm_live_answer(struct bm_tend *tend, int64_t number, struct bm_error *err)

@@ -32,9 +32,19 @@ int bm_live_tell(struct bm_tend *tend, struct bm_error *err);
 int bm_live_hold(struct bm_tend *tend, struct bm_error *err);
 int bm_live_release(struct bm_tend *tend, struct bm_error *err);
 
-/* Number of the last lift_fence() or raise_fence() that has waited for the sequences, and
- * the answer that they are set: see hand_over.sql. */
+/* The destination knows whose it is: lift_fence() and raise_fence() ask for each migration that
+ * is registered. Nothing when it has no fence. */
+int bm_live_register(struct bm_phase *phase, struct bm_error *err);
+
+/* Number of the last question of lift_fence() or raise_fence(), 0 when all are answered; which
+ * tables of the source have changes that the destination does not have (turn_obstacle.sql); and
+ * the answer that the sequences are set (hand_over.sql), which comes last. */
 int bm_live_asked(struct bm_tend *tend, int64_t *number, struct bm_error *err);
+int bm_live_report_waiting(struct bm_tend *tend, int64_t number, struct bm_error *err);
 int bm_live_answer(struct bm_tend *tend, int64_t number, struct bm_error *err);
+
+/* Tables with changes of a side that the other one does not have yet, as an object; NULL with
+ * `err`. One that is not captured has none. */
+struct json_t *bm_live_waiting(struct bm_tend *tend, enum bm_end end, struct bm_error *err);
 
 #endif

@@ -62,6 +62,10 @@ static const char share_function[] =
 #include "worker/sql/machine_share.sql.inc"
 ;
 
+static const char waiting_function[] =
+#include "worker/sql/machine_waiting.sql.inc"
+;
+
 static const char names_step[] =
 #include "worker/sql/delta_names.sql.inc"
 ;
@@ -86,7 +90,7 @@ static const char *const prepare_steps[] = {
 	" seen timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (tablename, target))",
 	names_step, prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
 	heal_table_function, heal_function, purge_function, keep_function, guard_function,
-	kept_function, release_function, share_function,
+	kept_function, release_function, share_function, waiting_function,
 	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
 	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
 	" CREATE TRIGGER machine_keep BEFORE INSERT ON bucardo.bucardo_delta_targets"

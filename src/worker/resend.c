@@ -293,8 +293,18 @@ static int pay_some(struct bm_tend *tend, const char *table, bool shipped, uint6
 	return rc == 0 ? repeat(tend, table, touch_some, end_msec, err) : rc;
 }
 
+/* Tables whose rows must not be sent now: what the follower has written while it was live is
+ * newer than they are, and is not here yet. NULL with `err`. */
+static json_t *find_newer(struct bm_tend *tend, struct bm_error *err)
+{
+	return tend->has_turned ? bm_live_waiting(tend, bm_tend_follower(tend), err)
+				: json_object();
+}
+
 int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
 {
+	json_t *newer;
+
 	if (!bm_tend_carries(tend)) {
 		return 0;
 	}
@@ -303,18 +313,21 @@ int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *e
 			" ORDER BY 1",
 			0, NULL, err);
 	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
-	int rc = owed != NULL ? 0 : -1;
+	newer = owed != NULL && PQntuples(owed) > 0 ? find_newer(tend, err) : NULL;
+	int rc = owed == NULL || (PQntuples(owed) > 0 && newer == NULL) ? -1 : 0;
 
 	if (tend->touch_blocks == 0) {
 		tend->touch_blocks = TOUCH_BLOCKS_FIRST;
 	}
 	for (int i = 0; rc >= 0 && i < PQntuples(owed); i++) {
 		const char *table = PQgetvalue(owed, i, 0);
-		if (json_object_get(running, table) != NULL) {
+		if (json_object_get(running, table) != NULL &&
+				json_object_get(newer, table) == NULL) {
 			rc = pay_some(tend, table, PQgetvalue(owed, i, 1)[0] == 't', end_msec,
 					err);
 		}
 	}
 	PQclear(owed);
+	json_decref(newer);
 	return rc < 0 ? -1 : 0;
 }

@@ -90,7 +90,8 @@ static int do_part(struct bm_tend *tend, const char *name,
 	return note_refusal(tend, name, problems, err);
 }
 
-/* Somebody who lifts or raises the fence waits until they are set once more. */
+/* Somebody who lifts or raises the fence waits until they are set once more, and wants to know
+ * what waits on the source. */
 static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_error *err)
 {
 	int64_t asked = 0;
@@ -98,6 +99,9 @@ static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_err
 
 	if (rc == 0) {
 		rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
+	}
+	if (rc == 0 && asked > 0) {
+		rc = bm_live_report_waiting(tend, asked, err);
 	}
 	return rc == 0 && asked > 0 && tend->are_carried ? bm_live_answer(tend, asked, err)
 							 : rc;

@@ -26,6 +26,7 @@ struct bm_tend {
 	char epoch[160];		/* names the time since the sides changed places last */
 	bool has_fence;			/* the destination has one, lifted or not */
 	bool has_turned;		/* the sides have changed places before */
+	int64_t turn;			/* how often */
 	bool is_prepared[BM_END_COUNT]; /* what carrying sequences to or from it takes is there
 					 */
 	bool are_carried;		/* the sequences, in this round */

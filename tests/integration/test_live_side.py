@@ -335,8 +335,14 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
     machine.start()
     wait_live(machine)
     tending(machine, lambda t: t["sequences"]["carried"] == 1, "carries the sequence")
+    machine.cli("service", "stop", "bucardo").check()
     source.sql("INSERT INTO t (v) SELECT 'burst' FROM generate_series(1, 5000)", dbname=DB)
+    # What waits on the source would never come.
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match="are not here yet .public.t."):
+        value(dest, "SET bucardo_machine.turn_timeout = '1s';" + LIFT)
+    machine.cli("service", "start", "bucardo").check()
     assert value(dest, LIFT) == "the fence is lifted"
+    assert value(dest, "SELECT count(*) FROM t WHERE v = 'burst'") == 5000
     assert value(dest, "INSERT INTO t (v) VALUES ('live') RETURNING id") > last(source, "t_id_seq")
     dest.sql("UPDATE t SET v = 'live' WHERE id = 1", dbname=DB)
     source.sql("UPDATE t SET v = 'old again' WHERE id <= 2; TRUNCATE emptied", dbname=DB)
@@ -348,7 +354,10 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
         (1, "live"), (2, "old")]
     assert value(dest, "SELECT count(*) FROM emptied") == 5
     machine.wait_ready(30)
-    value(dest, RAISE)
+    # Nothing of the destination was captured: the source's old rows would go over it.
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match="direction of migration app is forward"):
+        value(dest, RAISE)
+    assert "by force" in value(dest, "SELECT bucardo_machine.raise_fence(true, force => true)")
     wait_for(lambda: value(dest, "SELECT count(*) FROM t WHERE v = 'old again'") == 2
              and value(dest, "SELECT count(*) FROM emptied") == 0, 60, "the source is carried again",
              explain=machine.log_tail)

@@ -1,17 +1,13 @@
 -- lift_fence - from now on the destination is the live side. Triggers that cannot be had now
 -- stay, and refuse nothing. Event triggers of the application have no say in it, where the role
 -- of the caller may set session_replication_role; nor can their refusal keep the fence up.
-CREATE OR REPLACE FUNCTION bucardo_machine.lift_fence() RETURNS text
+-- Refused while an older value would win by it (turn_obstacle), but by force.
+CREATE OR REPLACE FUNCTION bucardo_machine.lift_fence(force boolean) RETURNS text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $machine$
-DECLARE t record; missed int := 0; said text := '';
+DECLARE t record; missed int := 0; said text;
   role_before text := current_setting('session_replication_role');
 BEGIN
-  IF EXISTS (SELECT 1 FROM bucardo_machine.fence WHERE lifted IS NULL) THEN
-    said := bucardo_machine.hand_over();
-    PERFORM bucardo_machine.take_side();
-    UPDATE bucardo_machine.fence SET lifted = now(), lifted_by = session_user, turn = turn + 1
-      WHERE lifted IS NULL;
-  END IF;
+  said := bucardo_machine.change_sides(true, force, 'lift_fence(force => true)');
   BEGIN
     PERFORM set_config('session_replication_role', 'replica', true);
   EXCEPTION WHEN insufficient_privilege THEN NULL;

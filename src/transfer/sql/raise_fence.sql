@@ -1,16 +1,14 @@
 -- raise_fence - a statement trigger on each table, that fires in replica role too. A subscription
 -- fires triggers of rows only: its tables get one as well. With `again` the source is the live
--- side from now on. Event triggers of the application have no say in it, as in lift_fence().
-CREATE OR REPLACE FUNCTION bucardo_machine.raise_fence(again boolean DEFAULT false) RETURNS text
+-- side from now on; refused while an older value would win by it (turn_obstacle), but by force.
+-- Event triggers of the application have no say in it, as in lift_fence().
+CREATE OR REPLACE FUNCTION bucardo_machine.raise_fence(again boolean, force boolean) RETURNS text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $machine$
 DECLARE t record; done bigint := 0; failed text := ''; said text := '';
   role_before text := current_setting('session_replication_role');
 BEGIN
-  IF again AND EXISTS (SELECT 1 FROM bucardo_machine.fence WHERE lifted IS NOT NULL) THEN
-    said := bucardo_machine.hand_over();
-    PERFORM bucardo_machine.take_side();
-    UPDATE bucardo_machine.fence SET lifted = NULL, lifted_by = NULL, turn = turn + 1
-      WHERE lifted IS NOT NULL;
+  IF again THEN
+    said := bucardo_machine.change_sides(false, force, 'raise_fence(true, force => true)');
   END IF;
   IF EXISTS (SELECT 1 FROM bucardo_machine.fence WHERE lifted IS NOT NULL) THEN
     RETURN 'the fence was lifted; SELECT bucardo_machine.raise_fence(true) raises it again';

@@ -245,20 +245,39 @@ sub bytes_for_all {
 	}
 }
 
-# Which side is live, as this run sees it: the destination once its fence is lifted (worker/live.h).
+# Which side is live, as this run sees it: the destination once its fence is lifted (worker/live.h). A fence that
+# somebody dropped, or made anew and the machine did not see yet, says nothing: then it is the side that it was.
 sub sides {
 	my ($sync, $names) = @_;
 	my ($live) = grep { /_destination$/ && $sync->{db}{$_}{dbtype} eq 'postgres' } @$names or return;
 	my $other = $live =~ s/_destination$/_source/r;
 	return if !grep { $_ eq $other } @$names;
-	my $dbh = $sync->{db}{$live}{dbh};
-	return if !$dbh->selectrow_array(q{SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
-		ON n.oid = c.relnamespace WHERE n.nspname = 'bucardo_machine' AND c.relname = 'fence'
-		AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')});
-	my ($lifted, $turn) = $dbh->selectrow_array(q{SELECT pg_catalog.count(f.lifted), pg_catalog.max(
-		(pg_catalog.to_jsonb(f) OPERATOR(pg_catalog.->>) 'turn')::int) FROM bucardo_machine.fence f});
+	my ($lifted, $turned) = fence($sync->{db}{$live}{dbh});
+	($lifted, $turned) = remembered($sync->{db}{$other}{dbh}, $live =~ s/_destination$//r) if !defined $lifted;
+	return if !defined $lifted;
 	($live, $other) = ($other, $live) if !$lifted;
-	return {live => $live, follower => $other, turned => $lifted || $turn};
+	return {live => $live, follower => $other, turned => $turned};
+}
+sub has_table {
+	my ($dbh, $schema, $name) = @_;
+	return $dbh->selectrow_array(q{SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
+		ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = ?
+		AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')},
+		undef, $schema, $name);
+}
+sub fence {
+	my ($dbh) = @_;
+	return if !has_table($dbh, 'bucardo_machine', 'fence');
+	my ($rows, $lifted, $turn) = $dbh->selectrow_array(q{SELECT pg_catalog.count(*), pg_catalog.count(f.lifted),
+		pg_catalog.max((pg_catalog.to_jsonb(f) OPERATOR(pg_catalog.->>) 'turn')::int) FROM bucardo_machine.fence f});
+	return $rows ? ($lifted, $lifted || $turn) : ();
+}
+sub remembered {
+	my ($dbh, $migration) = @_;
+	return if !has_table($dbh, 'bucardo', 'machine_live');
+	my ($lifted) = $dbh->selectrow_array('SELECT destination::int FROM bucardo.machine_live WHERE migration = ?',
+		undef, $migration);
+	return ($lifted, 1);
 }
 
 # Where both sides have changed a row, the live one wins it, whatever waits in that table beside it. What waits

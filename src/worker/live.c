@@ -128,6 +128,54 @@ static int recall(struct bm_tend *tend, struct sight *sight, struct bm_error *er
 	return rows != NULL ? 0 : -1;
 }
 
+/*
+ * A person's empty table is the wish for a fence: the source becomes the live side, so it is
+ * granted when nothing of an earlier time waits there. 1 granted, or it was ours already; 0 not
+ * yet: `sight` is as if it were not there; -1.
+ */
+static int grant_wish(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+{
+	json_t *waits;
+
+	if (recall(tend, sight, err) != 0) {
+		return -1;
+	}
+	waits = sight->lifted ? bm_live_waiting(tend, BM_END_SOURCE, err) : json_object();
+	int rc = waits == NULL ? -1 : json_object_size(waits) == 0;
+	json_decref(waits);
+	sight->fenced = rc == 1;
+	if (rc == 0) {
+		bm_tend_note(tend, "wish for a fence",
+				"the destination's fence is raised once no changes wait on the "
+				"source any more");
+	}
+	return rc;
+}
+
+static int take_fence(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+{
+	bool is_wish;
+	int rc = has_it(tend->phase, BM_END_DESTINATION,
+			"SELECT NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)", &is_wish,
+			err);
+
+	rc = rc == 0 && is_wish ? grant_wish(tend, sight, err) : rc == 0 ? 1 : -1;
+	if (rc <= 0) {
+		return rc;
+	}
+	bool has_turned = is_wish && sight->lifted;
+	sight->lifted = false;
+	if (renew_fence(tend, err) != 0) {
+		return -1;
+	}
+	return !has_turned ||
+					bm_phase_do(tend->phase, BM_END_DESTINATION,
+							"UPDATE bucardo_machine.fence SET turn = turn + 1",
+							0, NULL, err) == 0
+			? 1
+			: -1;
+}
+
 static int read_sight(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
 {
 	*sight = (struct sight){0};
@@ -138,8 +186,11 @@ static int read_sight(struct bm_tend *tend, struct sight *sight, struct bm_error
 		return recall(tend, sight, err);
 	}
 	/* Seen for the first time: an older machine may have made it, or a person. */
-	if (!tend->has_fence && renew_fence(tend, err) != 0) {
-		return -1;
+	if (!tend->has_fence) {
+		int taken = take_fence(tend, sight, err);
+		if (taken <= 0) {
+			return taken;
+		}
 	}
 	tend->has_fence = true;
 	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,

@@ -28,6 +28,7 @@ class Case:
     both_ways: bool = True     # also once source and destination have changed places
 
 
+FUNCTION = "CREATE OR REPLACE FUNCTION {f}(x int) RETURNS int IMMUTABLE LANGUAGE sql AS $$ SELECT {body} $$"
 TABLE = "CREATE TABLE {t} (id int PRIMARY KEY, v text, n int)"
 
 CASES = [
@@ -107,6 +108,21 @@ CASES = [
     Case("default_later", TABLE,
          live="ALTER TABLE {t} ADD c int; ALTER TABLE {t} ALTER c SET DEFAULT 9",
          rows="UPDATE {t} SET c = 6 WHERE id < 5", told=("ADD COLUMN c integer DEFAULT 9",)),
+    # Each side computes it by its own function.
+    Case("function", FUNCTION.format(f="{t}_f", body="x + 1")
+         + "; CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, g int GENERATED ALWAYS AS ({t}_f(n)) STORED)",
+         live=FUNCTION.format(f="{t}_f", body="x + 2"), rows="UPDATE {t} SET n = n + 1",
+         told=("column g", "public.{t}_f(integer)", "another one on the {follower}", "x + 2")),
+    Case("function_there", FUNCTION.format(f="{t}_f", body="x + 1")
+         + "; CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, g int GENERATED ALWAYS AS ({t}_f(n)) STORED)",
+         follower=FUNCTION.format(f="{t}_f", body="x + 2"), rows="UPDATE {t} SET n = 7 WHERE id < 5",
+         told=("public.{t}_f(integer)", "x + 1")),
+    Case("function_inside", FUNCTION.format(f='"{t} g"', body="x + 1") + ";"
+         + FUNCTION.format(f="{t}_f", body='public."{t} g"(x)') + "; CREATE OPERATOR ?+? (PROCEDURE = {t}_f,"
+         " RIGHTARG = int); CREATE TABLE {t} (id int PRIMARY KEY, v text, n int, g int GENERATED ALWAYS AS"
+         " (OPERATOR(public.?+?) n) STORED)", both_ways=False,
+         live=FUNCTION.format(f='"{t} g"', body="x + 2"), rows="UPDATE {t} SET n = n + 1",
+         told=('public."{t} g"(integer)', "x + 2")),
     Case("detached", "CREATE TABLE {t}_p (id int, v text, n int, PRIMARY KEY (id, n)) PARTITION BY"
          " RANGE (n); CREATE TABLE {t} PARTITION OF {t}_p FOR VALUES FROM (0) TO (100)",
          live="ALTER TABLE {t}_p DETACH PARTITION {t}", rows="UPDATE {t} SET n = 500 WHERE id < 5",

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from support.servers import bin_dir
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 SQL = os.path.join(os.path.dirname(__file__), "..", "..", "src", "worker", "sql")
 SCENE = """
@@ -125,3 +125,42 @@ def test_what_was_dumped_and_restored_is_no_drift(server):
     server.sql("ALTER TABLE said DROP CONSTRAINT said_v_check", dbname="restored")
     assert ask(server, "drift_fingerprints", None, role, dbname="restored")["public.said"] != \
         prints[0]
+
+
+FUNCTIONS = """
+    CREATE FUNCTION deepest(x int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT x + 1';
+    CREATE FUNCTION "in (side" (x int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        $$ BEGIN RETURN public.deepest (x); END $$;
+    CREATE FUNCTION f(x int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public."in (side"(x)';
+    CREATE FUNCTION atomic(x int) RETURNS int IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT x + 1; END;
+    CREATE FUNCTION unused(x int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT x + 1';
+    CREATE OPERATOR ?+? (PROCEDURE = f, RIGHTARG = int);
+    CREATE TABLE made (id int PRIMARY KEY, n int, g int GENERATED ALWAYS AS (OPERATOR(public.?+?) n) STORED);
+    CREATE TABLE atom (id int PRIMARY KEY, n int, g int GENERATED ALWAYS AS (atomic(n)) STORED);
+    CREATE TABLE kept (id int PRIMARY KEY, n int DEFAULT unused(1), g int GENERATED ALWAYS AS (id + 1) STORED);
+"""
+REPLACED = {"deepest": "LANGUAGE sql AS 'SELECT x + 2'", "\"in (side\"": "LANGUAGE sql AS 'SELECT x'",
+            "f": "LANGUAGE sql STRICT AS 'SELECT public.\"in (side\"(x)'"}
+
+
+def test_a_function_that_computes_a_generated_column_is_part_of_it_however_deep(server):
+    server.create_database("made").sql(FUNCTIONS, dbname="made")
+
+    def prints():
+        return ask(server, "drift_fingerprints", None, server.user, dbname="made")
+
+    found = ask(server, "drift_definitions", ["public.made", "public.kept"], server.user, dbname="made")
+    makers = found["public.made"]["columns"]["g"]["makers"]
+    assert {name: one["direct"] for name, one in makers.items()} == {
+        "public.f(integer)": True, 'public."in (side"(integer)': False, "public.deepest(integer)": False}
+    assert makers["public.f(integer)"]["text"].startswith("CREATE OR REPLACE FUNCTION public.f(x integer)")
+    assert found["public.kept"]["columns"]["g"]["makers"] is None
+    for name, body in REPLACED.items():
+        before = prints()
+        server.sql(f"CREATE OR REPLACE FUNCTION {name}(x int) RETURNS int IMMUTABLE {body}", dbname="made")
+        assert {table for table, text in prints().items() if text != before[table]} == {"public.made"}, name
+    before = prints()
+    server.sql("CREATE OR REPLACE FUNCTION atomic(x int) RETURNS int IMMUTABLE LANGUAGE sql"
+               " BEGIN ATOMIC SELECT x + 2; END; CREATE OR REPLACE FUNCTION unused(x int) RETURNS int"
+               " IMMUTABLE LANGUAGE sql AS 'SELECT x'", dbname="made")
+    assert {table for table, text in prints().items() if text != before[table]} == {"public.atom"}

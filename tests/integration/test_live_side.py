@@ -311,9 +311,18 @@ def test_the_live_side_is_remembered_when_the_schema_of_the_machine_is_dropped(w
              "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (200) TO (300)", dbname=DB)
     source.sql("CREATE TABLE fresh_2 (id int PRIMARY KEY, v text)", dbname=DB)
     wait_equal(machine, source, dest)
-    # A fence that a person asks for makes the source the live side.
+    # A fence that a person asks for makes the source the live side, when nothing waits there.
+    machine.cli("service", "stop", "bucardo").check()
+    source.sql("UPDATE fresh SET v = 'old' WHERE id = 5", dbname=DB)
+    dest.sql("UPDATE fresh SET v = 'live' WHERE id = 5", dbname=DB)
+    source.sql("UPDATE fresh SET v = 'old' WHERE id = 6", dbname=DB)  # the latest of all
     dest.sql("CREATE TABLE bucardo_machine.fence (lifted timestamptz, lifted_by text)", dbname=DB)
+    wait_for(lambda: "fence is raised once no changes wait" in machine.cli("events").check(), 30, "it is told")
+    assert tending(machine, lambda t: True, "waits")["live"]["side"] == "destination"
+    machine.cli("service", "start", "bucardo").check()
     wait_side(machine, "source")
+    wait_equal(machine, source, dest)
+    assert value(source, "SELECT v FROM fresh WHERE id = 5") == "live"
     wait_for(lambda: value(dest, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'fresh'::regclass"
                            " AND tgname = 'bucardo_machine_fence'") == 1, 20, "it is raised")
     with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):

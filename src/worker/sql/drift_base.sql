@@ -18,10 +18,10 @@ t AS (SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS n
   AND n.nspname <> ALL ('{information_schema,bucardo,bucardo_machine}')
   AND ($1::text[] IS NULL
     OR quote_ident(n.nspname) || '.' || quote_ident(c.relname) = ANY ($1::text[]))),
-cols AS (SELECT t.oid, a.attname::text AS attname, a.atttypid, a.attnotnull AS required,
+cols AS (SELECT t.oid, a.attnum, a.attname::text AS attname, a.atttypid, a.attnotnull AS required,
     format_type(a.atttypid, a.atttypmod) AS type, a.attinhcount > 0 AS inherited,
     a.attgenerated::text AS generated, a.attidentity::text AS identity,
-    d.oid IS NOT NULL AS has_default, pg_get_expr(d.adbin, d.adrelid) AS value,
+    d.oid IS NOT NULL AS has_default, d.oid AS filler, pg_get_expr(d.adbin, d.adrelid) AS value,
     (a.attmissingval::text::text[])[1] AS missing,
     regexp_replace(pg_get_expr(d.adbin, d.adrelid), plain.noise, '', 'g') AS same,
     CASE WHEN a.attcollation <> y.typcollation THEN (SELECT quote_ident(n.nspname) || '.'
@@ -92,6 +92,28 @@ alarms AS (SELECT t.oid, 'trigger' AS what, quote_ident(g.tgname) AS name,
   UNION ALL SELECT t.oid, 'hidden', quote_ident(current_user),
     CASE WHEN t.relforcerowsecurity AND pg_has_role(t.relowner, 'USAGE') THEN 'F' ELSE '' END, true, ''
   FROM t WHERE t.relrowsecurity AND row_security_active(t.oid)),
+-- What computes a generated column, as far as it is not the server's own: each side has the value
+-- of its own function. A body names others that it calls; an overload of such a name counts too.
+-- `direct`: the expression itself uses it; whether the column or its expression depends on it is up
+-- to the server's version.
+calls(oid, attnum, fn, direct) AS (SELECT c.oid, c.attnum, p.oid, true FROM cols c
+    CROSS JOIN LATERAL (VALUES ('pg_class'::regclass, c.oid, c.attnum::int),
+      ('pg_attrdef'::regclass, c.filler, 0)) AS x(class, oid, num)
+    JOIN pg_depend d ON (d.classid, d.objid, d.objsubid) = (x.class, x.oid, x.num)
+      AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+    JOIN pg_proc p ON p.oid = coalesce(o.oprcode::oid, d.refobjid) AND p.oid >= 16384
+    WHERE c.generated <> ''
+  UNION SELECT c.oid, c.attnum, p.oid, false FROM calls c JOIN pg_proc b ON b.oid = c.fn
+    JOIN pg_proc p ON p.oid >= 16384 AND p.oid <> b.oid AND b.probin IS NULL
+      AND CASE WHEN b.prosrc <> '' THEN b.prosrc WHEN $2::boolean THEN pg_get_functiondef(b.oid) ELSE '' END
+        ~* ('(^|\W)' || regexp_replace(p.proname, '(\W)', '\\\1', 'g') || '"?\s*\(')
+    WHERE NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
+      AND e.objid = p.oid AND e.deptype = 'e')),
+makers AS (SELECT c.oid, c.attnum, p.oid::regprocedure::text AS name, bool_or(c.direct) AS direct,
+    p.oid AS fn, md5(concat_ws(' ', l.lanname, p.proisstrict, p.proconfig, p.probin IS NULL,
+      CASE WHEN p.prosrc = '' AND $2::boolean THEN pg_get_functiondef(p.oid) ELSE p.prosrc END)) AS def
+  FROM calls c JOIN pg_proc p ON p.oid = c.fn JOIN pg_language l ON l.oid = p.prolang GROUP BY 1, 2, 3, 5, 6),
 family AS (SELECT i.inhrelid AS oid, string_agg(quote_ident(n.nspname) || '.' ||
     quote_ident(c.relname), ', ' ORDER BY i.inhseqno) AS parents
   FROM pg_inherits i JOIN t ON t.oid = i.inhrelid JOIN pg_class c ON c.oid = i.inhparent

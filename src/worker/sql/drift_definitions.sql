@@ -27,6 +27,9 @@ SELECT t.name, json_build_object('side', $3::text, 'exact', $2::boolean, 'key', 
   'columns', (SELECT json_object_agg(attname, json_build_object('name', quote_ident(attname),
       'type', type, 'required', required, 'inherited', inherited, 'generated', generated,
       'identity', identity, 'default', value, 'same', same, 'collation', coll,
+      'makers', (SELECT json_object_agg(m.name, json_build_object('def', m.def, 'direct', m.direct,
+        'text', CASE WHEN f.probin IS NULL THEN btrim(pg_get_functiondef(m.fn), E' \n') END)) FROM makers m
+        JOIN pg_proc f ON f.oid = m.fn WHERE (m.oid, m.attnum) = (c.oid, c.attnum) AND f.prosrc <> 'aggregate_dummy'),
       'filled', generated <> '' OR (identity = '' AND CASE WHEN missing IS NULL
         THEN value IS NULL AND NOT required ELSE value IN (missing, quote_literal(missing))
         OR position(quote_literal(missing) || '::' IN value) = 1

@@ -5,7 +5,8 @@ SELECT t.name, md5(concat_ws(E'\x03', c.text, k.columns, g.text, y.text, f.paren
 FROM t
 LEFT JOIN (SELECT oid, bool_or(generated <> '') AS generated, string_agg(concat_ws(E'\x01', attname,
     type, required, generated, identity, coll, CASE WHEN $2::boolean THEN same
-    ELSE has_default::text END), E'\x02' ORDER BY attname COLLATE "C") AS text
+    ELSE has_default::text END, (SELECT string_agg(m.name || m.def, ' ' ORDER BY m.name COLLATE "C")
+      FROM makers m WHERE (m.oid, m.attnum) = (cols.oid, cols.attnum))), E'\x02' ORDER BY attname COLLATE "C") AS text
   FROM cols GROUP BY 1) c ON c.oid = t.oid
 LEFT JOIN keys k ON k.oid = t.oid
 LEFT JOIN (SELECT oid, string_agg(CASE WHEN $2::boolean THEN same ELSE name END, E'\x02'

@@ -60,6 +60,7 @@ my @changes = (
 	['waiting for CTLs and KIDs to leave', qr/(?=sleep 0\.5;\s+\$self->terminate_old_goats\(\);)/, 'delete $self->{machine_told} and '],
 	['the parent\'s wait after a fork', qr/sleep 0\.1;(?=\s+\}\s+else \{ ## Kid)/, ''],
 	['a new CTL\'s wait', qr/sleep 0\.05;/, ''],
+	['validating a sync', qr/\$self->\{masterdbh\}->do\("SELECT validate_sync\('\$syncname'\)"\);/, 'main::validate_apart($self, $syncname);'],
 	['the start of the VAC', qr/if \(\$config\{bucardo_vac\} and \$self->\{needsvac\}\K/, ' and $self->{machine_rounds}++ > 4'],
 
 	['deleting rows by a key of one column', qr/WHERE \$pkcols = ANY\(\?\)/],
@@ -114,7 +115,20 @@ BEGIN {
 use strict; use warnings; use POSIX ();
 $SIG{__WARN__} = sub { print STDERR @_
 	if $_[0] !~ /^(Filehandle STD|Attempt to call undefined import method)/ };
+
+# Left out: Bucardo loads them for mail and syslog, which a master of the machine uses neither of, and each process of it
+# would be 3 MB larger. Custom code may load them.
+BEGIN {
+	@INC{qw(Net/SMTP.pm Sys/Syslog.pm)} = ('left out') x 2;
+	*Sys::Syslog::import = sub {
+		no strict 'refs';
+		my ($to, @names) = (scalar caller, @_[1 .. $#_]);
+		*{"${to}::$_"} = sub { die "Sys::Syslog is left out\n" } for @names;
+	};
+}
 require Bucardo;
+delete @INC{qw(Net/SMTP.pm Sys/Syslog.pm)};
+delete $Sys::Syslog::{import};
 sub forget_connections {
 	open my $null, '+<', '/dev/null' or POSIX::_exit(1);
 	DBI->visit_handles(sub {
@@ -190,6 +204,25 @@ my $validate = \&Bucardo::validate_sync;
 	return $validate->(@_);
 };
 
+# A session that has run a function in Perl keeps the interpreter, 5 MB, for as long as it lives, and that of the master
+# lives long. So what validates has one of its own, which ends; one does for all syncs of a reload.
+our ($validator, $is_reloading);
+sub validate_apart {
+	my ($self, $name) = @_;
+	$self->{masterdbh}->commit; # its locks would be in the way
+	my $dbh = $validator ||= ($self->connect_database())[1];
+	my $is_valid = eval { $dbh->do('SELECT bucardo.validate_sync(?)', undef, $name); $dbh->commit };
+	my $why = $@;
+	end_validator($self) if !$is_valid || !$is_reloading;
+	die $why if !$is_valid;
+}
+sub end_validator {
+	my ($self) = @_;
+	delete $self->{dbhlist}{$validator};
+	$validator->disconnect;
+	undef $validator;
+}
+
 # The machine reads this line (output.c): from here on the master hears what it is told.
 my $loop = \&Bucardo::mcp_main;
 *Bucardo::mcp_main = sub {
@@ -217,7 +250,9 @@ sub served { my ($self) = @_;
 my $reload = \&Bucardo::reload_mcp;
 *Bucardo::reload_mcp = sub {
 	my ($self) = @_;
+	local $is_reloading = 1;
 	my $count = $reload->(@_);
+	end_validator($self) if $validator;
 	my $before = served($self);
 	for my $sync (grep { $_->{mcp_active} } values %{$self->{sync}}) {
 		my @dbs = grep { $_->{dbtype} eq 'postgres' } values %{$sync->{db}};

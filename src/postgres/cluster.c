@@ -137,14 +137,14 @@ static const char *const settings_of_ours[] = {
 		"log_checkpoints=off",
 		"log_timezone=UTC",
 		/* Memory. */
-		"shared_buffers=8MB",
+		"shared_buffers=4MB",
 		"huge_pages=off",
 		"maintenance_work_mem=16MB",
 		/* At rest a migration has three sessions; as many locks as 100 sessions have.
 		 */
 		"max_connections=200",
 		"max_locks_per_transaction=32",
-		"max_pred_locks_per_transaction=32",
+		"max_pred_locks_per_transaction=10",
 		"jit=off",
 		/* Processes that would have nothing to do. */
 		"max_parallel_workers_per_gather=0",

@@ -46,6 +46,7 @@ PLACES = [
      "sleep 1;\n\n    $self->terminate_old_goats();"),
     ("the parent's wait after a fork", "sleep 0.1;", "sleep 0.2;"),
     ("a new CTL's wait", "sleep 0.05;", "sleep 0.06;"),
+    ("validating a sync", "validate_sync('$syncname')\");", "validate_sync('$syncname', 1)\");"),
     ("the start of the VAC", "if ($config{bucardo_vac} and $self->{needsvac}) {", "if ($self->wants_vac) {"),
     ("the search_path of a session", "$dbh->do('RESET search_path');", "$dbh->do('RESET ALL');"),
     ("delete_rows", "\nsub delete_rows {", "\nsub delete_all_rows {"),
@@ -120,6 +121,16 @@ def test_the_master_waits_for_ctls_and_kids_only_where_there_are_any():
     assert (done.stdout, done.stderr) == ("[][0.5][]", "")
 
 
+def test_what_the_master_leaves_out_custom_code_may_load():
+    script = launcher().rsplit("Bucardo->new(", 1)[0] + """
+        print defined &Net::SMTP::new ? 'loaded' : 'left out', "\n";
+        require Net::SMTP; require Sys::Syslog; package Code { Sys::Syslog->import('setlogmask') }
+        print "$_\n" for ref \&Code::setlogmask, Net::SMTP->can('new') ? 'loaded' : 'not', Code::setlogmask(0) > 0;
+    """
+    done = subprocess.run(["perl", "-e", script, "/nowhere"], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.stdout, done.stderr) == ("left out\nCODE\nloaded\n1\n", "")
+
+
 def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(workshop):
     name, old, new = PLACES[2]
     folder = os.path.join(workshop.folder, "perl")
@@ -138,11 +149,16 @@ def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(wo
     machine.wait_ready(60)
 
 
-@pytest.fixture(name="machine", scope="module")
-def one_machine(shared_workshop):
-    machine, *_ = shared_workshop.replicating()
+@pytest.fixture(scope="module")
+def world(shared_workshop):
+    machine, _, dest, dbname = shared_workshop.replicating()
     machine.wait_ready(60)
-    return machine
+    return machine, dest, dbname
+
+
+@pytest.fixture
+def machine(world):
+    return world[0]
 
 
 def test_no_word_is_lost_while_the_master_reads_its_syncs_anew(machine):
@@ -162,6 +178,32 @@ def test_no_word_is_lost_while_the_master_reads_its_syncs_anew(machine):
     answered = set(re.findall(r"bucardo_syncerror_(word[0-9]+)", heard))
     assert len(re.findall("Reloading MCP", machine.log())) >= 2
     assert set(words) - answered == set()
+
+
+def masters_sessions(machine):
+    return machine.control_sql("SELECT pid FROM pg_stat_activity WHERE datname = 'bucardo'"
+                               " AND application_name LIKE 'bucardo MCP%'")
+
+
+def is_loaded(pid, library):
+    with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as file:
+        return library in file.read()
+
+
+def test_no_session_of_the_master_keeps_an_interpreter_and_no_process_what_it_never_uses(world):
+    machine, dest, dbname = world
+    sync = machine.control_sql("SELECT name FROM sync LIMIT 1")[0]
+    dest.sql("ALTER TABLE actor RENAME COLUMN first_name TO other", dbname=dbname)
+    machine.shell("bucardo reload").check()
+    wait_for(lambda: "Error from validate_sync" in machine.log(), 30, "it is not sound")
+    dest.sql("ALTER TABLE actor RENAME COLUMN other TO first_name", dbname=dbname)
+    machine.shell(f"bucardo deactivate {sync}").check()
+    machine.shell(f"bucardo activate {sync} 30").check()
+    machine.one("kid", 30)
+    session, = wait_for(lambda: (lambda s: s if len(s) == 1 else None)(masters_sessions(machine)), 20,
+                        "what validated has ended")
+    assert not is_loaded(session, "plperl") and is_loaded(session, "postgres")
+    assert not is_loaded(machine.one("mcp"), "Syslog.so") and is_loaded(machine.one("mcp"), "Pg.so")
 
 
 def test_many_syncs_with_long_names_are_all_served_before_it_counts_as_ready(machine):

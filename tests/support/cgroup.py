@@ -1,4 +1,4 @@
-"""A group of processes that gets a part of a processor (cgroup v2 cpu.max, or v1)."""
+"""Groups of processes (cgroup v2, or v1): one that gets a part of a processor, one whose memory is counted."""
 
 import contextlib
 import os
@@ -54,3 +54,55 @@ class Limit:
                 out.write(pid)
         with contextlib.suppress(OSError):
             os.rmdir(self.path)
+
+
+class MemoryGroup:
+    """What the kernel charges a container with."""
+
+    def __init__(self, name="bm-bench"):
+        v1 = "/sys/fs/cgroup/memory"
+        self.is_v1 = os.path.isdir(v1)
+        self.root = v1 if self.is_v1 else "/sys/fs/cgroup"
+        self.path = os.path.join(self.root, name)
+        try:
+            os.makedirs(self.path, exist_ok=True)
+        except OSError:
+            self.path = None
+
+    @contextlib.contextmanager
+    def entered(self):
+        """What is begun within belongs to it."""
+        if self.path is None:
+            yield
+            return
+        with open("/proc/self/cgroup", encoding="ascii") as file:
+            mine = dict(line.rstrip("\n").split(":")[1:] for line in file)
+        home = self.root + mine["memory" if self.is_v1 else ""]
+        self._move(self.path)
+        try:
+            yield
+        finally:
+            self._move(home)
+
+    @staticmethod
+    def _move(path, pid="0"):
+        with open(os.path.join(path, "cgroup.procs"), "w", encoding="ascii") as file:
+            file.write(pid)
+
+    def _number(self, name):
+        with open(os.path.join(self.path, name), encoding="ascii") as file:
+            return int(file.read())
+
+    def say(self):
+        if self.path is None:
+            return "no control group can be made here"
+        used = self._number("memory.usage_in_bytes" if self.is_v1 else "memory.current")
+        with open(os.path.join(self.path, "memory.stat"), encoding="ascii") as file:
+            stat = dict(line.split() for line in file)
+        cached = int(stat["active_file"]) + int(stat["inactive_file"])
+        return f"control group without file cache: {(used - cached) / 2**20:.1f} MB"
+
+    def close(self):
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(self.path)

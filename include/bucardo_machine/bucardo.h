@@ -173,16 +173,20 @@ void bm_bucardo_configure(struct bm_bucardo *bucardo, const struct bm_bucardo_op
 /*
  * A sync that a declared migration made, with autokick off: it is not kicked before
  * its migration releases it, and kicked whenever rows wait from then on. While a person has
- * paused the migration it is deactivated.
+ * paused the migration it is deactivated; `resuming` is told until that was undone.
  */
 struct bm_declared_sync {
 	const char *name;
-	bool released, paused;
+	bool released, paused, resuming;
 };
 
 /* All of them, instead of those told before; copied. */
 void bm_bucardo_declare(
 		struct bm_bucardo *bucardo, const struct bm_declared_sync *syncs, size_t count);
+
+/* After an observation: whether a sync that was declared as resuming waits to be active again,
+ * also when that was not declared yet. False: it is, or nobody but a person can help. */
+bool bm_bucardo_is_resuming(const struct bm_bucardo *bucardo, const char *sync);
 
 /* The channels the control connection LISTENs on for bm_bucardo_notice(); NULL ends. */
 extern const char *const bm_bucardo_channels[];

@@ -87,6 +87,7 @@ struct bm_migration_view {
 	bool paused;	  /* by a person */
 	bool released;	  /* its sync is kicked */
 	bool recorded;	  /* the journal has its definition and the last order */
+	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
 	struct bm_tending_view tending;
 	size_t finding_count;
 	const struct bm_finding *findings;  /* of the last preflight */
@@ -133,6 +134,9 @@ enum bm_migrate_verb { BM_MIGRATE_GO, BM_MIGRATE_PAUSE, BM_MIGRATE_RESUME };
 /* `until` counts for BM_MIGRATE_GO only; `by` names who asked ("uid 0"). */
 int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
 		enum bm_phase until, const char *by, struct bm_error *err);
+
+/* What the migration's pause had stopped runs again. */
+void bm_migrate_resumed(struct bm_migrate *migrate, const char *name);
 
 /*
  * The line that orders a preflight of `name` (with `fix`: and the safe mends) from

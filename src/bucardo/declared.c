@@ -32,8 +32,23 @@ static bool is_resumed(const struct bm_bucardo *bucardo, const struct bm_declare
 {
 	const struct declared_sync *before = declared_find(bucardo, now->name);
 
-	return before != NULL && (before->paused || before->resumed) && !now->paused &&
-			now->released;
+	return now->resuming && (before == NULL || !before->resuming || before->resumed);
+}
+
+bool bm_bucardo_is_resuming(const struct bm_bucardo *bucardo, const char *sync)
+{
+	const struct declared_sync *declared = declared_find(bucardo, sync);
+
+	if (declared == NULL || !declared->resuming) {
+		return true; /* not told yet */
+	}
+	for (size_t i = 0; i < bucardo->judge.count; i++) {
+		const struct judged_sync *judged = &bucardo->judge.syncs[i];
+		if (strcmp(judged->name, sync) == 0) {
+			return declared->resumed || judged->resuming;
+		}
+	}
+	return false;
 }
 
 void bm_bucardo_declare(
@@ -46,6 +61,7 @@ void bm_bucardo_declare(
 		made[i] = (struct declared_sync){.name = bm_strdup(syncs[i].name),
 				.released = syncs[i].released,
 				.paused = syncs[i].paused,
+				.resuming = syncs[i].resuming,
 				.resumed = is_resumed(bucardo, &syncs[i])};
 	}
 	declared_finish(bucardo);

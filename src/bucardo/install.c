@@ -137,6 +137,15 @@ static const char tuning_sql[] =
 		" WHERE c.name = t.name AND c.item IS NULL AND c.setting <> t.value"
 		" AND (t.always OR c.setting = c.defval)";
 
+/* clang-format off */
+static const char short_log_sql[] =
+#include "bucardo/sql/short_log.sql.inc"
+;
+static const char keep_orders_sql[] =
+#include "bucardo/sql/keep_orders.sql.inc"
+;
+/* clang-format on */
+
 static int check_version(void *ctx, const struct bm_result *result, struct bm_error *err)
 {
 	const char *version = result->row_count > 0 ? bm_result_get(result, 0, 0) : NULL;
@@ -164,12 +173,8 @@ static const struct bm_step settings_steps[] = {
 				.on_result = check_version},
 		{.name = "setting Bucardo's files", .build = build_places},
 		{.name = "setting Bucardo's timers", .sql = tuning_sql},
-		/* Its functions log what they do, with statement and context each time. */
-		{.name = "keeping the server's log short",
-				.sql = "ALTER ROLE bucardo IN DATABASE bucardo"
-				       " SET log_error_verbosity = 'terse'; "
-				       "ALTER ROLE bucardo IN DATABASE bucardo"
-				       " SET log_min_error_statement = 'fatal'"},
+		{.name = "keeping the server's log short", .sql = short_log_sql},
+		{.name = "keeping to what was ordered", .sql = keep_orders_sql},
 		/* A run that was cut off by a crash would look open for ever. */
 		{.name = "closing runs of an earlier life",
 				.sql = "UPDATE bucardo.syncrun SET ended = now(),"

@@ -120,6 +120,8 @@ struct judged_sync {
 	int wish; /* a person asked for it to be active (1), or not (-1); 0 it is */
 	uint64_t wish_said_msec; /* when the master was told last; 0 not yet */
 	unsigned wish_said;	 /* how often */
+	uint64_t word_msec;	 /* when a word of that kind was last said or heard; 0 never */
+	bool resuming;		 /* the wish is a resume of its migration */
 	bool paused;		 /* by a person; only the master's memory has it */
 	uint64_t paused_msec;	 /* when */
 	bool present;		 /* in the latest sample */
@@ -144,6 +146,7 @@ struct master {
 	uint64_t ping_msec;	    /* a ping is on its way since; 0 */
 	uint64_t asked_msec;	    /* when that was sent last */
 	uint64_t pong_msec;	    /* the last answer, or attempt */
+	uint64_t heard_msec;	    /* it has heard all that was said until then */
 	uint64_t reload_msec;	    /* it was told to reload itself, and has not answered; 0 */
 	uint64_t sign_msec; /* its last sign: an answer, a line, a statement under way */
 	uint64_t work_msec; /* when its processor time last grew */
@@ -220,7 +223,7 @@ struct declared {
 	size_t count;
 	struct declared_sync {
 		char *name;
-		bool released, paused;
+		bool released, paused, resuming;
 		bool resumed; /* it is to be activated */
 	} * syncs;
 };

@@ -160,6 +160,7 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 	} else if (declared != NULL && declared->resumed) {
 		declared->resumed = false;
 		wish_set(sync, 1);
+		sync->resuming = true;
 	}
 }
 

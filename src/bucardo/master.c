@@ -131,7 +131,10 @@ void master_forget(struct bm_bucardo *bucardo)
 {
 	uint64_t now = bm_clock_msec();
 
-	bucardo->master = (struct master){.pong_msec = now, .sign_msec = now, .work_msec = now};
+	bucardo->master = (struct master){.pong_msec = now,
+			.heard_msec = now,
+			.sign_msec = now,
+			.work_msec = now};
 }
 
 void master_answered(struct bm_bucardo *bucardo)
@@ -141,6 +144,9 @@ void master_answered(struct bm_bucardo *bucardo)
 	/* A ping that was sent with the reload is answered before it. */
 	if (master->reload_msec != 0 && master->ping_msec > master->reload_msec) {
 		master->reload_msec = 0;
+	}
+	if (master->ping_msec != 0) {
+		master->heard_msec = master->ping_msec;
 	}
 	master->ping_msec = 0;
 	master->pong_msec = master->sign_msec = bm_clock_msec();

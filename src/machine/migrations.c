@@ -24,7 +24,8 @@ static void declare_syncs(struct bm_machine *machine)
 		struct bm_migration_view view = bm_migrate_view(
 				machine->migrate, i / BM_SYNCS_LIMIT);
 		names[i] = bm_sync_name(view.name, (unsigned)(i % BM_SYNCS_LIMIT));
-		syncs[i] = (struct bm_declared_sync){names[i], view.released, view.paused};
+		syncs[i] = (struct bm_declared_sync){
+				names[i], view.released, view.paused, view.resuming};
 	}
 	bm_bucardo_declare(machine->bucardo, syncs, count);
 	for (size_t i = 0; i < count; i++) {
@@ -32,6 +33,28 @@ static void declare_syncs(struct bm_machine *machine)
 	}
 	free(names);
 	free(syncs);
+}
+
+static bool is_resuming(const struct bm_machine *machine, const char *migration)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < BM_SYNCS_LIMIT && !found; i++) {
+		char *name = bm_sync_name(migration, i);
+		found = bm_bucardo_is_resuming(machine->bucardo, name);
+		free(name);
+	}
+	return found;
+}
+
+void bm_migrations_settle(struct bm_machine *machine)
+{
+	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
+		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
+		if (view.resuming && !is_resuming(machine, view.name)) {
+			bm_migrate_resumed(machine->migrate, view.name);
+		}
+	}
 }
 
 static void on_changed(void *ctx)

@@ -65,6 +65,7 @@ struct migration {
 	bool paused;
 	int64_t paused_at;
 	char *paused_by;
+	bool resuming; /* what the pause has stopped is to run again, and was not seen to */
 	char paused_why[128], shown_mend[128]; /* for the view */
 	struct stamp stamp;
 	struct record records[BM_PHASE_COUNT];

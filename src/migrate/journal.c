@@ -65,6 +65,7 @@ static int take_migrations(void *ctx, const struct bm_result *result, struct bm_
 		migration->paused = bm_result_get(result, i, 3) != NULL;
 		migration->paused_at = number_at(result, i, 3);
 		migration->paused_by = text_at(result, i, 4);
+		migration->resuming = strcmp(bm_result_get(result, i, 5), "t") == 0;
 	}
 	return 0;
 }
@@ -139,6 +140,7 @@ static const struct bm_step load_steps[] = {
 				       " name text PRIMARY KEY, definition jsonb NOT NULL,"
 				       " until text, paused_at timestamptz, paused_by text,"
 				       " created timestamptz NOT NULL DEFAULT now());"
+				       "ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS resuming boolean;"
 				       "CREATE TABLE IF NOT EXISTS machine.phase ("
 				       " migration text NOT NULL, phase text NOT NULL,"
 				       " state text NOT NULL, failure text, attempt integer NOT NULL,"
@@ -150,7 +152,8 @@ static const struct bm_step load_steps[] = {
 		{.name = "reading the journal's migrations",
 				.sql = "SELECT name, definition, until, " MSEC(
 						"paused_at") ","
-							     " paused_by FROM machine.migration ORDER BY created, name",
+							     " paused_by, coalesce(resuming, false) FROM machine.migration"
+							     " ORDER BY created, name",
 				.on_result = take_migrations},
 		{.name = "reading the journal's phases",
 				.sql = "SELECT migration, phase, state, failure, attempt,"
@@ -212,15 +215,16 @@ static void write_migration(struct migration *migration)
 	const char *const params[] = {migration->name, definition,
 			migration->has_until ? bm_phase_name(migration->until) : NULL,
 			migration->paused ? moment(migration->paused_at, paused_at) : NULL,
-			migration->paused ? migration->paused_by : NULL};
+			migration->paused ? migration->paused_by : NULL,
+			migration->resuming ? "t" : "f"};
 
 	write_row(migration->migrate, &migration->stamp,
 			"INSERT INTO machine.migration (name, definition, until, paused_at,"
-			" paused_by)"
-			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5)"
+			" paused_by, resuming)"
+			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5, $6::boolean)"
 			" ON CONFLICT (name) DO UPDATE SET definition = excluded.definition,"
 			" until = excluded.until, paused_at = excluded.paused_at,"
-			" paused_by = excluded.paused_by",
+			" paused_by = excluded.paused_by, resuming = excluded.resuming",
 			params, BM_COUNT_OF(params));
 	free(definition);
 }

@@ -48,8 +48,13 @@ static int furthest_phase(const struct migration *migration)
 	return furthest;
 }
 
+/* Written with it: a crash takes no resume back. */
 static void end_pause(struct migration *migration)
 {
+	if (migration->paused &&
+			migration->records[BM_PHASE_REPLICATE].state != BM_RECORD_PENDING) {
+		migration->resuming = true;
+	}
 	migration->paused = false;
 	migration->paused_at = 0;
 	free(migration->paused_by);
@@ -98,6 +103,7 @@ static int pause_migration(struct migration *migration, enum bm_phase until, con
 				migration->paused_by);
 	}
 	migration->paused = true;
+	migration->resuming = false;
 	migration->paused_at = bm_clock_wall_msec();
 	migration->paused_by = bm_strdup(by);
 	bm_migrate_tell(migration, BM_LOG_INFO, "paused by %s", by);
@@ -142,6 +148,17 @@ int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, cons
 	migration->stamp.generation++;
 	bm_migrate_turn_soon(migrate);
 	return 0;
+}
+
+void bm_migrate_resumed(struct bm_migrate *migrate, const char *name)
+{
+	struct migration *migration = bm_migrate_find(migrate, name);
+
+	if (migration != NULL && migration->resuming) {
+		migration->resuming = false;
+		migration->stamp.generation++;
+		bm_migrate_turn_soon(migrate);
+	}
 }
 
 char *bm_migrate_preflight_order(

@@ -168,6 +168,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 					migration->records[BM_PHASE_REPLICATE].state !=
 							BM_RECORD_PENDING,
 			.recorded = bm_journal_has_order(migration),
+			.resuming = migration->resuming,
 			.tending = tending_view(&migration->tending),
 	};
 

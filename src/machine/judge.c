@@ -228,10 +228,11 @@ static bool has_migration_in_trouble(struct bm_machine *machine, struct verdict 
 {
 	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
-		/* Also while it tries again. */
+		/* Also while it tries again; one that shall not go on is in nobody's way. */
 		bool stuck = view.attempt > 0 && view.failure != BM_FAILURE_TRANSIENT;
-		if (view.status == BM_MIGRATION_FAILED || stuck ||
-				view.attempt >= PATIENT_TRIES) {
+		bool tried = stuck || view.attempt >= PATIENT_TRIES;
+		if (view.status == BM_MIGRATION_FAILED ||
+				(tried && view.status != BM_MIGRATION_PAUSED)) {
 			WHY(verdict, "migration '%s' is stuck in %s: %s", view.name,
 					bm_phase_name(view.phase), view.why);
 			ADVISE(verdict, "%s", view.mend);

@@ -157,6 +157,19 @@ def test_a_rejected_configuration_is_in_the_headline_and_not_ready(world):
     wait_for(lambda: "machine.yaml" not in machine.status_json()["why"], 20, "it is in force")
 
 
+def test_a_migration_that_is_stuck_and_taken_out_of_the_file_is_in_nobodys_way(world):
+    machine, source, dest = world
+    mine = yaml(source, dest, "shop", extra=EXTRA)
+    machine.write_config(mine + yaml(dest, source, "shop", name="wrong").split("migrations:\n")[1])
+    wait_for(lambda: "'wrong' is stuck" in machine.status_json()["why"], 60, "it is stuck",
+             explain=machine.log_tail)
+    machine.write_config(mine)
+    wait_for(lambda: "wrong" not in machine.status_json()["why"], 20, "it is no trouble any more",
+             explain=lambda: machine.status_json()["why"])
+    assert view(machine, "wrong")["status"] == "paused"
+    machine.wait_ready(60)
+
+
 def test_a_wrong_password_names_the_line_to_correct_and_never_the_password(world):
     machine, source, dest = world
     machine.write_pgpass(text=source.pgpass_line() + dest.pgpass_line().rsplit(":", 1)[0]

@@ -56,6 +56,7 @@ struct bm_phase_line {
 	int64_t done, total;		   /* progress; total 0: unknown */
 	int64_t rows;			   /* progress; -1: not told */
 	int64_t pieces_done, pieces_total; /* progress, the same in chunks or objects; -1 */
+	int64_t left_msec;		   /* progress: until it is done; -1: not told */
 	const struct json_t *in_flight;	   /* progress: an array of objects; NULL: none */
 	const char *unit, *text;	   /* progress; note */
 	enum bm_severity severity;	   /* finding */

@@ -48,6 +48,7 @@ struct bm_transfer_progress {
 	double percent;	   /* of the whole */
 	/* Of this phase, in bytes by the estimate: never falls, what is reused counts. */
 	uint64_t work, work_total;
+	int64_t left_msec;	     /* until this phase is done; -1 not known */
 	uint64_t bytes, bytes_total; /* that went over */
 	uint64_t rows;
 	unsigned done, total; /* chunks while copying, objects while indexing */
@@ -121,6 +122,22 @@ int bm_transfer_index(struct bm_transfer *transfer, struct bm_error *err);
 
 /* What a person can do about a failure, by its SQLSTATE; "" when the message says it. */
 const char *bm_transfer_mend(const struct bm_error *err);
+
+/* What the same command does after a failure of bm_transfer_*(). */
+enum bm_outlook {
+	BM_OUTLOOK_GOES_ON,    /* it goes on where this one stopped */
+	BM_OUTLOOK_FAILS,      /* it fails again until the cause is mended, then it goes on */
+	BM_OUTLOOK_ANEW,       /* nothing was made: it begins anew */
+	BM_OUTLOOK_FAILS_ANEW, /* the same, and fails again until the cause is mended */
+	BM_OUTLOOK_NEVER,      /* it cannot go on: an empty destination is needed */
+	BM_OUTLOOK_COUNT
+};
+enum bm_outlook bm_transfer_outlook(
+		const struct bm_transfer *transfer, const struct bm_error *err);
+
+/* The relation that failed, as a pattern that leaves it out (choice.h); "" when there is
+ * none. It serves an empty destination only: a ledger remembers what was chosen. */
+const char *bm_transfer_exclude(const struct bm_transfer *transfer);
 
 /* The state as `progress` would be told it now. */
 struct bm_transfer_progress bm_transfer_progress(struct bm_transfer *transfer);

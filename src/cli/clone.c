@@ -6,13 +6,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/transfer.h"
 #include "cli/command.h"
@@ -40,6 +43,10 @@ struct show {
 	uint64_t bytes;
 	unsigned done;
 	uint64_t advanced_msec; /* when something was last done */
+	/* of the last attempt that had both databases: */
+	bool begun;
+	enum bm_outlook outlook;
+	char *exclude; /* what could be left out; NULL: nothing */
 };
 
 static void print_json(json_t *object)
@@ -52,6 +59,41 @@ static void print_json(json_t *object)
 	json_decref(object);
 }
 
+/* How many of the tables and objects under way a line names. */
+#define PARTS_SHOWN 3
+
+/* "; public.film 12 MB of 40 MB, public.log 3 MB of 4 MB", "; INDEX public.a 40 %, sorting". */
+static void put_parts(const struct bm_transfer_progress *p, struct bm_strbuf *out)
+{
+	bool rows = strcmp(p->phase, "copy") == 0;
+
+	for (size_t i = 0; i < p->part_count && i < PARTS_SHOWN; i++) {
+		const struct bm_transfer_part *part = &p->parts[i];
+		bm_strbuf_printf(out, "%s %s ", i == 0 ? ";" : ",", part->name);
+		if (rows) {
+			cli_text_amount((int64_t)part->done, "bytes", out);
+			bm_strbuf_puts(out, " of ");
+			cli_text_amount((int64_t)part->total, "bytes", out);
+		} else {
+			bm_strbuf_printf(out, "%.0f %%%s%s",
+					100.0 * (double)part->done / (double)part->total,
+					part->step[0] != '\0' ? " " : "", part->step);
+		}
+	}
+}
+
+static void put_left(const struct bm_transfer_progress *p, struct bm_strbuf *out)
+{
+	char span[BM_CLOCK_TEXT_SIZE];
+
+	if (p->left_msec >= 0) {
+		uint64_t seconds = ((uint64_t)p->left_msec + 999) / 1000;
+		bm_strbuf_printf(out, ", %s of %s left",
+				bm_clock_format_span((seconds > 0 ? seconds : 1) * 1000, span),
+				p->phase);
+	}
+}
+
 static void put_line(const struct bm_transfer_progress *p, struct bm_strbuf *out)
 {
 	char span[BM_CLOCK_TEXT_SIZE];
@@ -62,7 +104,10 @@ static void put_line(const struct bm_transfer_progress *p, struct bm_strbuf *out
 	cli_text_amount((int64_t)p->bytes, "bytes", out);
 	bm_strbuf_puts(out, ", ");
 	cli_text_amount((int64_t)p->rows, p->rows == 1 ? "row" : "rows", out);
-	bm_strbuf_printf(out, ", %s%s%s", span, p->remark[0] != '\0' ? "; " : "", p->remark);
+	bm_strbuf_printf(out, ", %s", span);
+	put_left(p, out);
+	bm_strbuf_printf(out, "%s%s", p->remark[0] != '\0' ? "; " : "", p->remark);
+	put_parts(p, out);
 }
 
 static void print_line(const struct bm_transfer_progress *p)
@@ -102,14 +147,37 @@ static void print_bar(struct show *show, const struct bm_transfer_progress *p)
 	bm_strbuf_finish(&line);
 }
 
+static json_t *parts_json(const struct bm_transfer_progress *p)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < p->part_count; i++) {
+		const struct bm_transfer_part *part = &p->parts[i];
+		json_array_append_new(array,
+				json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
+						bm_json_text(part->name), "step", part->step,
+						"done", (json_int_t)part->done, "total",
+						(json_int_t)part->total, "age_ms",
+						(json_int_t)part->age_msec));
+	}
+	return array;
+}
+
 static void print_progress_json(const struct bm_transfer_progress *p)
 {
-	print_json(json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:o}", "event",
-			"progress", "phase", p->phase, "percent", p->percent, "bytes",
+	json_t *object = json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:o}",
+			"event", "progress", "phase", p->phase, "percent", p->percent, "bytes",
 			(json_int_t)p->bytes, "bytes_total", (json_int_t)p->bytes_total, "rows",
 			(json_int_t)p->rows, "done", (int)p->done, "total", (int)p->total,
 			"reused_chunks", (json_int_t)p->reused_chunks, "elapsed_ms",
-			(json_int_t)p->elapsed_msec, "remark", bm_json_text(p->remark)));
+			(json_int_t)p->elapsed_msec, "remark", bm_json_text(p->remark));
+
+	json_object_set_new(object, "work", json_integer((json_int_t)p->work));
+	json_object_set_new(object, "work_total", json_integer((json_int_t)p->work_total));
+	json_object_set_new(object, "left_ms",
+			p->left_msec >= 0 ? json_integer(p->left_msec) : json_null());
+	json_object_set_new(object, "in_flight", parts_json(p));
+	print_json(object);
 }
 
 /* A new attempt begins below what an earlier one had reached. */
@@ -169,21 +237,76 @@ static void on_note(void *ctx, const char *text)
 	}
 }
 
-static void tell_failure(const struct show *show, const struct bm_error *err, bool begun)
+/* ---- the end ---- */
+
+static const struct {
+	const char *word, *text;
+} outlooks[] = {
+		[BM_OUTLOOK_GOES_ON] = {"goes-on",
+				"The destination is not usable yet. The same command goes on where it "
+				"stopped."},
+		[BM_OUTLOOK_FAILS] = {"fails-until-mended",
+				"The destination is not usable yet. The same command ends the same way "
+				"until that is mended; then it goes on where it stopped."},
+		[BM_OUTLOOK_ANEW] = {"begins-anew",
+				"Nothing was made on the destination. The same command begins anew."},
+		[BM_OUTLOOK_FAILS_ANEW] = {"fails-until-mended",
+				"Nothing was made on the destination. The same command ends the same "
+				"way until that is mended."},
+		[BM_OUTLOOK_NEVER] = {"needs-an-empty-database",
+				"The destination is not usable, and the same command cannot go on "
+				"with it."},
+};
+static_assert(BM_COUNT_OF(outlooks) == BM_OUTLOOK_COUNT, "an outlook has no row");
+
+/* As a word of a shell. */
+static void put_word(const char *word, struct bm_strbuf *out)
+{
+	bool plain = word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_.")] == '\0';
+
+	bm_strbuf_puts(out, plain ? "" : "'");
+	for (; *word != '\0'; word++) {
+		if (*word == '\'') {
+			bm_strbuf_puts(out, "'\\'");
+		}
+		bm_strbuf_putc(out, *word);
+	}
+	bm_strbuf_puts(out, plain ? "" : "'");
+}
+
+static void tell_outlook(const struct show *show)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	bool is_empty = show->outlook == BM_OUTLOOK_FAILS_ANEW;
+
+	bm_strbuf_puts(&text, outlooks[show->outlook].text);
+	if (show->exclude != NULL && (is_empty || show->outlook == BM_OUTLOOK_FAILS)) {
+		bm_strbuf_puts(&text,
+				is_empty ? " Or leave it out: --exclude "
+					 : " Or leave it out: begin again with an empty "
+					   "database and --exclude ");
+		put_word(show->exclude, &text);
+	}
+	fprintf(stderr, "%s\n", bm_strbuf_text(&text));
+	bm_strbuf_finish(&text);
+}
+
+static void tell_failure(const struct show *show, const struct bm_error *err)
 {
 	const char *mend = bm_transfer_mend(err);
 
 	if (show->json) {
-		print_json(json_pack("{s:s, s:s, s:o, s:s}", "event", "failed", "code",
-				bm_error_code_name(err->code), "error",
-				bm_json_text(err->message), "mend", mend));
+		print_json(json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o}", "event", "failed",
+				"code", bm_error_code_name(err->code), "error",
+				bm_json_text(err->message), "mend", mend, "same_command",
+				show->begun ? outlooks[show->outlook].word : NULL, "exclude",
+				show->exclude != NULL ? bm_json_text(show->exclude)
+						      : json_null()));
 	}
 	fprintf(stderr, "bucardo-machine: clone: %s%s%s\n", err->message,
 			mend[0] != '\0' ? "; " : "", mend);
-	if (begun) {
-		fputs("The destination is not usable yet. The same command goes on where it "
-		      "stopped.\n",
-				stderr);
+	if (show->begun) {
+		tell_outlook(show);
 	}
 }
 
@@ -228,8 +351,18 @@ static int transfer_all(struct bm_transfer *transfer, struct bm_error *err)
 	return bm_transfer_index(transfer, err);
 }
 
-/* One attempt, told when it is a success. `begun`: both databases were there. */
-static int attempt(const struct bm_transfer_options *options, struct show *show, bool *begun,
+static void take_outlook(struct show *show, const struct bm_transfer *transfer,
+		const struct bm_error *err)
+{
+	const char *exclude = bm_transfer_exclude(transfer);
+
+	show->outlook = bm_transfer_outlook(transfer, err);
+	free(show->exclude);
+	show->exclude = exclude[0] != '\0' ? bm_strdup(exclude) : NULL;
+}
+
+/* One attempt, told when it is a success. */
+static int attempt(const struct bm_transfer_options *options, struct show *show,
 		struct bm_error *err)
 {
 	struct bm_transfer *transfer = bm_transfer_open(options, err);
@@ -237,27 +370,29 @@ static int attempt(const struct bm_transfer_options *options, struct show *show,
 	if (transfer == NULL) {
 		return -1;
 	}
-	*begun = true;
+	show->begun = true;
 	bool was_finished = bm_transfer_is_finished(transfer);
 	int rc = was_finished ? 0 : transfer_all(transfer, err);
 	close_bar(show);
 	if (rc == 0) {
 		struct bm_transfer_progress end = bm_transfer_progress(transfer);
 		tell_success(show, &end, was_finished);
+	} else {
+		take_outlook(show, transfer, err);
 	}
 	bm_transfer_close(transfer);
 	return rc;
 }
 
 /* A server that was there and is not any more is waited for. */
-static int clone_all(const struct bm_transfer_options *options, struct show *show, bool *begun,
+static int clone_all(const struct bm_transfer_options *options, struct show *show,
 		struct bm_error *err)
 {
 	char text[sizeof(err->message) + 32];
 
 	show->advanced_msec = bm_clock_msec();
-	while (attempt(options, show, begun, err) != 0) {
-		if (!*begun || err->code != BM_ERR_TRANSIENT ||
+	while (attempt(options, show, err) != 0) {
+		if (!show->begun || err->code != BM_ERR_TRANSIENT ||
 				bm_clock_msec() - show->advanced_msec > GIVE_UP_AFTER_MSEC) {
 			return -1;
 		}
@@ -270,8 +405,7 @@ static int clone_all(const struct bm_transfer_options *options, struct show *sho
 }
 
 static int clone_these(const struct cli_call *call, const struct bm_conninfo *source,
-		const struct bm_conninfo *destination, struct show *show, bool *begun,
-		struct bm_error *err)
+		const struct bm_conninfo *destination, struct show *show, struct bm_error *err)
 {
 	const struct bm_transfer_options options = {
 			.source = source,
@@ -289,7 +423,7 @@ static int clone_these(const struct cli_call *call, const struct bm_conninfo *so
 			.ctx = show,
 	};
 
-	return begin(err) == 0 ? clone_all(&options, show, begun, err) : -1;
+	return begin(err) == 0 ? clone_all(&options, show, err) : -1;
 }
 
 int cli_clone(const struct cli_call *call)
@@ -298,7 +432,6 @@ int cli_clone(const struct cli_call *call)
 	struct bm_conninfo source = {0}, destination = {0};
 	struct show show = {
 			.json = call->json, .terminal = !call->json && isatty(STDOUT_FILENO)};
-	bool begun = false;
 
 	if (call->source == NULL || call->destination == NULL) {
 		fprintf(stderr,
@@ -311,12 +444,13 @@ int cli_clone(const struct cli_call *call)
 		rc = bm_conninfo_parse(call->destination, "destination", &destination, &err);
 	}
 	if (rc == 0) {
-		rc = clone_these(call, &source, &destination, &show, &begun, &err);
+		rc = clone_these(call, &source, &destination, &show, &err);
 	}
 	if (rc != 0) {
-		tell_failure(&show, &err, begun);
+		tell_failure(&show, &err);
 	}
 	bm_conninfo_finish(&source);
 	bm_conninfo_finish(&destination);
+	free(show.exclude);
 	return rc == 0 ? CLI_OK : err.code == BM_ERR_MOMENTS ? CLI_MOMENTS : CLI_FAILED;
 }

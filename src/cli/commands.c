@@ -52,7 +52,8 @@ static const struct cli_command commands[] = {
 			"Passwords come from the passfile (PGPASSFILE, ~/.pgpass) or PGPASSWORD, never from\n"
 			"the command line. Schema, rows, indexes, constraints, sequences, statistics; what\n"
 			"was left out is told. Killed at any instant, the same command goes on where it\n"
-			"stopped; what changed on the source meanwhile is copied again. Exit code 0 only when\n"
+			"stopped; what was under way (a note says how much at most) and what changed on the\n"
+			"source meanwhile is copied again. Exit code 0 only when\n"
 			"the destination is complete and of one moment, 4 when tables (named) are of another\n"
 			"moment, 1 for any other failure. Needs no machine.\n",
 		.run = cli_clone,

@@ -90,11 +90,19 @@ enum bm_phase bm_migrate_until(const struct migration *migration)
 
 /* ---- declared and journalled ---- */
 
-/* From the schema phase on the destination holds what the definition said. */
+/*
+ * From the schema phase on the destination holds what the definition said. While that phase
+ * fails it holds nothing: all of it is one transaction. One that was committed although its
+ * answer got lost has a ledger, which knows what was chosen.
+ */
 static bool is_bound(const struct migration *migration)
 {
+	const struct record *schema = &migration->records[BM_PHASE_SCHEMA];
+	bool failed = schema->state != BM_RECORD_DONE && schema->error != NULL;
+
 	for (enum bm_phase phase = BM_PHASE_SCHEMA; phase < BM_PHASE_COUNT; phase++) {
-		if (migration->records[phase].state != BM_RECORD_PENDING) {
+		if (migration->records[phase].state != BM_RECORD_PENDING &&
+				!(phase == BM_PHASE_SCHEMA && failed)) {
 			return true;
 		}
 	}

@@ -31,6 +31,7 @@ struct progress {
 	bool known;
 	int64_t done, total;
 	int64_t rows, pieces_done, pieces_total; /* -1: not told */
+	int64_t left_msec;			 /* the same: what its worker expects */
 	struct json_t *in_flight;		 /* NULL: nothing */
 	int64_t shown, shown_total; /* what the journal has: no crash takes it back */
 	char unit[16], text[160];
@@ -38,6 +39,7 @@ struct progress {
 	uint64_t mark_msec;
 	int64_t mark_done;
 	double rate; /* a second; below 0: unknown */
+	int still;   /* measurements in a row that saw nothing done */
 };
 
 /* What goes on beside the phases once the migration replicates. */

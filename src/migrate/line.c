@@ -79,6 +79,7 @@ static bool take_progress(const json_t *root, struct bm_phase_line *line)
 			line->total >= 0 && take_number(root, "rows", &line->rows) &&
 			take_number(root, "pieces_done", &line->pieces_done) &&
 			take_number(root, "pieces_total", &line->pieces_total) &&
+			take_number(root, "left_ms", &line->left_msec) &&
 			take_in_flight(root, line);
 }
 

@@ -29,6 +29,7 @@ static const struct bm_phase_row rows[] = {
 				.undo = "drop the tables on the destination, and its schema bucardo_machine"},
 		[BM_PHASE_CAPTURE] = {.worker = "phase",
 				.unit = "tables",
+				.flows = true,
 				.needs = AFTER(SCHEMA),
 				.comment = "puts Bucardo's triggers on the source's tables, each "
 					   "under a short lock, so that no change from here on "
@@ -39,6 +40,8 @@ static const struct bm_phase_row rows[] = {
 				.undo = "`bucardo remove sync` in the pod, then DROP SCHEMA bucardo CASCADE on the source, which takes the triggers with it (and on the destination with direction both)"},
 		[BM_PHASE_COPY] = {.worker = "phase",
 				.unit = "bytes",
+				.flows = true,
+				.tells_left = true,
 				.needs = AFTER(CAPTURE),
 				.comment = "copies the rows in chunks; a chunk that was finished "
 					   "is never copied again",
@@ -49,6 +52,7 @@ static const struct bm_phase_row rows[] = {
 				.undo = "as schema: drop the tables on the destination, and its schema bucardo_machine"},
 		[BM_PHASE_INDEX] = {.worker = "phase",
 				.unit = "bytes",
+				.tells_left = true,
 				.needs = AFTER(COPY),
 				.comment = "builds indexes and constraints on the destination, "
 					   "refreshes materialised views, sets sequences, analyses",
@@ -59,6 +63,7 @@ static const struct bm_phase_row rows[] = {
 		[BM_PHASE_REPLICATE] = {.worker = "phase",
 				.beside = "tend",
 				.unit = "rows",
+				.flows = true,
 				.needs = AFTER(INDEX),
 				.comment = "carries what changed since the capture, and every "
 					   "change from then on, as it happens",

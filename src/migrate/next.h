@@ -16,10 +16,12 @@
  * is left when it is killed. Phases from BM_PHASE_COUNT on have a place and no worker.
  */
 struct bm_phase_row {
-	const char *worker;  /* `bucardo-machine worker NAME` does it; NULL: none yet */
-	const char *beside;  /* the worker that runs on beside it; NULL: none */
-	const char *unit;    /* of its progress, before its worker says so */
-	unsigned needs;	     /* a set of 1 << enum bm_phase: done before it begins */
+	const char *worker; /* `bucardo-machine worker NAME` does it; NULL: none yet */
+	const char *beside; /* the worker that runs on beside it; NULL: none */
+	const char *unit;   /* of its progress, before its worker says so */
+	bool flows;	    /* its units are alike: how many a second says something */
+	bool tells_left; /* its worker says how long it will still take, or that is not known */
+	unsigned needs;	 /* a set of 1 << enum bm_phase: done before it begins */
 	const char *comment; /* what it does, a sentence for `plan` */
 	const char *detect;  /* by what its worker knows what is done of it */
 	bool anew;	     /* nothing is: each try looks at everything again */

@@ -20,6 +20,9 @@
 /* The rate is measured over at least this long. */
 #define RATE_MSEC 2000
 
+/* So many measurements in a row without anything done: there is no rate. */
+#define STILL_TURNS 3
+
 static void replace(char **text, const char *by)
 {
 	char *copy = by != NULL && by[0] != '\0' ? bm_strdup(by) : NULL;
@@ -50,7 +53,11 @@ static void take_rate(struct progress *progress, int64_t done)
 	}
 	double rate = (double)(done - progress->mark_done) * 1000.0 /
 			(double)(now - progress->mark_msec);
+	progress->still = rate > 0 ? 0 : progress->still + 1;
 	progress->rate = progress->rate < 0 ? rate : progress->rate * 0.7 + rate * 0.3;
+	if (progress->still >= STILL_TURNS) {
+		progress->rate = -1; /* what it was says nothing any more */
+	}
 	progress->mark_msec = now;
 	progress->mark_done = done;
 }
@@ -81,6 +88,7 @@ static void take_progress(struct migration *migration, const struct bm_phase_lin
 	progress->rows = line->rows;
 	progress->pieces_done = line->pieces_done;
 	progress->pieces_total = line->pieces_total;
+	progress->left_msec = line->left_msec;
 	json_decref(progress->in_flight);
 	progress->in_flight = json_incref((json_t *)(uintptr_t)line->in_flight);
 }
@@ -88,8 +96,11 @@ static void take_progress(struct migration *migration, const struct bm_phase_lin
 void bm_run_forget_progress(struct migration *migration)
 {
 	json_decref(migration->progress.in_flight);
-	migration->progress = (struct progress){
-			.rate = -1, .rows = -1, .pieces_done = -1, .pieces_total = -1};
+	migration->progress = (struct progress){.rate = -1,
+			.rows = -1,
+			.pieces_done = -1,
+			.pieces_total = -1,
+			.left_msec = -1};
 }
 
 void bm_run_mark(struct migration *migration)

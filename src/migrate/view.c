@@ -63,12 +63,26 @@ static void fill_old_progress(const struct record *record, struct bm_migration_v
 	view->total = record->total;
 }
 
+/* None where a rate says nothing, or is not known. */
+static void fill_time(const struct progress *progress, struct bm_migration_view *view)
+{
+	const struct bm_phase_row *row = bm_phase_row(view->phase);
+	int64_t left = progress->total - progress->done;
+
+	if (row->flows && progress->rate >= 0) {
+		view->rate = (int64_t)progress->rate;
+	}
+	if (row->tells_left) {
+		view->eta_msec = progress->left_msec;
+	} else if (row->flows && progress->rate >= 1 && progress->total > 0) {
+		view->eta_msec = (int64_t)((double)left * 1000.0 / progress->rate);
+	}
+}
+
 static void fill_progress(const struct migration *migration, const struct record *record,
 		struct bm_migration_view *view)
 {
 	const struct progress *progress = &migration->progress;
-	int64_t left = progress->total - progress->done;
-
 	view->unit = bm_phase_row(view->phase)->unit;
 	view->text = "";
 	view->rate = view->eta_msec = -1;
@@ -86,12 +100,7 @@ static void fill_progress(const struct migration *migration, const struct record
 	view->in_flight = progress->in_flight;
 	view->unit = progress->unit[0] != '\0' ? progress->unit : view->unit;
 	view->text = progress->text;
-	if (progress->rate >= 0) {
-		view->rate = (int64_t)progress->rate;
-	}
-	if (progress->rate >= 1 && progress->total > 0) {
-		view->eta_msec = (int64_t)((double)left * 1000.0 / progress->rate);
-	}
+	fill_time(progress, view);
 }
 
 static const char *go_on_by(struct migration *migration, const char *command)

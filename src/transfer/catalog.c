@@ -31,7 +31,9 @@ static const char tables_sql[] =
 		"SELECT c.oid, " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname") ","
 		" pg_table_size(c.oid), pg_relation_size(c.oid) / 8192,"
 		" coalesce(a.columns, ''), coalesce(a.binary, 1),"
-		" coalesce(e.extcondition[array_position(e.extconfig, c.oid)], '')"
+		" coalesce(e.extcondition[array_position(e.extconfig, c.oid)], ''),"
+		" CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN"
+		"  (c.reltuples / c.relpages * (pg_relation_size(c.oid) / 8192))::bigint ELSE 0 END"
 		" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 		" LEFT JOIN pg_extension e ON c.oid = ANY (e.extconfig)"
 		" LEFT JOIN (SELECT a.attrelid,"
@@ -95,6 +97,7 @@ int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,
 				.binary = (enum bm_binary)strtoul(
 						PQgetvalue(rows, i, 5), NULL, 10),
 				.filter = bm_strdup(PQgetvalue(rows, i, 6)),
+				.rows = strtoull(PQgetvalue(rows, i, 7), NULL, 10),
 		};
 	}
 	PQclear(rows);

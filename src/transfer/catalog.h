@@ -28,6 +28,7 @@ struct bm_table {
 	unsigned oid;
 	uint64_t bytes; /* with what is stored out of line */
 	uint64_t pages; /* of the main part */
+	uint64_t rows;	/* about; 0: not known */
 	enum bm_binary binary;
 };
 

@@ -14,6 +14,7 @@
 #include "transfer/gentle.h"
 #include "transfer/large_objects.h"
 #include "transfer/moments.h"
+#include "transfer/outlook.h"
 #include "transfer/relay.h"
 #include "transfer/shown.h"
 #include "transfer/works.h"
@@ -146,6 +147,7 @@ static int prepare(struct bm_transfer *t, const struct batch *batch,
 		const struct bm_table *table = bm_tables_find(&t->tables, chunk->table);
 		struct bm_strbuf out = BM_STRBUF_INIT, in = BM_STRBUF_INIT;
 		if (table == NULL) {
+			bm_outlook_close(t);
 			return bm_error_set(err, BM_ERR_PRECONDITION,
 					"table %s is no longer on the source: begin again with an "
 					"empty destination",
@@ -198,6 +200,7 @@ static void end_flight(struct bm_member *member, bool landed)
 {
 	struct bm_progress *progress = &member->transfer->progress;
 
+	bm_left_end(member, !landed);
 	atomic_fetch_add(&progress->bytes_moved,
 			bm_flight_end(&progress->flights, member->flight, landed));
 	member->flight = NULL;
@@ -227,6 +230,18 @@ static int still_stand(
 	return rc;
 }
 
+/* The table that the relay's message names. */
+static void blame(struct bm_transfer *t, const struct batch *batch, const struct bm_error *err)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		char *named = bm_format("copying %s: ", batch->chunks[i]->table);
+		if (strstr(err->message, named) != NULL) {
+			bm_outlook_blame(t, batch->chunks[i]->table);
+		}
+		free(named);
+	}
+}
+
 static int copy_tables(
 		struct bm_member *member, const struct batch *batch, struct bm_error *err)
 {
@@ -236,7 +251,10 @@ static int copy_tables(
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, batch->count,
-				&t->pace, &member->flight->moved, err);
+				&t->pace, &member->flight->moved, &member->flight->rows, err);
+	}
+	if (rc != 0 && err->code == BM_ERR_SQL && !bm_sql_is_full(err)) {
+		blame(t, batch, err);
 	}
 	rc = rc == 0 ? still_stand(member, batch, err) : -1;
 	for (size_t i = 0; i < batch->count && rc == 0; i++) {
@@ -274,6 +292,7 @@ static int copy_batch(struct bm_member *member, const struct batch *batch, struc
 	if (rc == 0) {
 		member->flight = bm_flight_of_chunks(
 				member->transfer, batch->chunks, batch->count);
+		bm_left_begin_chunks(member, batch->chunks, batch->count);
 		rc = is_large_objects(batch->chunks[0])
 				? bm_large_objects_copy(member, batch->chunks[0], err)
 				: copy_tables(member, batch, err);
@@ -346,6 +365,7 @@ static void begin_progress(struct bm_transfer *t)
 	struct bm_progress *progress = &t->progress;
 
 	progress->phase = "copy";
+	bm_left_plan_copy(t);
 	progress->total = (unsigned)t->ledger.chunk_count;
 	set_progress(t);
 	progress->bytes_before = atomic_load(&progress->units_done);
@@ -439,6 +459,7 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 	}
 	begin_progress(t);
 	tell_continuing(t);
+	bm_outlook_tell_cost(t);
 	clear_leftovers(t);
 	if (t->is_resumed && !t->options.captured) {
 		rc = bm_moments_definitions(t, err);

@@ -151,6 +151,7 @@ static void tell(struct bm_transfer *t)
 	}
 	struct bm_transfer_progress view = bm_progress_view(&t->progress, false);
 	char news[sizeof(t->news)], remark[sizeof(t->waiting)];
+	view.left_msec = bm_left_msec(t);
 
 	pthread_mutex_lock(&t->mutex);
 	bm_text_copy(news, sizeof(news), t->news);

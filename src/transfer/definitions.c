@@ -3,6 +3,7 @@
 
 #include "transfer/large_objects.h"
 #include "transfer/moments.h"
+#include "transfer/outlook.h"
 
 static const char definitions_sql[] =
 		"SELECT '\"' || replace(n.nspname, '\"', '\"\"') || '\".\"'"
@@ -46,11 +47,13 @@ static int refuse_changed(struct bm_transfer *t, const PGresult *here, const PGr
 		}
 	}
 	if (changed_count > 0) {
+		bm_outlook_close(t);
 		rc = bm_error_set(err, BM_ERR_MOMENTS,
 				"the source's schema changed since the copy began, and with it %s: "
 				"begin again with an empty database",
 				bm_strbuf_text(&changed));
 	} else if (made_count > 0 && !t->options.accept_moments) {
+		bm_outlook_close(t);
 		rc = bm_error_set(err, BM_ERR_MOMENTS,
 				"made on the source since the copy began, and so not copied: %s; "
 				"begin again with an empty database, or leave them out with "

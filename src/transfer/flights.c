@@ -35,10 +35,13 @@ struct bm_flight *bm_flight_begin(struct bm_flights *flights, const struct bm_fl
 		flight->done = like->done;
 		flight->total = like->total;
 		flight->ratio = like->ratio > 0 ? like->ratio : 1;
+		flight->rows_expected = like->rows_expected;
 		flight->backend = like->backend;
+		flight->kind = like->kind;
 		flight->step[0] = '\0';
 		flight->begun_msec = bm_clock_msec();
 		atomic_store(&flight->moved, 0);
+		atomic_store(&flight->rows, 0);
 		flight->used = true;
 	}
 	pthread_mutex_unlock(&flights->mutex);
@@ -60,6 +63,19 @@ uint64_t bm_flight_end(struct bm_flights *flights, struct bm_flight *flight, boo
 	return moved;
 }
 
+bool bm_flights_kind(struct bm_flights *flights, int backend, int *kind)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&flights->mutex);
+	for (size_t i = 0; i < BM_FLIGHTS && !found; i++) {
+		found = flights->list[i].used && flights->list[i].backend == backend;
+		*kind = found ? flights->list[i].kind : -1;
+	}
+	pthread_mutex_unlock(&flights->mutex);
+	return found;
+}
+
 void bm_flights_tell(struct bm_flights *flights, int backend, double part, const char *step)
 {
 	pthread_mutex_lock(&flights->mutex);
@@ -76,12 +92,23 @@ void bm_flights_tell(struct bm_flights *flights, int backend, double part, const
 	pthread_mutex_unlock(&flights->mutex);
 }
 
+/* Rows say more than bytes: what is compressed in the table goes over as it was written. */
 static uint64_t flown(const struct bm_flight *flight)
 {
 	double weight = (double)atomic_load(&flight->moved) / flight->ratio;
 	double most = (double)flight->weight * NEARLY;
 
+	if (flight->rows_expected > 0) {
+		weight = (double)flight->weight * (double)atomic_load(&flight->rows) /
+				(double)flight->rows_expected;
+	}
+
 	return (uint64_t)(weight < most ? weight : most);
+}
+
+double bm_flight_part(const struct bm_flight *flight)
+{
+	return flight->weight > 0 ? (double)flown(flight) / (double)flight->weight : 0;
 }
 
 struct bm_flown bm_flights_sum(struct bm_flights *flights)

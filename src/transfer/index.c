@@ -243,7 +243,9 @@ static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
 	int rc = drop_committed(member, &rest, err);
 	if (rc == 0 && rest.count > 0) {
 		member->flight = bm_flight_of_works(member, rest.list, rest.count);
+		bm_left_begin_works(member, rest.list, rest.count);
 		rc = run_handful(building, member, &rest, err);
+		bm_left_end(member, rc != 0);
 		bm_flight_end(&member->transfer->progress.flights, member->flight, false);
 		member->flight = NULL;
 	}
@@ -264,6 +266,7 @@ static unsigned begin_progress(struct bm_transfer *t)
 		left += !work->done;
 	}
 	t->progress.phase = "index";
+	bm_left_plan_index(t);
 	t->progress.total = (unsigned)t->ledger.work_count;
 	atomic_store(&t->progress.done, t->progress.total - left);
 	atomic_store(&t->progress.units_done, units);

@@ -11,6 +11,7 @@
 #include "transfer/catalog.h"
 #include "transfer/connect.h"
 #include "transfer/ledger.h"
+#include "transfer/left.h"
 #include "transfer/pace.h"
 #include "transfer/progress.h"
 
@@ -32,6 +33,7 @@ struct bm_transfer {
 	bool may_be_whole; /* a table of a few chunks, if both servers are near */
 	bool is_indexed;   /* some of what comes after the rows is there already */
 	bool is_resumed;   /* the schema was made by an earlier run */
+	bool is_closed;	   /* no run can go on with this destination */
 
 	pthread_mutex_t mutex;		    /* for what is below, and the queues of the crews */
 	PGconn *keeper;			    /* source: its transaction holds the snapshot */
@@ -39,6 +41,7 @@ struct bm_transfer {
 	char *moment;			    /* of it, see moments.h */
 	unsigned renewals;		    /* how often a lost snapshot was replaced */
 	char news[512];			    /* for the next note; "" when there is none */
+	char *blamed;			    /* the relation that failed, as a pattern; NULL */
 	char waiting[256];		    /* for a server that is away; "": for nothing */
 	struct bm_strbuf large_object_news; /* a line each; for the end of the copy */
 	char slowed[128]; /* how and why the copy is slowed down; "": it is not */
@@ -49,6 +52,7 @@ struct bm_transfer {
 	struct bm_tables tables;
 	struct bm_ledger ledger;
 	struct bm_progress progress;
+	struct bm_left left;
 	struct bm_pace pace;
 	void (*look)(struct bm_transfer *t); /* before the progress is told; NULL: nothing */
 	uint64_t looked_msec;

@@ -202,7 +202,8 @@ int bm_large_objects_copy(
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, 2,
-				&member->transfer->pace, &member->flight->moved, err);
+				&member->transfer->pace, &member->flight->moved,
+				&member->flight->rows, err);
 	}
 	if (rc == 0) {
 		rc = bm_sql_do(member->destination, put_sql, err);

@@ -59,6 +59,7 @@ struct bm_transfer_progress bm_progress_view(struct bm_progress *progress, bool 
 			.elapsed_msec = bm_clock_msec() - progress->begun_msec,
 			.reused_chunks = progress->reused_chunks,
 			.remark = "",
+			.left_msec = finished ? 0 : -1,
 	};
 	fill_work(progress, units, &view);
 	view.part_count = bm_flights_view(&progress->flights, view.parts, BM_TRANSFER_PARTS);

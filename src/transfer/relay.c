@@ -55,7 +55,7 @@ struct relay {
 	uint64_t *rows; /* what the source said it sent */
 	struct bm_pace *pace;
 	int pause_msec; /* the pace allows no byte for so long; 0: it does */
-	_Atomic uint64_t *moved;
+	_Atomic uint64_t *moved, *rows_moved;
 	struct bm_error *err;
 };
 
@@ -255,6 +255,9 @@ static int feed(struct relay *relay, struct reader *reader, const char *data, si
 		reader->in_body = false;
 		reader->header_length = 0;
 		reader->body[reader->body_length] = '\0';
+		if (row) { /* each has a message of its own */
+			atomic_fetch_add_explicit(relay->rows_moved, 1, memory_order_relaxed);
+		}
 		if (!row &&
 				(rows_pass ? on_source_message(relay, reader)
 					   : on_destination_message(relay, reader)) != 0) {
@@ -394,7 +397,8 @@ static int compare_rows(const struct relay *relay, struct bm_error *err)
 }
 
 int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
-		struct bm_pace *pace, _Atomic uint64_t *moved, struct bm_error *err)
+		struct bm_pace *pace, _Atomic uint64_t *moved, _Atomic uint64_t *rows,
+		struct bm_error *err)
 {
 	struct relay *relay = bm_alloc(sizeof(*relay));
 	int rc = -1;
@@ -403,6 +407,7 @@ int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *item
 			.count = count,
 			.pace = pace,
 			.moved = moved,
+			.rows_moved = rows,
 			.err = err};
 	relay->rows = bm_alloc((count + 1) * sizeof(*relay->rows));
 	relay->input = bm_alloc(BM_RELAY_BUFFER);

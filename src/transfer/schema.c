@@ -19,6 +19,7 @@
 #include "transfer/extensions.h"
 #include "transfer/fence.h"
 #include "transfer/internal.h"
+#include "transfer/outlook.h"
 #include "transfer/roles.h"
 #include "transfer/works.h"
 
@@ -91,6 +92,7 @@ static int apply_required(struct bm_transfer *t, const struct bm_entry *list, si
 	bm_strbuf_finish(&all);
 	for (size_t i = 0; i < count && rc == -1; i++) {
 		if (bm_sql_do(t->control, bm_strbuf_text(&list[i].sql), err) != 0) {
+			bm_outlook_blame_entry(t, list[i].type, list[i].schema, list[i].name);
 			return bm_error_wrap(err, "making %s %s", list[i].type, list[i].name);
 		}
 		rc = i + 1 == count ? 0 : -1;

@@ -8,6 +8,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
+#include "transfer/outlook.h"
 #include "transfer/works.h"
 
 #define LOOK_MSEC 1000
@@ -52,38 +53,28 @@ static void measure_table(
 	}
 }
 
-/* Without the quotes around names that need none. */
-static void unquote(const char *name, char out[BM_PART_NAME_SIZE])
-{
-	size_t length = 0;
-
-	for (const char *p = name; *p != '\0' && length + 1 < BM_PART_NAME_SIZE; p++) {
-		size_t plain = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
-		bool quoted = *p == '"' && plain > 0 && p[1 + plain] == '"' &&
-				strchr("0123456789", p[1]) == NULL;
-		if (quoted && length + plain < BM_PART_NAME_SIZE) {
-			memcpy(out + length, p + 1, plain);
-			length += plain;
-			p += plain + 1;
-		} else {
-			out[length++] = *p;
-		}
-	}
-	out[length] = '\0';
-}
-
 /* "public.film", or the first of several that share a transaction. */
 static void set_name(struct bm_flight *flight, const char *first, size_t count)
 {
 	char name[BM_PART_NAME_SIZE];
 
-	unquote(first, name);
+	bm_unquote(first, name, sizeof(name));
 	if (count == 1) {
 		bm_text_copy(flight->name, sizeof(flight->name), name);
 	} else {
 		snprintf(flight->name, sizeof(flight->name), "%.100s and %zu more", name,
 				count - 1);
 	}
+}
+
+uint64_t bm_chunk_rows(const struct bm_transfer *t, const struct bm_chunk *chunk)
+{
+	const struct bm_table *table = bm_tables_find(&t->tables, chunk->table);
+
+	if (table == NULL || table->bytes == 0) {
+		return 0;
+	}
+	return (uint64_t)((double)table->rows * (double)chunk->estimate / (double)table->bytes);
 }
 
 struct bm_flight *bm_flight_of_chunks(
@@ -94,6 +85,7 @@ struct bm_flight *bm_flight_of_chunks(
 	measure_table(t, chunks[0], &like);
 	for (size_t i = 0; i < count; i++) {
 		like.weight += chunks[i]->estimate;
+		like.rows_expected += bm_chunk_rows(t, chunks[i]);
 	}
 	if (count > 1) {
 		like.done = 0;
@@ -108,7 +100,9 @@ struct bm_flight *bm_flight_of_chunks(
 struct bm_flight *bm_flight_of_works(
 		struct bm_member *member, struct bm_work *const *works, size_t count)
 {
-	struct bm_flight like = {.ratio = 1, .backend = PQbackendPID(member->destination)};
+	struct bm_flight like = {.ratio = 1,
+			.backend = PQbackendPID(member->destination),
+			.kind = bm_left_kind(member->transfer, works[0])};
 
 	for (size_t i = 0; i < count; i++) {
 		like.weight += bm_work_weight(works[i]);
@@ -121,21 +115,6 @@ struct bm_flight *bm_flight_of_works(
 /* Columns of the question below. */
 enum { PID, PHASE, BLOCKS_DONE, BLOCKS_TOTAL, TUPLES_DONE, TUPLES_TOTAL };
 
-/* What a step of CREATE INDEX is of the whole, by and large; the first that fits. */
-static const struct {
-	const char *phase, *step;
-	double from, to;
-	int done, total;
-} steps[] = {
-		{"building index: scanning table", "reading the table", 0, 0.6, BLOCKS_DONE,
-				BLOCKS_TOTAL},
-		{"building index: sorting live tuples", "sorting", 0.6, 0.6, BLOCKS_DONE,
-				BLOCKS_TOTAL},
-		{"building index: loading tuples in tree", "writing the index", 0.65, 1,
-				TUPLES_DONE, TUPLES_TOTAL},
-		{"building index", "building", 0, 0.95, BLOCKS_DONE, BLOCKS_TOTAL},
-};
-
 static double share(const PGresult *rows, int row, int done_column, int total_column)
 {
 	double done = strtod(PQgetvalue(rows, row, done_column), NULL);
@@ -146,16 +125,15 @@ static double share(const PGresult *rows, int row, int done_column, int total_co
 
 static void take_build(struct bm_transfer *t, const PGresult *rows, int row)
 {
-	const char *phase = PQgetvalue(rows, row, PHASE);
+	int backend = atoi(PQgetvalue(rows, row, PID)), kind;
+	struct bm_kind_progress progress;
 
-	for (size_t i = 0; i < BM_COUNT_OF(steps); i++) {
-		if (strncmp(phase, steps[i].phase, strlen(steps[i].phase)) == 0) {
-			double part = share(rows, row, steps[i].done, steps[i].total);
-			bm_flights_tell(&t->progress.flights, atoi(PQgetvalue(rows, row, PID)),
-					steps[i].from + (steps[i].to - steps[i].from) * part,
-					steps[i].step);
-			return;
-		}
+	if (bm_flights_kind(&t->progress.flights, backend, &kind) &&
+			bm_kind_progress((enum bm_kind)kind, PQgetvalue(rows, row, PHASE),
+					share(rows, row, BLOCKS_DONE, BLOCKS_TOTAL),
+					share(rows, row, TUPLES_DONE, TUPLES_TOTAL),
+					&progress)) {
+		bm_flights_tell(&t->progress.flights, backend, progress.part, progress.step);
 	}
 }
 

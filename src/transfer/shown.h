@@ -9,6 +9,9 @@
 
 #include "transfer/crew.h"
 
+/* About how many rows it has, by its share of the table; 0: not known. */
+uint64_t bm_chunk_rows(const struct bm_transfer *t, const struct bm_chunk *chunk);
+
 /* Begin the flight of chunks, or of works, that are one transaction. At least one. */
 struct bm_flight *bm_flight_of_chunks(
 		struct bm_transfer *t, struct bm_chunk *const *chunks, size_t count);

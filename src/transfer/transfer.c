@@ -373,9 +373,11 @@ void bm_transfer_close(struct bm_transfer *t)
 	pthread_mutex_destroy(&t->mutex);
 	bm_pace_finish(&t->pace);
 	bm_flights_finish(&t->progress.flights);
+	bm_left_finish(&t->left);
 	free(t->source_id);
 	free(t->choice);
 	free(t->moment);
+	free(t->blamed);
 	free(t);
 }
 

@@ -53,6 +53,11 @@ enum bm_stage bm_works_stage(const char *type)
 	return BM_STAGE_REST;
 }
 
+bool bm_works_run_together(enum bm_stage stage)
+{
+	return is_parallel[stage];
+}
+
 /* ---- what may run ---- */
 
 static bool clash(const struct bm_work *a, const struct bm_work *b)

@@ -11,6 +11,9 @@ uint64_t bm_work_weight(const struct bm_work *work);
 /* The stage of a type of entry, as in the dump's header. Pure. */
 enum bm_stage bm_works_stage(const char *type);
 
+/* Works of this stage run at the same time; the others one by one, in their order. */
+bool bm_works_run_together(enum bm_stage stage);
+
 /*
  * The next of `works` that may run now: of the lowest stage that is not finished, the
  * costliest whose tables none of `running` holds. NULL when none may; `*waiting` says

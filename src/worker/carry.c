@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/json.h"
@@ -47,6 +48,9 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 	if (copying) {
 		json_object_set_new(more, "rows", json_integer((json_int_t)progress->rows));
 	}
+	if (progress->left_msec >= 0) {
+		json_object_set_new(more, "left_ms", json_integer(progress->left_msec));
+	}
 	char text[300];
 	snprintf(text, sizeof(text), "%s%s%s",
 			copying ? "copying rows" : "building indexes and constraints",
@@ -80,6 +84,24 @@ static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct
 		}
 	}
 	return rc;
+}
+
+/* While nothing was made machine.yaml may still choose other tables. */
+static void offer_to_leave_out(struct bm_phase *phase, const struct bm_transfer *transfer,
+		const struct bm_error *err)
+{
+	const char *pattern = bm_transfer_exclude(transfer);
+
+	if (pattern[0] != '\0' && bm_transfer_outlook(transfer, err) == BM_OUTLOOK_FAILS_ANEW) {
+		json_t *word = json_string(pattern);
+		char *quoted = json_dumps(word, JSON_ENCODE_ANY);
+		snprintf(phase->mend, sizeof(phase->mend),
+				"mend it on the source, or leave it out in machine.yaml: "
+				"`tables: {exclude: [%s]}`; nothing was made on the destination yet",
+				quoted != NULL ? quoted : pattern);
+		free(quoted);
+		json_decref(word);
+	}
 }
 
 int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
@@ -116,6 +138,9 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 				phase->evidence, "rows", json_integer((json_int_t)end.rows));
 		json_object_set_new(phase->evidence, "reused_chunks",
 				json_integer((json_int_t)end.reused_chunks));
+	}
+	if (rc != 0 && transfer != NULL) {
+		offer_to_leave_out(phase, transfer, err);
 	}
 	bm_transfer_close(transfer);
 	bm_conninfo_finish(&source);

@@ -139,6 +139,8 @@ def test_tables_that_came_or_changed_meanwhile_are_named_with_exit_code_4(pair):
     assert done.returncode == 4
     assert 'not copied: "public"."late";' in done.stderr
     assert clone.events(done)[-1]["code"] == "moments"
+    assert "the same command cannot go on with it" in done.stderr
+    assert "where it stopped" not in done.stderr
     clone.source.sql("ALTER TABLE b ALTER COLUMN id TYPE bigint", dbname="made")
     done = clone.run("--chunk", "1", "--accept-moments")
     assert done.returncode == 4

@@ -27,9 +27,9 @@ def failed(kind, message, mend=""):
                        "mend": mend}) + "\nexit 1"
 
 
-def progress(done, total, unit="bytes"):
+def progress(done, total, unit="bytes", **more):
     return json.dumps({"v": 1, "event": "progress", "done": done, "total": total, "unit": unit,
-                       "text": "copying public.film"})
+                       "text": "copying public.film", **more})
 
 
 def yaml(*names, extra="", host="192.0.2.1"):
@@ -342,6 +342,33 @@ def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage
     assert log.count("nothing is restarted for it") == 3
 
 
+def test_the_time_left_is_what_the_worker_says_and_none_while_it_says_none(stage):
+    for phase in ("copy", "index"):
+        stage.play("app", phase, progress(10, 1000), "wait told.go", progress(20, 1000, left_ms=90000),
+                   f"wait {phase}.go", progress(30, 1000), "wait over.go", DONE)
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    for phase in ("copy", "index"):
+        begun = stage.wait(lambda v, p=phase: v["phase"] == p and v["progress"]["done"] == 10, "began")
+        assert begun["progress"]["eta_msec"] is None
+        stage.touch("told.go")
+        told = stage.wait(lambda v: v["progress"]["done"] == 20, "tells how long")
+        assert told["progress"]["eta_msec"] == 90000
+        if phase == "index":
+            assert told["progress"]["rate"] is None, "objects of all kinds have no rate"
+        assert "done in 1 min 30 s" in stage.machine.cli("status").check()
+        stage.touch(f"{phase}.go")
+        lost = stage.wait(lambda v: v["progress"]["done"] == 30, "does not know any more")
+        assert lost["progress"]["eta_msec"] is None
+        assert "done in" not in stage.machine.cli("status").check()
+        os.unlink(os.path.join(stage.folder, "told.go"))
+        stage.touch("over.go")
+        stage.wait(lambda v, p=phase: v["phase"] != p, "is over")
+        os.unlink(os.path.join(stage.folder, "over.go"))
+    stage.touch("over.go")
+    stage.wait_at("replicate", "done")
+
+
 def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(stage):
     stage.play("app", "copy", "wait copy.go", DONE)
     stage.machine.write_config(yaml("app"))
@@ -360,6 +387,21 @@ def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(sta
     stage.machine.write_config(yaml("app"))
     stage.touch("copy.go")
     stage.wait_live()
+
+
+def test_while_the_schema_cannot_be_made_what_is_in_its_way_may_be_left_out(stage):
+    stage.play("app", "schema", failed("operator", "making VIEW mirror: no", "leave it out"))
+    stage.machine.write_config(yaml("app"))
+    stage.machine.start()
+    stage.wait_at("schema", "failed")
+    stage.play("app", "schema", DONE)
+    stage.play("app", "capture", "wait capture.go", DONE)
+    stage.machine.write_config(yaml("app", extra="    tables: {exclude: [public.mirror]}\n"))
+    stage.wait_at("capture", "running", seconds=20)
+    assert stage.full_orders()[-2]["migration"]["tables"] == {"exclude": ["public.mirror"]}
+    stage.machine.write_config(yaml("app"))
+    view = stage.wait_at("capture", "failed")
+    assert "tables was" in view["why"], "once it is made, nothing of it may change"
 
 
 def test_before_the_schema_anything_may_change(stage):

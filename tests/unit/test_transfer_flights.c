@@ -55,6 +55,27 @@ static void test_chunks_of_one_table_are_one_bar(void **state)
 	assert_int_equal(parts[0].done, 150 + 99);
 }
 
+static void test_rows_say_how_far_a_table_is_where_their_number_is_known(void **state)
+{
+	(void)state;
+	struct bm_flight like = {.name = "t",
+			.weight = 100,
+			.total = 100,
+			.ratio = 1,
+			.rows_expected = 50};
+	struct bm_flight *a = bm_flight_begin(&progress.flights, &like);
+	struct bm_transfer_part part;
+
+	atomic_store(&a->moved, 95); /* it is compressed in the table, and not on its way */
+	atomic_store(&a->rows, 10);
+	assert_int_equal(bm_flights_view(&progress.flights, &part, 1), 1);
+	assert_int_equal(part.done, 20);
+	assert_true(bm_flight_part(a) > 0.19 && bm_flight_part(a) < 0.21);
+	atomic_store(&a->rows, 1000); /* more than the statistics knew */
+	assert_true(bm_flight_part(a) < 1);
+	assert_int_equal(bm_flight_end(&progress.flights, a, true), 95);
+}
+
 static void test_work_never_falls_when_a_flight_is_lost(void **state)
 {
 	(void)state;
@@ -118,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			T(test_chunks_of_one_table_are_one_bar),
+			T(test_rows_say_how_far_a_table_is_where_their_number_is_known),
 			T(test_work_never_falls_when_a_flight_is_lost),
 			T(test_work_is_whole_only_when_all_is_committed),
 			T(test_a_build_that_is_told_of_never_goes_back),

@@ -137,7 +137,7 @@ static void run(int source_reads, int source_writes, int destination_reads,
 			.copy_in = "COPY t FROM STDIN"};
 	struct bm_pace pace;
 	struct bm_error err = BM_ERROR_INIT;
-	_Atomic uint64_t moved = 0;
+	_Atomic uint64_t moved = 0, rows = 0;
 
 	source = (struct side){1001, from_source, sizeof(from_source) - 1, source_reads,
 			source_writes, 0, false};
@@ -146,10 +146,11 @@ static void run(int source_reads, int source_writes, int destination_reads,
 	polls = 0;
 	bm_pace_init(&pace, 0, 0);
 	int rc = bm_relay_run((PGconn *)&source, (PGconn *)&destination, &item, 1, &pace,
-			&moved, &err);
+			&moved, &rows, &err);
 	assert_string_equal(err.message, "");
 	assert_int_equal(rc, 0);
 	assert_int_equal(item.rows, 1);
+	assert_int_equal(rows, 1);
 	bm_pace_finish(&pace);
 }
 

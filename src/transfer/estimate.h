@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#include "transfer/kinds.h"
+#include "bucardo_machine/kinds.h"
 
 /* Less than this of work, by the clock and of all jobs together, says nothing. */
 #define BM_ESTIMATE_LEAST_MSEC 1500

@@ -1,10 +1,11 @@
 /* The table of kinds, and the table of steps. */
-#include "transfer/kinds.h"
+#include "bucardo_machine/kinds.h"
 
 #include <stddef.h>
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
 #include "transfer/entries.h"
 
 #define NONE UINT64_MAX
@@ -80,24 +81,39 @@ static const char *method_of(const char *sql)
 	return NULL;
 }
 
-static enum bm_kind index_kind(const char *sql)
+enum bm_kind bm_kind_named(const char *word, bool is_text)
 {
 	static const struct {
-		const char *method;
+		const char *word;
 		enum bm_kind kind;
-	} methods[] = {
-			{"btree ", BM_KIND_BTREE}, {"hash ", BM_KIND_HASH},
-			{"gin ", BM_KIND_GIN}, {"gist ", BM_KIND_GIST}, {"brin ", BM_KIND_BRIN},
-			{"INDEX ", BM_KIND_SMALL}, /* a key takes an index that is there */
+	} words[] = {
+			{"btree", BM_KIND_BTREE}, {"hash", BM_KIND_HASH}, {"gin", BM_KIND_GIN},
+			{"gist", BM_KIND_GIST}, {"brin", BM_KIND_BRIN},
+			{"foreign", BM_KIND_FOREIGN}, {"analyze", BM_KIND_ANALYZE},
+			{"INDEX", BM_KIND_SMALL}, /* a key takes an index that is there */
 	};
-	const char *method = method_of(sql);
 
-	for (size_t i = 0; method != NULL && i < BM_COUNT_OF(methods); i++) {
-		if (begins(method, methods[i].method)) {
-			return methods[i].kind;
+	for (size_t i = 0; i < BM_COUNT_OF(words); i++) {
+		if (strcmp(word, words[i].word) == 0) {
+			bool text = words[i].kind == BM_KIND_BTREE && is_text;
+			return text ? BM_KIND_BTREE_TEXT : words[i].kind;
 		}
 	}
-	return method == NULL ? BM_KIND_BTREE : BM_KIND_INDEX;
+	return BM_KIND_INDEX;
+}
+
+static enum bm_kind index_kind(const char *sql)
+{
+	const char *method = method_of(sql);
+	char word[32];
+
+	if (method == NULL) {
+		return BM_KIND_BTREE;
+	}
+	size_t length = strcspn(method, " \n\t(");
+	bm_text_copy(word, sizeof(word), method);
+	word[length < sizeof(word) ? length : sizeof(word) - 1] = '\0';
+	return bm_kind_named(word, false);
 }
 
 enum bm_kind bm_kind_of(const char *name, const char *sql)

@@ -7,6 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/kinds.h"
 
 #define SAMPLE_BYTES ((uint64_t)16 << 20)
 #define LIMIT_MSEC 2000
@@ -220,6 +221,24 @@ static int write_rows(const struct sample *sample, PGconn *conn, struct bm_speed
 	return 0;
 }
 
+/* Against what the table of kinds says of such an index; without an answer no pace is known. */
+static void take_pace(PGconn *conn, double took_msec, uint64_t written, struct bm_speed *out)
+{
+	PGresult *row = PQexec(conn,
+			"SELECT pg_relation_size(i.indexrelid), i.indcollation[0] <> 0,"
+			" (SELECT count(*) FROM " TRIAL ".t) FROM pg_index i"
+			" WHERE i.indrelid = '" TRIAL ".t'::regclass");
+
+	if (PQresultStatus(row) == PGRES_TUPLES_OK && PQntuples(row) == 1) {
+		const struct bm_kind_size size = {.bytes = written,
+				.index_bytes = strtoull(PQgetvalue(row, 0, 0), NULL, 10),
+				.rows = strtoull(PQgetvalue(row, 0, 2), NULL, 10)};
+		enum bm_kind kind = bm_kind_named("btree", PQgetvalue(row, 0, 1)[0] == 't');
+		out->index_pace = took_msec / bm_kind_msec(kind, &size);
+	}
+	PQclear(row);
+}
+
 /* The first column, as most keys have it; one that no btree takes costs the figure only. */
 static int build_index(
 		PGconn *conn, uint64_t written, struct bm_speed *out, struct bm_error *err)
@@ -234,6 +253,7 @@ static int build_index(
 
 	if (rc == 0) {
 		out->index = rate(written, begun_msec);
+		take_pace(conn, (double)(bm_clock_msec() - begun_msec), written, out);
 	}
 	return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/kinds.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/transfer.h"
 #include "worker/calibrate.h"
@@ -21,9 +22,15 @@
 /* A sample fits into memory; an index of a big table does not. */
 #define INDEX_DOUBT 2.0
 
+/* clang-format off */
+static const char works_sql[] =
+#include "worker/sql/plan_works.sql.inc"
+;
+/* clang-format on */
+
 struct sums {
 	uint64_t bytes, index_bytes, rows, chunks;
-	uint64_t index_work; /* bytes that all builds read together */
+	double index_msec; /* of all builds together, by the table of kinds */
 	size_t indexes;
 	bool whole; /* tables of a few chunks are not cut */
 	const struct bm_chosen_table *biggest;
@@ -61,7 +68,6 @@ static void add_table(const PGresult *rows, int row, const struct bm_chosen_tabl
 	sums->rows += count;
 	sums->chunks += chunks;
 	sums->indexes += indexes;
-	sums->index_work += indexes * bytes;
 	if (sums->biggest == NULL) {
 		sums->biggest = table;
 		sums->biggest_bytes = bytes;
@@ -124,6 +130,27 @@ static json_t *tables_json(struct bm_phase *phase, const struct bm_chosen *table
 			"bytes", (json_int_t)sums->bytes, "index_bytes",
 			(json_int_t)sums->index_bytes, "rows", (json_int_t)sums->rows,
 			"indexes", (json_int_t)sums->indexes, "biggest", named);
+}
+
+/* What is built after the rows, each by its kind. */
+static int add_works(struct bm_phase *phase, const char *oids, struct sums *sums,
+		struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, works_sql, 1, &oids, err);
+
+	if (rows == NULL) {
+		return bm_error_wrap(err, "reading the sizes of the indexes");
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		const struct bm_kind_size size = {number(rows, row, 2), number(rows, row, 1),
+				number(rows, row, 3)};
+		sums->index_msec += bm_kind_msec(
+				bm_kind_named(PQgetvalue(rows, row, 0),
+						PQgetvalue(rows, row, 4)[0] == 't'),
+				&size);
+	}
+	PQclear(rows);
+	return 0;
 }
 
 /* ---- locks ---- */
@@ -190,7 +217,7 @@ static void set_spans(const struct bm_phase *phase, const struct sums *sums,
 		const struct bm_speed *speed, json_t *estimate)
 {
 	double jobs = phase->order.jobs > 0 ? phase->order.jobs : 1;
-	double bytes = (double)sums->bytes, work = (double)sums->index_work;
+	double bytes = (double)sums->bytes;
 	double limit = phase->order.max_rate > 0 ? bytes / (double)phase->order.max_rate : 0;
 	double reading = bytes / speed->read, writing = bytes / speed->write;
 	double copying = sums->chunks < jobs ? (double)sums->chunks : jobs;
@@ -198,8 +225,8 @@ static void set_spans(const struct bm_phase *phase, const struct sums *sums,
 	json_object_set_new(estimate, "copy_msec",
 			span(larger(larger(reading, writing) / copying, limit),
 					larger(reading + writing, limit)));
-	if (speed->index > 0) {
-		double building = work / speed->index;
+	if (speed->index_pace > 0) {
+		double building = sums->index_msec / 1000 * speed->index_pace;
 		json_object_set_new(estimate, "index_msec",
 				span(building / jobs, building * INDEX_DOUBT));
 	}
@@ -244,7 +271,8 @@ int bm_plan_tell(struct bm_phase *phase, const struct bm_chosen *tables, const c
 					is_near(phase, BM_END_DESTINATION)};
 	json_t *sizes = tables_json(phase, tables, oids, &sums, err);
 
-	if (sizes == NULL) {
+	if (sizes == NULL || add_works(phase, oids, &sums, err) != 0) {
+		json_decref(sizes);
 		return -1;
 	}
 	bm_report_progress(0, 0, "checks", "measuring how fast the servers are");

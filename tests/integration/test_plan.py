@@ -67,6 +67,24 @@ def test_sizes_chunks_locks_time_and_what_stays_are_told(world):
     assert (_everything(source), _everything(dest)) == before, "the look has left something"
 
 
+def test_an_index_of_a_slow_kind_costs_more_time_than_one_of_a_quick_kind(world):
+    machine, source, dest = world
+
+    def index_time():
+        run = Phases(machine, source, dest, "app", "app").run("preflight", plan=True)
+        estimate = run.events("plan")[0]["plan"]["estimate"]
+        # Both follow the speed of the moment; their product does not.
+        return estimate["index_msec"][1] * estimate["index_rate"]
+    first = index_time()
+    source.sql("CREATE INDEX quick ON orders (n)", dbname="app")
+    quick = index_time()
+    source.sql("DROP INDEX quick; CREATE INDEX slow ON orders USING gin ("
+               "regexp_split_to_array(t, ''))", dbname="app")
+    slow = index_time()
+    source.sql("DROP INDEX slow", dbname="app")
+    assert slow - first > 3 * (quick - first) > 0
+
+
 def test_a_preflight_of_the_machine_itself_measures_nothing(world):
     machine, source, dest = world
     run = Phases(machine, source, dest, "app", "app").run("preflight")

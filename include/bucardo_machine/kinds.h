@@ -7,8 +7,8 @@
  * a GIN index takes fifty times as long as a btree over the same table. And how far a
  * build is in time when its server says how far it is in blocks. Pure.
  */
-#ifndef BUCARDO_MACHINE_TRANSFER_KINDS_H
-#define BUCARDO_MACHINE_TRANSFER_KINDS_H
+#ifndef BUCARDO_MACHINE_KINDS_H
+#define BUCARDO_MACHINE_KINDS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +31,9 @@ enum bm_kind {
 
 /* The kind of an object of the ledger: "INDEX public.film_title" and its statement. */
 enum bm_kind bm_kind_of(const char *name, const char *sql);
+
+/* The kind of an index by its access method, of "foreign", or of "analyze". */
+enum bm_kind bm_kind_named(const char *word, bool is_text);
 
 /* What it reads and makes; 0 where it is not known. */
 struct bm_kind_size {

@@ -123,6 +123,7 @@ bench: all helpers ## measure, also against the peers, and print medians (about 
 	@tests/bench/run
 	@tests/bench/many
 	@tests/bench/clone
+	@tests/bench/left
 	@tests/bench/replicate
 
 .PHONY: clean

@@ -21,14 +21,15 @@ static bool is_kind(const json_t *entry, const char *kind)
 }
 
 /* Counts that differ, or a count that nobody could make: it may be apart. What a person left
- * out is no trouble; paused is trouble whatever the counts are. */
+ * out is no trouble; paused, or changed twice, is trouble whatever the counts are. */
 static bool is_apart(const json_t *entry)
 {
 	bool equal = json_is_integer(json_object_get(entry, "source")) &&
 			json_equal(json_object_get(entry, "source"),
 					json_object_get(entry, "destination"));
 
-	return is_kind(entry, "paused") || (!equal && !is_kind(entry, "excluded"));
+	return is_kind(entry, "paused") || is_kind(entry, "twice") ||
+			(!equal && !is_kind(entry, "excluded"));
 }
 
 size_t cli_apart_count(const json_t *migration)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
 #include "cli/render.h"
 #include "cli/text.h"
 
@@ -37,6 +38,30 @@ static void render_live_side(struct cli_table *table, const json_t *live)
 	bm_strbuf_finish(&text);
 }
 
+/* "public.s: why; what mends it". */
+static void render_sequences(struct cli_table *table, const json_t *sequences)
+{
+	static const struct {
+		const char *member, *label;
+	} kinds[] = {{"failed", "sequence not set"}, {"missing", "not migrated"}};
+	struct bm_strbuf text = BM_STRBUF_INIT;
+
+	for (size_t i = 0; i < BM_COUNT_OF(kinds); i++) {
+		size_t index;
+		const json_t *one;
+		json_array_foreach(json_object_get(sequences, kinds[i].member), index, one)
+		{
+			const char *mend = cli_text_of(one, "mend");
+			bm_strbuf_clear(&text);
+			bm_strbuf_printf(&text, "sequence %s: %s%s%s",
+					cli_text_of(one, "sequence"), cli_text_of(one, "why"),
+					mend[0] != '\0' ? "; " : "", mend);
+			cli_table_note(table, kinds[i].label, bm_strbuf_text(&text));
+		}
+	}
+	bm_strbuf_finish(&text);
+}
+
 void cli_render_tending(struct cli_table *table, const json_t *tending)
 {
 	const json_t *sequences = json_object_get(tending, "sequences");
@@ -65,6 +90,7 @@ void cli_render_tending(struct cli_table *table, const json_t *tending)
 		cli_table_note(table, "stopped", bm_strbuf_text(&text));
 	}
 	render_live_side(table, json_object_get(tending, "live"));
+	render_sequences(table, sequences);
 	json_array_foreach(json_object_get(tending, "drift"), index, one)
 	{
 		bm_strbuf_clear(&text);

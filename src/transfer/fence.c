@@ -64,10 +64,11 @@ const char *const bm_fence_steps[] = {
 	" WHERE NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)",
 	"CREATE SEQUENCE IF NOT EXISTS bucardo_machine.handover_asked",
 	"CREATE SEQUENCE IF NOT EXISTS bucardo_machine.handover_answered MINVALUE 0",
-	/* Of each migration with this destination: whether its changes go back, and what its worker said of
-	 * the source when it was asked last: in which turn, to which number, which tables have changes. */
+	/* Of each migration with this destination: whether its changes go back, and what its worker said
+	 * when it was asked last: in which turn, to which number, which tables of the source have changes,
+	 * which sequences it could not set. */
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.handover (migration text PRIMARY KEY,"
-	" is_both boolean NOT NULL, turn bigint, number bigint, waits text)",
+	" is_both boolean NOT NULL, turn bigint, number bigint, waits text, sequences text)",
 	refuse_function, obstacle_function, hand_over_function, take_side_function, change_function,
 	raise_function, lift_function, raise_short_function, lift_short_function,
 	"DROP FUNCTION IF EXISTS bucardo_machine.hand_over()", /* an older machine's */

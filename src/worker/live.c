@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bucardo_machine/fence.h"
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/report.h"
 
@@ -32,8 +33,8 @@ static const char register_sql[] =
 " WHERE h.is_both <> excluded.is_both";
 
 static const char report_sql[] =
-"UPDATE bucardo_machine.handover SET turn = $2::bigint, number = $3::bigint, waits = $4"
-" WHERE migration = $1";
+"UPDATE bucardo_machine.handover SET turn = $2::bigint, number = $3::bigint, waits = $4,"
+" sequences = $5 WHERE migration = $1";
 /* clang-format on */
 
 /* Whether an end has a relation or a function: `sql` says. */
@@ -388,7 +389,29 @@ static char *list_names(const json_t *names)
 	return bm_strbuf_detach(&text);
 }
 
-int bm_live_report_waiting(struct bm_tend *tend, int64_t number, struct bm_error *err)
+/* Those that failed, or that the follower lacks. */
+static char *list_sequences(const struct bm_tend *tend)
+{
+	static const char *const members[] = {"failed", "missing"};
+	const json_t *sequences = json_object_get(tend->phase->evidence, "sequences");
+	json_t *names = json_object();
+
+	for (size_t i = 0; i < BM_COUNT_OF(members); i++) {
+		size_t index;
+		const json_t *one;
+		json_array_foreach(json_object_get(sequences, members[i]), index, one)
+		{
+			json_object_set_new(names,
+					json_string_value(json_object_get(one, "sequence")),
+					json_true());
+		}
+	}
+	char *text = list_names(names);
+	json_decref(names);
+	return text;
+}
+
+int bm_live_report(struct bm_tend *tend, int64_t number, struct bm_error *err)
 {
 	json_t *names = bm_live_waiting(tend, BM_END_SOURCE, err);
 	char turn[24], text[24];
@@ -396,12 +419,13 @@ int bm_live_report_waiting(struct bm_tend *tend, int64_t number, struct bm_error
 	if (names == NULL) {
 		return bm_error_wrap(err, "looking what waits on the source");
 	}
-	char *waits = list_names(names);
+	char *waits = list_names(names), *sequences = list_sequences(tend);
 	snprintf(turn, sizeof(turn), "%" PRId64, tend->turn);
 	snprintf(text, sizeof(text), "%" PRId64, number);
-	const char *const params[] = {tend->phase->order.name, turn, text, waits};
-	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, report_sql, 4, params, err);
+	const char *const params[] = {tend->phase->order.name, turn, text, waits, sequences};
+	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, report_sql, 5, params, err);
 	free(waits);
+	free(sequences);
 	json_decref(names);
 	return rc;
 }

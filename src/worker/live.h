@@ -37,10 +37,11 @@ int bm_live_release(struct bm_tend *tend, struct bm_error *err);
 int bm_live_register(struct bm_phase *phase, struct bm_error *err);
 
 /* Number of the last question of lift_fence() or raise_fence(), 0 when all are answered; which
- * tables of the source have changes that the destination does not have (turn_obstacle.sql); and
- * the answer that the sequences are set (hand_over.sql), which comes last. */
+ * tables of the source have changes that the destination does not have (turn_obstacle.sql), and
+ * which sequences could not be set; and the answer that those were set (hand_over.sql), which
+ * comes last. */
 int bm_live_asked(struct bm_tend *tend, int64_t *number, struct bm_error *err);
-int bm_live_report_waiting(struct bm_tend *tend, int64_t number, struct bm_error *err);
+int bm_live_report(struct bm_tend *tend, int64_t number, struct bm_error *err);
 int bm_live_answer(struct bm_tend *tend, int64_t number, struct bm_error *err);
 
 /* Tables with changes of a side that the other one does not have yet, as an object; NULL with

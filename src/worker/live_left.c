@@ -71,8 +71,8 @@ static int add_owed(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
 	enum bm_end end = bm_tend_follower(tend);
 	PGresult *rows = bm_phase_ask(tend->phase, end,
-			"SELECT tablename FROM bucardo.machine_touches ORDER BY 1", 0, NULL,
-			err);
+			"SELECT tablename FROM bucardo.machine_touches WHERE NOT held ORDER BY 1",
+			0, NULL, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		char *why = bm_format(

@@ -46,6 +46,12 @@ static const struct {
   "SELECT DISTINCT quote_ident(t.spcname) FROM pg_class c JOIN pg_tablespace t"
   " ON t.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace"
   " WHERE c.relkind IN ('r', 'i', 'm') AND " USER_SCHEMA " ORDER BY 1" },
+{ "the work of triggers that fire always", "on the destination they do it once more, for each row that comes:"
+  " values may differ, and what they write elsewhere is there twice (the findings say what mends it)",
+  "SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_trigger g"
+  " JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+  " WHERE g.tgenabled = 'A' AND g.tgtype & 12 <> 0 AND NOT g.tgisinternal AND g.tgname !~ '^bucardo_'"
+  " AND " USER_SCHEMA " AND c.oid <> ALL (current_setting('bucardo_machine.outside')::oid[]) ORDER BY 1" },
 { "changes of the schema while it replicates", "make them on both sides; the machine says when they"
   " differ. To rename a column of a key fails the application's writes for some seconds, to drop one for"
   " good", "SELECT ''" },

@@ -25,10 +25,14 @@ const struct bm_check bm_checks_tables[] = {
   .takes_tables = true,
   .sql = "SELECT c.oid::regclass::text, 'trigger ' || quote_ident(t.tgname) || ' also fires for what"
 	" replication writes: ' || CASE WHEN t.tgenabled = 'R' AND t.tgtype & 3 = 3 THEN 'on the destination"
-	" it may change or drop rows that the source has, so its table is paused there' ELSE 'on the"
-	" destination it acts a second time' END, 'ALTER TABLE ' ||"
-	" c.oid::regclass || ' ENABLE TRIGGER ' || quote_ident(t.tgname)"
+	" it may change or drop rows that the source has, so its table is paused there'"
+	" WHEN t.tgtype & 3 = 3 THEN 'on the destination it changes rows a second time, that the source has"
+	" changed already: their values may differ from then on'"
+	" ELSE 'on the destination it acts a second time: what it writes elsewhere is there twice' END,"
+	" 'ALTER TABLE ' || c.oid::regclass || ' ENABLE TRIGGER ' || quote_ident(t.tgname) || ' on the"
+	" destination, as soon as it has the table; at the cut-over as it was'"
 	" FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.oid = ANY ($1::oid[])"
+	" AND t.tgtype & 12 <> 0"
 	" AND t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal AND t.tgname !~ '^bucardo_' ORDER BY 1" },
 { .name = "always-rules", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
   .takes_tables = true,

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/clock.h"
@@ -45,10 +46,19 @@ static const char *const table_steps[] = {
 	"ALTER TABLE bucardo.machine_touches ADD COLUMN IF NOT EXISTS why text,"
 	" ADD COLUMN IF NOT EXISTS follower_file oid, ADD COLUMN IF NOT EXISTS follower_block bigint,"
 	" ADD COLUMN IF NOT EXISTS gone bigint NOT NULL DEFAULT 0,"
-	" ADD COLUMN IF NOT EXISTS shipped boolean NOT NULL DEFAULT false",
+	" ADD COLUMN IF NOT EXISTS shipped boolean NOT NULL DEFAULT false,"
+	" ADD COLUMN IF NOT EXISTS held boolean NOT NULL DEFAULT false",
 };
 
 static const char *const function_steps[] = {touch_function, ship_function};
+
+static const char hold_sql[] =
+"WITH later AS (SELECT key, value FROM json_each_text($1::json)),"
+" due AS (UPDATE bucardo.machine_touches SET held = false"
+"  WHERE held AND tablename NOT IN (SELECT key FROM later))"
+" INSERT INTO bucardo.machine_touches AS t (tablename, why, held) SELECT key, value, true FROM later"
+" ON CONFLICT (tablename) DO UPDATE SET why = excluded.why"
+" WHERE t.held AND t.why IS NULL AND excluded.why IS NOT NULL";
 
 /* What machine_ship() has to go on with: a key's columns are those of the delta table. */
 static const char debt_sql[] =
@@ -125,7 +135,8 @@ int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
 {
 	return do_live(tend,
 			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
-			" ON CONFLICT (tablename) DO UPDATE SET file = NULL WHERE t.file IS NOT NULL",
+			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, held = false"
+			" WHERE t.file IS NOT NULL OR t.held",
 			1, &table, err);
 }
 
@@ -137,8 +148,37 @@ int bm_resend_owe(
 	return do_live(tend,
 			"INSERT INTO bucardo.machine_touches (tablename, why) VALUES ($1, $2)"
 			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, follower_file = NULL,"
-			" shipped = false, why = excluded.why",
+			" shipped = false, held = false, why = excluded.why",
 			2, params, err);
+}
+
+void bm_resend_note_later(json_t *later, const char *table, const json_t *drift)
+{
+	size_t index;
+	const json_t *one;
+
+	json_array_foreach(drift, index, one)
+	{
+		if (json_is_true(json_object_get(one, "unsure"))) {
+			json_object_set_new(later, table,
+					json_string("until its drift was seen, rows may have been "
+						    "lost or changed"));
+		} else if (json_is_true(json_object_get(one, "twice")) &&
+				json_object_get(later, table) == NULL) {
+			json_object_set_new(later, table, json_null());
+		}
+	}
+}
+
+/* Where rows may be gone, keys that only the follower has go too: that has a reason. */
+int bm_resend_hold(struct bm_tend *tend, const json_t *later, struct bm_error *err)
+{
+	char *text = json_dumps(later, JSON_COMPACT);
+	const char *const params[] = {text};
+	int rc = do_live(tend, hold_sql, 1, params, err);
+
+	free(text);
+	return rc;
 }
 
 PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err)
@@ -146,7 +186,7 @@ PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err)
 	/* An answer of no rows, where there is no such table. */
 	return bm_phase_ask(tend->phase, bm_tend_carries(tend) ? tend->live : BM_END_SOURCE,
 			"SELECT tablename, why FROM bucardo.machine_touches WHERE why IS NOT NULL"
-			" ORDER BY 1",
+			" AND NOT held ORDER BY 1",
 			0, NULL, err);
 }
 
@@ -310,7 +350,7 @@ int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *e
 	}
 	PGresult *owed = bm_phase_ask(tend->phase, tend->live,
 			"SELECT tablename, shipped OR why IS NULL FROM bucardo.machine_touches"
-			" ORDER BY 1",
+			" WHERE NOT held ORDER BY 1",
 			0, NULL, err);
 	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
 	newer = owed != NULL && PQntuples(owed) > 0 ? find_newer(tend, err) : NULL;

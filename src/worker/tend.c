@@ -101,7 +101,7 @@ static int carry_sequences(struct bm_tend *tend, json_t *problems, struct bm_err
 		rc = do_part(tend, "sequences", bm_tend_sequences, problems, err);
 	}
 	if (rc == 0 && asked > 0) {
-		rc = bm_live_report_waiting(tend, asked, err);
+		rc = bm_live_report(tend, asked, err);
 	}
 	return rc == 0 && asked > 0 && tend->are_carried ? bm_live_answer(tend, asked, err)
 							 : rc;

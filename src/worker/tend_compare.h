@@ -20,6 +20,11 @@ struct bm_comparison {
 /* One difference: what differs, a statement and where it belongs. Takes over both texts. */
 void bm_compare_add(struct bm_comparison *it, char *difference, char *mend, bool breaks);
 
+/* The one that was added last: "twice", it is not paused, and what is applied may come out
+ * otherwise, so all rows are sent again once it is mended; "unsure", until it was seen rows may
+ * have been lost: all are sent again then, also those that are gone. */
+void bm_compare_mark(struct bm_comparison *it, const char *member);
+
 /* "" when there is no such member. */
 const char *bm_compare_text(const struct json_t *object, const char *member);
 bool bm_compare_is_same(const struct json_t *a, const struct json_t *b, const char *member);

@@ -89,14 +89,22 @@ static void tell_trigger(struct bm_comparison *it, const json_t *live, const jso
 	const char *name = bm_compare_text(trigger, "name");
 	bool breaks = bm_compare_is_true(trigger, "rewrites") && !was_applied(live, trigger);
 
+	bool is_twice = !breaks && bm_compare_is_true(trigger, "acts");
+
 	bm_compare_add(it,
-			bm_format("trigger %s fires for what replication writes to the %s, %s",
+			bm_format("trigger %s fires for what replication writes to the %s, %s%s",
 					name, it->follower,
 					breaks ? "and may change or drop rows"
-					       : "a second time"),
+					       : "a second time",
+					is_twice && bm_compare_is_true(trigger, "rewrites")
+							? ": it may change rows once more"
+							: ""),
 			bm_format("on the %s: ALTER TABLE %s ENABLE TRIGGER %s", it->follower,
 					it->table, name),
 			breaks);
+	if (is_twice || breaks) {
+		bm_compare_mark(it, breaks ? "unsure" : "twice");
+	}
 }
 
 static void tell_rule(struct bm_comparison *it, const json_t *rule)
@@ -111,6 +119,9 @@ static void tell_rule(struct bm_comparison *it, const json_t *rule)
 			bm_format("on the %s: ALTER TABLE %s ENABLE RULE %s", it->follower,
 					it->table, name),
 			breaks);
+	if (breaks) {
+		bm_compare_mark(it, "unsure");
+	}
 }
 
 static void tell_hidden(struct bm_comparison *it, const json_t *alarm, const char *side)
@@ -125,6 +136,7 @@ static void tell_hidden(struct bm_comparison *it, const json_t *alarm, const cha
 						    side, it->table)
 				  : bm_format("on the %s: ALTER ROLE %s BYPASSRLS", side, role),
 			true);
+	bm_compare_mark(it, "unsure");
 }
 
 static bool is_of(const json_t *alarm, const char *what)

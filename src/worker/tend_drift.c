@@ -99,6 +99,12 @@ void bm_compare_add(struct bm_comparison *it, char *difference, char *mend, bool
 	free(mend);
 }
 
+void bm_compare_mark(struct bm_comparison *it, const char *member)
+{
+	json_object_set_new(json_array_get(it->out, json_array_size(it->out) - 1), member,
+			json_true());
+}
+
 static const char *altered(const struct bm_comparison *it, const json_t *column)
 {
 	return bm_compare_is_true(column, "inherited") && it->top[0] != '\0' ? it->top

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/chosen.h"
 #include "worker/live.h"
@@ -54,6 +55,10 @@ static const char fresh_function[] =
 
 static const char advance_function[] =
 #include "worker/sql/advance_sequence.sql.inc"
+;
+
+static const char text_sql[] =
+#include "worker/sql/sequence_text.sql.inc"
 ;
 
 static const char *const prepare_steps[] = {
@@ -230,8 +235,13 @@ static int take_over_forward(struct bm_tend *tend, json_t *failed, struct bm_err
 					json_string_value(json_object_get(one, "last")), failed,
 					err);
 		}
+		if (rc != 0 && err->code == BM_ERR_SQL) {
+			*err = (struct bm_error)BM_ERROR_INIT; /* told; the others go on */
+			rc = 0;
+		}
 	}
-	if (rc == 0) {
+	/* What has failed is tried again, and told, in each round. */
+	if (rc == 0 && json_array_size(failed) == 0) {
 		snprintf(tend->taken_over, sizeof(tend->taken_over), "%s", tend->epoch);
 	}
 	json_decref(list);
@@ -242,8 +252,32 @@ static int take_over_forward(struct bm_tend *tend, json_t *failed, struct bm_err
 
 struct tally {
 	json_int_t carried;
-	json_t *left, *failed;
+	json_t *left, *failed, *missing;
 };
+
+/* One that was made later, on the live side alone; it is carried once the follower has it. */
+static void tell_missing(struct bm_tend *tend, json_t *missing, const char *name)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *rows = bm_phase_ask(tend->phase, tend->live, text_sql, 1, &name, &ignored);
+	bool is_there = rows != NULL && PQntuples(rows) > 0;
+	const char *follower = bm_end_name(bm_tend_follower(tend));
+	char *why = bm_format("it is on the %s only", bm_end_name(tend->live));
+	char *mend = bm_format("on the %s: %s", follower,
+			is_there ? PQgetvalue(rows, 0, 0) : "make it as it is there");
+	char *text = bm_format("sequence %s: %s; %s", name, why, mend);
+
+	bm_tend_note(tend, text, text);
+	if (json_array_size(missing) < MOST_NAMES) {
+		json_array_append_new(missing,
+				json_pack("{s:s, s:o, s:o}", "sequence", name, "why",
+						bm_json_text(why), "mend", bm_json_text(mend)));
+	}
+	free(text);
+	free(mend);
+	free(why);
+	PQclear(rows);
+}
 
 static void note_left(struct bm_tend *tend, const char *name)
 {
@@ -268,6 +302,8 @@ static void take_rows(struct bm_tend *tend, const PGresult *rows, struct tally *
 			if (json_array_size(tally->left) < MOST_NAMES) {
 				json_array_append_new(tally->left, json_string(name));
 			}
+		} else if (strcmp(state, "missing") == 0) {
+			tell_missing(tend, tally->missing, name);
 		} else if (strcmp(state, "failed") == 0) {
 			tell_failed(tend, tally->failed, name, PQgetvalue(rows, row, 2));
 		}
@@ -347,16 +383,18 @@ static int carry_held(struct bm_tend *tend, struct tally *tally, struct bm_error
 
 int bm_tend_sequences(struct bm_tend *tend, struct bm_error *err)
 {
-	struct tally tally = {.left = json_array(), .failed = json_array()};
+	struct tally tally = {
+			.left = json_array(), .failed = json_array(), .missing = json_array()};
 	bool is_lifted = tend->live == BM_END_DESTINATION;
 	int rc = carry_held(tend, &tally, err);
 
 	if (rc == 0) {
 		json_object_set_new(tend->phase->evidence, "sequences",
-				json_pack("{s:I,s:s,s:b,s:O,s:O}", "carried", tally.carried,
+				json_pack("{s:I,s:s,s:b,s:O,s:O,s:O}", "carried", tally.carried,
 						"to", bm_end_name(bm_tend_follower(tend)),
 						"lifted", is_lifted, "left", tally.left,
-						"failed", tally.failed));
+						"failed", tally.failed, "missing",
+						tally.missing));
 	}
 	if (rc != 0) {
 		/* Perhaps somebody dropped it. */
@@ -365,5 +403,6 @@ int bm_tend_sequences(struct bm_tend *tend, struct bm_error *err)
 	}
 	json_decref(tally.left);
 	json_decref(tally.failed);
+	json_decref(tally.missing);
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying the sequences");
 }

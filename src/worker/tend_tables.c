@@ -249,6 +249,7 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 	if (rc == 0 && *breaks && rewritten) {
 		rc = bm_touch_owe(look->tend, table, err);
 	}
+	bm_resend_note_later(look->later, table, drift);
 	bm_look_tell_drift(look, drift);
 	json_decref(drift);
 	return rc;
@@ -427,6 +428,9 @@ static int look_at_all(struct bm_look *look, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_look_at_newcomers(look, err);
 	}
+	if (rc == 0 && json_object_size(look->captured) > 0) {
+		rc = bm_resend_hold(tend, look->later, err);
+	}
 	return rc == 0 ? bm_capture_watch_pay(look, err) : -1;
 }
 
@@ -449,6 +453,7 @@ int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 	struct bm_look look = {.tend = tend,
 			.running = json_object(),
 			.uncaptured = json_object(),
+			.later = json_object(),
 			.captured = json_object(),
 			.fresh = json_array(),
 			.drifted = json_object(),
@@ -482,6 +487,7 @@ int bm_tend_tables(struct bm_tend *tend, struct bm_error *err)
 	json_decref(look.names);
 	json_decref(look.running);
 	json_decref(look.uncaptured);
+	json_decref(look.later);
 	json_decref(look.captured);
 	json_decref(look.fresh);
 	json_decref(look.drifted);

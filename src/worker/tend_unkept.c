@@ -112,6 +112,22 @@ static void add_paused(struct bm_tend *tend, json_t *list)
 	}
 }
 
+/* Not paused, but triggers that fire always act on it once more. */
+static void add_twice(struct bm_tend *tend, json_t *list)
+{
+	size_t index;
+	const json_t *one;
+
+	json_array_foreach(json_object_get(tend->phase->evidence, "drift"), index, one)
+	{
+		if (json_is_true(json_object_get(one, "twice"))) {
+			add(list, "twice", json_string_value(json_object_get(one, "table")),
+					json_string_value(json_object_get(one, "difference")),
+					json_string_value(json_object_get(one, "mend")));
+		}
+	}
+}
+
 /* ---- counting ---- */
 
 static char *names_of(const json_t *list)
@@ -297,6 +313,7 @@ static void publish(struct bm_tend *tend, const json_t *list)
 static int count_all(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
 	add_paused(tend, list);
+	add_twice(tend, list);
 	int rc = add_left_out(tend, list, err);
 
 	if (rc == 0) {
@@ -308,13 +325,19 @@ static int count_all(struct bm_tend *tend, json_t *list, struct bm_error *err)
 	return rc == 0 ? add_large_objects(tend, list, err) : -1;
 }
 
-/* The names of the tables that are paused: another one is counted at once. */
+/* The names of the tables that are paused or changed twice: another one is counted at once. */
 static bool is_news(struct bm_tend *tend)
 {
 	json_t *names = json_array();
 	size_t index;
 	const json_t *one;
 
+	json_array_foreach(json_object_get(tend->phase->evidence, "drift"), index, one)
+	{
+		if (json_is_true(json_object_get(one, "twice"))) {
+			json_array_append(names, json_object_get(one, "table"));
+		}
+	}
 	json_array_foreach(json_object_get(tend->phase->evidence, "paused"), index, one)
 	{
 		json_array_append(names, json_object_get(one, "table"));

@@ -3,7 +3,9 @@
 All tables drift in one go in one migration. To add a kind, add a row to CASES.
 """
 
+import os
 import re
+import signal
 from dataclasses import dataclass, replace
 
 import pytest
@@ -159,11 +161,12 @@ CASES = [
          live="ALTER TABLE {t}_p ATTACH PARTITION {t} FOR VALUES FROM (0) TO (100)",
          rows="UPDATE {t} SET n = 77 WHERE id < 5", breaks=False,
          told=("ATTACH PARTITION public.{t} FOR VALUES FROM (0) TO (100)",)),
+    # What was applied so is sent again when it is mended.
     Case("twice", TABLE + "; CREATE FUNCTION {t}_f() RETURNS trigger LANGUAGE plpgsql AS"
-         " $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER s BEFORE INSERT ON {t}"
+         " $$ BEGIN NEW.n := NEW.n + 1; RETURN NEW; END $$; CREATE TRIGGER s BEFORE INSERT ON {t}"
          " FOR EACH ROW EXECUTE FUNCTION {t}_f(); ALTER TABLE {t} ENABLE ALWAYS TRIGGER s",
          rows="UPDATE {t} SET n = 7 WHERE id < 5", breaks=False,
-         told=("a second time", "ENABLE TRIGGER s"), both_ways=False),
+         told=("a second time: it may change rows once more", "ENABLE TRIGGER s"), both_ways=False),
     # ---- no drift at all ----
     Case("other_names", TABLE + "; ALTER TABLE {t} ADD CONSTRAINT c CHECK (n > 0), ADD UNIQUE (v);"
          "CREATE UNIQUE INDEX {t}_i ON {t} (n, id)",
@@ -180,7 +183,8 @@ CASES = [
 # The same once the destination is the live side, with tables of their own.
 BACK = [replace(case, name=f"{case.name}_back") for case in CASES if case.both_ways]
 FILL = "INSERT INTO {t} (id, v, n) SELECT i, 'v' || i, i FROM generate_series(1, 50) i"
-PLAIN = "CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain VALUES (1, 'v')"
+PLAIN = "CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain VALUES (1, 'v');" \
+        "CREATE TABLE lost (id int PRIMARY KEY, v text); INSERT INTO lost VALUES (1, 'v')"
 
 
 def filled(text, name, live="source", follower="destination"):
@@ -259,10 +263,38 @@ def drift_and_repair(machine, servers, dbname, live, follower, cases):
     tending(machine, lambda t: t["drift"] == [], "sees no drift any more")
 
 
+def test_a_trigger_that_acts_twice_is_told_before_anything_is_moved_and_in_the_status(world):
+    machine, _, _, _ = world
+    finding = [one for one in view(machine)["findings"] if one["object"] in ("twice", "public.twice")]
+    assert [one["severity"] for one in finding] == ["degrades"]
+    assert "changes rows a second time" in finding[0]["why"] and "ENABLE TRIGGER s" in finding[0]["mend"]
+    tending(machine, lambda t: any(one["kind"] == "twice" and one["name"] == "public.twice"
+                                   for one in view(machine)["not_in_step"] or []), "tells it")
+    assert "NOT in step" in machine.cli("status").check()
+
+
 def test_each_kind_of_drift_is_told_with_the_statement_that_ends_it(world):
     machine, source, dest, dbname = world
     drift_and_repair(machine, {"source": source, "destination": dest}, dbname, "source",
                      "destination", CASES)
+
+
+def test_rows_that_a_trigger_dropped_until_it_was_seen_are_sent_again(world):
+    machine, source, dest, dbname = world
+    pid = tending(machine, lambda t: t["pid"], "has a worker")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    dest.sql("CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+             "CREATE TRIGGER s BEFORE INSERT OR DELETE ON lost FOR EACH ROW EXECUTE FUNCTION swallow();"
+             "ALTER TABLE lost ENABLE ALWAYS TRIGGER s", dbname=dbname)
+    source.sql("INSERT INTO lost VALUES (2, 'new'); DELETE FROM lost WHERE id = 1", dbname=dbname)
+    wait_for(lambda: all(one["backlog_rows"] == 0 for one in machine.status_json()["syncs"]), 30, "it is applied")
+    assert dest.sql("SELECT id FROM lost", dbname=dbname) == [(1,)]
+    os.kill(pid, signal.SIGCONT)
+    found = tending(machine, lambda t: of(t, "lost"), "tells it")
+    execute({"destination": dest}, dbname, [one["mend"] for one in of(found, "lost")])
+    wait_for(lambda: dest.sql("SELECT id FROM lost", dbname=dbname) == [(2,)], 60, "they are sent",
+             explain=machine.log_tail)
+    tending(machine, lambda t: t["drift"] == [], "sees no drift any more")
 
 
 def test_after_the_fence_is_lifted_the_statements_are_for_the_source(world):

@@ -217,3 +217,41 @@ def test_a_transaction_that_would_not_see_the_answer_is_refused(world):
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match="READ COMMITTED"):
         cursor.execute(RAISE)
     connection.close()
+
+
+# ---- sequences ----
+
+def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_carried_once_both_have_it(world):
+    machine, source, dest = world
+    dest.value(RAISE, dbname=DB)
+    tending(machine, lambda t: t["live"]["side"] == "source", "has turned back")
+    source.sql("CREATE SEQUENCE later INCREMENT 3 START 7; SELECT nextval('later')", dbname=DB)
+    found = tending(machine, lambda t: t["sequences"]["missing"], "names it")["sequences"]["missing"]
+    assert [(one["sequence"], one["why"]) for one in found] == [("public.later", "it is on the source only")]
+    assert "sequence public.later" in machine.cli("status", "--all").check()
+    side, statement = found[0]["mend"].split(": ", 1)
+    assert side == "on the destination"
+    dest.sql(statement, dbname=DB)
+    tending(machine, lambda t: t["sequences"]["missing"] == [], "carries it")
+    source.sql("SELECT nextval('later') FROM generate_series(1, 3000)", dbname=DB)
+    wait_for(lambda: not compare.sequences_behind(source, dest, DB), 30, "it is ahead")
+
+
+def test_a_sequence_that_could_not_be_set_is_told_by_the_lifting_and_until_it_is_mended(world):
+    machine, source, dest = world
+    dest.sql("ALTER SEQUENCE used MAXVALUE 5000", dbname=DB)
+    source.sql("SELECT setval('used', 9000)", dbname=DB)
+    tending(machine, lambda t: [one["sequence"] for one in t["sequences"]["failed"]] == ["public.used"],
+            "tells it")
+    assert "sequence public.used" in machine.cli("status", "--all").check()
+    said = wait_for(lambda: dest.value(LIFT, dbname=DB), 60, "it is lifted")
+    assert "not set were public.used" in said, said
+    for _ in range(2):  # in each pass
+        told = tending(machine, lambda t: t["sequences"]["lifted"], "sees it")
+        wait_for(lambda told=told: tending(machine, lambda t: True, "goes on")["since"] != told["since"], 30,
+                 "it has looked once more")
+    failed = tending(machine, lambda t: True, "goes on")["sequences"]["failed"]
+    assert [one["sequence"] for one in failed] == ["public.used"] and "5000" in failed[0]["why"]
+    dest.sql("ALTER SEQUENCE used NO MAXVALUE", dbname=DB)
+    tending(machine, lambda t: t["sequences"]["failed"] == [], "has set it")
+    assert dest.value("SELECT nextval('used')", dbname=DB) > 9000

@@ -42,7 +42,8 @@ BEGIN
         AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine'))
       THEN '; no machine has set its sequences yet: compare them with those of the other side before applications write'
       ELSE '' END
-    WHEN done >= first THEN ''
+    WHEN done >= first THEN coalesce((SELECT '; not set were ' || string_agg(h.sequences, ', ') || ': compare them with those of the other side before applications write'
+      FROM bucardo_machine.handover h WHERE h.sequences <> ''), '')
     ELSE CASE WHEN alive THEN format('; the machine did not set the sequences once more within %s s', extract(epoch FROM patience))
         ELSE '; no machine is at work that would set the sequences once more' END
       || ': compare them with those of the other side before applications write' END

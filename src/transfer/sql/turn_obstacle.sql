@@ -20,7 +20,7 @@ BEGIN
         lasts := true;
       ELSIF f.turn > 0 THEN
         SELECT string_agg(x.name, ', ') INTO names
-          FROM (SELECT bucardo.machine_waiting(h.migration) AS name LIMIT 5) x;
+          FROM (SELECT DISTINCT bucardo.machine_waiting(h.migration) AS name ORDER BY 1 LIMIT 5) x;
         IF names <> '' THEN
           why := format('changes that were written here before the fence was raised again are not on the source yet (%s)', names);
         END IF;

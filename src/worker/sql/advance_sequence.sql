@@ -1,6 +1,7 @@
 -- advance_sequence - on the live side: what the other side has handed out, up to my_last, is not
 -- handed out here. Applications draw values meanwhile: ALTER SEQUENCE keeps them off to the end
 -- of the transaction, setval() alone does not. Who does not own it leaves 1,000 values between.
+-- Where its bounds are narrower than the other side's it stands at the last value, and that fails.
 CREATE OR REPLACE FUNCTION bucardo_machine.advance_sequence(my_name text, my_last numeric)
   RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
   AS $machine$
@@ -20,4 +21,8 @@ BEGIN
     END;
   END LOOP;
   PERFORM setval(s.seqrelid::regclass, least(greatest(goal, s.seqmin), s.seqmax)::bigint, true);
+  IF my_last NOT BETWEEN s.seqmin AND s.seqmax THEN
+    RAISE EXCEPTION 'the other side has handed out %, and here it may be % to %: what was handed out there may be handed out again', my_last, s.seqmin, s.seqmax
+      USING ERRCODE = 'numeric_value_out_of_range';
+  END IF;
 END $machine$

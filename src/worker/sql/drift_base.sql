@@ -79,18 +79,20 @@ kinds AS (SELECT y.oid, format_type(y.oid, NULL) AS name, CASE y.typtype
       FROM pg_range g WHERE g.rngtypid = y.oid)) END AS def
   FROM pg_type y WHERE y.oid IN (SELECT typ FROM reach) AND y.typtype IN ('e', 'd', 'c', 'r')),
 -- What acts on rows that replication writes (triggers and rules that fire in replica role; a
--- COPY heeds no rule, a DELETE does), or hides rows from us. `rewrites`: it may change or drop rows.
+-- COPY heeds no rule, a DELETE does), or hides rows from us. `rewrites`: it may change or drop rows;
+-- `acts`: it fires for what Bucardo does, which is DELETE and INSERT.
 alarms AS (SELECT t.oid, 'trigger' AS what, quote_ident(g.tgname) AS name,
     g.tgenabled::text AS enabled, g.tgtype & 3 = 3 AND g.tgtype & 12 <> 0 AS rewrites,
+    g.tgtype & 12 <> 0 AS acts,
     md5(concat_ws(' ', p.prosrc, g.tgtype, encode(g.tgargs, 'hex'))) AS def
   FROM t JOIN pg_trigger g ON g.tgrelid = t.oid JOIN pg_proc p ON p.oid = g.tgfoid
   WHERE g.tgenabled IN ('A', 'R') AND NOT g.tgisinternal AND NOT EXISTS (SELECT 1
     FROM pg_namespace n WHERE n.oid = p.pronamespace AND n.nspname IN ('bucardo', 'bucardo_machine'))
-  UNION ALL SELECT t.oid, 'rule', quote_ident(r.rulename), r.ev_enabled::text, r.is_instead, ''
+  UNION ALL SELECT t.oid, 'rule', quote_ident(r.rulename), r.ev_enabled::text, r.is_instead, true, ''
   FROM t JOIN pg_rewrite r ON r.ev_class = t.oid
   WHERE r.ev_enabled IN ('A', 'R') AND r.ev_type = '4'
   UNION ALL SELECT t.oid, 'hidden', quote_ident(current_user),
-    CASE WHEN t.relforcerowsecurity AND pg_has_role(t.relowner, 'USAGE') THEN 'F' ELSE '' END, true, ''
+    CASE WHEN t.relforcerowsecurity AND pg_has_role(t.relowner, 'USAGE') THEN 'F' ELSE '' END, true, true, ''
   FROM t WHERE t.relrowsecurity AND row_security_active(t.oid)),
 -- What computes a generated column, as far as it is not the server's own: each side has the value
 -- of its own function. A body names others that it calls; an overload of such a name counts too.

@@ -42,5 +42,5 @@ SELECT t.name, json_build_object('side', $3::text, 'exact', $2::boolean, 'key', 
   'types', (SELECT json_object_agg(i.name, i.def) FROM kinds i WHERE i.oid IN (SELECT r.typ
     FROM reach r JOIN cols c ON c.atttypid = r.root WHERE c.oid = t.oid)),
   'alarms', (SELECT json_agg(json_build_object('what', what, 'name', name, 'enabled', enabled,
-      'rewrites', rewrites, 'def', def) ORDER BY what, name) FROM alarms a WHERE a.oid = t.oid))
+      'rewrites', rewrites, 'acts', acts, 'def', def) ORDER BY what, name) FROM alarms a WHERE a.oid = t.oid))
 FROM t LEFT JOIN keys k ON k.oid = t.oid LEFT JOIN family f ON f.oid = t.oid

@@ -1,20 +1,24 @@
 -- machine_waiting - tables of a migration with changes of this side that the other one does not
--- have yet: rows, deferred rows and truncates, also where the table is paused.
+-- have yet: rows, deferred rows and truncates, also where the table is paused. One that is gone
+-- (machine_keys knows those that got another name) has none that could go over anything.
 CREATE OR REPLACE FUNCTION bucardo.machine_waiting(my_migration text) RETURNS SETOF text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE n record; waits boolean;
 BEGIN
+  RETURN QUERY SELECT DISTINCT quote_ident(t.sname) || '.' || quote_ident(t.tname)
+    FROM bucardo.machine_runs r JOIN bucardo.bucardo_truncate_trigger t
+    ON t.sync IN (r.sync, r.sync || ' (paused)')
+    WHERE r.migration = my_migration AND t.replicated IS NULL
+    AND EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = t.tablename);
   FOR n IN SELECT d.tablename, d.deltaname, d.trackname, m.target,
-      regexp_replace(d.deltaname, '^("?)delta_', '\1mpark_') AS parked,
-      EXISTS (SELECT 1 FROM bucardo.bucardo_truncate_trigger t WHERE t.sync = d.sync
-        AND t.replicated IS NULL
-        AND quote_ident(t.sname) || '.' || quote_ident(t.tname) = d.tablename) AS truncated
+      regexp_replace(d.deltaname, '^("?)delta_', '\1mpark_') AS parked
     FROM bucardo.machine_runs r JOIN bucardo.machine_syncs m ON m.sync = r.sync
     JOIN bucardo.bucardo_delta_names d ON d.sync IN (m.sync, m.sync || ' (paused)')
     WHERE r.migration = my_migration AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL
-    ORDER BY 1 LOOP
-    waits := n.truncated;
-    IF NOT waits AND to_regclass('bucardo.' || n.parked) IS NOT NULL THEN
+    AND (to_regclass(d.tablename) IS NOT NULL OR EXISTS (SELECT 1 FROM bucardo.machine_keys k
+      JOIN pg_class c ON c.oid = k.relation WHERE k.name = d.tablename)) ORDER BY 1 LOOP
+    waits := false;
+    IF to_regclass('bucardo.' || n.parked) IS NOT NULL THEN
       EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%s)', n.parked) INTO waits;
     END IF;
     IF NOT waits THEN

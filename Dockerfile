@@ -1,11 +1,14 @@
 # The bucardo machine's image.
 #
-#   podman build --network host -t bucardo-machine .        (docker build works as well)
+#   podman build --network host -t bucardo-machine .        (docker build works as well; `make image`
+#       also tags it with the version and labels it with the revision)
 #   podman run -v moved:/var/lib/bucardo-machine \
 #       -v ./secret:/etc/bucardo-machine/pgpass:ro bucardo-machine    (the folder with the file pgpass)
 #
 # Packages come from wherever the base image's own sources point to; no host is named here.
 ARG BASE=docker.io/library/debian:trixie-slim
+# The Makefile's.
+ARG VERSION=0.1.0
 
 # ---- the program: a compiler and headers, none of which reach the image ----
 FROM ${BASE} AS build
@@ -17,11 +20,12 @@ WORKDIR /src
 COPY Makefile ./
 COPY include include
 COPY src src
+ARG VERSION
 # The command line's CFLAGS replace the Makefile's defaults only; its own flags stay.
-RUN make -j"$(nproc)" all \
+RUN make -j"$(nproc)" all VERSION="$VERSION" \
 		CFLAGS="-O2 -D_FORTIFY_SOURCE=3 -fPIE -fstack-clash-protection" \
 		LDFLAGS="-pie -Wl,-z,relro,-z,now,-z,noexecstack" \
-	&& make install DESTDIR=/out \
+	&& make install VERSION="$VERSION" DESTDIR=/out \
 	&& strip /out/usr/local/bin/bucardo-machine
 
 # ---- the file system: installed once, then copied, so that nothing removed stays in a layer ----
@@ -72,6 +76,13 @@ RUN install -d -o bucardo -g bucardo -m 0700 /var/lib/bucardo-machine /run/bucar
 COPY --from=build /out/ /
 
 FROM scratch
+ARG BASE
+ARG VERSION
+LABEL org.opencontainers.image.title="bucardo-machine" \
+	org.opencontainers.image.description="Moves a live PostgreSQL database to another server with Bucardo" \
+	org.opencontainers.image.version="${VERSION}" \
+	org.opencontainers.image.licenses="BSD-2-Clause" \
+	org.opencontainers.image.base.name="${BASE}"
 COPY --from=root / /
 ENV PATH=/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/bin:/bin \
 	LANG=C.UTF-8 \

@@ -6,6 +6,7 @@ CC       ?= gcc
 SANITIZE ?=
 BUILD    ?= build$(if $(filter clang%,$(CC)),-clang)$(if $(SANITIZE),-sanitize)
 PREFIX   ?= /usr/local
+IMAGE    ?= bucardo-machine
 
 LIBS     := libuv yaml-0.1 jansson
 # Loaded when needed: src/postgres/late.c
@@ -69,6 +70,16 @@ install: $(BINARY) ## put the program into PREFIX/bin, and what bash needs for t
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/bucardo-machine
 	install -d -m 0755 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(BINARY) completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bucardo-machine
+
+# Its version is a tag; `latest` is the newest that was built here. ENGINE=docker where there is no podman.
+ENGINE   ?= $(or $(shell command -v podman),docker)
+REVISION  = $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+.PHONY: image
+image: ## the image bucardo-machine:VERSION, with podman or docker
+	$(ENGINE) build --network host --build-arg VERSION=$(VERSION) \
+		-t $(IMAGE):$(VERSION) -t $(IMAGE):latest \
+		$(if $(REVISION),--label org.opencontainers.image.revision=$(REVISION)) \
+		--label org.opencontainers.image.created=$$(date -u +%Y-%m-%dT%H:%M:%SZ) .
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the unit tests

@@ -12,7 +12,6 @@ Found in the environment, else beside the repository in a folder "shared":
 """
 
 import atexit
-import base64
 import fcntl
 import functools
 import itertools
@@ -32,9 +31,8 @@ from .waiting import wait_for
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.environ.get("BM_SHARED") or os.path.join(os.path.dirname(REPOSITORY), "shared")
-MANIFEST = os.path.join(REPOSITORY, "kubernetes", "bucardo-statefulset.yaml")
 # As the manifest names it; podman would say localhost/ otherwise.
-IMAGE = "docker.io/library/bucardo-machine:latest"
+IMAGE_NAME = "docker.io/library/bucardo-machine"
 VOLUME = "/var/lib/bucardo-machine"
 WRITE_CONFIG = f"cat >{VOLUME}/machine.yaml.tmp && mv {VOLUME}/machine.yaml.tmp {VOLUME}/machine.yaml"
 
@@ -85,16 +83,20 @@ def k8s_missing():
     return podman_missing()
 
 
+def version():
+    with open(os.path.join(REPOSITORY, "Makefile"), encoding="utf-8") as file:
+        return re.search(r"^VERSION := (\S+)$", file.read(), re.MULTILINE).group(1)
+
+
 @functools.lru_cache(maxsize=None)
 def image():
     """The image, built from the working tree unless BM_IMAGE names one."""
-    given = os.environ.get("BM_IMAGE")
+    given, made = os.environ.get("BM_IMAGE"), f"{IMAGE_NAME}:{version()}"
     if given:
-        run(["podman", "tag", given, IMAGE]).check()
+        run(["podman", "tag", given, made]).check()
     else:
-        run(["podman", "build", "--network", "host", "-q", "-t", IMAGE, REPOSITORY],
-            seconds=900).check()
-    return IMAGE
+        run(["make", "-s", "-C", REPOSITORY, "image", f"IMAGE={IMAGE_NAME}"], seconds=900).check()
+    return made
 
 
 @functools.lru_cache(maxsize=None)
@@ -138,6 +140,14 @@ def inner_pid(pid):
             return next(int(line.split()[-1]) for line in status if line.startswith("NSpid:"))
     except OSError:
         return None
+
+
+def documented(path, word):
+    """The commands of that shell block of a document which has this word, without a shell in the pod."""
+    with open(os.path.join(REPOSITORY, path), encoding="utf-8") as file:
+        blocks = re.findall(r"```shell\n(.*?)```", file.read(), re.DOTALL)
+    block = next(block for block in blocks if word in block)
+    return [line for line in block.replace("\\\n", "").splitlines() if " exec -i -t " not in line]
 
 
 class Container(Questions):
@@ -368,14 +378,14 @@ class ContainerInit(Init):
 
 
 class KubernetesMachine(Container):
-    """The StatefulSet of kubernetes/, in its own namespace, exactly as it stands there."""
+    """The StatefulSet of kubernetes/, in its own namespace, made by the commands of the README."""
 
     namespace, pod = "bucardo-machine", "bucardo-machine-0"
 
-    def __init__(self, _folder, _number=0):
+    def __init__(self, folder, _number=0):
         super().__init__()
         self.name = self.pod
-        self.pgpass = ""
+        self.pgpass = os.path.join(folder, "pgpass-of-the-secret")
 
     @staticmethod
     def host_address():
@@ -389,24 +399,27 @@ class KubernetesMachine(Container):
                    self.client_env())
 
     def write_pgpass(self, *servers):
-        self.pgpass = "".join(server.pgpass_line() for server in servers)
+        with open(self.pgpass, "w", encoding="utf-8") as out:
+            out.write("".join(server.pgpass_line() for server in servers))
+
+    def type(self, line, **own):
+        """A line of a document, typed in the repository; `own`: what stands there for the reader's."""
+        for name, value in {"./pgpass": self.pgpass, **own}.items():
+            line = line.replace(name, value)
+        return run(["bash", "-c", f"cd {REPOSITORY} && {line}"], 120, env=self.client_env())
 
     def start(self):
         load_into_cluster()
         self.remove()
-        if self.kubectl("get", "namespace", self.namespace).code != 0:
-            self.kubectl("create", "namespace", self.namespace).check()
-        self.kubectl("create", "-f", "-", stdin=json.dumps({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pgpass"},
-            "data": {"pgpass": base64.b64encode(self.pgpass.encode()).decode()}})).check()
-        self.kubectl("create", "-f", MANIFEST).check()
-        self._wait_running(None, 120)
+        for line in documented("README.md", "kubectl apply -k"):
+            self.type(line).check()
+        self.wait_running(None, 120)
         return self
 
-    def _uid(self):
+    def uid(self):
         return self.kubectl("get", "pod", self.pod, "-o", "jsonpath={.metadata.uid}").check()
 
-    def _wait_running(self, old, seconds):
+    def wait_running(self, old, seconds):
         """Another pod than `old`, its container started."""
         path = "jsonpath={.metadata.uid} {.status.containerStatuses[0].state.running.startedAt}"
 
@@ -435,10 +448,10 @@ class KubernetesMachine(Container):
 
     def renew(self, *words):
         """Type words for kubectl by which another pod comes; returns the seconds they took."""
-        old, begin = self._uid(), time.monotonic()
+        old, begin = self.uid(), time.monotonic()
         self.kubectl(*words).check()
         took = time.monotonic() - begin
-        self._wait_running(old, 120)
+        self.wait_running(old, 120)
         return took
 
     def log(self):
@@ -460,7 +473,8 @@ class KubernetesMachine(Container):
         force = ("--ignore-not-found", "--force", "--grace-period=0")
         self.kubectl("delete", "statefulset", "bucardo-machine", "--cascade=orphan", *force)
         self.kubectl("delete", "pod", self.pod, *force)
-        self.kubectl("delete", "pvc,service,secret,configmap", "--all", *force)
+        self.kubectl("delete", "pvc,service,secret,configmap,networkpolicy,poddisruptionbudget", "--all",
+                     *force)
         for volume in claimed.split():
             self._recycle(volume)
 

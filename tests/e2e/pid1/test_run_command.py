@@ -1,7 +1,9 @@
 """Story 8 in podman: `podman run IMAGE -- COMMAND`, its exit codes, signals and orphans."""
 
+import json
+
 import pytest
-from support.containers import ContainerInit
+from support.containers import ContainerInit, image, run
 from support.stories import pid1
 
 pytestmark = pytest.mark.podman
@@ -39,6 +41,17 @@ def test_a_command_of_ours_is_run_by_its_name(shared_podman_stage):
     with ContainerInit(["status"]) as started:
         code, _, err = started.end(60)
     assert code == 1 and b"no machine is running" in err
+
+
+def test_the_image_says_which_version_it_is(shared_podman_stage):
+    del shared_podman_stage  # it skips without podman
+    with ContainerInit(["version"]) as started:
+        _, out, _ = started.end(60)
+    name, _, tag = image().rpartition(":")
+    labels = json.loads(run(["podman", "image", "inspect", "-f", "{{json .Labels}}", image()]).check())
+    says = {word.removeprefix("org.opencontainers.image."): text for word, text in labels.items()}
+    assert says["version"] == tag == out.split()[-1].decode() and says["title"] == name.split("/")[-1]
+    assert says["base.name"].endswith("debian:trixie-slim") and says["licenses"] == "BSD-2-Clause"
 
 
 def test_a_missing_command_gives_127_and_is_named(init):

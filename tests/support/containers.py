@@ -382,10 +382,10 @@ class KubernetesMachine(Container):
 
     namespace, pod = "bucardo-machine", "bucardo-machine-0"
 
-    def __init__(self, folder, _number=0):
+    def __init__(self, folder, number=0):
         super().__init__()
         self.name = self.pod
-        self.pgpass = os.path.join(folder, "pgpass-of-the-secret")
+        self.pgpass = os.path.join(folder, f"secret-{number}", "pgpass")
 
     @staticmethod
     def host_address():
@@ -399,6 +399,7 @@ class KubernetesMachine(Container):
                    self.client_env())
 
     def write_pgpass(self, *servers):
+        os.makedirs(os.path.dirname(self.pgpass), exist_ok=True)
         with open(self.pgpass, "w", encoding="utf-8") as out:
             out.write("".join(server.pgpass_line() for server in servers))
 

@@ -165,6 +165,11 @@ static void add_sizes(const json_t *plan, struct bm_strbuf *out)
 		bm_strbuf_puts(&text, ", not faster than ");
 		bm_words_rate(&text, (double)number_of(plan, "max_rate"), "byte");
 	}
+	if (number_of(plan, "kill_bytes") > 0) {
+		bm_strbuf_puts(&text, "; a kill costs at most ");
+		say_bytes(plan, "kill_bytes", &text);
+		bm_strbuf_puts(&text, ", which are copied again");
+	}
 	bm_strbuf_putc(out, '\n');
 	cli_text_wrapped(bm_strbuf_text(&text), 0, 2, out);
 	bm_strbuf_finish(&text);

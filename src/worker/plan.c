@@ -16,6 +16,9 @@
 /* Tables that are named, biggest first. */
 #define NAMED 10
 
+/* Of `copy.jobs`. */
+#define MOST_JOBS 64
+
 /* Below this everything takes seconds, and a measurement says nothing. */
 #define WORTH_MEASURING ((uint64_t)8 << 20)
 
@@ -32,7 +35,9 @@ struct sums {
 	uint64_t bytes, index_bytes, rows, chunks;
 	double index_msec; /* of all builds together, by the table of kinds */
 	size_t indexes;
-	bool whole; /* tables of a few chunks are not cut */
+	bool whole;		    /* tables of a few chunks are not cut */
+	uint64_t pieces[MOST_JOBS]; /* the largest chunks, one a connection, largest first */
+	unsigned jobs;
 	const struct bm_chosen_table *biggest;
 	uint64_t biggest_bytes, biggest_rows;
 };
@@ -54,6 +59,33 @@ static uint64_t number(const PGresult *rows, int row, int column)
 	return strtoull(PQgetvalue(rows, row, column), NULL, 10);
 }
 
+/* A kill costs what is under way then: at most the largest of all. */
+static void add_pieces(struct sums *sums, uint64_t bytes, unsigned count)
+{
+	for (unsigned n = 0; n < count && n < sums->jobs; n++) {
+		unsigned at = sums->jobs;
+		while (at > 0 && sums->pieces[at - 1] < bytes) {
+			at--;
+		}
+		for (unsigned i = sums->jobs - 1; at < sums->jobs && i > at; i--) {
+			sums->pieces[i] = sums->pieces[i - 1];
+		}
+		if (at < sums->jobs) {
+			sums->pieces[at] = bytes;
+		}
+	}
+}
+
+static uint64_t sum_pieces(const struct sums *sums)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < sums->jobs; i++) {
+		sum += sums->pieces[i];
+	}
+	return sum;
+}
+
 static void add_table(const PGresult *rows, int row, const struct bm_chosen_table *table,
 		json_t *named, struct sums *sums)
 {
@@ -67,6 +99,7 @@ static void add_table(const PGresult *rows, int row, const struct bm_chosen_tabl
 	sums->index_bytes += index_bytes;
 	sums->rows += count;
 	sums->chunks += chunks;
+	add_pieces(sums, bytes / chunks, chunks);
 	sums->indexes += indexes;
 	if (sums->biggest == NULL) {
 		sums->biggest = table;
@@ -266,8 +299,9 @@ static json_t *estimate_json(struct bm_phase *phase, const struct sums *sums)
 int bm_plan_tell(struct bm_phase *phase, const struct bm_chosen *tables, const char *oids,
 		struct bm_error *err)
 {
-	struct sums sums = {.whole = phase->order.max_rate == 0 &&
-					is_near(phase, BM_END_SOURCE) &&
+	unsigned jobs = phase->order.jobs < MOST_JOBS ? phase->order.jobs : MOST_JOBS;
+	struct sums sums = {.jobs = jobs > 0 ? jobs : 1,
+			.whole = phase->order.max_rate == 0 && is_near(phase, BM_END_SOURCE) &&
 					is_near(phase, BM_END_DESTINATION)};
 	json_t *sizes = tables_json(phase, tables, oids, &sums, err);
 
@@ -276,8 +310,9 @@ int bm_plan_tell(struct bm_phase *phase, const struct bm_chosen *tables, const c
 		return -1;
 	}
 	bm_report_progress(0, 0, "checks", "measuring how fast the servers are");
-	json_t *plan = json_pack("{s:o, s:I, s:i, s:I, s:b, s:o, s:o, s:o}", "tables", sizes,
-			"chunks", (json_int_t)sums.chunks, "jobs", (int)phase->order.jobs,
+	json_t *plan = json_pack("{s:o, s:I, s:I, s:i, s:I, s:b, s:o, s:o, s:o}", "tables",
+			sizes, "chunks", (json_int_t)sums.chunks, "kill_bytes",
+			(json_int_t)sum_pieces(&sums), "jobs", (int)phase->order.jobs,
 			"max_rate", (json_int_t)phase->order.max_rate, "both",
 			phase->order.is_both, "locks", locks_json(phase), "left",
 			bm_plan_left(phase, tables), "estimate", estimate_json(phase, &sums));

@@ -52,6 +52,7 @@ def test_sizes_chunks_locks_time_and_what_stays_are_told(world):
     assert biggest["rows"] == 120000 and plan["tables"]["count"] == 2
     assert plan["tables"]["bytes"] >= size and plan["tables"]["indexes"] == 2
     assert plan["chunks"] == 2 and plan["jobs"] == 2
+    assert plan["kill_bytes"] == size, "each of the two tables is one piece, and one is empty"
     capture = [lock for lock in plan["locks"] if lock["phase"] == "capture"]
     assert capture[0]["mode"] == "SHARE ROW EXCLUSIVE" and "0.5 s" in capture[0]["longest"]
     estimate = plan["estimate"]

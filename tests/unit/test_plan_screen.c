@@ -101,6 +101,7 @@ static void test_an_outlook_fits_the_screen(void **state)
 			"\"bytes\":123456789012,\"index_bytes\":98765432109,\"rows\":1234567890,"
 			"\"chunks\":1234},{\"name\":\"public.empty\",\"bytes\":0,\"index_bytes\":8192,"
 			"\"rows\":null,\"chunks\":1}]},\"chunks\":1,\"jobs\":1,\"max_rate\":52428800,"
+			"\"kill_bytes\":536870912,"
 			"\"estimate\":{\"copy_msec\":[60000,3600000],\"index_msec\":null,"
 			"\"sample_bytes\":16777216,\"read_rate\":100000000,\"why\":\"\"},\"locks\":"
 			"[{\"end\":\"destination\",\"phase\":\"schema to index\",\"mode\":"
@@ -122,6 +123,7 @@ static void test_an_outlook_fits_the_screen(void **state)
 		assert_null(strstr(bm_strbuf_text(&out), "1 chunks"));
 		assert_null(strstr(bm_strbuf_text(&out), "1 connections"));
 		assert_non_null(strstr(bm_strbuf_text(&out), "115.0 GB"));
+		assert_non_null(strstr(bm_strbuf_text(&out), "512.0 MB"));
 		assert_non_null(strstr(bm_strbuf_text(&out), "and 20 smaller ones"));
 		assert_null(strstr(bm_strbuf_text(&out), "public.empty"));
 		json_decref(findings);

@@ -148,7 +148,7 @@ enum bm_kind bm_kind_of(const char *name, const char *sql)
 
 /*
  * What a step is of the time, by and large; the first that fits. Sorting texts takes most of
- * the time and tells nothing. GIN gets slower as it grows, and has still to write a third of
+ * the time and tells nothing. GIN gets slower as it grows, and has still to write a fifth of
  * its time when all blocks are read.
  */
 static const struct {
@@ -170,7 +170,7 @@ static const struct {
 				false},
 		{BM_KIND_COUNT, "building index: loading tuples in tree", "writing the index",
 				0.65, 1, 0, true},
-		{BM_KIND_GIN, "building index", "building", 0, 0.7, 0.6, false},
+		{BM_KIND_GIN, "building index", "building", 0, 0.8, 0.3, false},
 		{BM_KIND_GIST, "building index", "building", 0, 0.7, 0, false},
 		{BM_KIND_COUNT, "building index", "building", 0, 0.95, 0, false},
 };

@@ -83,6 +83,7 @@ enum bm_health {
 	BM_HEALTH_IDLE,	       /* nothing waits */
 	BM_HEALTH_RUNNING,     /* a run works on a small backlog */
 	BM_HEALTH_CATCHING_UP, /* a backlog, and it shrinks or its run moves */
+	BM_HEALTH_STARTING,    /* Bucardo has yet to start what applies its changes */
 	BM_HEALTH_BLOCKED,     /* waits for a lock of somebody else */
 	BM_HEALTH_UNREACHABLE, /* one of its databases is away */
 	BM_HEALTH_FAILING,     /* runs end with an error that a person must mend */
@@ -132,6 +133,7 @@ struct bm_sync_view {
 	int64_t catch_up_msec; /* until nothing waits, when it shrinks; else -1 */
 	int64_t healed_rows;   /* since the capture, as far as databases have answered */
 	int64_t conflicts;     /* in all runs; -1 unknown */
+	bool is_overdue;       /* BM_HEALTH_STARTING, and nothing shows that it is on its way */
 };
 
 /* ---- the object ---- */

@@ -26,7 +26,8 @@
 #define PULSE_MSEC 50
 #define LEARN_LIMIT_MSEC 30000
 
-/* What a sync's CTL has after the master has entered its main loop. */
+/* What a sync's CTL has after the master has entered its main loop, or after another has come.
+ */
 #define SERVED_LIMIT_MSEC 15000
 
 static void enter(struct bm_bucardo *bucardo, enum daemon_phase phase)
@@ -77,6 +78,9 @@ static void forget_past(struct daemon *daemon)
 	daemon->ready_msec = 0;
 	daemon->loop_msec = 0;
 	daemon->loop_syncs = 0;
+	daemon->served = 0;
+	daemon->served_msec = 0;
+	daemon->begun_msec = bm_clock_msec();
 	daemon->exit_status = 0;
 }
 
@@ -175,14 +179,21 @@ static size_t served_count(const struct bm_bucardo *bucardo)
  * a CTL for each. (Its title names them, but is cut when they are many.) One that does not
  * come is the sync's trouble.
  */
-static bool is_ready(const struct bm_bucardo *bucardo, const struct bm_process *process)
+static bool is_ready(struct bm_bucardo *bucardo, const struct bm_process *process)
 {
-	const struct daemon *daemon = &bucardo->daemon;
+	struct daemon *daemon = &bucardo->daemon;
+	uint64_t now = bm_clock_msec();
+	size_t served = served_count(bucardo);
 
+	if (served > daemon->served || daemon->served_msec < daemon->loop_msec) {
+		daemon->served_msec = now;
+		bm_unit_progress(bucardo->unit);
+	}
+	daemon->served = served;
 	return daemon->loop_msec != 0 && bucardo_title_syncs(process->title) != NULL &&
-			(served_count(bucardo) >= daemon->loop_syncs ||
-					bm_clock_msec() - daemon->loop_msec >=
-							SERVED_LIMIT_MSEC);
+			(served >= daemon->loop_syncs ||
+					now - daemon->served_msec >=
+							SERVED_LIMIT_MSEC * bucardo->slowness);
 }
 
 static void step_running(struct bm_bucardo *bucardo)

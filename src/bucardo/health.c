@@ -25,6 +25,7 @@ static const char *const names[] = {
 		[BM_HEALTH_IDLE] = "idle",
 		[BM_HEALTH_RUNNING] = "running",
 		[BM_HEALTH_CATCHING_UP] = "catching-up",
+		[BM_HEALTH_STARTING] = "starting",
 		[BM_HEALTH_BLOCKED] = "blocked",
 		[BM_HEALTH_UNREACHABLE] = "unreachable",
 		[BM_HEALTH_FAILING] = "failing",

@@ -33,6 +33,9 @@ struct daemon {
 	bool idle_at_start;	      /* the master began without any active sync */
 	uint64_t loop_msec;	      /* when it said that it is in its main loop; 0 not yet */
 	size_t loop_syncs;	      /* how many it serves then, as it said */
+	size_t served;		      /* how many controllers it has started on its way there */
+	uint64_t served_msec;	      /* when the last of them came */
+	uint64_t begun_msec;	      /* when this master was started, or found */
 	uint64_t ready_msec;	      /* bm_clock_msec(); 0: not ready */
 	uint64_t since_msec;	      /* when this phase began */
 	int exit_status;
@@ -110,6 +113,8 @@ struct judged_sync {
 	unsigned recent_failures;
 	bool was_lost;		 /* its KID ended and has not come back */
 	bool known_to_master;	 /* was there when the master got ready */
+	uint64_t active_msec;	 /* since when it is known to be active */
+	uint64_t served_msec;	 /* when its CTL was last there */
 	uint64_t kicked_msec;	 /* when we last kicked it */
 	uint64_t told_kick_msec; /* when the log last said so */
 	uint64_t reread_msec;	 /* when it last read its tables anew for failing */
@@ -152,6 +157,7 @@ struct master {
 	uint64_t work_msec; /* when its processor time last grew */
 	uint64_t cpu_ticks;
 	uint64_t probed_msec; /* when statements under way were last asked for */
+	size_t queue;	      /* syncs that wait until it has activated another */
 	bool is_probing;
 };
 
@@ -162,6 +168,8 @@ bool master_say(struct bm_bucardo *bucardo, const char *verb, const char *sync);
 bool master_reload(struct bm_bucardo *bucardo);
 /* It has not answered for a while, which is no reason to end it. */
 bool master_is_busy(const struct bm_bucardo *bucardo, uint64_t now);
+/* It activates one sync after the other, and some wait for their turn. */
+bool master_has_queue(const struct bm_bucardo *bucardo, uint64_t now);
 /* Look at its processor time; it is working on its start, and that is progress of the unit. */
 void master_watch_start(struct bm_bucardo *bucardo, const struct bm_process *process);
 void master_spoke(struct bm_bucardo *bucardo, const char *line);
@@ -180,6 +188,17 @@ void wish_active(struct bm_bucardo *bucardo, struct judged_sync *sync);
 void wish_inactive(struct bm_bucardo *bucardo, struct judged_sync *sync);
 /* Say it again until it has its effect. */
 void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now);
+
+/* ---- served.c: whether a sync has its controller ---- */
+
+/* Those that have one have it now. */
+void served_note(struct bm_bucardo *bucardo);
+/* It is meant to be applied, and has no controller, which is not just being replaced. */
+bool served_is_missing(
+		const struct bm_bucardo *bucardo, const struct judged_sync *sync, uint64_t now);
+/* Say so in its view, unless that has a reason of its own why nothing is applied. */
+void served_show(const struct bm_bucardo *bucardo, const struct judged_sync *sync,
+		struct bm_sync_view *view, uint64_t now);
 
 /* ---- repair.c: what is done about it; each is lossless ---- */
 

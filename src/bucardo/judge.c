@@ -71,6 +71,9 @@ static void replace(char **text, const char *by)
 static void copy_sample(struct judged_sync *sync, const struct bm_sync_sample *sample)
 {
 	sync->present = true;
+	if (sample->active && !sync->active) {
+		sync->active_msec = bm_clock_msec();
+	}
 	sync->active = sample->active;
 	sync->autokick = sample->autokick;
 	sync->run_open = sample->run_open;
@@ -152,6 +155,10 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 	sync->released = declared != NULL && declared->released && !sample->autokick;
 	sync->reachable = all_reachable(&seen, observation);
 	health_remember(&sync->history, &seen, observation->taken_msec);
+	if (master_has_queue(bucardo, observation->taken_msec) &&
+			served_is_missing(bucardo, sync, observation->taken_msec)) {
+		sync->history.progress_msec = observation->taken_msec;
+	}
 	enum bm_health health = health_judge(
 			&sync->history, &seen, observation, &limits, &sync->why, &sync->advice);
 	set_health(bucardo, sync, health, observation->taken_msec);
@@ -269,8 +276,11 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 			.healed_rows = sync->healed_rows,
 			.conflicts = sync->conflicts,
 	};
-	if (bm_clock_msec() - bucardo->judge.taken_msec >= BLIND_MSEC) {
+	uint64_t now = bm_clock_msec();
+
+	if (now - bucardo->judge.taken_msec >= BLIND_MSEC) {
 		forget_backlog(&view, bucardo->judge.taken_msec);
 	}
+	served_show(bucardo, sync, &view, now);
 	return view;
 }

@@ -42,6 +42,9 @@ static void on_member_gone(void *ctx, pid_t pid)
 	if (member->role == BUCARDO_KID && sync != NULL) {
 		sync->was_lost = true;
 	}
+	if (member->role == BUCARDO_CTL && sync != NULL) {
+		sync->served_msec = bm_clock_msec();
+	}
 	kin_rescan(bucardo);
 }
 
@@ -118,6 +121,7 @@ void kin_rescan(struct bm_bucardo *bucardo)
 {
 	drop_ended(&bucardo->kin);
 	tree_each_file(bucardo->piddir, take_file, bucardo);
+	served_note(bucardo);
 	if (kin_has(bucardo, BUCARDO_VAC, "")) {
 		bucardo->kin.vac_seen_msec = bm_clock_msec();
 	}

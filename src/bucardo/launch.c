@@ -27,6 +27,9 @@
  * same settings for it on both sides, whatever their databases are set to
  * (bucardo_machine/sessions.h), before their first statement.
  *
+ * serve.pl lets the master learn of a sync when it is told to activate it, and do so for one
+ * after the other while it goes on serving the rest.
+ *
  * apply.pl takes the place of the functions that write:
  * - TRUNCATE was sent for one table after the other, without ONLY: one that a foreign key
  * refers to kept its rows, as the error was swallowed, then rows inserted later met them; and
@@ -47,6 +50,7 @@
 /* clang-format off */
 static const char script[] =
 #include "bucardo/apply.pl.inc"
+#include "bucardo/serve.pl.inc"
 #include "bucardo/launch.pl.inc"
 ;
 /* clang-format on */

@@ -71,8 +71,8 @@ my @changes = (
 	['emptying the tables that were truncated', qr/\$self->truncate_table\(\$d, \$g, \$do_cascade\);/],
 	['noting which tables were truncated', qr/\$g->\{truncatewinner\} = \$self->\{truncateinfo\}\{\$S\}\{\$T\}\{maxdb\};/],
 );
-my @replaced = qw(mcp_main reset_mcp_listeners db_unlisten_all connect_database validate_sync reload_mcp start_main_transaction enable_triggers
-	truncate_table delete_rows push_rows);
+my @replaced = qw(mcp_main reset_mcp_listeners db_unlisten_all db_get_notices connect_database validate_sync activate_sync start_main_transaction
+	enable_triggers truncate_table delete_rows push_rows);
 
 # The machine reads this line (output.c). The exit status is that of a bad configuration.
 sub refuse {
@@ -229,6 +229,7 @@ my $loop = \&Bucardo::mcp_main;
 	my ($self) = @_;
 	my $count = grep { $_->{mcp_active} && ($_->{stayalive} || $_->{kick_on_startup}) } values %{$self->{sync}};
 	print STDERR "bucardo-machine: the master has entered its main loop with $count syncs to serve\n";
+	renew_vac($self);
 	return $loop->(@_);
 };
 
@@ -244,27 +245,12 @@ my $listeners = \&Bucardo::reset_mcp_listeners;
 	return $listeners->(@_);
 };
 
-# start_mcp() looks for work for the VAC, once; after a reload there may be more.
-sub served { my ($self) = @_;
-	return join ',', sort grep { $self->{sdb}{$_}{needsvac} } keys %{$self->{sdb}} }
 my $reload = \&Bucardo::reload_mcp;
 *Bucardo::reload_mcp = sub {
 	my ($self) = @_;
 	local $is_reloading = 1;
 	my $count = $reload->(@_);
 	end_validator($self) if $validator;
-	my $before = served($self);
-	for my $sync (grep { $_->{mcp_active} } values %{$self->{sync}}) {
-		my @dbs = grep { $_->{dbtype} eq 'postgres' } values %{$sync->{db}};
-		my @sources = grep { $_->{role} eq 'source' } @dbs;
-		next if @sources < 2 && !grep { $_->{role} eq 'target' } @dbs;
-		$self->{sdb}{$_->{name}}{needsvac} = 2 for @sources;
-		$self->{needsvac} = 1 if @sources;
-	}
-
-# The working folder is the piddir. The master starts another VAC soon.
-	kill USR1 => $self->{vacpid} if $self->{vacpid} && -e 'bucardo.vac.pid'
-		&& $before ne served($self);
 	return $count;
 };
 
@@ -492,6 +478,7 @@ my $begin = \&Bucardo::start_main_transaction;
 	return undef;
 };
 apply_our_way();
+serve_our_way();
 
 # An error says which table a run was at, and on which database: see worker/tend_refused.h.
 for my $name (qw(delete_rows push_rows)) {

@@ -38,6 +38,10 @@
 /* Of launch.pl; the number of syncs follows. */
 static const char loop_line[] = "bucardo-machine: the master has entered its main loop with ";
 
+/* Of serve.pl, each time that it activates one; the number of those that wait follows. */
+static const char queue_line[] =
+		"bucardo-machine: the master activates one sync after the other, ";
+
 /* The sessions of MCP in the control database are the only ones of this role and name. */
 static const char statements_sql[] =
 		"SELECT 1 FROM pg_stat_activity WHERE datname = 'bucardo' AND usename = 'bucardo'"
@@ -91,6 +95,15 @@ bool master_is_busy(const struct bm_bucardo *bucardo, uint64_t now)
 
 	return bucardo->daemon.ready_msec == 0 || master->reload_msec != 0 ||
 			(master->ping_msec != 0 && now - master->ping_msec >= BUSY_MSEC);
+}
+
+bool master_has_queue(const struct bm_bucardo *bucardo, uint64_t now)
+{
+	const struct master *master = &bucardo->master;
+
+	return master->queue > 0 &&
+			(now - master->sign_msec < SILENT_MSEC ||
+					now - master->work_msec < SILENT_MSEC);
 }
 
 bool master_say(struct bm_bucardo *bucardo, const char *verb, const char *sync)
@@ -174,6 +187,8 @@ void master_spoke(struct bm_bucardo *bucardo, const char *line)
 	if (strncmp(line, loop_line, strlen(loop_line)) == 0) {
 		bucardo->daemon.loop_msec = now;
 		bucardo->daemon.loop_syncs = strtoul(line + strlen(loop_line), NULL, 10);
+	} else if (strncmp(line, queue_line, strlen(queue_line)) == 0) {
+		bucardo->master.queue = strtoul(line + strlen(queue_line), NULL, 10);
 	} else if (!is_masters(bucardo, line)) {
 		return;
 	}

@@ -131,14 +131,17 @@ static uint64_t revive_interval(unsigned revivals)
 /*
  * An active sync without CTL: its databases were away when the master looked (it
  * never looks again), or it was added later, or its validation failed. Waking it
- * alone disturbs nobody; one that is unknown to the master needs a reload. Never a
+ * alone disturbs nobody; one that is unknown to a master that a person started needs a
+ * reload, which ends all others. Never a
  * restart: the person who has just added it is typing the next command, which
  * would find Bucardo down. The VAC that is missing then is seen to later.
  */
 static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
 {
-	/* Now and then a reload all the same: what we know of the master may be wrong. */
-	bool known = sync->known_to_master && sync->revivals % 4 != 3;
+	/* Ours looks a name up when it is told (serve.pl). Of a person's we may be wrong: now
+	 * and then a reload all the same. */
+	bool known = bucardo->daemon.loop_msec != 0 ||
+			(sync->known_to_master && sync->revivals % 4 != 3);
 
 	sync->revived_msec = now;
 	sync->revivals++;
@@ -152,9 +155,10 @@ static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_
 	}
 }
 
-static uint64_t missing_patience(const struct judged_sync *sync)
+static uint64_t missing_patience(
+		const struct bm_bucardo *bucardo, const struct judged_sync *sync)
 {
-	if (sync->known_to_master) {
+	if (sync->known_to_master || declared_find(bucardo, sync->name) != NULL) {
 		return MISSING_MSEC;
 	}
 	return sync->autokick ? MISSING_NEW_MSEC : MISSING_UNKICKED_MSEC;
@@ -162,10 +166,12 @@ static uint64_t missing_patience(const struct judged_sync *sync)
 
 static void watch_served(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
 {
-	if (!sync->active || sync->paused || !sync->reachable ||
-			kin_has(bucardo, BUCARDO_CTL, sync->name)) {
+	bool has_ctl = kin_has(bucardo, BUCARDO_CTL, sync->name);
+
+	if (!sync->active || sync->paused || !sync->reachable || has_ctl ||
+			master_has_queue(bucardo, now)) {
 		sync->missing_msec = 0;
-		if (sync->active && sync->reachable) {
+		if (sync->active && sync->reachable && has_ctl) {
 			sync->revivals = 0;
 		}
 		return;
@@ -174,7 +180,7 @@ static void watch_served(struct bm_bucardo *bucardo, struct judged_sync *sync, u
 		sync->missing_msec = now;
 		sync->missing_autokick = sync->autokick;
 	}
-	if (now - sync->missing_msec >= missing_patience(sync) &&
+	if (now - sync->missing_msec >= missing_patience(bucardo, sync) &&
 			(sync->revivals == 0 ||
 					now - sync->revived_msec >=
 							revive_interval(sync->revivals - 1))) {

@@ -78,7 +78,9 @@ void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t n
 	if (sync->wish == 0 || now - sync->wish_said_msec < AGAIN_MSEC) {
 		return;
 	}
-	if (sync->wish_said >= OFTEN) {
+	if (sync->wish > 0 && sync->wish_said > 0 && master_has_queue(bucardo, now)) {
+		sync->wish_said_msec = now; /* it has heard, and others come first */
+	} else if (sync->wish_said >= OFTEN) {
 		end_wish(sync);
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
 				"the master was told %d times to %s sync '%s', and did not: the log "

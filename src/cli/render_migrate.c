@@ -142,13 +142,22 @@ static void say_trend(const json_t *replication, struct bm_strbuf *out)
 	}
 }
 
-static void say_lag(const json_t *replication, bool halted, struct bm_strbuf *out)
+/* Why nothing is applied to one that would be live; NULL it is. */
+static const char *what_halts(const json_t *migration)
+{
+	if (is_status(migration, "halted")) {
+		return "while Bucardo does not run";
+	}
+	return is_status(migration, "starting") ? "until Bucardo has started to serve it" : NULL;
+}
+
+static void say_lag(const json_t *replication, const char *halted, struct bm_strbuf *out)
 {
 	const json_t *rows = json_object_get(replication, "backlog_rows");
 	char span[BM_CLOCK_TEXT_SIZE];
 
-	if (halted) {
-		bm_strbuf_puts(out, "nothing is applied while Bucardo does not run; ");
+	if (halted != NULL) {
+		bm_strbuf_printf(out, "nothing is applied %s; ", halted);
 		say_live_rows(rows, out);
 	} else if (!json_is_integer(rows)) {
 		bm_strbuf_puts(out, "not known");
@@ -194,7 +203,7 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 		bm_strbuf_puts(&text, " until it replicates");
 		cli_table_note(table, "captured", rows > 0 ? bm_strbuf_text(&text) : "");
 	} else {
-		say_lag(replication, is_status(migration, "halted"), &text);
+		say_lag(replication, what_halts(migration), &text);
 		add_past(replication, &text);
 		cli_table_note(table, "lag", bm_strbuf_text(&text));
 	}
@@ -242,7 +251,8 @@ static void add_state(struct cli_table *table, const json_t *migration)
 	const char *word = cli_text_of(migration, "status");
 	char text[48];
 
-	if (strcmp(word, "live") == 0 || strcmp(word, "halted") == 0) {
+	if (strcmp(word, "live") == 0 || strcmp(word, "halted") == 0 ||
+			strcmp(word, "starting") == 0) {
 		snprintf(text, sizeof(text), "%s", word);
 	} else {
 		snprintf(text, sizeof(text), "%s %s", phase_shown(migration, word), word);
@@ -278,6 +288,8 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 		}
 	} else if (is_status(migration, "halted")) {
 		bm_strbuf_puts(&text, "Bucardo does not run");
+	} else if (is_status(migration, "starting")) {
+		bm_strbuf_puts(&text, "Bucardo starts to serve it");
 	} else if (waits_to_replicate(migration)) {
 		say_live_rows(json_object_get(json_object_get(migration, "replication"),
 					      "backlog_rows"),

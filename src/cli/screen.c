@@ -270,7 +270,7 @@ static void add_no_syncs(const json_t *status, struct bm_strbuf *out)
 static int rank_of(const json_t *migration)
 {
 	static const char *const words[] = {
-			"failed", "halted", "waiting", "paused", "running", "done", "live"};
+			"failed", "halted", "waiting", "paused", "starting", "running", "done", "live"};
 	const char *word = cli_text_of(migration, "status");
 
 	if (strcmp(word, "failed") != 0 &&
@@ -291,7 +291,7 @@ static json_t *worst_first(const json_t *migrations)
 	size_t index;
 	json_t *one;
 
-	for (int rank = 0; rank <= 12; rank++) {
+	for (int rank = 0; rank <= 14; rank++) {
 		json_array_foreach((json_t *)(uintptr_t)migrations, index, one)
 		{
 			if (rank_of(one) == rank) {
@@ -306,7 +306,7 @@ static json_t *worst_first(const json_t *migrations)
 static void add_counts(const json_t *migrations, struct bm_strbuf *out)
 {
 	static const char *const words[] = {
-			"live", "running", "done", "waiting", "paused", "halted", "failed"};
+			"live", "running", "starting", "done", "waiting", "paused", "halted", "failed"};
 	struct bm_strbuf text = BM_STRBUF_INIT;
 	size_t index, apart = 0, shown = 0;
 	const json_t *one;

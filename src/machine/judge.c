@@ -211,7 +211,7 @@ static bool has_sync_in_trouble(struct bm_machine *machine, struct verdict *verd
 		struct bm_sync_view view = bm_bucardo_sync(machine->bucardo, i);
 		if (view.health == BM_HEALTH_BLOCKED || view.health == BM_HEALTH_UNREACHABLE ||
 				view.health == BM_HEALTH_FAILING ||
-				view.health == BM_HEALTH_STALLED) {
+				view.health == BM_HEALTH_STALLED || view.is_overdue) {
 			WHY(verdict, "sync '%s' is %s: %s", view.name,
 					bm_health_name(view.health), view.why);
 			ADVISE(verdict, "%s", view.advice);

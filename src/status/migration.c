@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/syncs.h"
 
 static bool bucardo_runs(const struct bm_status *status)
 {
@@ -24,10 +25,23 @@ static bool has_all_done(const struct bm_migration_view *migration)
 			migration->phases[BM_PHASE_REPLICATE].state == BM_RECORD_DONE;
 }
 
+/* Nothing applies its changes, though nothing is in the way. */
+static bool has_sync_starting(const struct bm_status *status, const char *migration)
+{
+	for (size_t i = 0; i < status->sync_count; i++) {
+		if (status->syncs[i].health == BM_HEALTH_STARTING &&
+				bm_sync_is_of(status->syncs[i].name, migration)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool bm_migration_is_live(
 		const struct bm_status *status, const struct bm_migration_view *migration)
 {
-	return has_all_done(migration) && bucardo_runs(status);
+	return has_all_done(migration) && bucardo_runs(status) &&
+			!has_sync_starting(status, migration->name);
 }
 
 const char *bm_migration_word(
@@ -36,7 +50,10 @@ const char *bm_migration_word(
 	if (!has_all_done(migration)) {
 		return bm_migration_status_name(migration->status);
 	}
-	return bucardo_runs(status) ? "live" : "halted";
+	if (!bucardo_runs(status)) {
+		return "halted";
+	}
+	return has_sync_starting(status, migration->name) ? "starting" : "live";
 }
 
 /* ---- the part of a database ---- */

@@ -2,7 +2,7 @@
  * Phase replicate:
  *
  *     make the syncs active: from here on Bucardo may apply what was captured
- *     let the master read its tables anew, so that it serves them
+ *     tell the master so, by name: it goes on serving the others (bucardo/serve.pl)
  *     watch what waits until all that was captured before has been applied
  *
  * The kicks come from the machine, which sees what waits (bucardo/repair.c). An active
@@ -30,20 +30,19 @@
 static int set_active(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->order.name};
-	const char *const reload = "SELECT pg_notify('bucardo', 'mcp_reload'),"
-				   " pg_notify('bucardo_mcp_reload', '')";
 	PGresult *changed = bm_phase_ask(phase, BM_END_CONTROL,
-			"UPDATE bucardo.sync SET status = 'active', checktime = '" CHECKTIME "'"
+			"WITH changed AS (UPDATE bucardo.sync SET status = 'active', checktime = '" CHECKTIME
+			"'"
 			" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "')"
-			" AND status <> 'active' RETURNING name",
+			" AND status <> 'active' RETURNING 'activate_sync_' || name AS word)"
+			" SELECT pg_notify('bucardo', word), pg_notify('bucardo_' || word, '') FROM changed",
 			1, name, err);
 
 	if (changed == NULL) {
 		return bm_error_wrap(err, "activating the sync");
 	}
-	int count = PQntuples(changed);
 	PQclear(changed);
-	return count > 0 ? bm_phase_do(phase, BM_END_CONTROL, reload, 0, NULL, err) : 0;
+	return 0;
 }
 
 static int activate(struct bm_phase *phase, struct bm_error *err)

@@ -167,11 +167,19 @@ static const char *class_of_sqlstate(const char *sqlstate)
 	return "operator";
 }
 
+/* Two sessions that changed the same row of a catalog: of all "internal errors" of a server the
+ * one that is none. */
+static bool is_catalog_race(const struct bm_error *err)
+{
+	return strcmp(err->sqlstate, "XX000") == 0 &&
+			strstr(err->message, "tuple concurrently ") != NULL;
+}
+
 const char *bm_report_class(const struct bm_error *err)
 {
 	switch (err->code) {
 	case BM_ERR_SQL:
-		return class_of_sqlstate(err->sqlstate);
+		return is_catalog_race(err) ? "transient" : class_of_sqlstate(err->sqlstate);
 	case BM_ERR_CONFIG:
 	case BM_ERR_PRECONDITION:
 		return "operator";

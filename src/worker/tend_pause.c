@@ -55,7 +55,7 @@ static const char status_sql[] =
 " FROM (SELECT count(*) AS n FROM bucardo.herdmap h JOIN bucardo.sync o ON o.herd = h.herd"
 "  WHERE o.name = $1) x WHERE s.name = $1"
 " AND s.status <> CASE WHEN x.n = 0 THEN 'inactive' ELSE 'active' END"
-" RETURNING CASE WHEN x.n = 0 THEN 'deactivate_sync_' || $1 ELSE 'mcp_reload' END";
+" RETURNING CASE WHEN x.n = 0 THEN 'deactivate_sync_' ELSE 'activate_sync_' END || $1";
 /* clang-format on */
 
 int bm_tend_prepare_end(struct bm_tend *tend, enum bm_end end, const char *const *steps,

@@ -1,5 +1,6 @@
 """A host that gives little: it takes longer, and nothing is started anew for that."""
 
+import contextlib
 import re
 import subprocess
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 from support import declared
 from support.cgroup import Limit
+from support.processes import cmdline, descendants
 from support.waiting import wait_for
 
 TABLES = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 50) i"
@@ -59,6 +61,25 @@ def crowd(workshop, request):
     return make
 
 
+def served(machine):
+    """The syncs that have a controller now, and those that have a KID."""
+    found = {"Controller": set(), "Kid": set()}
+    for pid in descendants(machine.pid()):
+        with contextlib.suppress(OSError):
+            title = re.match(r'Bucardo (Controller|Kid)\. Sync "([^"]+)"', cmdline(pid))
+            if title:
+                found[title[1]].add(title[2])
+    return found["Controller"], found["Kid"]
+
+
+def see_truth(machine, status):
+    """Who is called live or idle has a controller (none ends here)."""
+    called = {f"{m['name']}_sync" for m in status["migrations"] if m["live"]}
+    called |= {s["name"] for s in status["syncs"] if s["health"] in ("idle", "running", "catching-up")}
+    controllers, _ = served(machine)
+    assert called <= controllers, f"{called - controllers} are not served, and said to be"
+
+
 def wait_all_live(machine, names, seconds):
     """Gives what status said of the host on the way."""
     told = set()
@@ -71,7 +92,9 @@ def wait_all_live(machine, names, seconds):
         found = {m["name"]: m for m in status["migrations"]}
         if status["host"] and status["host"]["slow"]:
             told.add(status["host"]["text"])
-        return all(name in found and found[name]["status"] == "live" for name in names)
+        see_truth(machine, status)
+        return all(name in found and found[name]["status"] == "live" for name in names) \
+            and served(machine) == ({f"{name}_sync" for name in names},) * 2
     wait_for(live, seconds, "all migrations replicate", every=1, explain=machine.log_tail)
     return told
 
@@ -95,12 +118,19 @@ def flaps(machine):
     return re.findall(r"ready -> [^\"]*|is unreachable[^\"]*|cannot be reached[^\"]*", machine.log())
 
 
+def controllers_begun(machine):
+    """A sync that begins to replicate ends no other, and is begun once."""
+    assert "Reloading MCP" not in machine.log()
+    return len(re.findall(r"MCP Created controller \d+ for sync", machine.log()))
+
+
 def tell(crowd, seconds):
     """From nothing to live, and from `kill -9` of everything to live again; nothing is started anew."""
     machine, names = crowd.machine, crowd.names
     crowd.start()
     begun = time.monotonic()
     told = wait_all_live(machine, names, seconds)
+    assert controllers_begun(machine) == len(names)
     wait_carried(crowd.source, crowd.dest, names, 1001, seconds)
     assert restarts(machine) == []
     assert flaps(machine) == []

@@ -70,7 +70,7 @@ def put(folder, text):
 
 def launcher():
     parts = []
-    for name in ("apply.pl", "launch.pl"):
+    for name in ("apply.pl", "serve.pl", "launch.pl"):
         with open(os.path.join(FOLDER, name), encoding="utf-8") as source:
             parts.append(re.sub(r"(?m)^--.*\n", "", source.read()))
     return "".join(parts)

@@ -104,6 +104,19 @@ static void test_an_error_says_who_has_to_act(void **state)
 	}
 }
 
+static void test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for_a_person(
+		void **state)
+{
+	struct bm_error err = {.code = BM_ERR_SQL, .sqlstate = "XX000"};
+
+	(void)state;
+	snprintf(err.message, sizeof(err.message), "ERROR:  tuple concurrently updated");
+	assert_string_equal(bm_report_class(&err), "transient");
+	snprintf(err.message, sizeof(err.message),
+			"ERROR:  cache lookup failed for function 7");
+	assert_string_equal(bm_report_class(&err), "operator");
+}
+
 static void test_the_control_database_is_reached_as_itself_and_not_as_the_destination(
 		void **state)
 {
@@ -136,6 +149,8 @@ int main(void)
 			cmocka_unit_test(test_an_order_is_read),
 			cmocka_unit_test(test_a_wrong_order_is_refused),
 			cmocka_unit_test(test_an_error_says_who_has_to_act),
+			cmocka_unit_test(
+					test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for_a_person),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,10 @@ my @changes = (
 	['validating a sync', qr/\$self->\{masterdbh\}->do\("SELECT validate_sync\('\$syncname'\)"\);/, 'main::validate_apart($self, $syncname);'],
 	['the start of the VAC', qr/if \(\$config\{bucardo_vac\} and \$self->\{needsvac\}\K/, ' and $self->{machine_rounds}++ > 4'],
 
+# A KID has its pid file some time after its birth, on a slow host many seconds: a CTL that missed the file had a second
+# KID beside it, and the two waited for each other's locks.
+	['a KID that is missed', qr/if \(\K! -e \$pidfile(?=\) \{\s+\$self->glog\("PID file missing)/, '! -e $pidfile && !kill(0, $self->{kidpid})'],
+
 	['deleting rows by a key of one column', qr/WHERE \$pkcols = ANY\(\?\)/],
 	['deleting rows by a key of several columns', qr/'%sDELETE FROM %s WHERE \(%s\) IN \('/],
 	['the values of a key of several columns', qr/map \{ s\/[^;]+; s\{[^;]+; qq\{'\$_'\}; \} split/],
@@ -71,8 +75,8 @@ my @changes = (
 	['emptying the tables that were truncated', qr/\$self->truncate_table\(\$d, \$g, \$do_cascade\);/],
 	['noting which tables were truncated', qr/\$g->\{truncatewinner\} = \$self->\{truncateinfo\}\{\$S\}\{\$T\}\{maxdb\};/],
 );
-my @replaced = qw(mcp_main reset_mcp_listeners db_unlisten_all db_get_notices connect_database validate_sync activate_sync start_main_transaction
-	enable_triggers truncate_table delete_rows push_rows);
+my @replaced = qw(mcp_main reset_mcp_listeners db_unlisten_all db_get_notices connect_database validate_sync activate_sync reload_mcp
+	start_main_transaction enable_triggers truncate_table delete_rows push_rows);
 
 # The machine reads this line (output.c). The exit status is that of a bad configuration.
 sub refuse {

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from support import declared
 from support.users import give
 from support.waiting import wait_for
 
@@ -28,6 +29,7 @@ PLACES = [
     ("the first word once all are committed", "next if ! $d->{trackstage};", "next unless $d->{trackstage};"),
     ("marking the truncates as done", "SET replicated = now() WHERE sync = ?",
      "SET replicated = clock_timestamp() WHERE sync = ?"),
+    ("a KID that is missed", "PID file missing", "no PID file"),
     ("enable_triggers", "\nsub enable_triggers {", "\nsub enable_all_triggers {"),
     ("deleting rows by a key of one column", "WHERE $pkcols = ANY(?)", "WHERE $pkcols IN (?)"),
     ("deleting rows by a key of several columns", "'%sDELETE FROM %s WHERE (%s) IN ('",
@@ -147,6 +149,29 @@ def test_the_machine_holds_and_says_so_until_a_bucardo_that_it_knows_is_there(wo
     os.unlink(path)
     machine.cli("service", "restart", "bucardo").check()
     machine.wait_ready(60)
+
+
+def test_a_kid_that_is_slow_to_begin_is_not_given_a_second_one_beside_it(workshop):
+    with open(STOCK, encoding="utf-8") as stock:
+        text = stock.read()
+    born = '$0 = qq{Bucardo Kid.$self->{extraname} Sync "$syncname"};'
+    assert text.count(born) == 1
+    folder = os.path.join(workshop.folder, "perl")
+    os.makedirs(folder, mode=0o755)
+    put(folder, text.replace(born, f"sleep 4; {born}"))
+    source, dest, dbname = workshop.server("source"), workshop.server("dest"), "slow"
+    for server in (source, dest):
+        server.create_database(dbname)
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)", dbname=dbname)
+    machine = workshop.machine(env={"PERL5LIB": folder})
+    machine.write_pgpass(source, dest)
+    machine.write_config(declared.yaml(source, dest, dbname))
+    machine.start()
+    declared.wait_live(machine)
+    for key in (1, 2, 3):  # the second one would come half a second after the first
+        source.sql("INSERT INTO t VALUES (%s)", (key,), dbname=dbname)
+        wait_for(lambda k=key: dest.value("SELECT count(*) FROM t", dbname=dbname) == k, 30, "the row arrives")
+    assert machine.log().count("New kid, sync") == 1
 
 
 @pytest.fixture(scope="module")

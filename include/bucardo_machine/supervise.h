@@ -186,6 +186,9 @@ struct bm_job;
 struct bm_job *bm_job_start(struct bm_loop *loop, const char *name, const char *const *argv,
 		const char *const *env, const char *cwd, uint64_t limit_msec,
 		void (*cb)(void *ctx, const struct bm_job_result *result), void *ctx);
+/* End it also when for so long nothing shows that it works (watchdog.h); `limit_msec` is the
+ * last resort then. */
+void bm_job_watch(struct bm_job *job, uint64_t silence_msec);
 /* Kill at once and never call back; NULL is accepted. Not after the callback. */
 void bm_job_cancel(struct bm_job *job);
 

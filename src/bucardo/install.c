@@ -22,7 +22,10 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 
-#define INSTALL_LIMIT_MSEC 120000
+/* It takes a second, or some; what it waits for in between is a statement of the control
+ * database, each a short one. */
+#define INSTALL_SILENT_MSEC (2 * 60 * 1000)
+#define INSTALL_LIMIT_MSEC (30 * 60 * 1000)
 #define CONNECT_ATTEMPTS 20
 
 struct installation {
@@ -232,6 +235,7 @@ static void run_install(struct installation *i)
 	env.list[BM_COUNT_OF(env.texts) - 1] = env.texts[BM_COUNT_OF(env.texts) - 1];
 	i->job = bm_job_start(b->loop, "bucardo install", argv, env.list, b->piddir,
 			INSTALL_LIMIT_MSEC, on_installed, i);
+	bm_job_watch(i->job, INSTALL_SILENT_MSEC);
 	launch_env_finish(&env);
 	free(host);
 	free(piddir);

@@ -148,7 +148,8 @@ static const char *what_halts(const json_t *migration)
 	if (is_status(migration, "halted")) {
 		return "while Bucardo does not run";
 	}
-	return is_status(migration, "starting") ? "until Bucardo has started to serve it" : NULL;
+	return is_status(migration, "starting") ? "until Bucardo has started to serve it"
+						: NULL;
 }
 
 static void say_lag(const json_t *replication, const char *halted, struct bm_strbuf *out)

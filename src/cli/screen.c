@@ -269,8 +269,8 @@ static void add_no_syncs(const json_t *status, struct bm_strbuf *out)
 /* The worst first: a small screen shows the top. */
 static int rank_of(const json_t *migration)
 {
-	static const char *const words[] = {
-			"failed", "halted", "waiting", "paused", "starting", "running", "done", "live"};
+	static const char *const words[] = {"failed", "halted", "waiting", "paused", "starting",
+			"running", "done", "live"};
 	const char *word = cli_text_of(migration, "status");
 
 	if (strcmp(word, "failed") != 0 &&
@@ -305,8 +305,8 @@ static json_t *worst_first(const json_t *migrations)
 /* "12 migrations: 10 live, 1 running, 1 failed; 2 are NOT in step". */
 static void add_counts(const json_t *migrations, struct bm_strbuf *out)
 {
-	static const char *const words[] = {
-			"live", "running", "starting", "done", "waiting", "paused", "halted", "failed"};
+	static const char *const words[] = {"live", "running", "starting", "done", "waiting",
+			"paused", "halted", "failed"};
 	struct bm_strbuf text = BM_STRBUF_INIT;
 	size_t index, apart = 0, shown = 0;
 	const json_t *one;

@@ -15,6 +15,7 @@
 #include "bucardo_machine/migrate.h"
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
+#include "bucardo_machine/watchdog.h"
 #include "bucardo_machine/worker.h"
 #include "machine/event_store.h"
 #include "machine/events.h"
@@ -121,7 +122,8 @@ struct bm_machine {
 	uint64_t installed_at_msec;
 	struct bm_strbuf away; /* which databases keep Bucardo from starting */
 	bool probe_pending;
-	uint64_t probe_failures;
+	uint64_t probe_failures, probe_failed_msec; /* since when it fails; 0: it does not */
+	struct bm_work postgres_work;
 	struct host host;
 
 	/* the tick */
@@ -164,8 +166,12 @@ pid_t bm_parts_pid(const struct member *member);
 struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine);
 /* Down and up again; what stands on it goes down before, as in a stop. */
 void bm_parts_restart(struct member *member, const char *why);
-/* Ask the control database for a sign of life. */
-void bm_parts_probe(struct bm_machine *machine);
+
+/* probe.c */
+/* The standing check of the control database: cheap, and never two at a time. */
+void bm_probe_control(struct bm_machine *machine);
+/* Ask for a sign of life over this connection. */
+void bm_probe_now(struct bm_machine *machine, struct bm_conn *conn);
 
 /* reconfigure.c */
 /* Bring units and limits in line with machine->config; the keys whose change waits for

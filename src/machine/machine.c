@@ -28,9 +28,6 @@
 /* A worker that never says anything must not keep Bucardo down for ever. */
 #define SAMPLE_PATIENCE_MSEC 15000
 
-/* Failed probes of the control database until it counts as not ready. */
-#define PROBE_PATIENCE 2
-
 /* How often the log names who holds a stop up. */
 #define STOP_TELL_MSEC 5000
 
@@ -280,24 +277,6 @@ static void wake_postmaster(struct bm_machine *machine)
 	bm_process_signal(pid, process.start_time, SIGCONT, NULL);
 }
 
-/* The standing check of the control database: cheap, and never two at a time. */
-static void probe_control(struct bm_machine *machine)
-{
-	enum bm_unit_state state = machine->postgres == NULL
-			? BM_UNIT_DOWN
-			: bm_unit_state(machine->postgres->unit);
-
-	if (state != BM_UNIT_READY && state != BM_UNIT_STARTING) {
-		return;
-	}
-	if (state == BM_UNIT_READY && machine->probe_failures >= PROBE_PATIENCE) {
-		machine->probe_failures = 0;
-		bm_program_ready(machine->postgres->program, false);
-	} else if (!machine->probe_pending && bm_conn_is_up(machine->control)) {
-		bm_parts_probe(machine);
-	}
-}
-
 static void look_at_host(struct bm_machine *machine)
 {
 	host_woke(&machine->host);
@@ -320,7 +299,7 @@ static void on_heartbeat(void *ctx)
 		push_stop(machine);
 	} else {
 		wake_postmaster(machine);
-		probe_control(machine);
+		bm_probe_control(machine);
 		bm_settings_refresh_pgpass(machine);
 	}
 	on_deferred_tick(machine);

@@ -20,7 +20,8 @@ static uint64_t share(const struct bm_config *config, unsigned percent)
 	return config->stop_deadline_msec * percent / 100;
 }
 
-/* Crash recovery of the control cluster (max_wal_size is small) fits with room. */
+/* Crash recovery of the control cluster (max_wal_size is small) fits with room; while it works
+ * (probe.c) it has more. */
 #define POSTGRES_START_MSEC 120000
 #define BUCARDO_START_MSEC 30000
 
@@ -42,6 +43,7 @@ static struct bm_unit_policy postgres_policy(const struct bm_config *config)
 	struct bm_unit_policy policy = base_policy(config);
 
 	policy.start_timeout_msec = POSTGRES_START_MSEC;
+	policy.start_limit_msec = START_LIMIT_MSEC;
 	policy.stop_gently_msec = share(config, 40);
 	policy.stop_firmly_msec = share(config, 10);
 	return policy;
@@ -208,36 +210,13 @@ static void add_postgres(struct bm_machine *machine)
 
 /* ---- connections to the control database ---- */
 
-static void on_probe_done(void *ctx, const struct bm_result *result)
-{
-	struct bm_machine *machine = ctx;
-
-	machine->probe_pending = false;
-	machine->probe_failures = result->error == NULL ? 0 : machine->probe_failures + 1;
-	if (result->error == NULL) {
-		bm_program_ready(machine->postgres->program, true);
-	}
-	bm_machine_tick_soon(machine);
-}
-
-static void probe(struct bm_machine *machine, struct bm_conn *conn)
-{
-	machine->probe_pending = true;
-	bm_conn_query(conn, "SELECT 1", NULL, 0, on_probe_done, machine);
-}
-
-void bm_parts_probe(struct bm_machine *machine)
-{
-	probe(machine, machine->control);
-}
-
 static void on_admin_event(void *ctx, enum bm_conn_event event, const char *text)
 {
 	struct bm_machine *machine = ctx;
 
 	(void)text;
 	if (event == BM_CONN_UP) {
-		probe(machine, machine->admin);
+		bm_probe_now(machine, machine->admin);
 	}
 }
 
@@ -250,7 +229,7 @@ static void on_control_event(void *ctx, enum bm_conn_event event, const char *te
 		return;
 	}
 	if (event == BM_CONN_UP) {
-		probe(machine, machine->control);
+		bm_probe_now(machine, machine->control);
 		bm_event_store_use(machine->event_store, machine->control);
 	}
 	bm_machine_tick_soon(machine);

@@ -5,10 +5,12 @@
  */
 #include "bucardo_machine/phase_host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/watchdog.h"
 #include "bucardo_machine/worker_child.h"
 #include "migrate/line.h"
 
@@ -18,19 +20,21 @@
 /* Between the verdict and the exit: it only disconnects. */
 #define GOODBYE_MSEC 5000
 
-/* A worker that says nothing for so long hangs. `worker phase` says every 10 s that it
- * lives; `worker tend` says something every 10 s and before each statement, which may
- * take 2 minutes (ASK_LIMIT_MSEC in worker/tend.c). */
+/* `worker phase` says every 10 s that it lives; `worker tend` says something every 10 s and
+ * before each statement, which may take 2 minutes (ASK_LIMIT_MSEC in worker/tend.c). One that
+ * says nothing for so long and does not work either hangs (watchdog.h). */
 #define SILENT_MSEC 180000
+#define SILENT_LIMIT_MSEC (30 * 60 * 1000)
 
 struct bm_phase_host {
 	void (*on_line)(void *ctx, const struct bm_phase_line *line);
 	void (*on_end)(void *ctx, const char *how);
 	void *ctx;
 	struct bm_worker_child *child;
-	struct bm_timer *linger, *silence;
+	struct bm_timer *linger;
+	struct bm_watchdog *silence;
 	bool has_verdict, lines_ended, told;
-	char how[BM_EXIT_TEXT_SIZE + 64];
+	char how[BM_EXIT_TEXT_SIZE + 128];
 };
 
 /* ---- its end ---- */
@@ -69,12 +73,13 @@ static void on_linger(void *ctx)
 }
 
 /* The end of its connections ends its statements, and what they did not commit. */
-static void on_silence(void *ctx)
+static void on_silence(void *ctx, const char *why)
 {
 	struct bm_phase_host *host = ctx;
 
 	bm_worker_child_end(host->child);
-	tell_end(host, "its worker said nothing for 3 minutes and was ended");
+	snprintf(host->how, sizeof(host->how), "its worker %s, and was ended", why);
+	tell_end(host, host->how);
 }
 
 /* ---- its lines ---- */
@@ -96,10 +101,10 @@ static void take_line(struct bm_phase_host *host, const char *text, size_t lengt
 	host->has_verdict = decoded.line.event == BM_PHASE_EVENT_DONE ||
 			decoded.line.event == BM_PHASE_EVENT_FAILED;
 	if (host->has_verdict) {
-		bm_timer_disarm(host->silence);
+		bm_watchdog_rest(host->silence);
 		bm_timer_arm(host->linger, GOODBYE_MSEC);
 	} else {
-		bm_timer_arm(host->silence, SILENT_MSEC);
+		bm_watchdog_heard(host->silence);
 	}
 	if (decoded.line.event != BM_PHASE_EVENT_ALIVE) {
 		host->on_line(host->ctx, &decoded.line);
@@ -150,14 +155,15 @@ struct bm_phase_host *bm_phase_host_start(struct bm_loop *loop,
 	host->on_end = on_end;
 	host->ctx = ctx;
 	host->linger = bm_timer_create(loop, on_linger, host);
-	host->silence = bm_timer_create(loop, on_silence, host);
+	host->silence = bm_watchdog_create(
+			loop, SILENT_MSEC, SILENT_LIMIT_MSEC, on_silence, host);
 	host->child = bm_worker_child_start(loop, &worker, err);
 	if (host->child == NULL) {
 		bm_error_wrap(err, "starting a phase worker");
 		bm_phase_host_close(host);
 		return NULL;
 	}
-	bm_timer_arm(host->silence, SILENT_MSEC);
+	bm_watchdog_watch(host->silence, bm_worker_child_pid(host->child));
 	return host;
 }
 
@@ -168,7 +174,7 @@ void bm_phase_host_close(struct bm_phase_host *host)
 	}
 	bm_worker_child_close(host->child);
 	bm_timer_close(host->linger);
-	bm_timer_close(host->silence);
+	bm_watchdog_close(host->silence);
 	free(host);
 }
 

@@ -26,7 +26,9 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/supervise.h"
 
-#define INITDB_LIMIT_MSEC 300000
+/* It takes some seconds; while it works it may take longer. */
+#define INITDB_SILENT_MSEC (2 * 60 * 1000)
+#define INITDB_LIMIT_MSEC (30 * 60 * 1000)
 
 /* How often, and how long at most, to look for leftovers of an earlier initdb. */
 #define LEFTOVER_RETRY_MSEC 20
@@ -159,6 +161,7 @@ static void start_initdb(struct bm_cluster_init *init)
 
 	init->job = bm_job_start(init->loop, "initdb", argv, NULL, NULL, INITDB_LIMIT_MSEC,
 			on_initdb_end, init);
+	bm_job_watch(init->job, INITDB_SILENT_MSEC);
 }
 
 struct leftovers {

@@ -12,6 +12,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/spawn.h"
+#include "bucardo_machine/watchdog.h"
 #include "supervise/output.h"
 
 #define KILL_AFTER_MSEC 2000
@@ -25,6 +26,7 @@ struct bm_job {
 	struct bm_job_result result;
 	pid_t pid; /* 0: not running */
 	uint64_t begun_msec, limit_msec;
+	struct bm_watchdog *silence; /* NULL: only the limit */
 	bool terminated;
 	void (*cb)(void *ctx, const struct bm_job_result *result);
 	void *ctx;
@@ -34,6 +36,7 @@ static void release(struct bm_job *job)
 {
 	bm_output_close(job->output);
 	bm_timer_close(job->timer);
+	bm_watchdog_close(job->silence);
 	bm_strbuf_finish(&job->tail);
 	free(job);
 }
@@ -67,6 +70,25 @@ static void on_exit_of_child(void *ctx, pid_t pid, int status)
 	bm_timer_arm(job->timer, job->output == NULL ? 0 : LAST_WORDS_MSEC);
 }
 
+/* Its whole session: a shell would leave what it runs behind. */
+static void terminate(struct bm_job *job)
+{
+	job->terminated = true;
+	kill(-job->pid, SIGTERM);
+	kill(-job->pid, SIGCONT);
+	bm_timer_arm(job->timer, KILL_AFTER_MSEC);
+}
+
+static void on_silence(void *ctx, const char *why)
+{
+	struct bm_job *job = ctx;
+
+	if (job->pid != 0 && !job->terminated) {
+		bm_error_set(&job->result.error, BM_ERR_TIMEOUT, "it %s, and was stopped", why);
+		terminate(job);
+	}
+}
+
 /* One timer: first the limit, then the kill, then the wait for the last words. */
 static void on_timer(void *ctx)
 {
@@ -78,17 +100,14 @@ static void on_timer(void *ctx)
 	}
 	if (!job->terminated) {
 		char span[BM_CLOCK_TEXT_SIZE];
-		job->terminated = true;
 		bm_error_set(&job->result.error, BM_ERR_TIMEOUT,
 				"it did not end within %s and was stopped",
 				bm_clock_format_span(job->limit_msec, span));
-		/* Its whole session: a shell would leave what it runs behind. */
-		kill(-job->pid, SIGTERM);
-		kill(-job->pid, SIGCONT);
+		terminate(job);
 	} else {
 		kill(-job->pid, SIGKILL);
+		bm_timer_arm(job->timer, KILL_AFTER_MSEC);
 	}
-	bm_timer_arm(job->timer, KILL_AFTER_MSEC);
 }
 
 static int start(struct bm_job *job, const char *name, struct bm_spawn *spawn)
@@ -131,6 +150,15 @@ struct bm_job *bm_job_start(struct bm_loop *loop, const char *name, const char *
 	/* A start that failed is told by the same timer, from the loop. */
 	bm_timer_arm(job->timer, start(job, name, &spawn) == 0 ? limit_msec : 0);
 	return job;
+}
+
+void bm_job_watch(struct bm_job *job, uint64_t silence_msec)
+{
+	job->silence = bm_watchdog_create(
+			job->loop, silence_msec, job->limit_msec, on_silence, job);
+	if (job->pid > 0) {
+		bm_watchdog_watch(job->silence, job->pid);
+	}
 }
 
 void bm_job_cancel(struct bm_job *job)

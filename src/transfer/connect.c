@@ -9,6 +9,7 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
 #include "bucardo_machine/transfer.h"
+#include "transfer/dial.h"
 
 /* What the person did not choose. A silent network is noticed within half a minute. */
 static const struct {
@@ -173,13 +174,12 @@ char *bm_endpoint_text(const struct bm_endpoint *endpoint)
 	return bm_strbuf_detach(&text);
 }
 
-static PGconn *open_connection(const struct bm_endpoint *endpoint)
+static PGconn *open_connection(const struct bm_endpoint *endpoint, char *silent, size_t size)
 {
 	struct bm_conninfo words;
 
 	all_words(endpoint, &words);
-	PGconn *conn = PQconnectdbParams((const char *const *)words.keywords,
-			(const char *const *)words.values, 0);
+	PGconn *conn = bm_dial(&words, silent, size);
 	bm_conninfo_finish(&words);
 	return conn;
 }
@@ -212,10 +212,11 @@ static void ignore_notice(void *ctx, const PGresult *result)
 
 PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error *err)
 {
-	PGconn *conn = open_connection(endpoint);
+	char silent[160];
+	PGconn *conn = open_connection(endpoint, silent, sizeof(silent));
 
 	if (PQstatus(conn) != CONNECTION_OK) {
-		bm_sql_error(err, NULL, PQerrorMessage(conn));
+		bm_sql_error(err, NULL, silent[0] != '\0' ? silent : PQerrorMessage(conn));
 		bm_password_explain(conn, err);
 		bm_error_wrap(err, "cannot connect to the %s (%s)", endpoint->role,
 				endpoint->place);

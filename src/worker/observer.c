@@ -11,12 +11,15 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/watchdog.h"
 #include "bucardo_machine/worker_child.h"
 #include "worker/observation.h"
 #include "worker/order.h"
 
-/* A worker prints every 5 s; after this long it hangs. */
+/* A worker prints every 5 s. One that neither does so nor works hangs; one that works is given
+ * much longer (watchdog.h). */
 #define SILENCE_MSEC 20000
+#define SILENCE_LIMIT_MSEC (10 * 60 * 1000)
 
 #define PAUSE_FIRST_MSEC 500
 #define PAUSE_LIMIT_MSEC 30000
@@ -40,7 +43,7 @@ struct bm_observer {
 	char last_exit[BM_EXIT_TEXT_SIZE];
 	char why[256];
 	struct bm_worker_child *child; /* the last one, until the next is started; or NULL */
-	struct bm_timer *silence;
+	struct bm_watchdog *silence;
 	struct bm_timer *restart;
 };
 
@@ -49,7 +52,7 @@ struct bm_observer {
 static void end_worker(struct bm_observer *observer)
 {
 	bm_worker_child_end(observer->child);
-	bm_timer_disarm(observer->silence);
+	bm_watchdog_rest(observer->silence);
 }
 
 /* `why` may be a text of the lines that are closed here: it is used up before. */
@@ -93,9 +96,12 @@ static void on_exit_of_worker(void *ctx, pid_t pid, int status)
 	free(why);
 }
 
-static void on_silence(void *ctx)
+static void on_silence(void *ctx, const char *why)
 {
-	fail(ctx, "the observe worker gave no sign of life for 20 s");
+	char *text = bm_format("the observe worker %s", why);
+
+	fail(ctx, text);
+	free(text);
 }
 
 /* ---- its lines ---- */
@@ -118,10 +124,10 @@ static void take_line(struct bm_observer *observer, const char *text, size_t len
 	if (bm_observation_decode(text, length, bm_clock_msec(), &line, &err) != 0) {
 		fail(observer, err.message);
 	} else if (line.waiting != NULL) {
-		bm_timer_arm(observer->silence, SILENCE_MSEC);
+		bm_watchdog_heard(observer->silence);
 		take_waiting(observer, line.waiting);
 	} else {
-		bm_timer_arm(observer->silence, SILENCE_MSEC);
+		bm_watchdog_heard(observer->silence);
 		observer->is_waiting = false;
 		observer->cb(observer->ctx, &line.observation);
 	}
@@ -174,7 +180,7 @@ static void on_restart(void *ctx)
 	observer->child = start_worker(observer, &err);
 	if (observer->child != NULL) {
 		observer->starts++;
-		bm_timer_arm(observer->silence, SILENCE_MSEC);
+		bm_watchdog_watch(observer->silence, bm_worker_child_pid(observer->child));
 		return;
 	}
 	bm_error_wrap(&err, "starting the observe worker");
@@ -201,7 +207,8 @@ struct bm_observer *bm_observer_create(struct bm_loop *loop,
 	observer->down = down;
 	observer->ctx = ctx;
 	observer->pause_msec = PAUSE_FIRST_MSEC;
-	observer->silence = bm_timer_create(loop, on_silence, observer);
+	observer->silence = bm_watchdog_create(
+			loop, SILENCE_MSEC, SILENCE_LIMIT_MSEC, on_silence, observer);
 	observer->restart = bm_timer_create(loop, on_restart, observer);
 	return observer;
 }
@@ -239,7 +246,7 @@ void bm_observer_destroy(struct bm_observer *observer)
 		return;
 	}
 	bm_worker_child_close(observer->child);
-	bm_timer_close(observer->silence);
+	bm_watchdog_close(observer->silence);
 	bm_timer_close(observer->restart);
 	free(observer->program);
 	free(observer->pgpass);

@@ -10,6 +10,9 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 BUILD = os.environ.get("BM_BUILD") or os.path.join(REPOSITORY, "build")
 
 
+PROGRAMS = ("event_check", "supervise_check", "watchdog_check")
+
+
 def names_in(program):
     with open(os.path.join(REPOSITORY, "tests", "integration", program + ".c"), encoding="utf-8") as f:
         return re.findall(r"SCENE\((test_\w+)\)", f.read())
@@ -32,14 +35,14 @@ def results():
 
 
 @pytest.mark.parametrize("program, name", [(program, name)
-                                           for program in ("event_check", "supervise_check")
+                                           for program in PROGRAMS
                                            for name in names_in(program)])
 def test_in_c(results, program, name):
     _, output = results(program)
     assert re.search(rf"^\[       OK \] {name}$", output, re.M), output
 
 
-@pytest.mark.parametrize("program", ["event_check", "supervise_check"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_program_ends_well(results, program):
     code, output = results(program)
     assert code == 0, output

@@ -438,14 +438,14 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 	assert_non_null(strstr(text, "\"part\":\"live\""));
 	free(text);
 	two[1].view.state = BM_UNIT_READY;
-	struct bm_sync_view sync = {.name = "app_sync",
+	struct bm_sync_view unserved = {.name = "app_sync",
 			.health = BM_HEALTH_STARTING,
 			.why = "",
 			.advice = "",
 			.bad_text = "",
 			.blocker_query = "",
 			.blocker_db = ""};
-	status.syncs = &sync;
+	status.syncs = &unserved;
 	status.sync_count = 1;
 	text = bm_status_json_at(&status, WALL_MSEC);
 	assert_non_null(strstr(text, "\"live\":false"));

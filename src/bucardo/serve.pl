@@ -18,8 +18,8 @@ sub take_turn {
 		my ($verb, $name) = $word =~ /^(activate|deactivate)_sync_(.+)/s or next;
 		my $waits = grep { $_ eq $name } @queue;
 		push @queue, $name if $verb eq 'activate' && !$waits;
-		@queue = grep { $_ ne $name } @queue if $verb eq 'deactivate';
 		delete $said->{$word} if $verb eq 'activate';
+		call_off($self, $name) if $verb eq 'deactivate';
 	}
 	return if !@queue;
 	my @names = splice @queue, 0, $took < 0.05 ? 8 : $took < 0.25 ? int(0.5 / $took) : 1;
@@ -33,6 +33,15 @@ sub take_turn {
 	learn($self, $_) for @names;
 	$said->{"activate_sync_$_"} = {count => 1, firstpid => 0, pid => {}} for @names;
 	tell_queue(@names);
+}
+
+# Bucardo calls one that is not active deactivated already, and leaves what the table says: the next start would run it.
+sub call_off {
+	my ($self, $name) = @_;
+	@queue = grep { $_ ne $name } @queue;
+	return if !$self->{sync}{$name} || $self->{sync}{$name}{mcp_active};
+	$self->{masterdbh}->do(q{UPDATE bucardo.sync SET status = 'inactive' WHERE name = ? AND status = 'active'}, undef, $name);
+	$self->{masterdbh}->commit;
 }
 
 # The machine reads this line (master.c).
@@ -93,6 +102,7 @@ sub serve_our_way {
 	my $activate = \&Bucardo::activate_sync;
 	*Bucardo::activate_sync = sub {
 		my ($self, $sync) = @_;
+		local $main::is_reloading = $main::is_reloading || @queue > 0; # one session validates for all of them
 		my $began = Time::HiRes::time();
 		my $done = $activate->(@_);
 		$took = Time::HiRes::time() - $began;

@@ -32,8 +32,10 @@
 
 #define STOPPED_LIMIT_MSEC 1500
 
-/* A tree that a person started without syncs has no VAC, and never gets one. */
+/* A tree that a person started without syncs has no VAC, and never gets one; ours gets one when
+ * the first sync is activated (serve.pl), so for it this is the last resort. */
 #define VAC_LIMIT_MSEC 30000
+#define VAC_OWN_LIMIT_MSEC (10 * 60 * 1000)
 
 /* Of launch.pl; the number of syncs follows. */
 static const char loop_line[] = "bucardo-machine: the master has entered its main loop with ";
@@ -288,6 +290,7 @@ static bool is_silent(struct bm_bucardo *bucardo, uint64_t now)
 static bool lacks_vac(struct bm_bucardo *bucardo, uint64_t now)
 {
 	bool serves = false;
+	uint64_t limit = bucardo->daemon.loop_msec != 0 ? VAC_OWN_LIMIT_MSEC : VAC_LIMIT_MSEC;
 
 	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
 		serves = serves || m->role == BUCARDO_CTL;
@@ -297,7 +300,7 @@ static bool lacks_vac(struct bm_bucardo *bucardo, uint64_t now)
 		return false;
 	}
 	return bucardo->daemon.idle_at_start &&
-			now - bucardo->kin.vac_seen_msec >= VAC_LIMIT_MSEC;
+			now - bucardo->kin.vac_seen_msec >= limit * bucardo->slowness;
 }
 
 const char *master_trouble(struct bm_bucardo *bucardo, uint64_t now)

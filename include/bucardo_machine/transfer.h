@@ -95,6 +95,9 @@ struct bm_transfer_options {
 	void (*progress)(void *ctx, const struct bm_transfer_progress *progress);
 	/* Something a person should know: what was left out, what went wrong. */
 	void (*note)(void *ctx, const char *text);
+	/* The destination is less than the source in a way that may matter; NULL: it is a note.
+	 */
+	void (*find)(void *ctx, const char *object, const char *why, const char *mend);
 	void *ctx;
 };
 

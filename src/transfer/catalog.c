@@ -104,6 +104,30 @@ int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,
 	return 0;
 }
 
+/* clang-format off */
+static const char late_sql[] =
+#include "transfer/sql/late_tables.sql.inc"
+;
+/* clang-format on */
+
+int bm_tables_mark_late(PGconn *source, struct bm_tables *tables, struct bm_error *err)
+{
+	PGresult *rows = bm_sql(source, late_sql, err);
+
+	if (rows == NULL) {
+		return bm_error_wrap(err, "looking for tables whose rows call functions");
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		unsigned oid = (unsigned)strtoul(PQgetvalue(rows, row, 0), NULL, 10);
+		for (size_t i = 0; i < tables->count; i++) {
+			tables->list[i].is_late = tables->list[i].is_late ||
+					tables->list[i].oid == oid;
+		}
+	}
+	PQclear(rows);
+	return 0;
+}
+
 void bm_tables_finish(struct bm_tables *tables)
 {
 	for (size_t i = 0; i < tables->count; i++) {

@@ -30,6 +30,8 @@ struct bm_table {
 	uint64_t pages; /* of the main part */
 	uint64_t rows;	/* about; 0: not known */
 	enum bm_binary binary;
+	bool is_late;	 /* writing its rows calls functions, which may read the other tables */
+	bool needs_path; /* that failed without the path of the source */
 };
 
 struct bm_tables {
@@ -47,6 +49,9 @@ struct bm_key {
 int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,
 		struct bm_error *err);
 void bm_tables_finish(struct bm_tables *tables);
+
+/* Find out which are late. */
+int bm_tables_mark_late(PGconn *source, struct bm_tables *tables, struct bm_error *err);
 
 /*
  * The best key of a table: the primary key, else a unique index over columns that

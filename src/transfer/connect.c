@@ -148,7 +148,7 @@ void bm_endpoint_finish(struct bm_endpoint *endpoint)
 }
 
 /* What the person wrote, what he left open, what is not his to choose. */
-static void all_words(const struct bm_endpoint *endpoint, struct bm_conninfo *out)
+static void connection_words(const struct bm_endpoint *endpoint, struct bm_conninfo *out)
 {
 	bm_conninfo_copy(&endpoint->words, out);
 	for (size_t i = 0; i < BM_COUNT_OF(defaults); i++) {
@@ -158,6 +158,11 @@ static void all_words(const struct bm_endpoint *endpoint, struct bm_conninfo *ou
 	}
 	bm_conninfo_put(out, "gssencmode", FORCED_GSS);
 	bm_conninfo_put(out, "client_encoding", endpoint->encoding);
+}
+
+static void all_words(const struct bm_endpoint *endpoint, struct bm_conninfo *out)
+{
+	connection_words(endpoint, out);
 	bm_session_pin(out, session_of(endpoint));
 }
 
@@ -230,6 +235,21 @@ PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error 
 		return NULL;
 	}
 	return conn;
+}
+
+char *bm_endpoint_usual_path(const struct bm_endpoint *endpoint)
+{
+	struct bm_conninfo words;
+
+	connection_words(endpoint, &words);
+	PGconn *conn = PQconnectdbParams((const char *const *)words.keywords,
+			(const char *const *)words.values, 0);
+	bm_conninfo_finish(&words);
+	char *path = PQstatus(conn) == CONNECTION_OK
+			? bm_sql_value(conn, "SHOW search_path", NULL)
+			: NULL;
+	PQfinish(conn);
+	return path;
 }
 
 /* ---- statements ---- */

@@ -33,6 +33,10 @@ char *bm_endpoint_text(const struct bm_endpoint *endpoint);
 /* A new session with the settings pinned, or NULL. Close with PQfinish(). */
 PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error *err);
 
+/* The search_path of a session that nobody gives one, as the server shows it; free(). NULL: it
+ * could not be asked. Nothing but SHOW is said in it. */
+char *bm_endpoint_usual_path(const struct bm_endpoint *endpoint);
+
 /* Run one or more statements; the last result (PQclear), or NULL with `err`. */
 PGresult *bm_sql(PGconn *conn, const char *sql, struct bm_error *err);
 PGresult *bm_sql_params(PGconn *conn, const char *sql, int count, const char *const *params,

@@ -9,115 +9,23 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "transfer/batches.h"
 #include "transfer/chunks.h"
 #include "transfer/crew.h"
 #include "transfer/gentle.h"
 #include "transfer/large_objects.h"
 #include "transfer/moments.h"
 #include "transfer/outlook.h"
+#include "transfer/path.h"
 #include "transfer/relay.h"
 #include "transfer/shown.h"
 #include "transfer/works.h"
-
-/* Small tables share a transaction up to this many, and this many bytes. */
-#define BATCH_CHUNKS 250
-#define BATCH_BYTES ((uint64_t)8 << 20)
 
 /* From this size on the better way to load a whole table is worth a TRUNCATE. */
 #define FROZEN_BYTES ((uint64_t)1 << 20)
 
 /* The first key of an advisory lock, the chunk's number being the second. */
 #define LOCK_CHUNK "781077323"
-
-/* ---- batches ---- */
-
-static bool is_large_objects(const struct bm_chunk *chunk)
-{
-	return strcmp(chunk->table, BM_LARGE_OBJECTS) == 0;
-}
-
-struct batch {
-	struct bm_chunk **chunks;
-	size_t count;
-	bool taken;
-};
-
-struct copying {
-	struct bm_transfer *transfer;
-	struct bm_chunk **order; /* not yet done, biggest first */
-	size_t count;
-	struct batch *batches;
-	size_t batch_count;
-};
-
-static int by_size(const void *a, const void *b)
-{
-	const struct bm_chunk *left = *(struct bm_chunk *const *)a;
-	const struct bm_chunk *right = *(struct bm_chunk *const *)b;
-
-	if (left->estimate != right->estimate) {
-		return left->estimate > right->estimate ? -1 : 1;
-	}
-	return left->id < right->id ? -1 : left->id > right->id;
-}
-
-static void make_batches(struct copying *copying)
-{
-	copying->batches = bm_alloc((copying->count + 1) * sizeof(*copying->batches));
-	for (size_t i = 0; i < copying->count;) {
-		struct batch *batch = &copying->batches[copying->batch_count++];
-		uint64_t bytes = copying->order[i]->estimate;
-		batch->chunks = &copying->order[i];
-		batch->count = 1;
-		/* Enough of them for every member to have some. */
-		size_t most = 1 + copying->count / (2 * copying->transfer->options.jobs);
-		most = most > BATCH_CHUNKS ? BATCH_CHUNKS : most;
-		while (++i < copying->count && batch->count < most) {
-			bytes += copying->order[i]->estimate;
-			if (bytes > BATCH_BYTES || is_large_objects(batch->chunks[0]) ||
-					is_large_objects(copying->order[i])) {
-				break;
-			}
-			batch->count++;
-		}
-	}
-}
-
-static void put_in_order(struct copying *copying)
-{
-	struct bm_ledger *ledger = &copying->transfer->ledger;
-
-	copying->order = bm_alloc((ledger->chunk_count + 1) * sizeof(*copying->order));
-	for (size_t i = 0; i < ledger->chunk_count; i++) {
-		if (!ledger->chunks[i].done) {
-			copying->order[copying->count++] = &ledger->chunks[i];
-		}
-	}
-	qsort(copying->order, copying->count, sizeof(*copying->order), by_size);
-	make_batches(copying);
-}
-
-static struct batch *take_batch(struct copying *copying)
-{
-	struct batch *found = NULL;
-
-	pthread_mutex_lock(&copying->transfer->mutex);
-	for (size_t i = 0; i < copying->batch_count && found == NULL; i++) {
-		if (!copying->batches[i].taken) {
-			found = &copying->batches[i];
-			found->taken = true;
-		}
-	}
-	pthread_mutex_unlock(&copying->transfer->mutex);
-	return found;
-}
-
-static void give_back(struct copying *copying, struct batch *batch)
-{
-	pthread_mutex_lock(&copying->transfer->mutex);
-	batch->taken = false;
-	pthread_mutex_unlock(&copying->transfer->mutex);
-}
 
 /* ---- one batch ---- */
 
@@ -139,7 +47,7 @@ static bool is_binary(const struct bm_transfer *t, const struct bm_table *table)
 							t->same_version));
 }
 
-static int prepare(struct bm_transfer *t, const struct batch *batch,
+static int prepare(struct bm_transfer *t, const struct bm_batch *batch,
 		struct bm_relay_item *items, struct bm_error *err)
 {
 	for (size_t i = 0; i < batch->count; i++) {
@@ -166,7 +74,7 @@ static int prepare(struct bm_transfer *t, const struct batch *batch,
 }
 
 /* The statements that mark the batch done, and the transaction's end. */
-static int commit(struct bm_member *member, const struct batch *batch, struct bm_error *err)
+static int commit(struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
@@ -179,7 +87,7 @@ static int commit(struct bm_member *member, const struct batch *batch, struct bm
 	return rc == 0 ? 0 : bm_error_wrap(err, "committing a chunk");
 }
 
-static void count_done(struct bm_member *member, const struct batch *batch)
+static void count_done(struct bm_member *member, const struct bm_batch *batch)
 {
 	struct bm_transfer *t = member->transfer;
 
@@ -217,7 +125,7 @@ static void free_items(struct bm_relay_item *items, size_t count)
 
 /* What was just read is what the snapshot has. */
 static int still_stand(
-		struct bm_member *member, const struct batch *batch, struct bm_error *err)
+		struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
 {
 	const struct bm_tables *all = &member->transfer->tables;
 	const struct bm_table **tables = bm_alloc(batch->count * sizeof(*tables));
@@ -231,7 +139,8 @@ static int still_stand(
 }
 
 /* The table that the relay's message names. */
-static void blame(struct bm_transfer *t, const struct batch *batch, const struct bm_error *err)
+static void blame(
+		struct bm_transfer *t, const struct bm_batch *batch, const struct bm_error *err)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		char *named = bm_format("copying %s: ", batch->chunks[i]->table);
@@ -243,7 +152,7 @@ static void blame(struct bm_transfer *t, const struct batch *batch, const struct
 }
 
 static int copy_tables(
-		struct bm_member *member, const struct batch *batch, struct bm_error *err)
+		struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
 {
 	struct bm_transfer *t = member->transfer;
 	struct bm_relay_item *items = bm_alloc(batch->count * sizeof(*items));
@@ -270,7 +179,7 @@ static int copy_tables(
  * may be about to: the lock waits for that transaction's end, and then the ledger
  * knows. 1: it was committed, there is nothing to do; 0: go on; -1.
  */
-static int begin(struct bm_member *member, const struct batch *batch, struct bm_error *err)
+static int begin(struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
 {
 	unsigned id = batch->chunks[0]->id;
 	char *sql = bm_format(
@@ -285,17 +194,66 @@ static int begin(struct bm_member *member, const struct batch *batch, struct bm_
 	return rc;
 }
 
-static int copy_batch(struct bm_member *member, const struct batch *batch, struct bm_error *err)
+/* ---- with the path of the source ---- */
+
+/* A table that failed without the path: put the path into force, if it is safe. */
+static int set_path(struct bm_member *member, struct bm_batch *batch, struct bm_error *err)
+{
+	struct bm_table *table = bm_batch_late_table(member->transfer, batch->chunks[0]);
+
+	batch->with_path = table != NULL && table->needs_path;
+	if (!batch->with_path) {
+		return 0;
+	}
+	char *path = bm_path_find(member->transfer, member->destination, table->name, err);
+	if (path == NULL) {
+		return bm_error_wrap(err,
+				"copying %s: its checks or generated columns call functions that do "
+				"not find all that they need",
+				table->name);
+	}
+	char *sql = bm_format("SET LOCAL search_path = %s", path);
+	int rc = bm_sql_do(member->destination, sql, err);
+	free(sql);
+	free(path);
+	return rc;
+}
+
+/* Whether the batch is to be tried again, with the path. */
+static bool may_try_path(struct bm_member *member, const struct bm_batch *batch,
+		const struct bm_error *err)
+{
+	struct bm_table *table = bm_batch_late_table(member->transfer, batch->chunks[0]);
+
+	if (table == NULL || batch->with_path || !bm_path_may_help(err)) {
+		return false;
+	}
+	if (!table->needs_path) {
+		char *name = bm_format("the rows of %s", table->name);
+		bm_path_note(member->transfer, NULL, name);
+		free(name);
+	}
+	table->needs_path = true;
+	return true;
+}
+
+static int copy_batch(struct bm_member *member, struct bm_batch *batch, struct bm_error *err)
 {
 	int rc = begin(member, batch, err);
 
 	if (rc == 0) {
+		rc = set_path(member, batch, err);
+	}
+	if (rc == 0) {
 		member->flight = bm_flight_of_chunks(
 				member->transfer, batch->chunks, batch->count);
 		bm_left_begin_chunks(member, batch->chunks, batch->count);
-		rc = is_large_objects(batch->chunks[0])
+		rc = bm_chunk_is_large_objects(batch->chunks[0])
 				? bm_large_objects_copy(member, batch->chunks[0], err)
 				: copy_tables(member, batch, err);
+		rc = rc == 0 && batch->with_path
+				? bm_sql_do(member->destination, BM_PATH_BACK_SQL, err)
+				: rc;
 		rc = rc == 0 ? commit(member, batch, err) : -1;
 		end_flight(member, rc == 0);
 	} else if (rc > 0) {
@@ -329,17 +287,21 @@ static void clear_leftovers(struct bm_transfer *t)
 
 static int copy_next(struct bm_member *member, void *ctx, struct bm_error *err)
 {
-	struct copying *copying = ctx;
-	struct batch *batch = take_batch(copying);
+	struct bm_batches *copying = ctx;
+	struct bm_batch *batch = bm_batches_take(copying);
 
 	if (batch == NULL) {
 		return 0;
 	}
-	if (copy_batch(member, batch, err) != 0) {
-		give_back(copying, batch);
-		return -1;
+	if (copy_batch(member, batch, err) == 0) {
+		return 1;
 	}
-	return 1;
+	bool again = may_try_path(member, batch, err);
+	if (again) {
+		bm_member_disconnect(member);
+	}
+	bm_batches_give_back(copying, batch);
+	return again ? 1 : -1;
 }
 
 /* What is done, from the ledger in memory; also after some of it got lost. */
@@ -379,21 +341,28 @@ static void begin_progress(struct bm_transfer *t)
 	}
 }
 
-/* All that is missing, once; how much of it a crash of the destination took back. */
-static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *err)
+/* What is missing of the tables that are late, or of the others. */
+static int copy_wave(struct bm_transfer *t, bool late, struct bm_error *err)
 {
-	struct copying copying = {.transfer = t};
+	struct bm_batches copying = {.transfer = t, .is_late = late};
 	int rc = 0;
 
-	*lost = 0;
-	put_in_order(&copying);
+	bm_batches_make(&copying);
 	if (copying.count > 0) {
 		size_t jobs = t->options.jobs;
 		jobs = copying.batch_count < jobs ? copying.batch_count : jobs;
 		rc = bm_crew_run(t, (unsigned)jobs, true, copy_next, &copying, err);
 	}
-	free(copying.order);
-	free(copying.batches);
+	bm_batches_finish(&copying);
+	return rc;
+}
+
+/* All that is missing, once; how much of it a crash of the destination took back. */
+static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *err)
+{
+	*lost = 0;
+	int rc = copy_wave(t, false, err);
+	rc = rc == 0 ? copy_wave(t, true, err) : -1;
 	if (rc == 0) {
 		rc = bm_control_hold(t, err);
 	}
@@ -472,5 +441,6 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 	}
 	bm_sparing_stop(sparing);
 	bm_large_objects_tell(t);
+	bm_path_tell(t);
 	return rc;
 }

@@ -29,7 +29,7 @@ struct crew {
 	struct bm_error error; /* the first one */
 };
 
-static void disconnect(struct bm_member *member)
+void bm_member_disconnect(struct bm_member *member)
 {
 	PQfinish(member->source);
 	PQfinish(member->destination);
@@ -118,7 +118,7 @@ static void work_off(struct crew *crew, struct bm_member *member)
 			pause_msec = FIRST_PAUSE_MSEC;
 			continue;
 		}
-		disconnect(member);
+		bm_member_disconnect(member);
 		if (err.code != BM_ERR_TRANSIENT || ++attempt >= ATTEMPTS) {
 			report(crew, &err);
 			return;
@@ -136,7 +136,7 @@ static void *member_main(void *ctx)
 	struct bm_member member = {.transfer = crew->transfer};
 
 	work_off(crew, &member);
-	disconnect(&member);
+	bm_member_disconnect(&member);
 	pthread_mutex_lock(&crew->transfer->mutex);
 	crew->running--;
 	pthread_cond_signal(&crew->ended);

@@ -25,6 +25,9 @@ struct bm_member {
  */
 typedef int bm_crew_work(struct bm_member *member, void *ctx, struct bm_error *err);
 
+/* Close the connections: what comes next has new ones. */
+void bm_member_disconnect(struct bm_member *member);
+
 /* Run `jobs` members until nothing is left. Tells the progress meanwhile. */
 int bm_crew_run(struct bm_transfer *t, unsigned jobs, bool with_source, bm_crew_work *work,
 		void *ctx, struct bm_error *err);

@@ -20,8 +20,9 @@ struct bm_entry {
 	char *name, *type, *schema, *owner; /* as in the header; schema "-" for none */
 	unsigned number;		    /* in the archive; 0: not told */
 	unsigned class_oid, oid;	    /* of its row in the source's catalog; 0: none */
-	char *needs;			    /* numbers of others, " 3 17 "; "" for none */
-	struct bm_strbuf sql;		    /* statements, each with its semicolon */
+	bool with_path;	      /* without a search_path it would be another thing */
+	char *needs;	      /* numbers of others, " 3 17 "; "" for none */
+	struct bm_strbuf sql; /* statements, each with its semicolon */
 };
 
 struct bm_entries {

@@ -1,7 +1,8 @@
 /*
  * What comes after the rows: the works of the ledger, stage by stage, each marked
  * done in its own transaction. Small ones share a transaction. One that fails does
- * not hold up the others; it is told at the end, and tried again by the next run.
+ * not hold up the others: it is tried with the path of the source, and once more when
+ * all else is there; then it is told, and tried again by the next run.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "transfer/failures.h"
+#include "transfer/path.h"
 #include "transfer/shown.h"
 #include "transfer/works.h"
 
@@ -18,16 +21,13 @@
 
 #define WAIT_MSEC 5
 
-/* How many failures a message names. */
-#define NAMED_FAILURES 5
+/* How often what depends on something that was made later is tried again. */
+#define MOST_ATTEMPTS 5
 
 struct building {
 	struct bm_transfer *transfer;
 	struct bm_running running;
-	bool *failed; /* one a work */
-	unsigned failures;
-	struct bm_strbuf names;
-	bool tell_optional;
+	struct bm_failures failures;
 };
 
 struct handful {
@@ -35,22 +35,9 @@ struct handful {
 	size_t count;
 };
 
-static bool is_optional(const struct bm_work *work)
-{
-	static const char *const types[] = {
-			"COMMENT ", "SECURITY LABEL ", "PUBLICATION", "EVENT TRIGGER ", "ACL "};
-
-	for (size_t i = 0; i < BM_COUNT_OF(types); i++) {
-		if (strncmp(work->name, types[i], strlen(types[i])) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool is_small(const struct bm_work *work)
 {
-	return work->cost <= SMALL_BYTES && work->stage != BM_STAGE_REFRESH;
+	return work->cost <= SMALL_BYTES && work->stage != BM_STAGE_REFRESH && !work->with_path;
 }
 
 /*
@@ -67,7 +54,7 @@ static bool take(struct building *building, struct handful *out, bool *waiting)
 			building->running.count < BM_COUNT_OF(building->running.list)) {
 		bool more;
 		struct bm_work *work = bm_works_next(ledger->works, ledger->work_count, &others,
-				building->failed, &more);
+				building->failures.failed, &more);
 		*waiting = out->count == 0 ? more : *waiting;
 		if (work == NULL ||
 				(out->count > 0 &&
@@ -105,20 +92,23 @@ static void give_back(struct building *building, const struct handful *handful, 
 		work->running = false;
 		work->done = work->done ||
 				(done &&
-						!building->failed[work -
+						!building->failures.failed[work -
 								building->transfer->ledger
 										.works]);
 	}
 }
 
+/* In one transaction; each with the path, where there is one. */
 static int run(struct bm_member *member, struct bm_work *const *works, size_t count,
-		struct bm_error *err)
+		const char *path, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&sql, "BEGIN;");
 	for (size_t i = 0; i < count; i++) {
-		bm_strbuf_printf(&sql, "%s\n;", works[i]->sql);
+		char *wrapped = path != NULL ? bm_path_wrap(path, works[i]->sql) : NULL;
+		bm_strbuf_printf(&sql, "%s\n;", wrapped != NULL ? wrapped : works[i]->sql);
+		free(wrapped);
 		bm_ledger_work_done(works[i], &sql);
 	}
 	bm_strbuf_puts(&sql, "COMMIT");
@@ -128,22 +118,6 @@ static int run(struct bm_member *member, struct bm_work *const *works, size_t co
 		bm_sql_do(member->destination, "ROLLBACK", NULL);
 	}
 	return rc;
-}
-
-static void remember_failure(struct building *building, const struct bm_work *work,
-		const struct bm_error *err)
-{
-	pthread_mutex_lock(&building->transfer->mutex);
-	building->failed[work - building->transfer->ledger.works] = true;
-	if (!is_optional(work)) {
-		building->failures++;
-	}
-	if (building->failures <= NAMED_FAILURES) {
-		bm_strbuf_printf(&building->names, "%s%s: %s",
-				building->names.length > 0 ? "; " : "", work->name,
-				err->message);
-	}
-	pthread_mutex_unlock(&building->transfer->mutex);
 }
 
 static void count_done(struct bm_transfer *t, const struct bm_work *work)
@@ -194,11 +168,47 @@ static bool ends_the_work(const struct bm_error *err)
 	return err->code == BM_ERR_TRANSIENT || bm_sql_is_full(err);
 }
 
+/* With the path that the owner of its table has on the source. */
+static int run_with_path(struct bm_member *member, struct bm_work *work, struct bm_error *err)
+{
+	struct bm_error why = BM_ERROR_INIT;
+	char *path = bm_path_find(member->transfer, member->destination, work->tables[0], &why);
+	int rc = path != NULL ? run(member, &work, 1, path, &why) : -1;
+
+	if (rc == 0) {
+		bm_path_note(member->transfer, path, work->name);
+	} else if (path == NULL) {
+		bm_path_refused(err, &why);
+	}
+	free(path);
+	return rc;
+}
+
+/* One work, in the way that it can be made. */
+static int run_one(struct building *building, struct bm_member *member, struct bm_work *work,
+		struct bm_error *err)
+{
+	if (work->with_path) {
+		if (run_with_path(member, work, err) == 0) {
+			return 0;
+		}
+		if (err->code == BM_ERR_PRECONDITION) {
+			bm_failures_other(&building->failures, work, err->message);
+		}
+		*err = (struct bm_error)BM_ERROR_INIT;
+	}
+	int rc = run(member, &work, 1, NULL, err);
+	return rc != 0 && !work->with_path && bm_path_may_help(err)
+			? run_with_path(member, work, err)
+			: rc;
+}
+
 /* All at once; if that fails, one by one. -1 only when the session is lost. */
 static int run_handful(struct building *building, struct bm_member *member,
 		const struct handful *handful, struct bm_error *err)
 {
-	int rc = run(member, handful->list, handful->count, err);
+	bool apart = handful->list[0]->with_path;
+	int rc = apart ? -1 : run(member, handful->list, handful->count, NULL, err);
 
 	if (rc == 0) {
 		for (size_t i = 0; i < handful->count; i++) {
@@ -206,18 +216,18 @@ static int run_handful(struct building *building, struct bm_member *member,
 		}
 		return 0;
 	}
-	if (ends_the_work(err)) {
+	if (!apart && ends_the_work(err)) {
 		return -1;
 	}
 	for (size_t i = 0; i < handful->count; i++) {
 		struct bm_error why = BM_ERROR_INIT;
-		if (run(member, &handful->list[i], 1, &why) == 0) {
+		if (run_one(building, member, handful->list[i], &why) == 0) {
 			count_done(member->transfer, handful->list[i]);
 		} else if (ends_the_work(&why)) {
 			*err = why;
 			return -1;
 		} else {
-			remember_failure(building, handful->list[i], &why);
+			bm_failures_add(&building->failures, handful->list[i], &why);
 		}
 	}
 	return 0;
@@ -273,22 +283,6 @@ static unsigned begin_progress(struct bm_transfer *t)
 	return left;
 }
 
-static int tell_failures(struct building *building, struct bm_error *err)
-{
-	if (building->failures == 0) {
-		if (building->names.length > 0) {
-			bm_transfer_note(building->transfer, "left out: %s",
-					bm_strbuf_text(&building->names));
-		}
-		return 0;
-	}
-	return bm_error_set(err, BM_ERR_SQL,
-			"%u of %u objects could not be made on the destination: %s; mend that and "
-			"run the same command again",
-			building->failures, (unsigned)building->transfer->ledger.work_count,
-			bm_strbuf_text(&building->names));
-}
-
 /* All that is missing, once; how much of it a crash of the destination took back. */
 static int build_missing(struct building *building, unsigned *lost, struct bm_error *err)
 {
@@ -321,19 +315,45 @@ static int find_emptied(const struct bm_transfer *t, struct bm_error *err)
 	return 0;
 }
 
+static int build_until_nothing_is_lost(
+		struct building *building, unsigned *lost, struct bm_error *err)
+{
+	unsigned rounds = 0;
+	int rc;
+
+	do {
+		rc = build_missing(building, lost, err);
+	} while (rc == 0 && *lost > 0 && find_emptied(building->transfer, NULL) == 0 &&
+			++rounds < BM_MOST_ROUNDS);
+	return rc;
+}
+
+/* What failed for lack of something may find it now that all else is there. */
+static int build_again(struct building *building, unsigned *lost, struct bm_error *err)
+{
+	unsigned attempts = 0;
+	size_t before = 0;
+	int rc = 0;
+
+	do {
+		before = bm_failures_forgive(&building->failures);
+		rc = before > 0 ? build_until_nothing_is_lost(building, lost, err) : 0;
+	} while (rc == 0 && before > bm_failures_missing(&building->failures) &&
+			++attempts < MOST_ATTEMPTS);
+	return rc;
+}
+
 int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 {
 	struct building building = {.transfer = t};
-	unsigned lost = 0, rounds = 0;
-	int rc;
+	unsigned lost = 0;
 
-	building.failed = bm_alloc(t->ledger.work_count + 1);
+	bm_failures_init(&building.failures, t);
 	t->look = bm_look_at_builds;
-	do {
-		rc = build_missing(&building, &lost, err);
-	} while (rc == 0 && lost > 0 && find_emptied(t, NULL) == 0 &&
-			++rounds < BM_MOST_ROUNDS);
+	int rc = build_until_nothing_is_lost(&building, &lost, err);
+	rc = rc == 0 && lost == 0 ? build_again(&building, &lost, err) : rc;
 	t->look = NULL;
+	bm_path_tell(t);
 	rc = rc == 0 ? find_emptied(t, err) : -1;
 	if (rc == 0 && lost > 0) {
 		rc = bm_error_set(err, BM_ERR_PRECONDITION,
@@ -342,14 +362,13 @@ int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 				"command again",
 				lost);
 	}
-	rc = rc == 0 ? tell_failures(&building, err) : -1;
+	rc = rc == 0 ? bm_failures_tell(&building.failures, err) : -1;
 	rc = rc == 0 ? bm_sequences_copy(t, err) : -1;
 	rc = rc == 0 ? bm_ledger_close(t->control, err) : -1;
 	t->ledger.finished = rc == 0;
 	if (rc == 0) {
 		t->progress.phase = "done";
 	}
-	bm_strbuf_finish(&building.names);
-	free(building.failed);
+	bm_failures_finish(&building.failures);
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include "bucardo_machine/transfer.h"
 #include "transfer/catalog.h"
 #include "transfer/connect.h"
+#include "transfer/entries.h"
 #include "transfer/ledger.h"
 #include "transfer/left.h"
 #include "transfer/pace.h"
@@ -32,6 +33,7 @@ struct bm_transfer {
 	bool binary_allowed, same_version;
 	bool may_be_whole; /* a table of a few chunks, if both servers are near */
 	bool is_indexed;   /* some of what comes after the rows is there already */
+	bool has_later;	   /* definitions that others may need come after the rows */
 	bool is_resumed;   /* the schema was made by an earlier run */
 	bool is_closed;	   /* no run can go on with this destination */
 
@@ -44,16 +46,21 @@ struct bm_transfer {
 	char *blamed;			    /* the relation that failed, as a pattern; NULL */
 	char waiting[256];		    /* for a server that is away; "": for nothing */
 	struct bm_strbuf large_object_news; /* a line each; for the end of the copy */
-	char slowed[128]; /* how and why the copy is slowed down; "": it is not */
+	struct bm_strbuf path_news; /* what was made with a path; for the end of a phase */
+	char slowed[128];	    /* how and why the copy is slowed down; "": it is not */
 
 	struct bm_sequence *sequences; /* as they stood when the copy began */
 	size_t sequence_count;
-	char *outside; /* relations of the source that are left out, as oid[] */
+	char *outside;		   /* relations of the source that are left out, as oid[] */
+	struct bm_entries put_off; /* the second attempt is to come (apply.c); texts borrowed */
 	struct bm_tables tables;
 	struct bm_ledger ledger;
 	struct bm_progress progress;
 	struct bm_left left;
 	struct bm_pace pace;
+	pthread_mutex_t path_mutex;	     /* for these two: */
+	PGconn *path_source;		     /* asks the source for paths; NULL: not yet */
+	char *usual_path;		     /* of a session there to which nobody gives one */
 	void (*look)(struct bm_transfer *t); /* before the progress is told; NULL: nothing */
 	uint64_t looked_msec;
 };
@@ -64,6 +71,10 @@ struct bm_transfer {
 /* Tell a person; from the main thread. */
 void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
+
+/* Something that is not on the destination as it is on the source; from the main thread. */
+void bm_transfer_find(
+		struct bm_transfer *t, const char *object, const char *why, const char *mend);
 
 /*
  * Make sure the keeper lives and `snapshot` is valid; a new one is taken when the

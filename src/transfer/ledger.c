@@ -29,7 +29,7 @@ static const char create_sql[] =
 		"CREATE TABLE bucardo_machine.work (id integer PRIMARY KEY, stage integer NOT NULL,"
 		" name text NOT NULL, sql text NOT NULL, first_table text NOT NULL,"
 		" second_table text NOT NULL, cost bigint NOT NULL, shares boolean NOT NULL,"
-		" done timestamptz);";
+		" done timestamptz, with_path boolean NOT NULL DEFAULT false);";
 
 int bm_ledger_exists(PGconn *destination, struct bm_error *err)
 {
@@ -172,6 +172,7 @@ static void take_works(const PGresult *rows, struct bm_ledger *out)
 		work->cost = number(rows, i, 6);
 		work->shares = is_true(rows, i, 7);
 		work->done = is_true(rows, i, 8);
+		work->with_path = is_true(rows, i, 9);
 	}
 }
 
@@ -190,9 +191,11 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 	if (head == NULL || take_head(head, subject, out, err) != 0) {
 		goto out;
 	}
-	/* The ledger of an earlier program does not know moments. */
+	/* The ledger of an earlier program does not know moments and paths. */
 	if (bm_sql_do(destination,
-			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text",
+			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text;"
+			    "ALTER TABLE bucardo_machine.work ADD COLUMN IF NOT EXISTS"
+			    " with_path boolean NOT NULL DEFAULT false",
 			    err) != 0) {
 		goto out;
 	}
@@ -200,12 +203,13 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 			"SELECT id, table_name, range, estimate, coalesce(rows, 0), coalesce(bytes, 0),"
 			" done IS NOT NULL, moment FROM bucardo_machine.chunk ORDER BY id",
 			err);
-	works = chunks == NULL ? NULL
-			       : bm_sql(destination,
-						 "SELECT id, stage, name, sql, first_table,"
-						 " second_table, cost, shares, done IS NOT NULL"
-						 " FROM bucardo_machine.work ORDER BY id",
-						 err);
+	works = chunks == NULL
+			? NULL
+			: bm_sql(destination,
+					  "SELECT id, stage, name, sql, first_table,"
+					  " second_table, cost, shares, done IS NOT NULL, with_path"
+					  " FROM bucardo_machine.work ORDER BY id",
+					  err);
 	if (works == NULL) {
 		goto out;
 	}
@@ -240,8 +244,8 @@ static void add_work_row(const struct bm_work *work, struct bm_strbuf *sql)
 		bm_strbuf_puts(sql, ", ");
 		bm_quote_literal(sql, texts[i]);
 	}
-	bm_strbuf_printf(
-			sql, ", %" PRIu64 ", %s)", work->cost, work->shares ? "true" : "false");
+	bm_strbuf_printf(sql, ", %" PRIu64 ", %s, %s)", work->cost,
+			work->shares ? "true" : "false", work->with_path ? "true" : "false");
 }
 
 static int insert(PGconn *destination, struct bm_strbuf *sql, struct bm_error *err)
@@ -272,7 +276,8 @@ int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct b
 		bm_strbuf_puts(&sql,
 				sql.length > 0 ? ", "
 					       : "INSERT INTO bucardo_machine.work (id, stage, name,"
-						 " sql, first_table, second_table, cost, shares) VALUES ");
+						 " sql, first_table, second_table, cost, shares,"
+						 " with_path) VALUES ");
 		add_work_row(&ledger->works[i], &sql);
 		if ((i + 1) % ROWS_AT_ONCE == 0) {
 			rc = insert(destination, &sql, err);

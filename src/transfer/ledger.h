@@ -49,6 +49,7 @@ struct bm_work {
 	bool done;
 	bool running, tried; /* of this run; not in the ledger */
 	bool shares;	     /* may run beside another one that shares the table */
+	bool with_path;	     /* is made with the path of the source (path.h) */
 };
 
 struct bm_ledger {

@@ -9,6 +9,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/postgres.h"
 #include "transfer/large_objects.h"
+#include "transfer/path.h"
 
 /* Names in a message. */
 #define NAMED 20
@@ -213,6 +214,23 @@ static bool may_read_pages(PGconn *source)
 	return may;
 }
 
+/* The rows, or NULL; a table that cannot be asked (an index of it calls a function that does
+ * not find all that it needs) is in doubt, and harms nothing else. */
+static PGresult *ask_apart(
+		PGconn *source, const char *sql, bool *in_doubt, struct bm_error *err)
+{
+	PGresult *rows = bm_sql_do(source, "SAVEPOINT bm", err) == 0 ? bm_sql(source, sql, err)
+								     : NULL;
+
+	*in_doubt = rows == NULL && bm_path_may_help(err);
+	if (rows != NULL) {
+		bm_sql_do(source, "RELEASE SAVEPOINT bm", NULL);
+	} else if (*in_doubt) {
+		*in_doubt = bm_sql_do(source, "ROLLBACK TO SAVEPOINT bm", err) == 0;
+	}
+	return rows;
+}
+
 /* 1: it still holds; 0: it may have changed; -1. */
 static int still_holds(
 		struct bm_member *member, const struct bm_chunk *chunk, struct bm_error *err)
@@ -226,9 +244,10 @@ static int still_holds(
 	}
 	char *sql = objects ? bm_format(objects_question, limit, chunk->condition)
 			    : rows_question(table, chunk, limit);
-	PGresult *rows = bm_sql(member->source, sql, err);
-	int rc = rows != NULL ? 0 : -1;
-	if (rc == 0 && strtoull(PQgetvalue(rows, 0, 0), NULL, 10) == chunk->rows &&
+	bool in_doubt;
+	PGresult *rows = ask_apart(member->source, sql, &in_doubt, err);
+	int rc = rows != NULL || in_doubt ? 0 : -1;
+	if (rows != NULL && strtoull(PQgetvalue(rows, 0, 0), NULL, 10) == chunk->rows &&
 			strcmp(PQgetvalue(rows, 0, 1), "0") == 0 &&
 			PQgetvalue(rows, 0, 2)[0] == 'f') {
 		rc = 1;

@@ -6,6 +6,7 @@
 #include "transfer/chunks.h"
 #include "transfer/internal.h"
 #include "transfer/large_objects.h"
+#include "transfer/path.h"
 
 static void add_chunk(struct bm_transfer *t, const struct bm_table *table,
 		const struct bm_key *key, const char *const *low, const char *const *high,
@@ -62,15 +63,24 @@ static int plan_big_table(struct bm_transfer *t, const struct bm_table *table, u
 		return 0;
 	}
 	bm_chunk_boundaries(table, &key, parts, &sql);
-	PGresult *rows = bm_sql(t->keeper, bm_strbuf_text(&sql), err);
+	PGresult *rows = bm_sql_do(t->keeper, "SAVEPOINT bm", err) == 0
+			? bm_sql(t->keeper, bm_strbuf_text(&sql), err)
+			: NULL;
+	int rc = rows != NULL ? 0 : -1;
 	if (rows != NULL) {
 		add_ranges(t, table, &key, rows);
+	} else if (bm_path_may_help(err)) {
+		/* No query can be planned where an index calls what is not found; COPY has no
+		 * plan. */
+		rc = bm_sql_do(t->keeper, "ROLLBACK TO SAVEPOINT bm", err);
+		bm_transfer_note(t, "%s goes over in one piece: %s", table->name, err->message);
+		add_chunk(t, table, NULL, NULL, NULL, 1);
+		*err = (struct bm_error)BM_ERROR_INIT;
 	}
 	PQclear(rows);
 	bm_strbuf_finish(&sql);
 	bm_key_finish(&key);
-	return rows != NULL ? 0
-			    : bm_error_wrap(err, "looking for boundaries in %s", table->name);
+	return rc == 0 ? 0 : bm_error_wrap(err, "looking for boundaries in %s", table->name);
 }
 
 /* Whether a server answers at once; the quickest of a few answers counts. */

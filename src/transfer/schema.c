@@ -13,141 +13,15 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/macros.h"
 #include "bucardo_machine/postgres.h"
+#include "transfer/apply.h"
 #include "transfer/dump.h"
 #include "transfer/extensions.h"
 #include "transfer/fence.h"
 #include "transfer/internal.h"
-#include "transfer/outlook.h"
 #include "transfer/roles.h"
+#include "transfer/path.h"
 #include "transfer/works.h"
-
-/* ---- applying ---- */
-
-/*
- * What a role without superuser rights, or another server, may refuse without the
- * rows being any less whole.
- */
-static bool is_optional(const struct bm_entry *entry)
-{
-	static const char *const types[] = {"EXTENSION", "COMMENT", "ACL", "DEFAULT ACL",
-			"SECURITY LABEL", "PROCEDURAL LANGUAGE", "FOREIGN DATA WRAPPER",
-			"SERVER", "USER MAPPING", "CAST", "PUBLICATION", "PUBLICATION TABLE",
-			"PUBLICATION TABLES IN SCHEMA", "EVENT TRIGGER"};
-
-	for (size_t i = 0; i < BM_COUNT_OF(types); i++) {
-		if (strcmp(entry->type, types[i]) == 0) {
-			return true;
-		}
-	}
-	return strcmp(entry->type, "SCHEMA") == 0 && strcmp(entry->name, "public") == 0;
-}
-
-static int savepoint_run(struct bm_transfer *t, const char *sql, struct bm_error *err)
-{
-	char *whole = bm_format("SAVEPOINT bm; %s; RELEASE SAVEPOINT bm", sql);
-	int rc = bm_sql_do(t->control, whole, err);
-
-	free(whole);
-	if (rc != 0 && bm_sql_do(t->control, "ROLLBACK TO SAVEPOINT bm", NULL) != 0) {
-		return -2; /* the session is gone */
-	}
-	return rc;
-}
-
-/* A run of optional entries: together if they work, else one by one. */
-static int apply_optional(struct bm_transfer *t, const struct bm_entry *list, size_t count,
-		struct bm_error *err)
-{
-	struct bm_strbuf all = BM_STRBUF_INIT;
-
-	for (size_t i = 0; i < count; i++) {
-		bm_strbuf_puts(&all, bm_strbuf_text(&list[i].sql));
-	}
-	int rc = savepoint_run(t, bm_strbuf_text(&all), err);
-	bm_strbuf_finish(&all);
-	for (size_t i = 0; i < count && rc == -1; i++) {
-		struct bm_error why = BM_ERROR_INIT;
-		int one = savepoint_run(t, bm_strbuf_text(&list[i].sql), &why);
-		if (one == -1) {
-			bm_transfer_note(t, "left out %s %s: %s", list[i].type, list[i].name,
-					why.message);
-		}
-		rc = one == -2 ? -2 : -1;
-	}
-	return rc == -2 ? -1 : 0;
-}
-
-/* Required entries in one message; after a failure one by one, to name the culprit. */
-static int apply_required(struct bm_transfer *t, const struct bm_entry *list, size_t count,
-		struct bm_error *err)
-{
-	struct bm_strbuf all = BM_STRBUF_INIT;
-
-	for (size_t i = 0; i < count; i++) {
-		bm_strbuf_puts(&all, bm_strbuf_text(&list[i].sql));
-	}
-	int rc = savepoint_run(t, bm_strbuf_text(&all), err);
-	bm_strbuf_finish(&all);
-	for (size_t i = 0; i < count && rc == -1; i++) {
-		if (bm_sql_do(t->control, bm_strbuf_text(&list[i].sql), err) != 0) {
-			bm_outlook_blame_entry(t, list[i].type, list[i].schema, list[i].name);
-			return bm_error_wrap(err, "making %s %s", list[i].type, list[i].name);
-		}
-		rc = i + 1 == count ? 0 : -1;
-	}
-	return rc == 0 ? 0 : -1;
-}
-
-/*
- * Grants come when owners are set, and comments last, so that they do not tear the rest
- * into many small messages.
- */
-static int turn_of(const struct bm_entry *entry)
-{
-	bool grants = strcmp(entry->type, "ACL") == 0 ||
-			strcmp(entry->type, "DEFAULT ACL") == 0;
-
-	return grants ? 1 : strcmp(entry->type, "COMMENT") == 0 ? 2 : 0;
-}
-
-static int apply_turn(struct bm_transfer *t, const struct bm_entries *entries, int turn,
-		struct bm_error *err)
-{
-	struct bm_entry *list = bm_alloc((entries->count + 1) * sizeof(*list)); /* borrowed */
-	size_t count = 0;
-	int rc = 0;
-
-	for (size_t i = 0; i < entries->count; i++) {
-		if (turn_of(&entries->list[i]) == turn && entries->list[i].sql.length > 0) {
-			list[count++] = entries->list[i];
-		}
-	}
-	for (size_t i = 0; i < count && rc == 0;) {
-		bool optional = is_optional(&list[i]);
-		size_t end = i + 1;
-		while (end < count && is_optional(&list[end]) == optional) {
-			end++;
-		}
-		rc = optional ? apply_optional(t, list + i, end - i, err)
-			      : apply_required(t, list + i, end - i, err);
-		i = end;
-	}
-	free(list);
-	return rc;
-}
-
-static int apply(struct bm_transfer *t, const struct bm_entries *entries,
-		const struct bm_entries *owners, struct bm_error *err)
-{
-	if (apply_turn(t, entries, 0, err) != 0 ||
-			bm_roles_set_owners(t, owners, apply_optional, err) != 0 ||
-			apply_turn(t, entries, 1, err) != 0) {
-		return -1;
-	}
-	return apply_turn(t, entries, 2, err);
-}
 
 /* ---- which tables ---- */
 
@@ -202,13 +76,14 @@ static int plan(struct bm_transfer *t, const struct bm_entries *after, struct bm
 }
 
 static int write_schema(struct bm_transfer *t, const struct bm_entries *before,
-		const struct bm_entries *owners, struct bm_error *err)
+		const struct bm_entries *owners, const struct bm_entries *after,
+		struct bm_error *err)
 {
 	const struct bm_ledger_subject subject = {t->source_id, t->choice};
 
 	if (bm_sql_do(t->control, "BEGIN", err) != 0 ||
 			bm_ledger_create(t->control, &subject, err) != 0 ||
-			apply(t, before, owners, err) != 0 ||
+			bm_apply(t, before, owners, after, err) != 0 ||
 			(t->options.fence && bm_fence_raise(t, err) != 0) ||
 			bm_ledger_plan(t->control, &t->ledger, err) != 0) {
 		bm_sql_do(t->control, "ROLLBACK", NULL);
@@ -228,17 +103,19 @@ static int make_schema(struct bm_transfer *t, const PGresult *choice, struct bm_
 
 	if (bm_dump_read(t, choice, &before, &after, err) == 0 &&
 			bm_extensions_apply(t, &before, &extensions, err) == 0 &&
+			bm_path_mark(t, &before, &after, err) == 0 &&
 			bm_roles_read(t, &roles, err) == 0) {
 		bm_roles_apply(t, &roles, &before, &owners, true);
 		bm_roles_apply(t, &roles, &after, NULL, false);
 		rc = plan(t, &after, err);
 	}
 	if (rc == 0) {
-		rc = write_schema(t, &before, &owners, err);
+		rc = write_schema(t, &before, &owners, &after, err);
 		t->ledger.schema_done = rc == 0;
 	}
 	if (rc == 0) {
 		rc = bm_extensions_tell(t, &extensions, err);
+		bm_path_tell(t);
 	}
 	bm_extensions_finish(&extensions);
 	bm_roles_finish(&roles);
@@ -257,6 +134,7 @@ int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_tables_read(t->keeper, t->outside, &t->tables, err);
 	}
+	rc = rc == 0 ? bm_tables_mark_late(t->keeper, &t->tables, err) : -1;
 	t->is_resumed = t->ledger.schema_done;
 	if (rc == 0 && !t->ledger.schema_done) {
 		tell_choice(t, choice);

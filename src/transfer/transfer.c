@@ -43,6 +43,17 @@ void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
 	free(text);
 }
 
+void bm_transfer_find(
+		struct bm_transfer *t, const char *object, const char *why, const char *mend)
+{
+	if (t->options.find != NULL) {
+		t->options.find(t->options.ctx, object, why, mend);
+	} else {
+		bm_transfer_note(t, "%s: %s%s%s", object, why,
+				mend[0] != '\0' ? "; mend: " : "", mend);
+	}
+}
+
 /* ---- sessions ---- */
 
 static int take_snapshot(struct bm_transfer *t, struct bm_error *err)
@@ -342,6 +353,7 @@ struct bm_transfer *bm_transfer_open(
 	t->progress.begun_msec = bm_clock_msec();
 	t->progress.phase = "connect";
 	pthread_mutex_init(&t->mutex, NULL);
+	pthread_mutex_init(&t->path_mutex, NULL);
 	bm_pace_init(&t->pace, options->max_rate, t->progress.begun_msec);
 	bm_flights_init(&t->progress.flights);
 	if (bm_endpoint_init(&t->source, "source", options->source, &failure) != 0 ||
@@ -366,11 +378,15 @@ void bm_transfer_close(struct bm_transfer *t)
 	free(t->outside);
 	bm_sequences_forget(t);
 	bm_strbuf_finish(&t->large_object_news);
+	bm_strbuf_finish(&t->path_news);
 	bm_tables_finish(&t->tables);
 	bm_ledger_finish(&t->ledger);
 	bm_endpoint_finish(&t->source);
 	bm_endpoint_finish(&t->destination);
 	pthread_mutex_destroy(&t->mutex);
+	pthread_mutex_destroy(&t->path_mutex);
+	PQfinish(t->path_source);
+	free(t->usual_path);
 	bm_pace_finish(&t->pace);
 	bm_flights_finish(&t->progress.flights);
 	bm_left_finish(&t->left);

@@ -255,6 +255,7 @@ static void add_entry(struct bm_transfer *t, const struct bm_entry *entry,
 	work->sql = bm_strdup(bm_strbuf_text(&entry->sql));
 	work->cost = row >= 0 ? strtoull(PQgetvalue(objects->rows, row, 3), NULL, 10) : 0;
 	work->shares = strcmp(entry->type, "INDEX") == 0;
+	work->with_path = entry->with_path;
 }
 
 /* An index of a materialised view that is itself made after the data waits for it. */

@@ -11,7 +11,7 @@ primary key.
 from .waiting import TooLate, wait_for
 
 _FIXED = ("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; "
-          "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = ''")
+          "SET bytea_output = 'hex'; SET extra_float_digits = 1")
 
 _RELATIONS = """
 SELECT format('%%I.%%I', n.nspname, c.relname) AS name, c.oid
@@ -36,12 +36,12 @@ SELECT pg_catalog.quote_ident(a.attname)
 class _Side:
     """One database, read in one snapshot."""
 
-    def __init__(self, server, dbname):
+    def __init__(self, server, dbname, path="''"):
         self.label = server.name
         self.connection = server.connect(dbname, autocommit=False)
         self.cursor = self.connection.cursor()
         self.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        self.cursor.execute(_FIXED)
+        self.cursor.execute(f"{_FIXED}; SET search_path = {path}")
 
     def __enter__(self):
         return self
@@ -110,10 +110,13 @@ def _large_object_differences(a, b):
             for oid in sorted(in_a.keys() | in_b.keys()) if in_a.get(oid) != in_b.get(oid)]
 
 
-def differences(a, b, dbname, dbname_b=None, sequences=True, matviews=False):
-    """Readable differences between database `dbname` of servers `a` and `b`."""
+def differences(a, b, dbname, dbname_b=None, sequences=True, matviews=False, path="''"):
+    """Readable differences between database `dbname` of servers `a` and `b`.
+
+    `path`: a search_path, where a query of a table calls functions that need one.
+    """
     lines = []
-    with _Side(a, dbname) as left, _Side(b, dbname_b or dbname) as right:
+    with _Side(a, dbname, path) as left, _Side(b, dbname_b or dbname, path) as right:
         lines += _large_object_differences(left, right)
         for kind, what, wanted in (("r", "table", True), ("S", "sequence", sequences),
                                    ("m", "materialised view", matviews)):

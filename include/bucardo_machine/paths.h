@@ -16,7 +16,8 @@ extern const char bm_paths_source_sql[];
 /* What $2 is where the server was not asked. */
 #define BM_PATHS_USUAL "\"$user\", public"
 
-/* $1 schemas as text[], $2 a relation or '': the path or NULL, why not. */
+/* $1 schemas as text[], $2 a relation or '': the path or NULL, why not, whether it is unsafe.
+ */
 extern const char bm_paths_safe_sql[];
 
 #endif

@@ -28,18 +28,22 @@ static enum bm_severity severity_of(const json_t *finding)
 	return BM_SEVERITY_NOTE;
 }
 
+/* What preflight found, and what a later phase could not carry as it is. */
 static void fill_findings(struct migration *migration, struct bm_migration_view *view)
 {
-	const json_t *findings = migration->records[BM_PHASE_PREFLIGHT].findings;
-	size_t count = json_array_size(findings);
+	size_t count = 0;
 
-	migration->finding_views = bm_realloc(
-			migration->finding_views, count + 1, sizeof(*migration->finding_views));
-	for (size_t i = 0; i < count; i++) {
-		const json_t *finding = json_array_get(findings, i);
-		migration->finding_views[i] = (struct bm_finding){severity_of(finding),
-				text_of(finding, "object"), text_of(finding, "why"),
-				text_of(finding, "mend")};
+	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
+		const json_t *findings = migration->records[phase].findings;
+		size_t more = json_array_size(findings);
+		migration->finding_views = bm_realloc(migration->finding_views,
+				count + more + 1, sizeof(*migration->finding_views));
+		for (size_t i = 0; i < more; i++) {
+			const json_t *finding = json_array_get(findings, i);
+			migration->finding_views[count++] = (struct bm_finding){
+					severity_of(finding), text_of(finding, "object"),
+					text_of(finding, "why"), text_of(finding, "mend")};
+		}
 	}
 	view->findings = migration->finding_views;
 	view->finding_count = count;

@@ -259,6 +259,7 @@ struct mapping {
 	const struct bm_roles *roles;
 	bool owns;
 	struct bm_strbuf missing, foreign; /* names for the note */
+	struct bm_strbuf dropped;	   /* missing ones of this statement */
 };
 
 static void add_name(struct bm_strbuf *names, const char *name)
@@ -278,6 +279,7 @@ static const char *map_role(void *ctx, const char *name)
 
 	if (role == NULL || role->quoted == NULL) {
 		add_name(&mapping->missing, name);
+		add_name(&mapping->dropped, name);
 		return NULL;
 	}
 	if (mapping->owns && !role->may_own) {
@@ -317,6 +319,45 @@ static void add_owner(
 	*sql = (struct bm_strbuf)BM_STRBUF_INIT;
 }
 
+/* One that takes rows away: for a role that comes later they would be there. */
+static bool is_restrictive(const char *text, size_t length)
+{
+	static const char words[] = " AS RESTRICTIVE";
+
+	return memmem(text, length, words, sizeof(words) - 1) != NULL;
+}
+
+/* A policy without some of its roles, or left out without all of them. */
+static void tell_policy(struct bm_transfer *t, const struct mapping *mapping,
+		const struct bm_entry *entry, const char *text, size_t length, bool kept)
+{
+	const char *roles = bm_strbuf_text(&mapping->dropped) + 2;
+
+	if (!is_restrictive(text, length)) {
+		if (!kept) {
+			bm_transfer_note(t,
+					"left out %s %s: the destination has none of its roles",
+					entry->type, entry->name);
+		}
+		return;
+	}
+	char *object = bm_format("%s %s.%s", entry->type, entry->schema, entry->name);
+	char *why = bm_format(
+			"it is RESTRICTIVE, and is %s, which the destination does not have: "
+			"the rows that it hides on the source would be seen by such a role",
+			kept ? "made without these of its roles"
+			     : "left out for lack of its roles");
+	char *named = bm_format("%s (%s)", why, roles);
+	char *mend = bm_format(
+			"make the roles on the destination before; or afterwards there%s: %.*s",
+			kept ? ", when the policy is dropped" : "", (int)length, text);
+	bm_transfer_find(t, object, named, mend);
+	free(object);
+	free(why);
+	free(named);
+	free(mend);
+}
+
 static void apply_statement(struct bm_transfer *t, struct mapping *mapping,
 		const struct bm_entry *entry, const char *text, size_t length,
 		struct bm_entries *owners, struct bm_strbuf *kept)
@@ -325,15 +366,16 @@ static void apply_statement(struct bm_transfer *t, struct mapping *mapping,
 	struct bm_strbuf mapped = BM_STRBUF_INIT;
 
 	mapping->owns = kind == BM_STATEMENT_OWNER;
+	bm_strbuf_clear(&mapping->dropped);
 	if (kind == BM_STATEMENT_OTHER) {
 		bm_strbuf_add(kept, text, length);
 	} else if (is_wanted(t, entry, kind)) {
-		if (!bm_statement_map_roles(text, length, map_role, mapping, &mapped)) {
-			if (kind == BM_STATEMENT_POLICY) {
-				bm_transfer_note(t,
-						"left out %s %s: the destination has none of its roles",
-						entry->type, entry->name);
-			}
+		bool is_kept = bm_statement_map_roles(text, length, map_role, mapping, &mapped);
+		if (kind == BM_STATEMENT_POLICY && mapping->dropped.length > 0) {
+			tell_policy(t, mapping, entry, text, length, is_kept);
+		}
+		if (!is_kept) {
+			/* Nothing is left of it. */
 		} else if (mapping->owns && owners != NULL) {
 			bm_strbuf_putc(&mapped, '\n');
 			add_owner(owners, entry, &mapped);
@@ -387,6 +429,7 @@ void bm_roles_apply(struct bm_transfer *t, const struct bm_roles *roles,
 				bm_strbuf_text(&mapping.foreign) + 2);
 	}
 	bm_strbuf_finish(&mapping.missing);
+	bm_strbuf_finish(&mapping.dropped);
 	bm_strbuf_finish(&mapping.foreign);
 }
 

@@ -64,6 +64,12 @@ static void on_note(void *ctx, const char *text)
 	bm_report_note("%s", text);
 }
 
+static void on_find(void *ctx, const char *object, const char *why, const char *mend)
+{
+	(void)ctx;
+	bm_report_finding(BM_GRADE_DEGRADES, object, why, mend);
+}
+
 static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct bm_error *err)
 {
 	static const struct {
@@ -123,6 +129,7 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 			.captured = true,
 			.progress = on_progress,
 			.note = on_note,
+			.find = on_find,
 			.ctx = phase};
 	struct bm_transfer *transfer = bm_transfer_open(&options, err);
 	int rc = transfer == NULL ? -1 : 0;

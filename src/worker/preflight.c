@@ -333,6 +333,16 @@ static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error 
 			2, params, err);
 }
 
+/* A catalog that our role may not read, or that is too much to read, stops nothing. */
+static int look_at_paths(struct walk *walk, struct bm_error *err)
+{
+	const struct bm_check check = {.name = "paths", .end = BM_END_SOURCE};
+
+	return bm_preflight_paths(walk->phase, find, walk, err) == 0
+			? 0
+			: take_refusal(walk, &check, err);
+}
+
 static int walk_all(struct walk *walk, struct bm_error *err)
 {
 	struct bm_chosen tables = {0};
@@ -357,6 +367,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
 			check_tables(walk, &tables, err) == 0 &&
 			bm_preflight_roles(walk->phase, find, walk, err) == 0 &&
+			look_at_paths(walk, err) == 0 &&
 			run_checks(walk, bm_checks_servers, bm_check_servers_count, err) == 0 &&
 			run_checks(walk, bm_checks_tables, bm_check_tables_count, err) == 0) {
 		rc = walk->phase->order.plan

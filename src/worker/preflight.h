@@ -35,6 +35,10 @@ typedef void bm_preflight_find(void *ctx, enum bm_grade grade, const char *objec
 int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ctx,
 		struct bm_error *err);
 
+/* What cannot be made or written with an empty search_path; views that nobody can make. */
+int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ctx,
+		struct bm_error *err);
+
 /* Who can read what goes over the connection to an end, and who answers there. */
 void bm_preflight_network(
 		struct bm_phase *phase, enum bm_end end, bm_preflight_find *find, void *ctx);

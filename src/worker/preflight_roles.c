@@ -1,8 +1,10 @@
 /* Which owners and grants would not come along, by the statements that phase schema asks. */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/json.h"
 #include "bucardo_machine/roles.h"
 #include "worker/preflight.h"
 
@@ -73,6 +75,61 @@ static bool is_used(const PGresult *used, const char *pair)
 	return false;
 }
 
+/* clang-format off */
+static const char policies_sql[] =
+#include "worker/sql/restrictive_policies.sql.inc"
+;
+/* clang-format on */
+
+/* The roles of the source that the destination will not have, as a JSON array; new. */
+static char *missing_list(const struct look *look)
+{
+	const struct bm_role_rules *rules = &look->phase->order.roles;
+	json_t *names = json_array();
+
+	for (int row = 0; row < PQntuples(look->used); row++) {
+		bool made = rules->create && look->may_create &&
+				PQgetvalue(look->used, row, BM_ROLE_SUPERUSER)[0] != 't';
+		if (PQgetvalue(look->there, row, 2)[0] != 't' && !made) {
+			json_array_append_new(names,
+					bm_json_text(PQgetvalue(
+							look->used, row, BM_ROLE_NAME)));
+		}
+	}
+	char *list = json_dumps(names, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(names);
+	return list;
+}
+
+/* A policy that takes rows away is left out where its roles are missing. */
+static int find_policies(struct look *look, struct bm_error *err)
+{
+	char *missing = missing_list(look);
+	PGresult *rows = bm_phase_ask(look->phase, BM_END_SOURCE, policies_sql, 1,
+			(const char *const *)&missing, err);
+	char object[400], why[700], mend[700];
+
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		const char *roles = PQgetvalue(rows, row, 2);
+		snprintf(object, sizeof(object), "policy %s on %s", PQgetvalue(rows, row, 1),
+				PQgetvalue(rows, row, 0));
+		snprintf(why, sizeof(why),
+				"it is RESTRICTIVE, and the destination does not have %s of its roles "
+				"(%s): it is %s, and the rows that it hides would be seen by such a role",
+				PQgetvalue(rows, row, 3)[0] == 't' ? "any" : "some", roles,
+				PQgetvalue(rows, row, 3)[0] == 't' ? "left out"
+								   : "made without them");
+		snprintf(mend, sizeof(mend),
+				"on the destination, before the migration: CREATE ROLE %s; or map it "
+				"(roles in machine.yaml), or create_roles: true",
+				roles);
+		look->find(look->ctx, BM_GRADE_DEGRADES, object, why, mend);
+	}
+	PQclear(rows);
+	free(missing);
+	return rows != NULL ? 0 : -1;
+}
+
 static void walk(struct look *look)
 {
 	const struct bm_role_rules *rules = &look->phase->order.roles;
@@ -133,7 +190,8 @@ int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ct
 		look.there = there;
 		walk(&look);
 	}
+	int rc = there != NULL ? find_policies(&look, err) : -1;
 	PQclear(used);
 	PQclear(there);
-	return there != NULL ? 0 : bm_error_wrap(err, "looking at the roles");
+	return rc == 0 ? 0 : bm_error_wrap(err, "looking at the roles");
 }

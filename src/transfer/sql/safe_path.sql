@@ -1,7 +1,7 @@
 -- safe_path - may the schemas of $1 (text[]) be a search_path here, for work on relation $2 ('': on none)?
 -- Only if nobody can put a function, operator, type or relation there who could not have code of his
 -- run with our rights anyway: superusers, our role, the owner of the relation. The path (NULL: it may
--- not, or none of them is there), and why not.
+-- not, or none of them is there), why not, and whether it may not.
 WITH db AS (SELECT datdba FROM pg_database WHERE datname = current_database()),
 trusted AS (SELECT r.oid FROM pg_roles r WHERE r.rolsuper OR r.rolname = current_user
     OR r.oid = (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(nullif($2, '')))),
@@ -25,4 +25,4 @@ unsafe AS (SELECT DISTINCT CASE m.role WHEN 0 THEN 'anybody' ELSE 'role ' || quo
 SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM unsafe) THEN
     (SELECT string_agg(quote_ident(nspname), ', ' ORDER BY place) FROM path) END,
   coalesce((SELECT string_agg(why, ', ') FROM (SELECT why FROM unsafe ORDER BY 1 LIMIT 3) w),
-    'the destination has none of its schemas')
+    'the destination has none of its schemas'), EXISTS (SELECT 1 FROM unsafe)

@@ -1,0 +1,193 @@
+/*
+ * What pg_restore, the copy and Bucardo cannot make or write with an empty search_path, and
+ * views that nobody can make: found in the source's catalog, without calling anything.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/paths.h"
+#include "worker/chosen.h"
+#include "worker/preflight.h"
+
+/* clang-format off */
+static const char functions_sql[] =
+#include "worker/sql/path_functions.sql.inc"
+;
+
+/* A view's own rule names it in one entry, or two (OLD, and NEW before 16): one more reads it. */
+static const char views_sql[] =
+"SELECT r.ev_class::regclass::text FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class"
+" WHERE c.relkind = 'v' AND r.rulename = '_RETURN' AND c.oid <> ALL ($1::oid[]) AND c.oid >= 16384"
+" AND (SELECT count(*) FROM regexp_matches(r.ev_action::text, ':relid ' || c.oid || '\\M', 'g'))"
+"  > CASE WHEN current_setting('server_version_num')::int < 160000 THEN 2 ELSE 1 END ORDER BY 1";
+/* clang-format on */
+
+enum { RELATION, WHAT, FUNCTIONS, MENDS, OF_EXTENSION, EACH_ROW };
+
+struct looking {
+	struct bm_phase *phase;
+	bm_preflight_find *find;
+	void *ctx;
+	char *outside; /* relations that are left out */
+	char *path;    /* the source's; "" for none */
+	char *unsafe;  /* why it is not used on the destination; "" */
+};
+
+/* The path of the source, and whether it may be used on the destination, as phase copy asks. */
+static int read_path(struct looking *looking, struct bm_error *err)
+{
+	const char *const params[] = {NULL, BM_PATHS_USUAL};
+	PGresult *schemas = bm_phase_ask(
+			looking->phase, BM_END_SOURCE, bm_paths_source_sql, 2, params, err);
+	const char *const names[] = {schemas != NULL ? PQgetvalue(schemas, 0, 0) : "{}", ""};
+	PGresult *quoted = schemas == NULL
+			? NULL
+			: bm_phase_ask(looking->phase, BM_END_SOURCE,
+					  "SELECT string_agg(quote_ident(u), ', ')"
+					  " FROM unnest($1::text[]) u",
+					  1, names, err);
+	PGresult *safe = quoted == NULL ? NULL
+					: bm_phase_ask(looking->phase, BM_END_DESTINATION,
+							  bm_paths_safe_sql, 2, names, err);
+
+	if (safe != NULL) {
+		looking->path = bm_strdup(PQgetvalue(quoted, 0, 0));
+		looking->unsafe = bm_strdup(
+				PQgetvalue(safe, 0, 2)[0] == 't' ? PQgetvalue(safe, 0, 1) : "");
+	}
+	PQclear(schemas);
+	PQclear(quoted);
+	PQclear(safe);
+	return safe != NULL ? 0 : -1;
+}
+
+/* What comes of it: from PostgreSQL 17 on a build of an index has an empty path, whatever is
+ * set. */
+static const char *fate_of(const struct looking *looking, bool each_row)
+{
+	bool pinned = PQserverVersion(looking->phase->conns[BM_END_DESTINATION]) >= 170000;
+
+	if (looking->unsafe[0] != '\0') {
+		return "the machine does not use the source's path on the destination: ";
+	}
+	if (pinned) {
+		return "from PostgreSQL 17 on indexes and materialised views are built without any "
+		       "path: this may fail on the destination";
+	}
+	return each_row ? "the machine makes it with the source's path, and copies its rows so; but "
+			  "changes of its rows may be refused later, and the table is paused then"
+			: "the machine makes it with the source's path";
+}
+
+static void find_function(struct looking *looking, const PGresult *rows, int row)
+{
+	bool each = PQgetvalue(rows, row, EACH_ROW)[0] == 't';
+	bool extension = PQgetvalue(rows, row, OF_EXTENSION)[0] == 't';
+	char *why = bm_format(
+			"%s: it calls %s, which finds what stands in parentheses only through "
+			"search_path, and that is empty while it is made; %s%s",
+			PQgetvalue(rows, row, WHAT), PQgetvalue(rows, row, FUNCTIONS),
+			fate_of(looking, each), looking->unsafe);
+	char *mend = bm_format("%s%s", PQgetvalue(rows, row, MENDS),
+			extension ? "; of an extension also on the destination, after CREATE "
+				    "EXTENSION there: its functions do not come from the source"
+				  : "");
+
+	looking->find(looking->ctx, BM_GRADE_DEGRADES, PQgetvalue(rows, row, RELATION), why,
+			mend);
+	free(why);
+	free(mend);
+}
+
+static int look_at_functions(struct looking *looking, struct bm_error *err)
+{
+	const char *const params[] = {looking->outside, looking->path};
+	PGresult *rows = bm_phase_ask(
+			looking->phase, BM_END_SOURCE, functions_sql, 2, params, err);
+
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		find_function(looking, rows, row);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : bm_error_wrap(err, "reading which functions are called");
+}
+
+/* The same in two rows of the catalog is one thing. */
+static bool is_said(const PGresult *rows, int row)
+{
+	return row > 0 &&
+			strcmp(PQgetvalue(rows, row, BM_PATHS_RELATION),
+					PQgetvalue(rows, row - 1, BM_PATHS_RELATION)) == 0 &&
+			strcmp(PQgetvalue(rows, row, BM_PATHS_WHAT),
+					PQgetvalue(rows, row - 1, BM_PATHS_WHAT)) == 0;
+}
+
+static void find_operator(struct looking *looking, const PGresult *rows, int row)
+{
+	bool unsafe = looking->unsafe[0] != '\0';
+	char *why = bm_format(
+			"%s compares by operator %s in a way that cannot name a schema (IS "
+			"DISTINCT FROM, NULLIF, CASE, JOIN USING): with an empty search_path "
+			"that is another operator, or none; %s%s",
+			PQgetvalue(rows, row, BM_PATHS_WHAT),
+			PQgetvalue(rows, row, BM_PATHS_OPERATORS), fate_of(looking, false),
+			looking->unsafe);
+
+	looking->find(looking->ctx, unsafe ? BM_GRADE_DEGRADES : BM_GRADE_NOTE,
+			PQgetvalue(rows, row, BM_PATHS_RELATION), why,
+			"write the comparison on the source with OPERATOR(schema.=), which names it");
+	free(why);
+}
+
+static int look_at_operators(struct looking *looking, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(looking->phase, BM_END_SOURCE, bm_paths_operators_sql, 1,
+			(const char *const *)&looking->outside, err);
+
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		if (!is_said(rows, row)) {
+			find_operator(looking, rows, row);
+		}
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : bm_error_wrap(err, "reading what compares by which operator");
+}
+
+static int look_at_views(struct looking *looking, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(looking->phase, BM_END_SOURCE, views_sql, 1,
+			(const char *const *)&looking->outside, err);
+
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		const char *view = PQgetvalue(rows, row, 0);
+		char *mend = bm_format(
+				"DROP VIEW %s; or leave it out (tables.exclude in machine.yaml)",
+				view);
+		looking->find(looking->ctx, BM_GRADE_DEGRADES, view,
+				"the view reads itself: every query of it fails, it cannot be made, and "
+				"is left out with what depends on it",
+				mend);
+		free(mend);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : bm_error_wrap(err, "reading which views read themselves");
+}
+
+int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ctx,
+		struct bm_error *err)
+{
+	struct looking looking = {.phase = phase, .find = find, .ctx = ctx};
+
+	looking.outside = bm_chosen_outside(phase, err);
+	int rc = looking.outside != NULL && read_path(&looking, err) == 0 &&
+					look_at_functions(&looking, err) == 0 &&
+					look_at_operators(&looking, err) == 0 &&
+					look_at_views(&looking, err) == 0
+			? 0
+			: -1;
+	free(looking.outside);
+	free(looking.path);
+	free(looking.unsafe);
+	return rc;
+}

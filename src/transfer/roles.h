@@ -28,6 +28,9 @@ void bm_roles_finish(struct bm_roles *roles);
 void bm_roles_apply(struct bm_transfer *t, const struct bm_roles *roles,
 		struct bm_entries *entries, struct bm_entries *owners, bool tell);
 
+/* One statement that may fail without harm to the transaction. */
+bool bm_roles_try(struct bm_transfer *t, const char *sql, struct bm_error *why);
+
 /* Carry out entries of which each may fail. */
 typedef int bm_apply_entries(struct bm_transfer *t, const struct bm_entry *list, size_t count,
 		struct bm_error *err);

@@ -16,6 +16,10 @@ static const char obstacle_function[] =
 #include "transfer/sql/turn_obstacle.sql.inc"
 ;
 
+static const char notice_function[] =
+#include "transfer/sql/turn_notice.sql.inc"
+;
+
 static const char hand_over_function[] =
 #include "transfer/sql/hand_over.sql.inc"
 ;
@@ -69,7 +73,7 @@ const char *const bm_fence_steps[] = {
 	 * which sequences it could not set. */
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.handover (migration text PRIMARY KEY,"
 	" is_both boolean NOT NULL, turn bigint, number bigint, waits text, sequences text)",
-	refuse_function, obstacle_function, hand_over_function, take_side_function, change_function,
+	refuse_function, obstacle_function, notice_function, hand_over_function, take_side_function, change_function,
 	raise_function, lift_function, raise_short_function, lift_short_function,
 	"DROP FUNCTION IF EXISTS bucardo_machine.hand_over()", /* an older machine's */
 };

@@ -207,6 +207,24 @@ def test_without_a_machine_the_fence_is_raised_again_by_force_only_and_that_is_t
     assert "by force" in machine.cli("events").check()
 
 
+def test_changes_that_are_on_their_way_are_told_when_the_sides_change_places(world):
+    machine, source, dest = world
+    settled(world)
+    tending(machine, lambda t: t["live"]["side"] == "source", "sees it")
+    connection = dest.connect(DB)
+    cursor = connection.cursor()
+    with NoRuns(machine):
+        put(source, 8, "late")
+        cursor.execute(LIFT)
+        assert cursor.fetchone() == ("the fence is lifted",)
+        assert "still on their way (public.t)" in connection.notices[-1]
+    settled(world)
+    del connection.notices[:]
+    assert "the fence stands" in dest.value(RAISE, dbname=DB)
+    connection.close()
+    assert value_of(dest, 8) == "late"
+
+
 def test_a_transaction_that_would_not_see_the_answer_is_refused(world):
     _, _, dest = world
     connection = dest.connect(DB, autocommit=False)

@@ -6,7 +6,7 @@
 CREATE OR REPLACE FUNCTION bucardo_machine.hand_over(my_call text, my_force boolean, OUT said text,
   OUT forced text)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
-DECLARE first bigint; mine bigint; done bigint; alive boolean; o record; ask_at timestamptz;
+DECLARE first bigint; mine bigint; done bigint; alive boolean; o record; ask_at timestamptz; notice text;
   is_set boolean := to_regclass('bucardo_machine.sequence') IS NOT NULL;
   sees boolean := current_setting('transaction_isolation') = 'read committed';
   patience interval := coalesce(nullif(current_setting('bucardo_machine.turn_timeout', true), ''), '20s');
@@ -34,6 +34,12 @@ BEGIN
       HINT = CASE WHEN o.lasts OR sees THEN '' ELSE 'Call it in a transaction of isolation level READ COMMITTED, where the machine''s answer is seen. ' END
         || CASE WHEN o.lasts THEN '' ELSE 'Let the machine work until nothing waits (bucardo-machine status: backlog, tables that are paused), then call it again. ' END
         || format('If those older values may win: SELECT bucardo_machine.%s', my_call);
+  END IF;
+  notice := bucardo_machine.turn_notice(first);
+  IF notice <> '' THEN
+    RAISE NOTICE 'changes of the side that was live are still on their way (%)', notice
+      USING DETAIL = 'They arrive later; rows that applications change here before that stay as they are here.',
+      HINT = 'Stop the application and let the backlog be 0 before the sides change places.';
   END IF;
   forced := nullif(o.why, '');
   said := CASE

@@ -16,8 +16,10 @@
  * Names: Bucardo makes the name of a delta table in two ways that differ when a quoted
  * name is longer than 57 characters, it writes names between plain quotes and into
  * regular expressions, and it joins schema and table with the same '_' that may be
- * part of them. Beside the columns of the key a delta table has a column txntime, and
- * of the words DBGROUP and TARGETNAME in a statement the first is replaced.
+ * part of them: of two tables that read the same then, the one that is captured keeps the
+ * place ($2), or anybody who may make a table could put another one out of step. Beside the
+ * columns of the key a delta table has a column txntime, and of the words DBGROUP and
+ * TARGETNAME in a statement the first is replaced.
  */
 /* clang-format off */
 static const char tables_sql[] =
@@ -46,9 +48,10 @@ static const char tables_sql[] =
 "  GROUP BY i.indexrelid, i.indrelid, i.indisprimary"
 "  HAVING bool_and(a.attnotnull AND y.typcategory <> 'A')"
 "  ORDER BY i.indrelid, i.indisprimary DESC, count(*), i.indexrelid),"
-" made AS (SELECT t.oid, count(*) OVER (PARTITION BY CASE WHEN length(joined) > 57"
-"   THEN substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10) ELSE joined END) AS twins"
-"  FROM t)"
+" made AS (SELECT t.oid, count(*) OVER place AS twins, t.quoted = ANY ($2::text[])"
+"   AND count(*) FILTER (WHERE t.quoted = ANY ($2::text[])) OVER place = 1 AS keeps"
+"  FROM t WINDOW place AS (PARTITION BY CASE WHEN length(joined) > 57"
+"   THEN substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10) ELSE joined END))"
 " SELECT t.oid, t.nspname, t.relname, t.quoted, coalesce(k.key, ''), coalesce(k.quoted, ''),"
 " coalesce(k.types, ''),"
 BM_CHOSEN_COLUMNS("t.oid") ","
@@ -70,7 +73,7 @@ BM_CHOSEN_COLUMNS("t.oid") ","
 "  WHEN k.key || t.joined ~ 'DBGROUP|TARGETNAME' THEN"
 "   'Bucardo would take a part of the name of the table or of a key column for a place to"
 " fill in'"
-"  WHEN made.twins > 1 THEN 'Bucardo would keep its changes and those of another table in one"
+"  WHEN made.twins > 1 AND NOT made.keeps THEN 'Bucardo would keep its changes and those of another table in one"
 " place: schema and table joined by _ read the same'"
 "  WHEN EXISTS (WITH RECURSIVE part(oid, inside) AS (SELECT u.oid, false FROM unnest(k.kinds) u(oid)"
 "   UNION SELECT x.oid, x.inside FROM part JOIN pg_type y ON y.oid = part.oid CROSS JOIN LATERAL ("
@@ -107,6 +110,17 @@ BM_CHOSEN_COLUMNS("t.oid") ","
 "  ELSE 'rename it, or copy it again inside the freeze' END"
 " FROM t JOIN made USING (oid) LEFT JOIN keys k ON k.indrelid = t.oid"
 " ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\"";
+
+/* Whether it can be read, and is no view whose functions would run with our rights (FOREIGN_SCHEMA in
+ * preflight_servers.c). Triggers do not count: anybody may call his by that name. */
+static const char can_read_sql[] =
+"SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+"  JOIN pg_roles s ON s.oid = n.nspowner JOIN pg_roles o ON o.oid = c.relowner"
+"  JOIN pg_roles m ON m.rolname = current_user WHERE n.nspname = 'bucardo'"
+"  AND c.relname = 'bucardo_delta_names' AND c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE')"
+"  AND has_table_privilege(c.oid, 'SELECT') AND (NOT m.rolsuper OR s.rolsuper AND o.rolsuper))";
+static const char captured_sql[] =
+"SELECT coalesce(array_agg(DISTINCT tablename), '{}') FROM bucardo.bucardo_delta_names";
 /* clang-format on */
 
 static void take_table(struct bm_chosen_table *table, const PGresult *rows, int row)
@@ -147,17 +161,41 @@ char *bm_chosen_outside(struct bm_phase *phase, struct bm_error *err)
 	return outside;
 }
 
-int bm_chosen_read(struct bm_phase *phase, struct bm_chosen *out, struct bm_error *err)
+/* Those that are captured, by whomever, as a literal of text[]; NULL with `err`. */
+static char *read_captured(struct bm_phase *phase, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(phase, phase->catalog, can_read_sql, 0, NULL, err);
+	bool can_read = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
+	char *list = rows != NULL && !can_read ? bm_strdup("{}") : NULL;
+
+	PQclear(rows);
+	if (can_read) {
+		rows = bm_phase_ask(phase, phase->catalog, captured_sql, 0, NULL, err);
+		list = rows != NULL ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
+		PQclear(rows);
+	}
+	return list;
+}
+
+static PGresult *read_tables(struct bm_phase *phase, struct bm_error *err)
 {
 	char *outside = bm_chosen_outside(phase, err);
+	char *captured = outside != NULL ? read_captured(phase, err) : NULL;
+	const char *const params[] = {outside, captured};
+	PGresult *rows = captured != NULL
+			? bm_phase_ask(phase, phase->catalog, tables_sql, 2, params, err)
+			: NULL;
+
+	free(outside);
+	free(captured);
+	return rows;
+}
+
+int bm_chosen_read(struct bm_phase *phase, struct bm_chosen *out, struct bm_error *err)
+{
+	PGresult *rows = read_tables(phase, err);
 
 	*out = (struct bm_chosen){0};
-	if (outside == NULL) {
-		return -1;
-	}
-	PGresult *rows = bm_phase_ask(phase, phase->catalog, tables_sql, 1,
-			(const char *const *)&outside, err);
-	free(outside);
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading the tables of the %s",
 				bm_end_name(phase->catalog));

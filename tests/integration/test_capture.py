@@ -21,6 +21,7 @@ NASTY = """
     CREATE SCHEMA a; CREATE SCHEMA a_b;
     CREATE TABLE a.b_c (id int PRIMARY KEY);
     CREATE TABLE a_b.c (id int PRIMARY KEY);
+    CREATE TABLE a.kept_one (id int PRIMARY KEY);
     CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
     CREATE TYPE pair AS (a int, b char(3)); CREATE TYPE image AS (a int, at point); CREATE TYPE inner_image AS (i image[]);
@@ -173,14 +174,36 @@ def test_leaves_out_what_bucardo_cannot_carry_and_says_so(world):
     for name in LEFT_OUT:
         assert any(name in quoted for quoted in left_out), (name, left_out)
         assert run.finding(name)["severity"] == "degrades"
-    assert triggers(source, "nasty") == {"by_index", "generated", '"Mixed Case"', "ordered", "parts_1"}
-    assert triggers(dest, "nasty") == {"by_index", "generated", '"Mixed Case"', "ordered", "parts_1"}
+    captured = {"by_index", "generated", '"Mixed Case"', "ordered", "parts_1", "a.kept_one"}
+    assert triggers(source, "nasty") == triggers(dest, "nasty") == captured
     assert run.evidence["syncs"] == ["nasty_sync"]
     # Generated columns are left out whichever way the rows go.
     assert machine.control_sql("SELECT db, clause FROM bucardo.customcols ORDER BY 1") == [
         "nasty_destination|SELECT id", "nasty_source|SELECT id"]
     assert machine.control_sql("SELECT pkey, pkeytype FROM bucardo.goat "
                                "WHERE tablename = 'by_index'") == ["a|b|integer|text"]
+
+
+@pytest.mark.parametrize("phase", ["preflight", "capture"])
+def test_a_captured_table_keeps_its_place_whoever_makes_one_that_reads_like_it(world, phase):
+    machine, source, dest = world
+    phases = Phases(machine, source, dest, "nasty", "nasty")
+    # Somebody with the right to make a schema; a trigger may be called anything.
+    for server in (source, dest):
+        server.sql("CREATE SCHEMA IF NOT EXISTS a_kept; CREATE TABLE IF NOT EXISTS a_kept.one (k text PRIMARY KEY);"
+                   "CREATE OR REPLACE FUNCTION public.mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+                   "DROP TRIGGER IF EXISTS bucardo_delta ON a_kept.one;"
+                   "CREATE TRIGGER bucardo_delta AFTER INSERT ON a_kept.one FOR EACH ROW EXECUTE FUNCTION public.mine()",
+                   dbname="nasty")
+    source.sql("DROP TRIGGER IF EXISTS bucardo_delta ON a.kept_one", dbname="nasty")
+    run = phases.run(phase)
+    run.finding("'a_kept.one'", "joined by _")
+    assert not [f for f in run.findings() if f["object"] == "a.kept_one" and "joined" in f["why"]], run.text()
+    if phase == "capture":
+        assert "a_kept.one" in run.evidence["left_out"] and "a.kept_one" not in run.evidence["left_out"]
+        assert "a.kept_one" in triggers(source, "nasty"), "it is captured again"
+        for server in (source, dest):
+            server.sql("DROP SCHEMA a_kept CASCADE", dbname="nasty")
 
 
 def test_a_partition_made_later_is_taken_in(world):

@@ -23,6 +23,7 @@ TABLES = """
     CREATE TABLE day (at date PRIMARY KEY) PARTITION BY RANGE (at);
     CREATE TABLE day_0 PARTITION OF day FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
     CREATE ROLE keeper; ALTER TABLE log OWNER TO keeper;
+    CREATE SCHEMA app; CREATE TABLE app.my_t (k int PRIMARY KEY, v text); INSERT INTO app.my_t VALUES (1, 'old');
 """
 
 
@@ -150,3 +151,25 @@ def test_a_new_table_is_told_and_taken_in_once_it_is_on_the_destination(world):
     source.sql("DROP TABLE keyless", dbname=dbname)
     compare.wait_equal(source, dest, dbname, sequences=False)
     wait_for(lambda: not compare.sequences_behind(source, dest, dbname), 15, "sequences are ahead")
+
+
+def test_a_table_that_reads_like_a_captured_one_is_the_one_that_is_left_out(world):
+    machine, source, dest, dbname = world
+    twin = "CREATE SCHEMA app_my; CREATE TABLE app_my.t (k int PRIMARY KEY, v text)"
+    for live, follower, name in ((source, dest, "source"), (dest, source, "destination")):
+        if live is dest:
+            dest.sql("SELECT bucardo_machine.lift_fence()", dbname=dbname)
+            tending(machine, lambda t: t["live"]["side"] == "destination", "sees the live side", 60)
+        live.sql(twin, dbname=dbname)
+        told = tending(machine, lambda t: any(one["table"] == "app_my.t" for one in t["new"]),
+                       f"tells the new table of the {name}", 60)
+        assert "joined by _" in next(one for one in told["new"] if one["table"] == "app_my.t")["why"]
+        os.kill(told["pid"], signal.SIGKILL)  # a new worker counts at once
+        counted = wait_view(machine, lambda v: any(one["name"] == "app_my.t" for one in v["not_in_step"] or []),
+                            "it is counted", 60)["not_in_step"]
+        assert "app.my_t" not in [one["name"] for one in counted], counted
+        live.sql(f"INSERT INTO app.my_t VALUES (2, '{name}') ON CONFLICT (k) DO UPDATE SET v = '{name}'",
+                 dbname=dbname)
+        wait_for(lambda f=follower, n=name: f.value("SELECT v FROM app.my_t WHERE k = 2", dbname=dbname) == n,
+                 30, "its rows go over")
+        live.sql("DROP SCHEMA app_my CASCADE", dbname=dbname)

@@ -38,6 +38,11 @@
  *   a schema of its own that is none, or the one of text: a key that changed its case was
  *   deleted, and not found on the source. Keys of several columns also lost each backslash.
  * - DELETE removed the rows of inheriting tables as well.
+ *
+ * Where an index, a check or a generated column of a table calls a function that finds
+ * something only through search_path, no query of that table can be planned, and no row
+ * written, without one: the statements of that table alone get the path that
+ * worker/table_paths.h found safe.
  */
 #include "bucardo/launch.h"
 

@@ -37,6 +37,10 @@ my @changes = (
 	['the columns that are carried to a source', qr/(?=\n +## Got a new name match)/, q(
             if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; })],
 
+# No query of a table can be planned while an index of it calls what is found only through a path.
+	['the names of the columns', qr/(?=\$sth = \$saved_sourcedbh->prepare\()/,
+		q(main::columns_path($self, $sync, $saved_sourcedbh, "$S.$T"); )],
+
 # A session's path stays as it was pinned.
 	['the search_path of a session', qr/RESET search_path/, 'SET search_path = pg_catalog, pg_temp', 3],
 
@@ -458,6 +462,33 @@ my $enable = \&Bucardo::enable_triggers;
 	return $enable->(@_);
 };
 
+# Tables that can be read and written only with a search_path, and which: see worker/table_paths.h.
+sub table_paths {
+	my ($self, $sync) = @_;
+	my ($migration) = $sync->{name} =~ /^(.*)_sync(?:_[2-8])?$/ or return {};
+	my $dbh = $self->{masterdbh};
+	my $rows = $dbh->selectrow_array(q{SELECT pg_catalog.to_regclass('bucardo.machine_paths')})
+		? $dbh->selectall_arrayref('SELECT side, tablename, path FROM bucardo.machine_paths'
+			. ' WHERE migration = ?', undef, $migration) : [];
+	my %paths;
+	$paths{$_->[1]}{"${migration}_$_->[0]"} = $_->[2] for @$rows;
+	return \%paths;
+}
+sub columns_path {
+	my ($self, $sync, $dbh, $table) = @_;
+	my $paths = table_paths($self, $sync)->{$table} || {};
+	for my $name (grep { ($sync->{db}{$_}{dbh} || 0) == $dbh } keys %{$sync->{db}}) {
+		$dbh->do("SET LOCAL search_path = $paths->{$name}") if $paths->{$name};
+	}
+}
+sub set_paths {
+	my ($self, $paths, $back) = @_;
+	for my $name (keys %{$paths || {}}) {
+		my $db = $self->{machine_sync}{db}{$name} or next;
+		$db->{dbh}->do('SET LOCAL search_path = ' . ($back || $paths->{$name}));
+	}
+}
+
 # The first word of a run's transaction: see worker/staging.h.
 my $begin = \&Bucardo::start_main_transaction;
 *Bucardo::start_main_transaction = sub {
@@ -471,6 +502,8 @@ my $begin = \&Bucardo::start_main_transaction;
 	heed_sides($sync, $sides) if $sides;
 	$self->{machine_sides} = $sides;
 	$self->{machine_sync} = $sync;
+	$self->{machine_paths} = table_paths($self, $sync);
+	$self->{masterdbh}->commit;
 	@$self{qw(machine_emptied machine_spared machine_shared)} = ({}, {}, {});
 	for my $name (@{$info->{databases}}) {
 		my $db = $sync->{db}{$name};
@@ -491,7 +524,11 @@ for my $name (qw(delete_rows push_rows)) {
 	*{"Bucardo::$name"} = sub {
 		my ($table) = grep { ref eq 'HASH' && exists $_->{safetable} } @_;
 		local $at = defined $table ? "$table->{safeschema}.$table->{safetable}" : undef;
-		return $sub->(@_);
+		my $paths = defined $at && $_[0]{machine_paths} && $_[0]{machine_paths}{$at} or return $sub->(@_);
+		set_paths($_[0], $paths);
+		my $count = $sub->(@_);
+		set_paths($_[0], $paths, 'pg_catalog, pg_temp');
+		return $count;
 	};
 }
 Bucardo->new({dbname => 'bucardo', dbuser => 'bucardo', dbhost => $ARGV[0],

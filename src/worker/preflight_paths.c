@@ -9,12 +9,9 @@
 #include "bucardo_machine/paths.h"
 #include "worker/chosen.h"
 #include "worker/preflight.h"
+#include "worker/table_paths.h"
 
 /* clang-format off */
-static const char functions_sql[] =
-#include "worker/sql/path_functions.sql.inc"
-;
-
 /* A view's own rule names it in one entry, or two (OLD, and NEW before 16): one more reads it. */
 static const char views_sql[] =
 "SELECT r.ev_class::regclass::text FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class"
@@ -23,14 +20,13 @@ static const char views_sql[] =
 "  > CASE WHEN current_setting('server_version_num')::int < 160000 THEN 2 ELSE 1 END ORDER BY 1";
 /* clang-format on */
 
-enum { RELATION, WHAT, FUNCTIONS, MENDS, OF_EXTENSION, EACH_ROW };
-
 struct looking {
 	struct bm_phase *phase;
 	bm_preflight_find *find;
 	void *ctx;
 	char *outside; /* relations that are left out */
 	char *path;    /* the source's; "" for none */
+	char *schemas; /* the same, as text[] */
 	char *unsafe;  /* why it is not used on the destination; "" */
 };
 
@@ -53,8 +49,10 @@ static int read_path(struct looking *looking, struct bm_error *err)
 
 	if (safe != NULL) {
 		looking->path = bm_strdup(PQgetvalue(quoted, 0, 0));
-		looking->unsafe = bm_strdup(
-				PQgetvalue(safe, 0, 2)[0] == 't' ? PQgetvalue(safe, 0, 1) : "");
+		looking->schemas = bm_strdup(names[0]);
+		looking->unsafe = PQgetvalue(safe, 0, 2)[0] == 't'
+				? bm_format("on the destination %s", PQgetvalue(safe, 0, 1))
+				: bm_strdup("");
 	}
 	PQclear(schemas);
 	PQclear(quoted);
@@ -64,38 +62,55 @@ static int read_path(struct looking *looking, struct bm_error *err)
 
 /* What comes of it: from PostgreSQL 17 on a build of an index has an empty path, whatever is
  * set. */
-static const char *fate_of(const struct looking *looking, bool each_row)
+static const char *fate_of(const struct looking *looking, const char *unsafe, bool builds)
 {
 	bool pinned = PQserverVersion(looking->phase->conns[BM_END_DESTINATION]) >= 170000;
 
-	if (looking->unsafe[0] != '\0') {
-		return "the machine does not use the source's path on the destination: ";
+	if (unsafe[0] != '\0') {
+		return "the machine does not use the source's path there: ";
 	}
-	if (pinned) {
-		return "from PostgreSQL 17 on indexes and materialised views are built without any "
-		       "path: this may fail on the destination";
-	}
-	return each_row ? "the machine makes it with the source's path, and copies its rows so; but "
-			  "changes of its rows may be refused later, and the table is paused then"
-			: "the machine makes it with the source's path";
+	return builds && pinned
+			? "from PostgreSQL 17 on indexes and materialised views are built "
+			  "without any path: this may fail on the destination"
+			: "the machine makes it, and writes its rows, with the source's path";
+}
+
+/* Why a run may not use the path at the source, where it reads the rows; "" if it may. New. */
+static char *source_unsafe(struct looking *looking, const char *relation)
+{
+	const char *const params[] = {looking->schemas, relation};
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *rows = bm_phase_ask(
+			looking->phase, BM_END_SOURCE, bm_paths_safe_sql, 2, params, &ignored);
+	bool unsafe = rows != NULL && PQgetvalue(rows, 0, 2)[0] == 't';
+	char *why = unsafe ? bm_format("on the source %s", PQgetvalue(rows, 0, 1))
+			   : bm_strdup("");
+
+	PQclear(rows);
+	return why;
 }
 
 static void find_function(struct looking *looking, const PGresult *rows, int row)
 {
-	bool each = PQgetvalue(rows, row, EACH_ROW)[0] == 't';
-	bool extension = PQgetvalue(rows, row, OF_EXTENSION)[0] == 't';
+	const char *relation = PQgetvalue(rows, row, BM_CALLS_RELATION);
+	bool each = PQgetvalue(rows, row, BM_CALLS_EACH_ROW)[0] == 't';
+	bool extension = PQgetvalue(rows, row, BM_CALLS_OF_EXTENSION)[0] == 't';
+	char *unsafe = looking->unsafe[0] != '\0' || !each ? bm_strdup(looking->unsafe)
+							   : source_unsafe(looking, relation);
+	const char *fate = fate_of(looking, unsafe, true);
 	char *why = bm_format(
 			"%s: it calls %s, which finds what stands in parentheses only through "
-			"search_path, and that is empty while it is made; %s%s",
-			PQgetvalue(rows, row, WHAT), PQgetvalue(rows, row, FUNCTIONS),
-			fate_of(looking, each), looking->unsafe);
-	char *mend = bm_format("%s%s", PQgetvalue(rows, row, MENDS),
+			"search_path, and that is empty for whoever restores or replicates; "
+			"%s%s",
+			PQgetvalue(rows, row, BM_CALLS_WHAT),
+			PQgetvalue(rows, row, BM_CALLS_FUNCTIONS), fate, unsafe);
+	char *mend = bm_format("%s%s", PQgetvalue(rows, row, BM_CALLS_MENDS),
 			extension ? "; of an extension also on the destination, after CREATE "
 				    "EXTENSION there: its functions do not come from the source"
 				  : "");
 
-	looking->find(looking->ctx, BM_GRADE_DEGRADES, PQgetvalue(rows, row, RELATION), why,
-			mend);
+	looking->find(looking->ctx, BM_GRADE_DEGRADES, relation, why, mend);
+	free(unsafe);
 	free(why);
 	free(mend);
 }
@@ -104,7 +119,7 @@ static int look_at_functions(struct looking *looking, struct bm_error *err)
 {
 	const char *const params[] = {looking->outside, looking->path};
 	PGresult *rows = bm_phase_ask(
-			looking->phase, BM_END_SOURCE, functions_sql, 2, params, err);
+			looking->phase, BM_END_SOURCE, bm_path_functions_sql, 2, params, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		find_function(looking, rows, row);
@@ -131,8 +146,8 @@ static void find_operator(struct looking *looking, const PGresult *rows, int row
 			"DISTINCT FROM, NULLIF, CASE, JOIN USING): with an empty search_path "
 			"that is another operator, or none; %s%s",
 			PQgetvalue(rows, row, BM_PATHS_WHAT),
-			PQgetvalue(rows, row, BM_PATHS_OPERATORS), fate_of(looking, false),
-			looking->unsafe);
+			PQgetvalue(rows, row, BM_PATHS_OPERATORS),
+			fate_of(looking, looking->unsafe, false), looking->unsafe);
 
 	looking->find(looking->ctx, unsafe ? BM_GRADE_DEGRADES : BM_GRADE_NOTE,
 			PQgetvalue(rows, row, BM_PATHS_RELATION), why,
@@ -188,6 +203,7 @@ int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ct
 			: -1;
 	free(looking.outside);
 	free(looking.path);
+	free(looking.schemas);
 	free(looking.unsafe);
 	return rc;
 }

@@ -247,6 +247,22 @@ const struct bm_check bm_checks_servers[] = {
 	"  FROM pg_available_extension_versions v WHERE v.name = a.name) v ON true"
 	" WHERE e->>'wanted' IS NOT NULL AND CASE WHEN a.installed_version IS NULL THEN NOT v.has"
 	" ELSE a.installed_version <> e->>'wanted' END ORDER BY 1" },
+{ .name = "extensions-elsewhere", .end = BM_END_DESTINATION, .grade = BM_GRADE_STOPS,
+  .feed = "SELECT coalesce(json_agg(json_build_object('name', e.extname, 'schema', n.nspname)), '[]')"
+	" FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+	" WHERE e.extname <> ALL (current_setting('bucardo_machine.skipped')::text[]) AND EXISTS (SELECT 1"
+	"  FROM pg_depend m JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid"
+	"  AND d.deptype = 'n' WHERE m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid"
+	"  AND m.deptype = 'e' AND NOT EXISTS (SELECT 1 FROM pg_depend o WHERE o.classid = d.classid"
+	"   AND o.objid = d.objid AND o.deptype = 'e'))",
+  .sql = "SELECT e.extname, 'the destination has it already, in schema ' || quote_ident(n.nspname) || ', and the"
+	" source in ' || quote_ident(s->>'schema') || ': what names its types and functions there cannot be"
+	" made', 'on the destination: ' || CASE WHEN e.extrelocatable THEN 'ALTER EXTENSION ' ||"
+	" quote_ident(e.extname) || ' SET SCHEMA ' ELSE 'DROP EXTENSION ' || quote_ident(e.extname) ||"
+	" '; CREATE EXTENSION ' || quote_ident(e.extname) || ' SCHEMA ' END || quote_ident(s->>'schema') ||"
+	" ' (made before, where it is missing)' FROM json_array_elements($1::json) s"
+	" JOIN pg_extension e ON e.extname = s->>'name' JOIN pg_namespace n ON n.oid = e.extnamespace"
+	" WHERE n.nspname <> s->>'schema' ORDER BY 1" },
 { .name = "extensions-allowed", .end = BM_END_DESTINATION, .grade = BM_GRADE_DEGRADES,
   .mend_is_safe = true,
   .feed = EXTENSIONS,

@@ -1,6 +1,7 @@
 /*
  * Phase replicate:
  *
+ *     write down which tables a run needs a search_path for
  *     make the syncs active: from here on Bucardo may apply what was captured
  *     tell the master so, by name: it goes on serving the others (bucardo/serve.pl)
  *     watch what waits until all that was captured before has been applied
@@ -20,6 +21,7 @@
 #include "worker/look.h"
 #include "worker/phase.h"
 #include "worker/report.h"
+#include "worker/table_paths.h"
 
 #define LOOK_MSEC 1000
 #define COUNT_LIMIT_MSEC 30000
@@ -118,7 +120,7 @@ int bm_replicate_run(struct bm_phase *phase, struct bm_error *err)
 	int64_t most = 0;
 	uint64_t begun_msec = bm_clock_msec();
 
-	if (activate(phase, err) != 0) {
+	if (bm_table_paths_renew(phase, err) != 0 || activate(phase, err) != 0) {
 		return -1;
 	}
 	for (;;) {

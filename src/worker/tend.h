@@ -44,6 +44,7 @@ struct bm_tend {
 	uint64_t kept_at_msec;	/* the next look for changes that are kept */
 	bool was_stopped;	/* and is not to be, see identity.h */
 	struct json_t *counted; /* tables that were paused at the last count; NULL none yet */
+	uint64_t paths_at_msec; /* when to look next which tables need a search_path */
 	uint64_t count_at_msec; /* the next count of what is not kept in step */
 	unsigned touch_blocks;	/* of a table to be sent again, at once; 0 not known yet */
 };

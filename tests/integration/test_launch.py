@@ -50,6 +50,7 @@ PLACES = [
     ("a new CTL's wait", "sleep 0.05;", "sleep 0.06;"),
     ("validating a sync", "validate_sync('$syncname')\");", "validate_sync('$syncname', 1)\");"),
     ("the start of the VAC", "if ($config{bucardo_vac} and $self->{needsvac}) {", "if ($self->wants_vac) {"),
+    ("the names of the columns", "$sth = $saved_sourcedbh->prepare(", "$sth = $saved_sourcedbh->column_info("),
     ("the search_path of a session", "$dbh->do('RESET search_path');", "$dbh->do('RESET ALL');"),
     ("delete_rows", "\nsub delete_rows {", "\nsub delete_all_rows {"),
 ]

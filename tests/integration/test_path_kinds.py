@@ -7,7 +7,9 @@ import psycopg2
 import pytest
 from support import compare, path_kinds
 from support.clone import Clone, schema_of
+from support.declared import replicating, view
 from support.phases import Phases
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -63,6 +65,25 @@ def test_a_clone_makes_each_with_the_path_of_the_source_and_tells_what_it_cannot
             dest.sql("ALTER DATABASE app SET search_path = public, more")
             assert answer(dest, row.check) == answer(source, row.check), row.name
     assert "path of the source" in done.stdout
+
+
+def test_a_migration_goes_live_with_all_of_them_and_their_changes_arrive(pair):
+    source, dest, workshop = pair
+    dest.sql("DROP DATABASE IF EXISTS app")
+    dest.create_database("app")
+    machine = replicating(workshop, source, dest, "app")
+    for row in path_kinds.rows(source):
+        if row.live:
+            source.sql(row.live, dbname="app")
+    wait_for(lambda: not compare.differences(source, dest, "app", sequences=False, path="public, more"), 60,
+             "the changes arrive", every=0.5, explain=lambda: "\n".join(
+                 compare.differences(source, dest, "app", sequences=False, path="public, more")
+                 + [machine.cli("status").output]))
+    assert view(machine)["tending"]["paused"] == []
+    found = {f["object"]: f["severity"] for f in view(machine)["findings"]}
+    assert found['REFRESH "public"."matview_broken"'] == "degrades"
+    assert found["VIEW public.view_of_itself_v"] == "degrades"
+    machine.stop()
 
 
 SMALL = """
@@ -136,3 +157,18 @@ def test_a_restrictive_policy_whose_roles_are_missing_degrades_by_name(pair):
             assert found["severity"] == "degrades"
     names = dest.sql("SELECT polname FROM pg_policy ORDER BY 1", dbname="policies")
     assert names == []  # they come with the indexes
+
+
+def test_an_extension_that_is_there_in_another_schema_stops_before_anything_is_made(pair):
+    source, dest, workshop = pair
+    for server, schema in ((source, "types"), (dest, "public")):
+        server.create_database("elsewhere")
+        server.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}; CREATE EXTENSION citext SCHEMA {schema}",
+                   dbname="elsewhere")
+    source.sql("CREATE TABLE t (c types.citext PRIMARY KEY)", dbname="elsewhere")
+    machine = workshop.machine()
+    machine.write_pgpass(source, dest)
+    run = Phases(machine, source, dest, "elsewhere", "elsewhere").run("preflight")
+    assert run.failed["class"] == "operator"
+    found = run.finding("citext", "ALTER EXTENSION citext SET SCHEMA types")
+    assert found["severity"] == "stops"

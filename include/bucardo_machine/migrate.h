@@ -67,6 +67,16 @@ struct bm_tending_view {
 	uint64_t told_msec;   /* bm_clock_msec() of it */
 };
 
+/* A teardown that a person asked for. */
+struct bm_leaving_view {
+	bool asked;
+	int64_t at; /* wall msec */
+	const char *by, *without;
+	enum bm_record_state state;
+	const char *evidence; /* JSON, as docs/worker-protocol.md has it; "" none yet */
+	const char *mend;     /* what a person does once it is done */
+};
+
 struct bm_migration_view {
 	const char *name;
 	enum bm_phase phase; /* where it is; the last one when all are done */
@@ -89,6 +99,7 @@ struct bm_migration_view {
 	bool recorded;	  /* the journal has its definition and the last order */
 	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
 	struct bm_tending_view tending;
+	struct bm_leaving_view leaving;
 	size_t finding_count;
 	const struct bm_finding *findings;  /* of the last preflight */
 	const struct bm_phase_view *phases; /* BM_PHASE_COUNT of them */
@@ -137,6 +148,17 @@ int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, cons
 
 /* What the migration's pause had stopped runs again. */
 void bm_migrate_resumed(struct bm_migrate *migrate, const char *name);
+
+/*
+ * Tear `name` down, whatever it is doing; `without`: "", or the side that is gone for good,
+ * "source", "destination" or "both". May be said again at any point.
+ */
+int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char *without,
+		const char *by, struct bm_error *err);
+
+/* The line that orders a look at what a teardown would remove; as the next function. */
+char *bm_migrate_teardown_look(
+		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 
 /*
  * The line that orders a preflight of `name` (with `fix`: and the safe mends) from

@@ -7,9 +7,13 @@
  *
  *     bm_traces_open()     connect to one side
  *     bm_traces_users()    whose migrations and syncs use it
- *     bm_traces_remove()   take all of it out
+ *     bm_traces_count()    what there is, and what waits
+ *     bm_traces_remove()   take it out
  *     bm_traces_left()     search the catalogs for what is still there
  *     bm_traces_close()
+ *
+ * Who names migrations (or syncs that were made by hand) gets those removed, and nothing that
+ * another one needs; the rest goes with the last of them.
  *
  * Threads: one caller.
  */
@@ -20,6 +24,7 @@
 
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/sessions.h"
+#include "bucardo_machine/strbuf.h"
 
 struct bm_traces;
 
@@ -28,7 +33,7 @@ struct bm_traces *bm_traces_open(
 		const struct bm_conninfo *words, const char *role, struct bm_error *err);
 void bm_traces_close(struct bm_traces *traces); /* NULL is accepted */
 
-/* "'shop' on db.example:5432" */
+/* "'shop' on db.example:5432"; borrowed */
 const char *bm_traces_place(const struct bm_traces *traces);
 
 /* A migration, or a sync of none, that uses this side. `age_sec`: since its machine was heard
@@ -40,16 +45,36 @@ int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *tell, void *ctx
 /* This side refuses writes of others still: a destination that was not cut over to. */
 bool bm_traces_is_fenced(struct bm_traces *traces);
 
-/*
- * Remove everything. What could not be removed is told with the reason and its statement, and
- * nothing that it needs is removed then. Waits for locks of others as long as some minutes.
- */
-typedef void bm_traces_tell_fn(void *ctx, const char *what, const char *statement);
-int bm_traces_remove(struct bm_traces *traces, bm_traces_tell_fn *tell, void *ctx,
+/* Users that are not among `names` (to NULL): how many, or -1; `out` gets them, with blanks. */
+int bm_traces_others(struct bm_traces *traces, const char *const *names, struct bm_strbuf *out,
 		struct bm_error *err);
 
-/* What the catalogs have still, and what removes it. Returns how much, or -1. */
-int bm_traces_left(struct bm_traces *traces, bm_traces_tell_fn *tell, void *ctx,
-		struct bm_error *err);
+struct bm_traces_counts {
+	long triggers; /* on tables */
+	long objects;  /* tables, functions and the like; -1 where others use it too */
+	long waiting;  /* changes that were not carried yet */
+};
+int bm_traces_count(struct bm_traces *traces, const char *const *names,
+		struct bm_traces_counts *out, struct bm_error *err);
+
+struct bm_traces_ears {
+	/* What could not be removed and why, or what is still there; and its statement. */
+	void (*tell)(void *ctx, const char *what, const char *statement);
+	/* Before each statement: how many are known to follow. NULL: not heard. */
+	void (*step)(void *ctx, int left, const char *statement);
+	void *ctx;
+};
+
+/*
+ * Remove what the migrations or syncs `names` (to NULL; NULL: all of them) have there. What
+ * could not be removed is told, and nothing that it needs is removed then. Waits for locks of
+ * others as long as some minutes.
+ */
+int bm_traces_remove(struct bm_traces *traces, const char *const *names,
+		const struct bm_traces_ears *ears, struct bm_error *err);
+
+/* What the catalogs have still of it, and what removes that. Returns how much, or -1. */
+int bm_traces_left(struct bm_traces *traces, const char *const *names,
+		const struct bm_traces_ears *ears, struct bm_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "bucardo/internal.h"
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
 
 void declared_finish(struct bm_bucardo *bucardo)
 {
@@ -51,6 +52,22 @@ bool bm_bucardo_is_resuming(const struct bm_bucardo *bucardo, const char *sync)
 	return false;
 }
 
+/* At once, not only when the sync is looked at next. */
+static void deactivate_paused(struct bm_bucardo *bucardo)
+{
+	for (size_t i = 0; i < bucardo->declared.count; i++) {
+		struct judged_sync *sync = judge_find(bucardo, bucardo->declared.syncs[i].name);
+		if (bucardo->declared.syncs[i].paused && sync != NULL && sync->active) {
+			if (sync->wish >= 0) {
+				wish_set(sync, -1);
+			}
+			if (bucardo->daemon.ready_msec != 0) {
+				wish_check(bucardo, sync, bm_clock_msec());
+			}
+		}
+	}
+}
+
 void bm_bucardo_declare(
 		struct bm_bucardo *bucardo, const struct bm_declared_sync *syncs, size_t count)
 {
@@ -67,4 +84,5 @@ void bm_bucardo_declare(
 	declared_finish(bucardo);
 	declared->syncs = made;
 	declared->count = count;
+	deactivate_paused(bucardo);
 }

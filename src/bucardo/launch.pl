@@ -262,6 +262,49 @@ my $reload = \&Bucardo::reload_mcp;
 	return $count;
 };
 
+# A sync that was deactivated and is not in the table any more was torn down: the master forgets it, and talks no more to
+# databases that no other sync uses. That is looked for between two rounds of its loop, where nothing uses them.
+my $deactivate = \&Bucardo::deactivate_sync;
+*Bucardo::deactivate_sync = sub {
+	my ($self, $sync) = @_;
+	$self->{machine_inactive}{$sync->{name}} = 1;
+	return $deactivate->(@_);
+};
+my $notices = \&Bucardo::db_get_notices;
+*Bucardo::db_get_notices = sub {
+	my ($self, $dbh) = @_;
+	forget_removed($self) if %{$self->{machine_inactive} || {}} && $self->{logprefix} eq 'MCP' && $dbh == $self->{masterdbh}
+		&& time != ($self->{machine_looked} || 0);
+	return $notices->(@_);
+};
+sub forget_removed {
+	my ($self) = @_;
+	my $inactive = $self->{machine_inactive};
+	$self->{machine_looked} = time;
+	delete $inactive->{$_} for grep { !$self->{sync}{$_} || $self->{sync}{$_}{mcp_active} } keys %$inactive;
+	return if !%$inactive;
+	my %there = map { $_ => 1 } @{$self->{masterdbh}->selectcol_arrayref('SELECT name FROM bucardo.sync')};
+	$self->{masterdbh}->commit;
+	my @gone = grep { !$there{$_} } keys %$inactive or return;
+	my $before = served($self);
+	my @dbs = map { values %{$_->{db} || {}} } map { delete $self->{sync}{$_} } @gone;
+	delete @$inactive{@gone};
+	my %used = map { $_ => 1 } map { keys %{$_->{db} || {}} } values %{$self->{sync}};
+	push @dbs, delete @{$self->{sdb}}{grep { !$used{$_} } keys %{$self->{sdb}}};
+
+# The sync has handles of its own where the master has looked whether its databases are well (check_sync_health).
+	my %kept = map { $_ => 1 } grep { $_ } map { $_->{dbh} } values %{$self->{sdb}},
+		map { values %{$_->{db} || {}} } values %{$self->{sync}};
+	for my $dbh (grep { $_ && !$kept{$_} } map { $_->{dbh} } @dbs) {
+		delete $self->{$_}{$dbh} for qw(listening listen_payload);
+		$dbh->disconnect if $dbh->{Active};
+	}
+	kill USR1 => $self->{vacpid} if $self->{vacpid} && -e 'bucardo.vac.pid' && $before ne served($self);
+	$self->{needsvac} = 0 if !served($self);
+	$0 =~ s/(Active syncs: ).*/$1 . join ',', sort grep { $self->{sync}{$_}{mcp_active} } keys %{$self->{sync}}/e;
+	print STDERR "bucardo-machine: the master has forgotten @gone\n";
+}
+
 # Where one side has an encoding of bytes, bytes go over: no other encoding is put on them, and a side that has one checks them.
 sub bytes_for_all {
 	my ($dbs) = @_;

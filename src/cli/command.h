@@ -55,7 +55,8 @@ enum cli_option {
 	CLI_GROUP = 1 << 23,
 	CLI_REWRITE = 1 << 24,
 	CLI_EXPECT = 1 << 25,
-	CLI_KEEP_SIGNALS = 1 << 26
+	CLI_KEEP_SIGNALS = 1 << 26,
+	CLI_WITHOUT = 1 << 27
 };
 
 /* Of `run -- COMMAND` alone. */
@@ -79,8 +80,9 @@ struct cli_call {
 	unsigned jobs, chunk_mib;			 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
 	bool strict, json, watch, follow, fix, gentle, accept_moments, all, yes;
-	const char *until; /* the name of a phase; NULL: not given */
-	const char *since; /* "2h" or a time; NULL: not given */
+	const char *until;   /* the name of a phase; NULL: not given */
+	const char *since;   /* "2h" or a time; NULL: not given */
+	const char *without; /* "source", "destination" or "both"; NULL: not given */
 	enum bm_log_format log_format;
 	enum bm_log_level log_level;
 	bool log_level_given, log_format_given;
@@ -146,6 +148,13 @@ void cli_print_usage(const struct cli_command *command);
 /* On a terminal, unless NO_COLOR says otherwise. */
 bool cli_wants_colour(void);
 
+/* Run `worker phase` on `order` until it ends; `hear` gets its lines, `why` how it ended when
+ * it gave no verdict. -1 with `err` when it cannot be started. */
+struct bm_phase_line;
+int cli_ask_worker(const struct cli_call *call, const char *order,
+		void (*hear)(void *ctx, const struct bm_phase_line *line), void *ctx,
+		struct bm_strbuf *why, struct bm_error *err);
+
 /* 0 where stdout is no terminal. */
 struct winsize cli_screen_size(void);
 
@@ -174,6 +183,8 @@ int cli_service_stop(const struct cli_call *call);
 int cli_session(const struct cli_call *call);
 int cli_status(const struct cli_call *call);
 int cli_teardown(const struct cli_call *call);
+int cli_teardown_machine(const struct cli_call *call);	/* of one migration, by the machine */
+bool cli_teardown_confirm(const struct cli_call *call); /* --yes, or a person types it */
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);
 

@@ -301,19 +301,25 @@ static const struct cli_command commands[] = {
 		.run = cli_status,
 	}, {
 		.name = "teardown",
-		.task = CLI_TASK_COPY,
-		.arguments = "[NAME...] --source CONNINFO --destination CONNINFO",
-		.options = CLI_SOURCE | CLI_DESTINATION | CLI_YES | CLI_JSON,
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME | --source CONNINFO --destination CONNINFO [NAME...]",
+		.options = CLI_RUNTIME | CLI_SOURCE | CLI_DESTINATION | CLI_WITHOUT | CLI_YES | CLI_JSON,
 		.most = 64,
-		.summary = "take everything of ours out of databases",
-		.help = "Triggers, functions, tables and schemas of the machine and of Bucardo go; then the\n"
-			"catalogs are searched, and what is left is printed with the statement that removes\n"
-			"it. One table at a time, under locks of a moment; killed anywhere, the same command\n"
-			"goes on. One of the two databases may be left out. Needs no machine: stop it first.\n"
-			"  NAME       where several migrations or syncs use a database: all of them\n"
-			"  --yes      do not ask\n"
-			"  --json     one JSON object a line: stuck, left, clean\n"
-			"Passwords as for `clone`. Exit code 0 only when nothing is left.\n",
+		.summary = "take all of ours out of the databases",
+		.help = "With the NAME of a migration the machine does it, at any point of the migration:\n"
+			"triggers, functions, tables and schemas of the machine and of Bucardo go from both\n"
+			"databases, the migration from Bucardo's tables; what another migration or sync needs\n"
+			"stays. One table at a time, under locks of a moment. It goes on when the machine is\n"
+			"killed. At the end the catalogs are searched, and what is left is printed with the\n"
+			"statement that removes it. Then delete the migration from machine.yaml.\n"
+			"  --without SIDE  source, destination or both: gone for good, or to be cleaned later\n"
+			"  --yes           do not ask\n"
+			"  --json          one JSON object a line: stuck, left, clean, without\n"
+			"With --source or --destination or both it needs no machine, for whoever deleted that\n"
+			"first. Passwords as for `clone`; killed anywhere, the same command goes on.\n"
+			"  NAME            where several migrations or syncs use a database: those that go\n"
+			"Exit code 0 only when nothing is left.\n" RUNTIME_HELP,
 		.run = cli_teardown,
 	}, {
 		.name = "version",

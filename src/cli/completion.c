@@ -43,6 +43,7 @@ static void add_values(struct bm_strbuf *out)
 			"'; name=- ;;\n"
 			"\t--log-format) words='auto text json'; name=- ;;\n"
 			"\t--log-level) words='debug info warn error'; name=- ;;\n"
+			"\t--without) words='source destination both'; name=- ;;\n"
 			"\t--runtime|--volume|--pgpass)\n"
 			"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n"
 			"\tesac\n");

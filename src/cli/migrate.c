@@ -1,13 +1,11 @@
 /* The commands about declared migrations: migrate, pause, resume, plan. */
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
-#include "bucardo_machine/event.h"
 #include "bucardo_machine/migrate.h"
 #include "cli/client.h"
 #include "cli/command.h"
@@ -107,7 +105,6 @@ int cli_resume(const struct cli_call *call)
 
 struct look {
 	const struct cli_call *call;
-	struct bm_loop *loop;
 	size_t safe_count;
 	json_t *findings; /* not shown yet; NULL none */
 	int rc;
@@ -204,49 +201,6 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 	}
 }
 
-static void on_end(void *ctx, const char *how)
-{
-	struct look *look = ctx;
-
-	if (how != NULL) {
-		bm_strbuf_puts(&look->why, how);
-	}
-	bm_loop_stop(look->loop);
-}
-
-static void on_signal(void *ctx, int signo)
-{
-	struct look *look = ctx;
-
-	if (signo == SIGINT || signo == SIGTERM || signo == SIGHUP) {
-		bm_strbuf_puts(&look->why, "interrupted");
-		bm_loop_stop(look->loop);
-	}
-}
-
-static int run_look(struct look *look, const char *line,
-		void (*hear)(void *ctx, const struct bm_phase_line *line), struct bm_error *err)
-{
-	char *pgpass = bm_format("%s/pgpass", look->call->runtime);
-	const struct bm_phase_options options = {.program = "/proc/self/exe",
-			.worker = "phase",
-			.pgpass = pgpass,
-			.subject = look->call->command->name};
-	struct bm_phase_host *host = NULL;
-
-	if (bm_event_begin(err) == 0 && (look->loop = bm_loop_create(err)) != NULL) {
-		bm_loop_on_signal(look->loop, on_signal, look);
-		host = bm_phase_host_start(look->loop, &options, line, hear, on_end, look, err);
-	}
-	if (host != NULL) {
-		bm_loop_run(look->loop);
-	}
-	bm_phase_host_close(host);
-	bm_loop_destroy(look->loop);
-	free(pgpass);
-	return host != NULL ? 0 : -1;
-}
-
 static void print_phases(const struct cli_call *call)
 {
 	struct bm_strbuf out = BM_STRBUF_INIT;
@@ -303,7 +257,7 @@ int cli_plan(const struct cli_call *call)
 	}
 	char *line = json_dumps(json_object_get(answer, "order"), JSON_COMPACT);
 	json_decref(answer);
-	int rc = run_look(&look, line, on_line, &err);
+	int rc = cli_ask_worker(call, line, on_line, &look, &look.why, &err);
 	free(line);
 	print_rest(&look); /* of one that ended without a verdict */
 	if (rc != 0) {
@@ -358,7 +312,9 @@ int cli_accept(const struct cli_call *call)
 	struct bm_error err = BM_ERROR_INIT;
 	struct look look = {.call = call, .rc = CLI_FAILED};
 	char *line = accept_order(call, &err);
-	int rc = line != NULL ? run_look(&look, line, on_accept_line, &err) : -1;
+	int rc = line != NULL
+			? cli_ask_worker(call, line, on_accept_line, &look, &look.why, &err)
+			: -1;
 
 	free(line);
 	if (rc != 0) {

@@ -49,6 +49,7 @@ static const struct option options[] = {
 		{"strict", no_argument, NULL, VALUE(CLI_STRICT)},
 		{"until", required_argument, NULL, VALUE(CLI_UNTIL)},
 		{"volume", required_argument, NULL, VALUE(CLI_VOLUME)},
+		{"without", required_argument, NULL, VALUE(CLI_WITHOUT)},
 		{"watch", no_argument, NULL, VALUE(CLI_WATCH)},
 		{"yes", no_argument, NULL, VALUE(CLI_YES)},
 		{NULL, 0, NULL, 0},

@@ -89,6 +89,16 @@ static bool is_status(const json_t *migration, const char *status)
 	return strcmp(cli_text_of(migration, "status"), status) == 0;
 }
 
+static bool is_leaving(const json_t *migration)
+{
+	return strcmp(cli_text_of(migration, "phase"), "teardown") == 0;
+}
+
+static bool is_gone(const json_t *migration)
+{
+	return is_leaving(migration) && is_status(migration, "done");
+}
+
 bool cli_migration_is_live(const json_t *migration)
 {
 	return is_status(migration, "live");
@@ -195,7 +205,7 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 	const json_t *replication = json_object_get(migration, "replication");
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
-	if (!json_is_object(replication)) {
+	if (!json_is_object(replication) || is_leaving(migration)) {
 		return;
 	}
 	if (!json_is_true(json_object_get(migration, "released"))) {
@@ -240,7 +250,9 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 				cli_text_of(migration, "name"));
 		cli_table_note(table, "next try", bm_strbuf_text(&text));
 	}
-	add_findings(table, migration);
+	if (!is_leaving(migration)) {
+		add_findings(table, migration);
+	}
 	bm_strbuf_finish(&text);
 }
 
@@ -255,6 +267,8 @@ static void add_state(struct cli_table *table, const json_t *migration)
 	if (strcmp(word, "live") == 0 || strcmp(word, "halted") == 0 ||
 			strcmp(word, "starting") == 0) {
 		snprintf(text, sizeof(text), "%s", word);
+	} else if (is_gone(migration)) {
+		snprintf(text, sizeof(text), "torn down");
 	} else {
 		snprintf(text, sizeof(text), "%s %s", phase_shown(migration, word), word);
 	}
@@ -295,7 +309,7 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 		say_live_rows(json_object_get(json_object_get(migration, "replication"),
 					      "backlog_rows"),
 				&text);
-	} else if (json_is_integer(percent)) {
+	} else if (json_is_integer(percent) && !is_gone(migration)) {
 		bm_strbuf_printf(&text, "%lld %%", (long long)json_integer_value(percent));
 		if (json_is_integer(json_object_get(progress, "eta_msec"))) {
 			bm_strbuf_printf(&text, ", done in %s",
@@ -303,7 +317,8 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 							span));
 		}
 	}
-	if (strcmp(until, bm_phase_name(BM_PHASE_COUNT - 1)) != 0 && until[0] != '\0') {
+	if (strcmp(until, bm_phase_name(BM_PHASE_COUNT - 1)) != 0 && until[0] != '\0' &&
+			!is_leaving(migration)) {
 		bm_strbuf_printf(&text, "%suntil %s", text.length > 0 ? ", " : "", until);
 	}
 	cli_table_cell(table, CLI_PLAIN, bm_strbuf_text(&text));

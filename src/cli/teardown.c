@@ -1,6 +1,8 @@
 /*
- * The command `teardown`: takes everything of ours and of Bucardo's out of one or two
- * databases, without the machine. All are looked at before the first is changed.
+ * The command `teardown`: with --source or --destination it takes everything of ours and of
+ * Bucardo's out of one or two databases, without the machine, or what the named migrations
+ * have there. All are looked at before the first is changed. With a name alone it is the
+ * machine that does it (teardown_machine.c).
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -8,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
@@ -22,8 +25,9 @@ struct side {
 	const char *role, *text;
 	struct bm_traces *traces;
 	const struct cli_call *call;
-	unsigned users, unnamed;
-	struct bm_strbuf names, alive;
+	const char *const *targets; /* the names on the command line, to NULL; NULL: all */
+	unsigned users;
+	struct bm_strbuf names, others, alive;
 	bool failed;
 };
 
@@ -63,7 +67,7 @@ static bool is_named(const struct cli_call *call, const char *name)
 			return true;
 		}
 	}
-	return false;
+	return call->word_count == 0;
 }
 
 static void on_user(void *ctx, const char *name, const char *host, long age_sec)
@@ -71,9 +75,8 @@ static void on_user(void *ctx, const char *name, const char *host, long age_sec)
 	struct side *side = ctx;
 
 	side->users++;
-	side->unnamed += !is_named(side->call, name);
 	bm_strbuf_printf(&side->names, "%s%s", side->names.length > 0 ? " " : "", name);
-	if (age_sec >= 0 && age_sec < ALIVE_SEC) {
+	if (is_named(side->call, name) && age_sec >= 0 && age_sec < ALIVE_SEC) {
 		bm_strbuf_printf(&side->alive, "%s%s (on %s, heard of %ld s ago)",
 				side->alive.length > 0 ? ", " : "", name, host, age_sec);
 	}
@@ -89,37 +92,66 @@ static int look(struct side *side, struct bm_error *err)
 	if (side->traces == NULL || bm_traces_users(side->traces, on_user, side, err) != 0) {
 		return -1;
 	}
+	if (side->targets != NULL &&
+			bm_traces_others(side->traces, side->targets, &side->others, err) < 0) {
+		return -1;
+	}
 	if (side->alive.length > 0) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"a machine is at work there and would make it again: %s; stop it "
-				"first, and wait a minute",
+				"a machine is at work there and would make it again: %s; type "
+				"`bucardo-machine teardown NAME` there, or stop it and wait a "
+				"minute",
 				bm_strbuf_text(&side->alive));
 	}
-	if (side->unnamed > 0 && (side->users > 1 || side->call->word_count > 0)) {
+	if (side->users > 1 && side->targets == NULL) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"%s is used by several: nothing was removed. If all of them are to "
-				"go: bucardo-machine teardown %s --source ... --destination ...",
+				"%s is used by several: nothing was removed. Say which of them "
+				"are to go, all or some: bucardo-machine teardown %s --source ... "
+				"--destination ...",
 				bm_traces_place(side->traces), bm_strbuf_text(&side->names));
 	}
 	return 0;
 }
 
+/* What goes, and who stays. */
+static void tell_side(const struct side *side)
+{
+	struct bm_strbuf names = BM_STRBUF_INIT;
+
+	for (size_t i = 0; i < side->call->word_count; i++) {
+		bm_strbuf_printf(&names, "%s%s", i > 0 ? " " : "", side->call->words[i]);
+	}
+	if (side->others.length > 0) {
+		printf("%s %s: what %s has there goes; %s stays and goes on.\n", side->role,
+				bm_traces_place(side->traces), bm_strbuf_text(&names),
+				bm_strbuf_text(&side->others));
+	} else {
+		printf("%s %s: everything of the machine and of Bucardo goes (%s).\n",
+				side->role, bm_traces_place(side->traces),
+				side->users > 0 ? bm_strbuf_text(&side->names)
+						: "no sync is known");
+	}
+	if (bm_traces_is_fenced(side->traces)) {
+		puts("It has not been cut over: the destination stays as it is now, does "
+		     "not follow\nthe source any more, and takes writes of anyone.");
+	}
+	bm_strbuf_finish(&names);
+}
+
 static bool is_agreed(const struct cli_call *call, const struct side *sides, size_t count)
+{
+	for (size_t i = 0; !call->json && i < count; i++) {
+		if (sides[i].traces != NULL) {
+			tell_side(&sides[i]);
+		}
+	}
+	return cli_teardown_confirm(call);
+}
+
+bool cli_teardown_confirm(const struct cli_call *call)
 {
 	char answer[16];
 
-	for (size_t i = 0; !call->json && i < count; i++) {
-		if (sides[i].traces != NULL) {
-			printf("%s %s: everything of the machine and of Bucardo goes (%s).\n",
-					sides[i].role, bm_traces_place(sides[i].traces),
-					sides[i].users > 0 ? bm_strbuf_text(&sides[i].names)
-							   : "no sync is known");
-		}
-		if (sides[i].traces != NULL && bm_traces_is_fenced(sides[i].traces)) {
-			puts("It has not been cut over: the destination stays as it is now, does "
-			     "not follow\nthe source any more, and takes writes of anyone.");
-		}
-	}
 	if (call->yes) {
 		return true;
 	}
@@ -143,16 +175,21 @@ static void remove_all(struct side *side)
 	struct bm_error err = BM_ERROR_INIT;
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
-	if (bm_traces_remove(side->traces, on_stuck, side, &err) != 0) {
+	const struct bm_traces_ears removing = {.tell = on_stuck, .ctx = side},
+				    searching = {.tell = on_left, .ctx = side};
+
+	if (bm_traces_remove(side->traces, side->targets, &removing, &err) != 0) {
 		tell_failure(side, &err);
 	}
 	err = (struct bm_error)BM_ERROR_INIT;
-	int left = bm_traces_left(side->traces, on_left, side, &err);
+	int left = bm_traces_left(side->traces, side->targets, &searching, &err);
 	if (left < 0) {
 		tell_failure(side, &err);
 	} else if (left == 0) {
-		bm_strbuf_printf(&text, "nothing of ours is left on the %s, %s", side->role,
-				bm_traces_place(side->traces));
+		bm_strbuf_printf(&text, "nothing of ours is left on the %s, %s%s%s", side->role,
+				bm_traces_place(side->traces),
+				side->others.length > 0 ? ", but what is used by " : "",
+				bm_strbuf_text(&side->others));
 		say(side, "clean", bm_strbuf_text(&text), "");
 	}
 	side->failed = side->failed || left != 0;
@@ -183,22 +220,35 @@ static int tear_down(struct side *sides, size_t count)
 	return sides[0].failed || sides[1].failed ? CLI_FAILED : CLI_OK;
 }
 
-int cli_teardown(const struct cli_call *call)
+static int tear_down_sides(const struct cli_call *call)
 {
-	struct side sides[] = {{.role = "source", .text = call->source, .call = call},
-			{.role = "destination", .text = call->destination, .call = call}};
+	const char **targets = bm_alloc((call->word_count + 1) * sizeof(*targets));
+	const char *const *names = call->word_count > 0 ? targets : NULL;
+	struct side sides[] = {{.role = "source", .text = call->source},
+			{.role = "destination", .text = call->destination}};
 
-	if (call->source == NULL && call->destination == NULL) {
-		fputs("bucardo-machine: 'teardown' needs --source CONNINFO, --destination "
-		      "CONNINFO, or both\n",
-				stderr);
-		return CLI_USAGE;
+	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+		sides[i].call = call;
+		sides[i].targets = names;
+	}
+	for (size_t i = 0; i < call->word_count; i++) {
+		targets[i] = call->words[i];
 	}
 	int rc = tear_down(sides, BM_COUNT_OF(sides));
 	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
 		bm_traces_close(sides[i].traces);
 		bm_strbuf_finish(&sides[i].names);
+		bm_strbuf_finish(&sides[i].others);
 		bm_strbuf_finish(&sides[i].alive);
 	}
+	free(targets);
 	return rc;
+}
+
+int cli_teardown(const struct cli_call *call)
+{
+	if (call->source != NULL || call->destination != NULL) {
+		return tear_down_sides(call);
+	}
+	return cli_teardown_machine(call);
 }

@@ -17,6 +17,20 @@ static const char *phase_name_at(const void *ctx, size_t index)
 	return index < BM_PHASE_COUNT ? bm_phase_name((enum bm_phase)index) : NULL;
 }
 
+static int parse_without(struct cli_call *call, const char *text, struct bm_error *err)
+{
+	static const char *const words[] = {"source", "destination", "both"};
+
+	call->without = text;
+	for (size_t i = 0; i < BM_COUNT_OF(words); i++) {
+		if (strcmp(text, words[i]) == 0) {
+			return 0;
+		}
+	}
+	return bm_error_set(err, BM_ERR_CONFIG,
+			"--without cannot be '%s': it is source, destination or both", text);
+}
+
 /* One that is far from all is the machine's to refuse: it knows which are still to come. */
 static int parse_until(struct cli_call *call, const char *text, struct bm_error *err)
 {
@@ -234,6 +248,8 @@ int cli_take_option(
 	case CLI_SINCE:
 		call->since = text;
 		return 0;
+	case CLI_WITHOUT:
+		return parse_without(call, text, err);
 	case CLI_UNTIL:
 		return parse_until(call, text, err);
 	default:

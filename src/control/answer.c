@@ -124,7 +124,36 @@ static void answer_migration(const struct question *question, struct bm_strbuf *
 	bm_control_answer_done(out);
 }
 
-/* The order is JSON already. */
+static void put_order(char *order, const struct bm_error *err, struct bm_strbuf *out)
+{
+	/* It is JSON already. */
+	if (order == NULL) {
+		bm_control_answer_refusal(bm_error_code_name(err->code), err->message, out);
+		return;
+	}
+	bm_strbuf_printf(out, "{\"done\":true,\"ok\":true,\"order\":%s}\n", order);
+	free(order);
+}
+
+static void answer_teardown(const struct question *question, struct bm_strbuf *out)
+{
+	const struct bm_control_request *request = question->request;
+	struct bm_error err = BM_ERROR_INIT;
+	char by[32];
+
+	snprintf(by, sizeof(by), "uid %u", (unsigned)question->uid);
+	if (request->look) {
+		put_order(question->host->teardown_look(
+					  question->machine, request->migration, &err),
+				&err, out);
+	} else if (question->host->teardown(question->machine, request->migration,
+				   request->without, by, &err) != 0) {
+		bm_control_answer_refusal(bm_error_code_name(err.code), err.message, out);
+	} else {
+		bm_control_answer_done(out);
+	}
+}
+
 static void answer_plan(const struct question *question, struct bm_strbuf *out)
 {
 	const struct bm_control_request *request = question->request;
@@ -132,12 +161,7 @@ static void answer_plan(const struct question *question, struct bm_strbuf *out)
 	char *order = question->host->plan(
 			question->machine, request->migration, request->fix, &err);
 
-	if (order == NULL) {
-		bm_control_answer_refusal(bm_error_code_name(err.code), err.message, out);
-		return;
-	}
-	bm_strbuf_printf(out, "{\"done\":true,\"ok\":true,\"order\":%s}\n", order);
-	free(order);
+	put_order(order, &err, out);
 }
 
 static void answer_config_reload(const struct question *question, struct bm_strbuf *out)
@@ -190,6 +214,7 @@ void bm_control_answer(const struct bm_control_host *host, struct bm_machine *ma
 			[BM_CONTROL_RESUME] = answer_migration,
 			[BM_CONTROL_SERVICE] = answer_service,
 			[BM_CONTROL_STATUS] = answer_status,
+			[BM_CONTROL_TEARDOWN] = answer_teardown,
 			[BM_CONTROL_VERSION] = answer_version,
 	};
 	struct question question = {host, machine, request, uid};

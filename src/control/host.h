@@ -18,6 +18,10 @@ struct bm_control_host {
 			enum bm_phase until, const char *by, struct bm_error *err);
 	char *(*plan)(struct bm_machine *machine, const char *name, bool fix,
 			struct bm_error *err);
+	int (*teardown)(struct bm_machine *machine, const char *name, const char *without,
+			const char *by, struct bm_error *err);
+	char *(*teardown_look)(
+			struct bm_machine *machine, const char *name, struct bm_error *err);
 	int (*reload)(struct bm_machine *machine, struct bm_strbuf *errors);
 	void (*show_config)(struct bm_machine *machine, struct bm_strbuf *out);
 	bool (*event_after)(struct bm_machine *machine, uint64_t after,

@@ -119,6 +119,24 @@ static int parse_plan(const json_t *root, struct bm_control_request *out, struct
 	return parse_migration(root, out, err);
 }
 
+static int parse_teardown(
+		const json_t *root, struct bm_control_request *out, struct bm_error *err)
+{
+	const json_t *look = json_object_get(root, "look");
+	const char *without = text_of(root, "without");
+
+	if (look != NULL && !json_is_boolean(look)) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'look' is true or false");
+	}
+	if (strlen(without) >= sizeof(out->without)) {
+		return bm_error_set(
+				err, BM_ERR_CONFIG, "'without' is source, destination or both");
+	}
+	out->look = json_is_true(look);
+	snprintf(out->without, sizeof(out->without), "%s", without);
+	return parse_migration(root, out, err);
+}
+
 /* Alphabetical, as the enum; `parse` is NULL where there are no members. */
 static const struct {
 	const char *name;
@@ -134,6 +152,7 @@ static const struct {
 		[BM_CONTROL_RESUME] = {"resume", parse_migration},
 		[BM_CONTROL_SERVICE] = {"service", parse_service},
 		[BM_CONTROL_STATUS] = {"status", NULL},
+		[BM_CONTROL_TEARDOWN] = {"teardown", parse_teardown},
 		[BM_CONTROL_VERSION] = {"version", NULL},
 };
 static_assert(BM_COUNT_OF(commands) == BM_CONTROL_COMMAND_COUNT, "a command has no row");

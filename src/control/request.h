@@ -29,6 +29,7 @@ enum bm_control_command {
 	BM_CONTROL_RESUME,
 	BM_CONTROL_SERVICE,
 	BM_CONTROL_STATUS,
+	BM_CONTROL_TEARDOWN,
 	BM_CONTROL_VERSION,
 	BM_CONTROL_COMMAND_COUNT
 };
@@ -40,9 +41,11 @@ struct bm_control_request {
 	uint64_t after;		   /* events: those with a greater id */
 	enum bm_service_verb verb; /* service */
 	char unit[BM_CONTROL_NAME_BYTES];
-	char migration[BM_CONTROL_NAME_BYTES]; /* migrate, pause, plan, resume */
+	char migration[BM_CONTROL_NAME_BYTES]; /* migrate, pause, ... */
 	enum bm_phase until;		       /* migrate; the last one if not given */
 	bool fix;			       /* plan */
+	bool look;			       /* teardown: only look */
+	char without[16];		       /* teardown: the side that is gone; "" */
 };
 
 /* Understand one line (no newline). Members that are not known are ignored. */

@@ -24,8 +24,8 @@ static void declare_syncs(struct bm_machine *machine)
 		struct bm_migration_view view = bm_migrate_view(
 				machine->migrate, i / BM_SYNCS_LIMIT);
 		names[i] = bm_sync_name(view.name, (unsigned)(i % BM_SYNCS_LIMIT));
-		syncs[i] = (struct bm_declared_sync){
-				names[i], view.released, view.paused, view.resuming};
+		syncs[i] = (struct bm_declared_sync){names[i], view.released,
+				view.paused || view.leaving.asked, view.resuming};
 	}
 	bm_bucardo_declare(machine->bucardo, syncs, count);
 	for (size_t i = 0; i < count; i++) {
@@ -98,6 +98,25 @@ int bm_machine_migrate(struct bm_machine *machine, enum bm_migrate_verb verb, co
 		return -1;
 	}
 	return bm_migrate_order(machine->migrate, verb, name, until, by, err);
+}
+
+int bm_machine_teardown(struct bm_machine *machine, const char *name, const char *without,
+		const char *by, struct bm_error *err)
+{
+	if (check_usable(machine, err) != 0 ||
+			bm_migrate_teardown(machine->migrate, name, without, by, err) != 0) {
+		return -1;
+	}
+	bm_observer_poke(machine->observer); /* its syncs are to be seen, and deactivated */
+	return 0;
+}
+
+char *bm_machine_teardown_look(
+		struct bm_machine *machine, const char *name, struct bm_error *err)
+{
+	return check_usable(machine, err) == 0
+			? bm_migrate_teardown_look(machine->migrate, name, err)
+			: NULL;
 }
 
 char *bm_machine_plan(

@@ -33,7 +33,7 @@ struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name)
 	return NULL;
 }
 
-/* They are never removed while the engine lives: a write may be on its way. */
+/* Removed only when it is torn down and no write of it is on its way (leaving.c). */
 struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name)
 {
 	struct migration *migration = bm_alloc(sizeof(*migration));
@@ -49,23 +49,36 @@ struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name)
 	return migration;
 }
 
-static void free_migration(struct migration *migration)
+void bm_migrate_clear(struct migration *migration)
 {
-	bm_phase_host_close(migration->worker);
 	bm_tending_finish(migration);
-	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		struct record *record = &migration->records[phase];
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		struct record *record = &migration->records[i];
 		free(record->error);
 		free(record->mend);
 		free(record->evidence);
 		json_decref(record->findings);
+		*record = (struct record){.state = BM_RECORD_PENDING};
 	}
-	json_decref(migration->declared);
 	json_decref(migration->definition);
+	migration->definition = NULL;
 	bm_run_forget_progress(migration);
-	free(migration->finding_views);
 	free(migration->refusal);
+	migration->refusal = NULL;
 	free(migration->paused_by);
+	migration->paused_by = NULL;
+	migration->paused = migration->resuming = migration->has_until = false;
+	free(migration->leaving.by);
+	free(migration->leaving.without);
+	migration->leaving = (struct leaving){.asked = false};
+}
+
+void bm_migrate_free(struct migration *migration)
+{
+	bm_phase_host_close(migration->worker);
+	bm_migrate_clear(migration);
+	json_decref(migration->declared);
+	free(migration->finding_views);
 	free(migration->name);
 	free(migration);
 }
@@ -155,7 +168,8 @@ void bm_migrate_settle(struct migration *migration)
 {
 	struct bm_strbuf difference = BM_STRBUF_INIT;
 
-	if (!migration->migrate->journal_known || migration->declared == NULL) {
+	if (!migration->migrate->journal_known || migration->declared == NULL ||
+			migration->leaving.asked) {
 		return;
 	}
 	if (migration->definition != NULL && is_bound(migration)) {
@@ -193,8 +207,8 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 void bm_migrate_retry(struct bm_migrate *migrate)
 {
 	for (size_t i = 0; i < migrate->count; i++) {
-		for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-			struct record *record = &migrate->migrations[i]->records[phase];
+		for (size_t k = 0; k < RECORD_COUNT; k++) {
+			struct record *record = &migrate->migrations[i]->records[k];
 			if (record->failure != BM_FAILURE_INTERNAL) {
 				record->retry_at_msec = 0;
 			}
@@ -217,8 +231,10 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 		if (!found && migration->configured) {
 			migration->configured = false;
 			bm_migrate_tell(migration, BM_LOG_WARN,
-					"machine.yaml does not name it any more: it stays as it is");
+					"machine.yaml does not name it any more: it stays as it is"
+					"; `bucardo-machine teardown` removes it");
 		}
+		bm_leaving_check(migration);
 	}
 	bm_migrate_retry(migrate);
 }
@@ -228,8 +244,8 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 /* Another database may be there now: it gets all that is known. */
 static void write_all_again(struct migration *migration)
 {
-	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		migration->records[phase].stamp.generation++;
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		migration->records[i].stamp.generation++;
 	}
 	migration->stamp.generation += migration->definition != NULL;
 }
@@ -257,6 +273,7 @@ static void on_loaded(void *ctx, const struct bm_error *err)
 			write_all_again(migrate->migrations[i]);
 		}
 		bm_migrate_settle(migrate->migrations[i]);
+		bm_leaving_check(migrate->migrations[i]);
 	}
 	bm_migrate_turn_soon(migrate);
 }
@@ -304,11 +321,11 @@ void bm_migrate_allow(struct bm_migrate *migrate, bool allowed)
 static struct bm_next ask(struct migration *migration)
 {
 	struct bm_migrate *migrate = migration->migrate;
-	struct bm_next_record records[BM_PHASE_COUNT];
+	struct bm_next_record records[RECORD_COUNT];
 
-	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		const struct record *record = &migration->records[phase];
-		records[phase] = (struct bm_next_record){
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		const struct record *record = &migration->records[i];
+		records[i] = (struct bm_next_record){
 				record->state, record->failure, record->retry_at_msec};
 	}
 	struct bm_next_input in = {
@@ -322,6 +339,7 @@ static struct bm_next ask(struct migration *migration)
 			.until = bm_migrate_until(migration),
 			.worker = migration->worker_phase,
 			.records = records,
+			.teardown = migration->leaving.asked ? &records[BM_PHASE_COUNT] : NULL,
 			.now_msec = bm_clock_msec(),
 	};
 	return bm_migrate_next(&in);
@@ -364,8 +382,8 @@ static void arm_retry(struct bm_migrate *migrate)
 		if (wake > now && wake < next) {
 			next = wake;
 		}
-		for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-			const struct record *record = &migrate->migrations[i]->records[phase];
+		for (size_t k = 0; k < RECORD_COUNT; k++) {
+			const struct record *record = &migrate->migrations[i]->records[k];
 			if (record->state == BM_RECORD_FAILED && record->retry_at_msec > now &&
 					record->retry_at_msec < next) {
 				next = record->retry_at_msec;
@@ -385,6 +403,7 @@ static void turn(void *ctx)
 	if (migrate->stopped) {
 		return;
 	}
+	bm_leaving_settle(migrate);
 	for (size_t i = 0; i < migrate->count; i++) {
 		for (int step = 0; step < MOST_STEPS && take_step(migrate->migrations[i]);
 				step++) {
@@ -455,7 +474,7 @@ void bm_migrate_destroy(struct bm_migrate *migrate)
 	bm_timer_close(migrate->timer);
 	bm_timer_close(migrate->soon);
 	for (size_t i = 0; i < migrate->count; i++) {
-		free_migration(migrate->migrations[i]);
+		bm_migrate_free(migrate->migrations[i]);
 	}
 	free(migrate->migrations);
 	free(migrate->program);

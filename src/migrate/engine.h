@@ -54,6 +54,18 @@ struct tending {
 	uint64_t told_msec;
 };
 
+#define RECORD_COUNT (BM_PHASE_COUNT + 1)
+
+/* Its teardown, which a person asked for (leaving.c). */
+struct leaving {
+	bool asked;
+	int64_t at;
+	char *by;
+	char *without;	/* "source", "destination" or "both": gone for good; "" neither */
+	bool forgotten; /* its rows go out of the journal, then it is as if never named */
+	char mend[192]; /* for the view */
+};
+
 struct migration {
 	char *name;
 	struct bm_migrate *migrate;
@@ -70,13 +82,14 @@ struct migration {
 	bool resuming; /* what the pause has stopped is to run again, and was not seen to */
 	char paused_why[128], shown_mend[128]; /* for the view */
 	struct stamp stamp;
-	struct record records[BM_PHASE_COUNT];
+	struct record records[RECORD_COUNT]; /* of each phase; the last one of its teardown */
 
 	struct bm_phase_host *worker;
 	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
 	uint64_t worker_since_msec;
 	bool has_verdict;
 	struct tending tending;
+	struct leaving leaving;
 
 	/* what the last step said, for the views */
 	struct bm_next next;
@@ -115,12 +128,31 @@ void bm_migrate_turn_soon(struct bm_migrate *migrate);
 /* The journal is not what it was: read it again, then write all that is known. */
 void bm_migrate_reload_soon(struct bm_migrate *migrate);
 struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name);
+/* The same, when the journal was read; NULL with `err`, which names those that there are. */
+struct migration *bm_migrate_known(
+		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name);
 void bm_migrate_tell(struct migration *migration, enum bm_log_level level, const char *format,
 		...) __attribute__((format(printf, 3, 4)));
 enum bm_phase bm_migrate_until(const struct migration *migration);
 /* Compare what is declared with what the journal has. */
 void bm_migrate_settle(struct migration *migration);
+
+void bm_migrate_free(struct migration *migration);
+/* All that is known of its phases and its teardown. */
+void bm_migrate_clear(struct migration *migration);
+
+/* leaving.c: teardown. */
+struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
+/* One that is torn down and not named any more is to be forgotten. */
+void bm_leaving_check(struct migration *migration);
+/* In each turn, those that the journal has forgotten. */
+void bm_leaving_settle(struct bm_migrate *migrate);
+char *bm_leaving_order(const struct migration *migration);
+/* As the journal has it: a JSON text (free()), NULL when nobody asked. */
+char *bm_leaving_encode(const struct migration *migration);
+void bm_leaving_decode(struct migration *migration, const char *text);
+struct bm_leaving_view bm_leaving_view_of(struct migration *migration);
 
 /* phase_run.c: one phase at work. */
 void bm_run_begin(struct migration *migration, enum bm_phase phase);

@@ -66,6 +66,7 @@ static int take_migrations(void *ctx, const struct bm_result *result, struct bm_
 		migration->paused_at = number_at(result, i, 3);
 		migration->paused_by = text_at(result, i, 4);
 		migration->resuming = strcmp(bm_result_get(result, i, 5), "t") == 0;
+		bm_leaving_decode(migration, bm_result_get(result, i, 6));
 	}
 	return 0;
 }
@@ -99,10 +100,13 @@ static int take_phases(void *ctx, const struct bm_result *result, struct bm_erro
 		struct migration *migration = bm_migrate_find(
 				migrate, bm_result_get(result, i, 0));
 		enum bm_phase phase;
-		if (migration == NULL || !bm_phase_parse(bm_result_get(result, i, 1), &phase)) {
+		const char *name = bm_result_get(result, i, 1);
+		bool is_teardown = strcmp(name, bm_phase_name(BM_PHASE_TEARDOWN)) == 0;
+		if (migration == NULL || (!is_teardown && !bm_phase_parse(name, &phase))) {
 			continue; /* of a phase that a later version has */
 		}
-		struct record *record = &migration->records[phase];
+		struct record *record = bm_record_of(
+				migration, is_teardown ? BM_PHASE_TEARDOWN : phase);
 		record->state = (enum bm_record_state)find_name(
 				bm_result_get(result, i, 2), state_name, BM_RECORD_STATE_COUNT);
 		record->failure = (enum bm_failure)find_name(
@@ -148,11 +152,12 @@ static const struct bm_step load_steps[] = {
 				       " error text, mend text, evidence jsonb, findings jsonb,"
 				       " PRIMARY KEY (migration, phase));"
 				       "ALTER TABLE machine.phase ADD COLUMN IF NOT EXISTS done bigint,"
-				       " ADD COLUMN IF NOT EXISTS total bigint"},
+				       " ADD COLUMN IF NOT EXISTS total bigint;"
+				       "ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS leaving jsonb"},
 		{.name = "reading the journal's migrations",
 				.sql = "SELECT name, definition, until, " MSEC(
 						"paused_at") ","
-							     " paused_by, coalesce(resuming, false) FROM machine.migration"
+							     " paused_by, coalesce(resuming, false), leaving FROM machine.migration"
 							     " ORDER BY created, name",
 				.on_result = take_migrations},
 		{.name = "reading the journal's phases",
@@ -211,27 +216,30 @@ static const char *moment(int64_t wall_msec, char out[24])
 static void write_migration(struct migration *migration)
 {
 	char *definition = json_dumps(migration->definition, JSON_COMPACT);
+	char *leaving = bm_leaving_encode(migration);
 	char paused_at[24];
 	const char *const params[] = {migration->name, definition,
 			migration->has_until ? bm_phase_name(migration->until) : NULL,
 			migration->paused ? moment(migration->paused_at, paused_at) : NULL,
 			migration->paused ? migration->paused_by : NULL,
-			migration->resuming ? "t" : "f"};
+			migration->resuming ? "t" : "f", leaving};
 
 	write_row(migration->migrate, &migration->stamp,
 			"INSERT INTO machine.migration (name, definition, until, paused_at,"
-			" paused_by, resuming)"
-			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5, $6::boolean)"
+			" paused_by, resuming, leaving)"
+			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5, $6::boolean, $7::jsonb)"
 			" ON CONFLICT (name) DO UPDATE SET definition = excluded.definition,"
 			" until = excluded.until, paused_at = excluded.paused_at,"
-			" paused_by = excluded.paused_by, resuming = excluded.resuming",
+			" paused_by = excluded.paused_by, resuming = excluded.resuming,"
+			" leaving = excluded.leaving",
 			params, BM_COUNT_OF(params));
 	free(definition);
+	free(leaving);
 }
 
 static void write_phase(struct migration *migration, enum bm_phase phase)
 {
-	struct record *record = &migration->records[phase];
+	struct record *record = bm_record_of(migration, phase);
 	bool failed = record->state == BM_RECORD_FAILED;
 	char *findings = record->findings != NULL ? json_dumps(record->findings, JSON_COMPACT)
 						  : NULL;
@@ -261,6 +269,17 @@ static void write_phase(struct migration *migration, enum bm_phase phase)
 	free(findings);
 }
 
+/* All of it, as if it had never been named. */
+static void write_forgotten(struct migration *migration)
+{
+	const char *const params[] = {migration->name};
+
+	write_row(migration->migrate, &migration->stamp,
+			"WITH phases AS (DELETE FROM machine.phase WHERE migration = $1)"
+			" DELETE FROM machine.migration WHERE name = $1",
+			params, BM_COUNT_OF(params));
+}
+
 static bool is_written(const struct stamp *stamp)
 {
 	return stamp->written == stamp->generation;
@@ -273,8 +292,8 @@ bool bm_journal_has_order(const struct migration *migration)
 
 bool bm_journal_is_clean(const struct migration *migration)
 {
-	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		if (!is_written(&migration->records[phase].stamp)) {
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		if (!is_written(&migration->records[i].stamp)) {
 			return false;
 		}
 	}
@@ -285,12 +304,14 @@ bool bm_journal_is_clean(const struct migration *migration)
 static bool write_one_of(struct migration *migration)
 {
 	if (!is_written(&migration->stamp)) {
-		write_migration(migration);
+		(migration->leaving.forgotten ? write_forgotten : write_migration)(migration);
 		return true;
 	}
-	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		if (!is_written(&migration->records[phase].stamp)) {
-			write_phase(migration, phase);
+	for (size_t i = 0; i < RECORD_COUNT && !migration->leaving.forgotten; i++) {
+		if (!is_written(&migration->records[i].stamp)) {
+			write_phase(migration,
+					i < BM_PHASE_COUNT ? (enum bm_phase)i
+							   : BM_PHASE_TEARDOWN);
 			return true;
 		}
 	}

@@ -86,10 +86,13 @@ static const struct bm_phase_row rows[] = {
 				.comment = "makes the source the one that is written to again",
 				.reversible = false,
 				.undo = "cutover"},
-		[BM_PHASE_TEARDOWN] = {.unit = "objects",
-				.needs = AFTER(CUTOVER),
+		/* Begun by a person, at any point. */
+		[BM_PHASE_TEARDOWN] = {.worker = "phase",
+				.unit = "objects",
 				.comment = "removes what the migration made beside the rows: syncs, "
 					   "triggers, the ledger",
+				.detect = "the catalogs of both databases, and Bucardo's rows in the control database",
+				.cancel = "what is not removed yet",
 				.reversible = false,
 				.undo = ""},
 };
@@ -198,10 +201,8 @@ static bool may_begin(const struct bm_next_input *in, const struct bm_next_recor
 }
 
 /* Nothing keeps it back and no worker runs. */
-static struct bm_next go_on(const struct bm_next_input *in, enum bm_phase phase)
+static struct bm_next go_on(const struct bm_next_input *in, const struct bm_next_record *record)
 {
-	const struct bm_next_record *record = &in->records[phase];
-
 	if (record->state == BM_RECORD_FAILED && !may_begin(in, record)) {
 		return after_failure(record);
 	}
@@ -217,6 +218,18 @@ static struct bm_next go_on(const struct bm_next_input *in, enum bm_phase phase)
 			BM_MIGRATION_RUNNING, NULL);
 }
 
+/* Whatever else is wished or refused; what was begun with the migration does not begin again.
+ */
+static struct bm_next leave(const struct bm_next_input *in)
+{
+	if (in->teardown->state == BM_RECORD_DONE) {
+		return answer(BM_STEP_WAIT, BM_MIGRATION_DONE, "it is torn down");
+	}
+	return in->worker == BM_PHASE_TEARDOWN
+			? answer(BM_STEP_WAIT, BM_MIGRATION_RUNNING, NULL)
+			: go_on(in, in->teardown);
+}
+
 struct bm_next bm_migrate_next(const struct bm_next_input *in)
 {
 	struct bm_next next;
@@ -225,12 +238,15 @@ struct bm_next bm_migrate_next(const struct bm_next_input *in)
 	if (!in->journal_known) {
 		next = answer(BM_STEP_WAIT, BM_MIGRATION_WAITING,
 				"the journal in the control database was not read yet");
+	} else if (in->teardown != NULL) {
+		phase = BM_PHASE_TEARDOWN;
+		next = leave(in);
 	} else {
 		phase = current_phase(in);
 		if (!is_kept_back(in, phase, &next)) {
 			next = in->worker == phase
 					? answer(BM_STEP_WAIT, BM_MIGRATION_RUNNING, NULL)
-					: go_on(in, phase);
+					: go_on(in, &in->records[phase]);
 		}
 	}
 	next.phase = phase;

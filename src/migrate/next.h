@@ -50,6 +50,8 @@ struct bm_next_input {
 	enum bm_phase until;
 	enum bm_phase worker;		      /* whose worker runs; BM_PHASE_COUNT: none */
 	const struct bm_next_record *records; /* BM_PHASE_COUNT of them */
+	/* How far its teardown is, which comes before all else; NULL: nobody asked for one. */
+	const struct bm_next_record *teardown;
 	uint64_t now_msec;
 };
 

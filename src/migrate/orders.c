@@ -123,6 +123,38 @@ static int resume(struct migration *migration, enum bm_phase until, const char *
 	return 0;
 }
 
+struct migration *bm_migrate_known(
+		struct bm_migrate *migrate, const char *name, struct bm_error *err)
+{
+	struct migration *migration = bm_migrate_find(migrate, name);
+
+	if (migration == NULL) {
+		no_such_migration(migrate, name, err);
+		return NULL;
+	}
+	if (!migrate->journal_known) {
+		bm_error_set(err, BM_ERR_TRANSIENT,
+				"the journal was not read yet, so that what is said now could get "
+				"lost: try again when `bucardo-machine status` shows postgres ready");
+		return NULL;
+	}
+	return migration;
+}
+
+/* What is torn down takes no other order. */
+static int must_stay(struct migration *migration, struct bm_error *err)
+{
+	const struct bm_leaving_view leaving = bm_leaving_view_of(migration);
+
+	if (!leaving.asked) {
+		return 0;
+	}
+	return bm_error_set(err, BM_ERR_PRECONDITION, "migration '%s' %s%s", migration->name,
+			leaving.state == BM_RECORD_DONE ? "is torn down: "
+							: "is being torn down",
+			leaving.state == BM_RECORD_DONE ? leaving.mend : "");
+}
+
 int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
 		enum bm_phase until, const char *by, struct bm_error *err)
 {
@@ -132,15 +164,11 @@ int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, cons
 			[BM_MIGRATE_PAUSE] = pause_migration,
 			[BM_MIGRATE_RESUME] = resume,
 	};
-	struct migration *migration = bm_migrate_find(migrate, name);
+	struct migration *migration = bm_migrate_known(migrate, name, err);
 
-	if (migration == NULL) {
-		return no_such_migration(migrate, name, err);
-	}
-	if (!migrate->journal_known) {
-		return bm_error_set(err, BM_ERR_TRANSIENT,
-				"the journal was not read yet, so that what is said now could get "
-				"lost: try again when `bucardo-machine status` shows postgres ready");
+	if (migration == NULL ||
+			(verb != BM_MIGRATE_RESUME && must_stay(migration, err) != 0)) {
+		return -1;
 	}
 	if (verbs[verb](migration, until, by, err) != 0) {
 		return -1;
@@ -164,8 +192,12 @@ void bm_migrate_resumed(struct bm_migrate *migrate, const char *name)
 char *bm_migrate_preflight_order(
 		struct bm_migrate *migrate, const char *name, bool fix, struct bm_error *err)
 {
-	const struct migration *migration = bm_migrate_find(migrate, name);
+	struct migration *migration = bm_migrate_find(migrate, name);
 	const struct json_t *definition = NULL;
+
+	if (migration != NULL && must_stay(migration, err) != 0) {
+		return NULL;
+	}
 
 	if (migration != NULL) {
 		definition = migration->declared != NULL ? migration->declared

@@ -66,7 +66,7 @@ static void take_rate(struct progress *progress, int64_t done)
 static void take_progress(struct migration *migration, const struct bm_phase_line *line)
 {
 	struct progress *progress = &migration->progress;
-	const struct record *record = &migration->records[migration->worker_phase];
+	const struct record *record = bm_record_of(migration, migration->worker_phase);
 	int64_t done = line->done;
 
 	if (progress->known && strcmp(progress->unit, line->unit) != 0) {
@@ -110,7 +110,7 @@ void bm_run_mark(struct migration *migration)
 	if (!progress->known || migration->worker_phase == BM_PHASE_COUNT) {
 		return;
 	}
-	struct record *record = &migration->records[migration->worker_phase];
+	struct record *record = bm_record_of(migration, migration->worker_phase);
 	bool written = record->stamp.written == record->stamp.generation;
 	if (written) {
 		progress->shown = record->done;
@@ -127,7 +127,7 @@ void bm_run_mark(struct migration *migration)
 
 static void take_finding(struct migration *migration, const struct bm_phase_line *line)
 {
-	struct record *record = &migration->records[migration->worker_phase];
+	struct record *record = bm_record_of(migration, migration->worker_phase);
 
 	if (record->findings == NULL) {
 		record->findings = json_array();
@@ -143,7 +143,7 @@ static void take_finding(struct migration *migration, const struct bm_phase_line
 static void take_done(struct migration *migration, const struct bm_phase_line *line)
 {
 	enum bm_phase phase = migration->worker_phase;
-	struct record *record = &migration->records[phase];
+	struct record *record = bm_record_of(migration, phase);
 	char *evidence = json_dumps(line->evidence, JSON_COMPACT);
 	char span[BM_CLOCK_TEXT_SIZE];
 
@@ -168,7 +168,7 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 static void fail(struct migration *migration, enum bm_phase phase, enum bm_failure failure,
 		const char *message, const char *mend)
 {
-	struct record *record = &migration->records[phase];
+	struct record *record = bm_record_of(migration, phase);
 	bool is_news = record->error == NULL || strcmp(record->error, message) != 0;
 	uint64_t now = bm_clock_msec();
 
@@ -240,7 +240,7 @@ static void on_end(void *ctx, const char *how)
 {
 	struct migration *migration = ctx;
 	enum bm_phase phase = migration->worker_phase;
-	struct record *record = &migration->records[phase];
+	struct record *record = bm_record_of(migration, phase);
 
 	if (how != NULL && !migration->has_verdict) {
 		bool ours = record->attempt + 1 >= MOST_SILENT_ENDS;
@@ -255,7 +255,7 @@ static void on_end(void *ctx, const char *how)
 
 void bm_run_begin(struct migration *migration, enum bm_phase phase)
 {
-	struct record *record = &migration->records[phase];
+	struct record *record = bm_record_of(migration, phase);
 
 	if (record->state == BM_RECORD_PENDING) {
 		record->started_at = bm_clock_wall_msec();
@@ -269,14 +269,16 @@ void bm_run_begin(struct migration *migration, enum bm_phase phase)
 void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 {
 	struct bm_migrate *migrate = migration->migrate;
-	struct record *record = &migration->records[phase];
+	struct record *record = bm_record_of(migration, phase);
 	const struct bm_phase_options options = {.program = migrate->program,
 			.worker = bm_phase_row(phase)->worker,
 			.pgpass = migrate->pgpass,
 			.subject = migration->name};
 	struct bm_error err = BM_ERROR_INIT;
-	char *order = bm_definition_order(
-			migration->definition, phase, migrate->socket_dir, BM_ORDER_WORK, NULL);
+	char *order = phase == BM_PHASE_TEARDOWN
+			? bm_leaving_order(migration)
+			: bm_definition_order(migration->definition, phase, migrate->socket_dir,
+					  BM_ORDER_WORK, NULL);
 
 	json_decref(record->findings);
 	record->findings = NULL;
@@ -301,8 +303,8 @@ void bm_run_cancel(struct migration *migration)
 
 void bm_run_retry_now(struct migration *migration)
 {
-	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		struct record *record = &migration->records[phase];
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		struct record *record = &migration->records[i];
 		if (record->state == BM_RECORD_FAILED) {
 			record->state = BM_RECORD_BEGUN;
 			record->attempt = 0;

@@ -21,7 +21,7 @@ static bool is_wanted(const struct migration *migration)
 
 	return migrate->allowed && migrate->journal_known && !migrate->stopped &&
 			migration->configured && !migration->paused &&
-			migration->definition != NULL &&
+			!migration->leaving.asked && migration->definition != NULL &&
 			records[BM_PHASE_INDEX].state == BM_RECORD_DONE &&
 			records[BM_PHASE_REPLICATE].state != BM_RECORD_PENDING;
 }

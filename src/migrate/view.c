@@ -163,9 +163,9 @@ size_t bm_migrate_count(const struct bm_migrate *migrate)
 struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t index)
 {
 	struct migration *migration = migrate->migrations[index];
-	enum bm_phase phase = migration->next.phase < BM_PHASE_COUNT ? migration->next.phase
-								     : BM_PHASE_COUNT - 1;
-	const struct record *record = &migration->records[phase];
+	enum bm_phase phase = migration->next.phase != BM_PHASE_COUNT ? migration->next.phase
+								      : BM_PHASE_COUNT - 1;
+	const struct record *record = bm_record_of(migration, phase);
 	struct bm_migration_view view = {
 			.name = migration->name,
 			.phase = phase,
@@ -177,12 +177,13 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 			.pid = migration->worker != NULL ? bm_phase_host_pid(migration->worker)
 							 : 0,
 			.paused = migration->paused,
-			.released = !migration->paused &&
+			.released = !migration->paused && !migration->leaving.asked &&
 					migration->records[BM_PHASE_REPLICATE].state !=
 							BM_RECORD_PENDING,
 			.recorded = bm_journal_has_order(migration),
 			.resuming = migration->resuming,
 			.tending = tending_view(&migration->tending),
+			.leaving = bm_leaving_view_of(migration),
 	};
 
 	if (record->state == BM_RECORD_FAILED && record->retry_at_msec != UINT64_MAX) {
@@ -190,6 +191,9 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 	}
 	fill_reason(migration, record, &view);
 	fill_progress(migration, record, &view);
+	if (phase == BM_PHASE_TEARDOWN && view.status == BM_MIGRATION_DONE) {
+		view.mend = view.leaving.mend;
+	}
 	fill_findings(migration, &view);
 	fill_phases(migration, &view);
 	return view;

@@ -284,6 +284,24 @@ static json_t *tending_json(const struct bm_tending_view *tending, const struct 
 	return object;
 }
 
+/* Null when nobody asked for it. */
+static json_t *teardown_json(const struct bm_leaving_view *leaving)
+{
+	json_t *object = json_object(), *result;
+
+	if (!leaving->asked) {
+		json_decref(object);
+		return json_null();
+	}
+	result = json_loads(leaving->evidence, 0, NULL);
+	json_object_set_new(object, "asked_at", wall(leaving->at));
+	set_text(object, "by", leaving->by);
+	set_text(object, "without", leaving->without);
+	set_text(object, "state", bm_record_state_name(leaving->state));
+	json_object_set_new(object, "result", result != NULL ? result : json_null());
+	return object;
+}
+
 static json_t *migration_json(const struct bm_status *status,
 		const struct bm_migration_view *migration, const struct moment *now)
 {
@@ -314,6 +332,7 @@ static json_t *migration_json(const struct bm_status *status,
 	json_object_set_new(object, "progress", progress_json(migration));
 	json_object_set_new(
 			object, "replication", bm_replication_json(status, migration->name));
+	json_object_set_new(object, "teardown", teardown_json(&migration->leaving));
 	json_object_set_new(object, "findings", findings_json(migration));
 	json_object_set_new(object, "phases", phases_json(migration));
 	return object;

@@ -16,6 +16,7 @@
 #include "bucardo_machine/transfer.h"
 #include "worker/ask.h"
 #include "worker/report.h"
+#include "worker/teardown.h"
 
 /* More than this is a mistake. */
 #define ORDER_BYTES ((size_t)1024 * 1024)
@@ -35,6 +36,7 @@ static const struct {
 		{"index", bm_carry_run},
 		{"replicate", bm_replicate_run},
 		{"accept", bm_accept_run},
+		{"teardown", bm_teardown_run},
 };
 
 /* ---- the ends ---- */

@@ -144,12 +144,36 @@ static char *fake_plan(
 	return bm_format("{\"name\":\"%s\",\"fix\":%s}", name, fix ? "true" : "false");
 }
 
+static int fake_teardown(struct bm_machine *machine, const char *name, const char *without,
+		const char *by, struct bm_error *err)
+{
+	struct fake *fake = of(machine);
+
+	if (strcmp(name, "app") != 0) {
+		return bm_error_set(err, BM_ERR_CONFIG, "there is no migration '%s'", name);
+	}
+	snprintf(fake->last_order, sizeof(fake->last_order), "teardown %s without '%s' by %s",
+			name, without, by);
+	make_events(fake, 1);
+	return 0;
+}
+
+static char *fake_teardown_look(
+		struct bm_machine *machine, const char *name, struct bm_error *err)
+{
+	(void)machine;
+	(void)err;
+	return bm_format("{\"name\":\"%s\"}", name);
+}
+
 static const struct bm_control_host host = {
 		.status = fake_status,
 		.is_ready = fake_is_ready,
 		.service = fake_service,
 		.migrate = fake_migrate,
 		.plan = fake_plan,
+		.teardown = fake_teardown,
+		.teardown_look = fake_teardown_look,
 		.reload = fake_reload,
 		.show_config = fake_show,
 		.event_after = fake_event_after,

@@ -8,43 +8,11 @@ import time
 
 import pytest
 from support import declared
-from support.servers import bin_dir
+from support.leaving import SHOP, catalog, dump
 from support.waiting import wait_for
-
-SHOP = """
-    CREATE TABLE "Odd Name" (id int PRIMARY KEY, v text);
-    CREATE TABLE parts (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
-    CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2030-01-01');
-    CREATE TABLE keyless (v text);
-    CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-    CREATE TRIGGER own BEFORE INSERT ON "Odd Name" FOR EACH ROW EXECUTE FUNCTION own();
-    COMMENT ON TABLE keyless IS 'ours';
-    INSERT INTO "Odd Name" SELECT i, 'x' FROM generate_series(1, 100) i;
-    INSERT INTO parts VALUES (1, '2021-01-01'); INSERT INTO keyless VALUES ('a')"""
-CATALOG = """
-    SELECT 'n', nspname::text FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp' UNION ALL
-    SELECT 'c', oid::regclass || relkind::text FROM pg_class WHERE oid >= 16384 AND relkind <> 't'
-      AND relname !~ '^pg_toast' UNION ALL
-    SELECT 'p', oid::regprocedure::text FROM pg_proc WHERE oid >= 16384 UNION ALL
-    SELECT 't', tgrelid::regclass || tgname::text || tgenabled::text FROM pg_trigger UNION ALL
-    SELECT 'e', evtname::text FROM pg_event_trigger UNION ALL
-    SELECT 's', setconfig::text FROM pg_db_role_setting UNION ALL
-    SELECT 'd', description FROM pg_description WHERE objoid >= 16384 ORDER BY 1, 2"""
 
 SESSIONS = ("SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'"
             " AND application_name ~* 'bucardo' AND application_name !~ 'observe'")
-
-
-def dump(server, dbname):
-    """All of the schema, with nothing left out but pg_dump's own random words."""
-    done = subprocess.run([f"{bin_dir()}/pg_dump", "-s", "-h", server.folder, "-p", str(server.port),
-                           "-U", server.user, dbname],
-                          capture_output=True, text=True, check=True, timeout=120)
-    return [line for line in done.stdout.splitlines() if not line.startswith("\\")]
-
-
-def catalog(server, dbname):
-    return server.sql(CATALOG, dbname=dbname)
 
 
 def age(*sides):

@@ -83,8 +83,15 @@ static void test_phases_that_cannot_be_begun_have_a_place_and_no_worker(void **s
 	for (enum bm_phase phase = BM_PHASE_COUNT; phase < BM_PHASE_PLACES; phase++) {
 		const struct bm_phase_row *row = bm_phase_row(phase);
 		assert_int_equal(row->needs >> phase, 0);
-		assert_true(row->needs != 0);
 		assert_true(strlen(row->comment) > 20);
+		if (phase == BM_PHASE_TEARDOWN) {
+			/* Nothing leads to it: a person asks for it, at any point. */
+			assert_int_equal(row->needs, 0);
+			assert_non_null(row->worker);
+			assert_false(bm_phase_parse(bm_phase_name(phase), &parsed));
+			continue;
+		}
+		assert_true(row->needs != 0);
 		assert_null(row->worker);
 		assert_null(row->beside);
 		assert_null(row->detect);
@@ -213,6 +220,37 @@ static void test_what_keeps_a_migration_back_ends_its_worker(void **state)
 	assert_next(&w, BM_STEP_CANCEL, BM_PHASE_COPY, BM_MIGRATION_RUNNING);
 }
 
+static void test_a_teardown_comes_before_everything_and_is_never_taken_back(void **state)
+{
+	(void)state;
+
+	for (size_t kind = 0; kind < 16; kind++) {
+		struct world w;
+		struct bm_next_record teardown = {.state = BM_RECORD_PENDING};
+		make_world_in(&w, BM_PHASE_COPY);
+		w.in.teardown = &teardown;
+		w.in.paused = (kind & 1) != 0;
+		w.in.refused = (kind & 2) != 0;
+		w.in.configured = (kind & 4) == 0;
+		w.in.until = (kind & 8) != 0 ? BM_PHASE_PREFLIGHT : BM_PHASE_REPLICATE;
+		assert_next(&w, BM_STEP_BEGIN, BM_PHASE_TEARDOWN, BM_MIGRATION_RUNNING);
+		teardown.state = BM_RECORD_BEGUN;
+		assert_next(&w, BM_STEP_SPAWN, BM_PHASE_TEARDOWN, BM_MIGRATION_RUNNING);
+		w.in.worker = BM_PHASE_COPY; /* what was under way ends first */
+		assert_next(&w, BM_STEP_CANCEL, BM_PHASE_TEARDOWN, BM_MIGRATION_RUNNING);
+		w.in.worker = BM_PHASE_TEARDOWN;
+		assert_next(&w, BM_STEP_WAIT, BM_PHASE_TEARDOWN, BM_MIGRATION_RUNNING);
+		w.in.worker = BM_PHASE_COUNT;
+		teardown = (struct bm_next_record){
+				BM_RECORD_FAILED, BM_FAILURE_OPERATOR, NOW + 5};
+		assert_next(&w, BM_STEP_WAIT, BM_PHASE_TEARDOWN, BM_MIGRATION_FAILED);
+		w.in.now_msec = NOW + 5;
+		assert_next(&w, BM_STEP_BEGIN, BM_PHASE_TEARDOWN, BM_MIGRATION_RUNNING);
+		teardown.state = BM_RECORD_DONE;
+		assert_next(&w, BM_STEP_WAIT, BM_PHASE_TEARDOWN, BM_MIGRATION_DONE);
+	}
+}
+
 static void test_pauses_between_tries_grow_and_have_a_limit(void **state)
 {
 	(void)state;
@@ -280,6 +318,8 @@ int main(void)
 			T(test_a_worker_outlives_a_restart_of_the_control_database),
 			T(test_run_until_ends_before_the_next_phase),
 			T(test_what_keeps_a_migration_back_ends_its_worker),
+			cmocka_unit_test(
+					test_a_teardown_comes_before_everything_and_is_never_taken_back),
 			T(test_pauses_between_tries_grow_and_have_a_limit),
 			T(test_no_world_gets_an_answer_that_makes_no_sense),
 	};

@@ -1,0 +1,30 @@
+/* traces - what the files of `teardown` share about one side */
+#ifndef TRANSFER_TRACES_H
+#define TRANSFER_TRACES_H
+
+#include "bucardo_machine/traces.h"
+#include "transfer/connect.h"
+
+struct bm_traces {
+	struct bm_endpoint endpoint;
+	PGconn *conn;
+};
+
+bool bm_traces_has(struct bm_traces *traces, const char *relation);
+
+/*
+ * All rows of `statements`, one after another, each again while somebody else has the lock.
+ * Column `stage` (-1: there is none) ends it where it changes. How many could not be had, -1
+ * when the side is away.
+ */
+int bm_traces_work(struct bm_traces *traces, const PGresult *statements, int stage,
+		const struct bm_traces_ears *ears, struct bm_error *err);
+
+/* traces_own.c: what only `names` have, where others use the database too. */
+int bm_traces_remove_own(struct bm_traces *traces, const char *names,
+		const struct bm_traces_ears *ears, struct bm_error *err);
+long bm_traces_count_own(struct bm_traces *traces, const char *names, struct bm_error *err);
+int bm_traces_left_own(struct bm_traces *traces, const char *names,
+		const struct bm_traces_ears *ears, struct bm_error *err);
+
+#endif

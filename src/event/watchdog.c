@@ -12,6 +12,9 @@
 /* Looks in the time of a silence. */
 #define LOOKS 4
 
+/* How late we may be ourselves at least. */
+#define AWAY_MSEC 1000
+
 /* Who only looks every few milliseconds whether something has come uses less of a processor. */
 #define WORK_PERCENT 2
 
@@ -76,7 +79,9 @@ static uint64_t period(const struct bm_watchdog *dog)
 /* We were late ourselves: what it has said may lie there unread. */
 static bool was_away(const struct bm_watchdog *dog, uint64_t now)
 {
-	return now - dog->tick_msec >= 2 * period(dog);
+	uint64_t late = period(dog) > AWAY_MSEC ? period(dog) : AWAY_MSEC;
+
+	return now - dog->tick_msec >= period(dog) + late;
 }
 
 static void look(struct bm_watchdog *dog, uint64_t now)
@@ -87,7 +92,7 @@ static void look(struct bm_watchdog *dog, uint64_t now)
 	} else if (bm_work_look(&dog->work, dog->pid, now) || was_away(dog, now)) {
 		dog->sign_msec = now;
 	}
-	dog->tick_msec = now;
+	dog->tick_msec = bm_clock_msec(); /* a look at a busy host takes a while itself */
 }
 
 static void on_tick(void *ctx)

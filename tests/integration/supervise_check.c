@@ -356,6 +356,36 @@ static void test_a_job_that_cannot_start_says_so_from_the_loop(void **state)
 	assert_int_equal(scene->result.error.os_errno, ENOENT);
 }
 
+/* Half a second of silence is enough here, the limit is far. */
+static void run_watched(struct scene *scene, const char *script)
+{
+	const char *argv[] = {"sh", "-c", script, NULL};
+	struct bm_job *job = bm_job_start(
+			scene->loop, "job", argv, NULL, NULL, 60000, on_job, scene);
+
+	bm_job_watch(job, 500);
+	bm_loop_run(scene->loop);
+	assert_false(scene->too_late);
+}
+
+static void test_a_job_that_waits_for_nothing_is_ended_long_before_its_limit(void **state)
+{
+	struct scene *scene = *state;
+
+	run_watched(scene, "sleep 60");
+	assert_int_equal(scene->result.error.code, BM_ERR_TIMEOUT);
+	assert_non_null(strstr(scene->result.error.message, "nothing shows that it works"));
+}
+
+static void test_a_job_that_works_in_silence_comes_to_its_end(void **state)
+{
+	struct scene *scene = *state;
+
+	run_watched(scene, "i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done; exit 5");
+	assert_int_equal(scene->result.error.code, BM_ERR_NONE);
+	assert_int_equal(WEXITSTATUS(scene->result.status), 5);
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -376,6 +406,8 @@ int main(void)
 			SCENE(test_a_job_that_takes_too_long_is_ended_with_all_it_started),
 			SCENE(test_a_job_does_not_wait_for_the_daemon_it_launched),
 			SCENE(test_a_job_that_cannot_start_says_so_from_the_loop),
+			SCENE(test_a_job_that_waits_for_nothing_is_ended_long_before_its_limit),
+			SCENE(test_a_job_that_works_in_silence_comes_to_its_end),
 	};
 
 	if (bm_event_begin(&err) != 0) {

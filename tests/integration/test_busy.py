@@ -27,7 +27,9 @@ class Crowd:
 
     def __init__(self, workshop, count, part, loops=0):
         self.names = [f"m{number}" for number in range(count)]
-        self.source, self.dest = workshop.server("source"), workshop.server("dest")
+        settings = {"max_connections": str(60 + 20 * count)}
+        self.source = workshop.server("source", settings=settings)
+        self.dest = workshop.server("dest", settings=settings)
         for name in self.names:
             self.source.create_database(name)
             self.dest.create_database(name)
@@ -157,3 +159,19 @@ def test_on_a_slow_host_all_go_live_and_nothing_is_started_anew(crowd, rounds):
 @pytest.mark.timeout(1800)
 def test_beside_busy_loops_all_go_live_and_nothing_is_started_anew(crowd, rounds):
     tell(crowd(rounds(2, 12), 1, loops=rounds(6, 40)), rounds(240, 1500))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("count", [20, 40])
+@pytest.mark.timeout(900)
+def test_many_migrations_in_one_machine_are_all_served_and_stay_so(crowd, count):
+    many = crowd(count, 2)
+    machine = many.machine
+    many.start()
+    wait_all_live(machine, many.names, 600)
+    wait_carried(many.source, many.dest, many.names, 1001, 120)
+    wait_carried(many.source, many.dest, many.names, 1002, 120)
+    machine.wait_ready(60)
+    see_truth(machine, machine.status_json())
+    assert controllers_begun(machine) == count
+    assert (restarts(machine), flaps(machine)) == ([], [])

@@ -540,15 +540,15 @@ def _fake(folder, script):
     ("echo '{\"v\":1}'; exec sleep 60", "'dbs' is not a list"),
     ("head -c 2000000 /dev/zero | tr '\\0' x; exec sleep 60", "too long"),
     ("exit 3", "exit code 3"),
-    ("exec 1>&-; exec sleep 60", "no sign of life"),
+    ("exec 1>&-; exec sleep 60", "says nothing, and nothing shows that it works"),
 ])
 def test_a_worker_that_is_no_good_is_replaced_again_and_again(helper, script, told):
     folder = tempfile.mkdtemp(prefix="bm-fake-", dir="/tmp")
     os.chmod(folder, 0o755)
     made = Observer(helper, folder, "/nowhere", program=_fake(folder, script))
     try:
-        slow = "sign of life" in told
-        wait_for(lambda: len(made.downs()) >= (1 if slow else 3), 25 if slow else 8, "replaced",
+        slow = "says nothing" in told
+        wait_for(lambda: len(made.downs()) >= (1 if slow else 3), 60 if slow else 8, "replaced",
                  explain=made.log_tail)
         assert all(told in why for why in made.downs())
     finally:

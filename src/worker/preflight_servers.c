@@ -228,6 +228,21 @@ const struct bm_check bm_checks_servers[] = {
 	"  AND i.deptype = 'i' AND i.refclassid <> 'pg_class'::regclass)"
 	" AND NOT (d.classid = 'pg_class'::regclass"
 	"  AND d.objid = ANY (current_setting('bucardo_machine.outside')::oid[])) ORDER BY 1" },
+/* Nothing says which types came with the extension's own script: one that somebody added belongs to another role
+ * than the extension, or is older than its membership. What nothing uses stops nothing. */
+{ .name = "extensions-members", .end = BM_END_SOURCE, .grade = BM_GRADE_DEGRADES,
+  .sql = "SELECT 'type ' || format_type(y.oid, NULL), 'it seems to have been added to extension ' ||"
+	" quote_ident(e.extname) || ' by hand (ALTER EXTENSION ... ADD): pg_dump leaves it out, CREATE EXTENSION does"
+	" not make it on the destination, and ' || min(pg_describe_object(u.classid, u.objid, u.objsubid)) || ' needs"
+	" it', 'if so: ALTER EXTENSION ' || quote_ident(e.extname) || ' DROP TYPE ' || format_type(y.oid, NULL)"
+	" FROM pg_extension e JOIN pg_depend m ON m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid"
+	"  AND m.classid = 'pg_type'::regclass AND m.deptype = 'e'"
+	" JOIN pg_type y ON y.oid = m.objid JOIN pg_roles o ON o.oid = y.typowner"
+	" JOIN pg_depend u ON u.refclassid = 'pg_type'::regclass AND u.refobjid IN (y.oid, y.typarray) AND u.deptype = 'n'"
+	" WHERE e.extname <> ALL (current_setting('bucardo_machine.skipped')::text[])"
+	" AND (NOT o.rolsuper AND y.typowner <> e.extowner OR age(y.xmin) > age(m.xmin))"
+	" AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = u.classid AND x.objid = u.objid AND x.deptype = 'e')"
+	" GROUP BY y.oid, e.extname ORDER BY 1" },
 { .name = "extensions-available", .end = BM_END_DESTINATION, .grade = BM_GRADE_STOPS,
   .feed = EXTENSIONS,
   .sql = "SELECT e->>'name', 'extension ' || (e->>'name') || ' of the source is not available on"

@@ -28,6 +28,10 @@ SICK = """
     CREATE TABLE guarded (id int PRIMARY KEY);
     ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
     ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+    CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE SCHEMA moved;
+    ALTER EXTENSION ltree SET SCHEMA moved;
+    CREATE TYPE tint AS ENUM ('red'); CREATE DOMAIN short AS text;
+    CREATE TABLE tinted (id int PRIMARY KEY, t tint[], h hstore, c citext, l moved.ltree);
     CREATE TABLE split (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE split_1 PARTITION OF split FOR VALUES FROM (0) TO (100);
 """
@@ -49,6 +53,7 @@ def world(shared_workshop):
         server.create_database("app")
         server.sql("CREATE ROLE plain LOGIN PASSWORD 'plain'")
     source.sql(SICK, dbname="app")
+    source.sql("ALTER EXTENSION hstore ADD TYPE tint; ALTER EXTENSION hstore ADD DOMAIN short", dbname="app")
     machine = shared_workshop.machine()
     machine.write_pgpass(text="".join(
         s.pgpass_line().replace(f":{s.user}:{s.password}", ":plain:plain") + s.pgpass_line()
@@ -70,6 +75,9 @@ def test_finds_what_is_special_about_tables(phases):
             assert run.finding(f"{name}'", words)["severity"] == grade
     assert "ALTER COLUMN a SET NOT NULL" in run.finding("nearly'", "no primary key")["mend"]
     assert "GENERATED ALWAYS AS IDENTITY" in run.finding("nokey'", "no primary key")["mend"]
+    # A type that somebody has added to an extension; nothing uses the other one.
+    assert run.finding("added to extension")["object"] == "type public.tint"
+    assert run.finding("added to extension")["mend"].endswith("ALTER EXTENSION hstore DROP TYPE public.tint")
     assert [f["object"] for f in run.findings() if f["safe"]] == ["public.big"]
     assert not [f for f in run.findings() if "could not be asked" in f["why"]], run.text()
     assert run.evidence["left_out"] == 3 and run.evidence["stops"] == 0

@@ -21,9 +21,10 @@ SELECT q.relkind, q.name, q.type, q.domain, (SELECT 'OPERATOR(' || pg_catalog.qu
 			UNION ALL SELECT g.rngsubtype, true FROM pg_catalog.pg_range g WHERE y.oid = g.rngtypid
 				OR y.oid::pg_catalog.text = pg_catalog.to_jsonb(g)->>'rngmultitypid') x(oid, inside))
 	SELECT 1 FROM part JOIN pg_catalog.pg_type y ON y.oid = part.oid WHERE part.inside AND y.typtype = 'd'),
-	q.one_spelling
+	q.one_spelling, q.labelled
 FROM (SELECT c.relkind, pg_catalog.quote_ident(a.attname) AS name,
 	b.oid AS base, pg_catalog.format_type(b.oid, -1) AS type, a.atttypid <> b.oid AS domain,
+	(SELECT y.typtype = 'e' FROM pg_catalog.pg_type y WHERE y.oid = b.oid) AS labelled,
 	b.oid = ANY ('{int2,int4,int8,oid,bool,uuid,date,timestamp,timestamptz,bytea,text,varchar,bpchar}'
 		::pg_catalog.regtype[]::pg_catalog.oid[]) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_collation l
 		WHERE l.oid = a.attcollation AND NOT l.collisdeterministic) AS one_spelling,
@@ -65,7 +66,7 @@ sub key_of {
 	# Its checks are somebody's functions, and would run with our rights when a key is read.
 	die "a type of the key of $name on database $db->{name} has a domain inside\n" if grep { $_->[5] } @$rows;
 	return {kind => $rows->[0][0], columns => [map { {name => $_->[1], type => $_->[2],
-		domain => $_->[3], equal => $_->[4]} } @$rows], one_spelling => !grep { !$_->[6] } @$rows};
+		domain => $_->[3], equal => $_->[4], labelled => $_->[7]} } @$rows], one_spelling => !grep { !$_->[6] } @$rows};
 }
 
 # Of a table that is read: its owner may have put a view in its place, whose functions would run with our rights.
@@ -233,6 +234,13 @@ sub time_of_truncate {
 	return $self->{truncateinfo}{$table->{safeschema}}{$table->{safetable}}{maxtime};
 }
 
+# The delta tables have an enum as text (machine_key_type). No cast is asked: its owner may have made one.
+sub same_key {
+	my ($c) = @_;
+	return "bm.$c->{name} $c->{equal} d.$c->{name}" if !$c->{labelled};
+	return join ' OPERATOR(pg_catalog.=) ', map { qq{pg_catalog.format('%s', $_.$c->{name}) COLLATE pg_catalog."C"} } qw(bm d);
+}
+
 # A row that was written here after the truncate there stays, and what waits of before it is void.
 sub spare_newer {
 	my ($self, $db, $table, $name) = @_;
@@ -243,7 +251,7 @@ sub spare_newer {
 	my $key = key_of($db, $name, $table);
 	$self->{machine_spared}{$db->{name}}{$table->{id}} = 1;
 	return {values => \@values, where => ' AS bm WHERE NOT EXISTS (SELECT 1 ' . newer($table, '')
-		. join('', map { " AND bm.$_->{name} $_->{equal} d.$_->{name}" } @{$key->{columns}}) . ')'};
+		. join('', map { ' AND ' . same_key($_) } @{$key->{columns}}) . ')'};
 }
 
 # Only what the truncated side has again goes over such a row, not what waited of a row that is gone.

@@ -69,11 +69,18 @@ const char *const bm_keys_steps[] = {
 	 * mark: of the catalog, when there was nothing to follow. */
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_keys (name text PRIMARY KEY, goat text NOT NULL,"
 	" relation oid NOT NULL, columns int2[] NOT NULL, seen text, mark text)",
+	/* types: of the key's columns, then. */
+	"ALTER TABLE bucardo.machine_keys ADD COLUMN IF NOT EXISTS types oid[]",
 	/* An older machine's had as many parameters, but another result. */
 	"DROP FUNCTION IF EXISTS bucardo.machine_follow_key(text, text)",
 	type_function, of_function, look_function, know_function, columns_function, wishes_function,
 	change_function, rekey_function, remake_function, rename_function, key_function,
 	follow_function,
+	/* Enums in delta tables, as an older machine made them: looked at again. */
+	"UPDATE bucardo.machine_keys m SET mark = NULL WHERE m.mark IS NOT NULL AND EXISTS (SELECT 1"
+	" FROM bucardo.bucardo_delta_names d JOIN pg_attribute a ON a.attrelid ="
+	"  to_regclass('bucardo.' || d.deltaname) AND a.attnum > 0 AND NOT a.attisdropped"
+	" JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'e' WHERE d.tablename = m.name)",
 };
 const size_t bm_keys_step_count = BM_COUNT_OF(bm_keys_steps);
 

@@ -31,6 +31,12 @@ CREATE CAST (evil.e AS int8) WITH FUNCTION evil.e2i(evil.e) AS ASSIGNMENT;
 CREATE FUNCTION evil.t2e(text) RETURNS evil.e LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.shout('delta-using'); RETURN evil.raw($1); END $$;
 CREATE FUNCTION evil.raw(text) RETURNS evil.e LANGUAGE plpgsql AS $$ DECLARE r evil.e; BEGIN SELECT e INTO r FROM unnest(enum_range(NULL::evil.e)) e WHERE format('%s', e) = $1; RETURN r; END $$;
 CREATE CAST (text AS evil.e) WITH FUNCTION evil.t2e(text);
+CREATE FUNCTION evil.t2es(text) RETURNS evil.e[] LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.shout('shipped-key'); RETURN '{}'; END $$;
+CREATE CAST (text AS evil.e[]) WITH FUNCTION evil.t2es(text);
+CREATE FUNCTION evil.e2t(evil.e) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.shout('enum-as-text'); RETURN '1'; END $$;
+CREATE CAST (evil.e AS text) WITH FUNCTION evil.e2t(evil.e) AS ASSIGNMENT;
+CREATE TABLE evil.s (k evil.e PRIMARY KEY, v text);
+INSERT INTO evil.s VALUES ('1', 'v'), ('2', 'v'), ('3', 'v');
 CREATE TABLE evil.b (k int PRIMARY KEY, v text);
 INSERT INTO evil.b VALUES (1, 'v');
 CREATE TABLE evil.d (k text PRIMARY KEY, v text);
@@ -125,10 +131,13 @@ def test_nothing_of_a_plain_role_runs_as_superuser_on_the_source(workshop):
     as_evil(source, "BEGIN; INSERT INTO evil.gone VALUES (1, 'v'); DROP TABLE evil.gone; CREATE VIEW evil.gone AS"
                     " SELECT 1 AS k, 'v'::text AS v WHERE evil.looked('view-in-run'); COMMIT")
     as_evil(source, "ALTER TABLE evil.c DISABLE TRIGGER ALL; INSERT INTO evil.c VALUES (99, 'v');"
-                    "DELETE FROM evil.c WHERE k = 1")
+                    "DELETE FROM evil.c WHERE k = 1; ALTER TABLE evil.s DISABLE TRIGGER ALL;"
+                    "DELETE FROM evil.s WHERE k = '1'; UPDATE evil.s SET k = '4' WHERE k = '2'")
     wait_for(lambda: dest.sql("SELECT min(k::int), max(k::int) FROM evil.c", dbname=DB) == [(2, 99)],
              90, "its rows are sent again", explain=machine.log_tail)
     wait_for(lambda: dest.value("SELECT count(*) FROM evil.a", dbname=DB) == 2, 20, "a follows")
+    wait_for(lambda: dest.value("SELECT string_agg(format('%s', k), ',' ORDER BY k) FROM evil.s", dbname=DB) == "3,4",
+             60, "a key is deleted and another sent", explain=machine.log_tail)
     swap(source, 8)  # a pass of everything that goes on
     assert called(source) == []
     two = view(machine, "two")

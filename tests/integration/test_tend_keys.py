@@ -55,6 +55,11 @@ KINDS = {
     "labelled": ("id mood, n int, v text, PRIMARY KEY (id, n)", "'sad', g, 'v'",
                  "ALTER TABLE {t} ALTER id TYPE text USING id::text",
                  "INSERT INTO {t} VALUES ('gay', 1, 'x'); DELETE FROM {t} WHERE n = 4"),
+    "relabelled": ("id {t}_e, n int, v text, PRIMARY KEY (id, n)", "'sad', g, 'v'",
+                   "ALTER TYPE {t}_e RENAME TO {t}_old; CREATE TYPE {t}_e AS ENUM ('gay', 'happy', 'sad');"
+                   "ALTER TABLE {t} ALTER id TYPE {t}_e USING id::text::{t}_e; DROP TYPE {t}_old",
+                   "INSERT INTO {t} VALUES ('gay', 100, 'x'); UPDATE {t} SET id = 'happy' WHERE n = 5;"
+                   "DELETE FROM {t} WHERE n = 4"),
     "renamed": ("id int PRIMARY KEY, v text", "g, 'v'",
                 "ALTER TABLE {t} RENAME id TO \"the id\"",
                 "INSERT INTO {t} VALUES (100, 'x'); DELETE FROM {t} WHERE \"the id\" = 4"),
@@ -84,14 +89,14 @@ KINDS = {
 ORDERS = ["source", "dest", "together"]
 UNSEEN = "SET bucardo_machine.applying = on; SET session_replication_role = replica;"
 GONE = ["over_others", "replaced", "spelled"]  # a row vanishes unseen: all is sent again anyway
-NARROW = {"widened": "int", "longer": "varchar(6)"}  # delta tables as an older machine made them
+NARROW = {"widened": "int", "longer": "varchar(6)", "labelled": "mood USING id::mood"}  # delta tables as an older machine made them
 PARKED = {"renamed": "id", "two_renamed": "a, b", "swapped": "a, b"}
 PRELUDE = """
     CREATE DOMAIN small AS int CHECK (VALUE < 100); CREATE DOMAIN large AS bigint;
     CREATE TYPE mood AS ENUM ('sad', 'happy');
     CREATE SCHEMA shelf;
     CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain SELECT g, 'v' FROM generate_series(1, 100) g;
-"""
+""" + "".join(f"CREATE TYPE relabelled_{order}_e AS ENUM ('sad', 'happy');" for order in ORDERS)
 NAMED = ["named", "moved", "both_ways", "emptied"]
 
 
@@ -108,7 +113,7 @@ def world(request, shared_workshop):
     source.sql(PRELUDE, dbname="app")
     for kind, table in tables():
         columns, rows, _, _ = KINDS[kind]
-        source.sql(f"CREATE TABLE {table} ({columns});"
+        source.sql(f"CREATE TABLE {table} ({columns.format(t=table)});"
                    f"INSERT INTO {table} SELECT {rows} FROM generate_series(1, 20) g", dbname="app")
     for table in NAMED:
         source.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, v text);"

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION bucardo.machine_follow_key(my_name text, my_table oid
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE
   delta text := (SELECT min(d.deltaname) FROM bucardo.bucardo_delta_names d WHERE d.tablename = my_name);
-  wanted int2[] := mine; present int2[]; intact boolean; c record;
+  wanted int2[] := mine; present int2[]; kinds oid[]; intact boolean; c record;
 BEGIN
   again := false;
   IF to_regclass('bucardo.' || delta) IS NULL THEN RETURN; END IF;
@@ -41,14 +41,18 @@ BEGIN
       PERFORM bucardo.machine_delta_change(delta, my_table, mine);
     END IF;
   END IF;
-  -- A type that still fits needs no other delta table, but a new function all the same.
-  IF event IS NULL AND split_part(my_seen, '; ', 1) <>
-      split_part(bucardo.machine_key_look(my_table, wanted), '; ', 1) THEN
+  -- A type that still fits needs no other delta table, but a new function all the same; so does another one of
+  -- the same name.
+  SELECT array_agg(a.atttypid ORDER BY x.n) INTO kinds FROM unnest(wanted) WITH ORDINALITY AS x(num, n)
+    LEFT JOIN pg_attribute a ON a.attrelid = my_table AND a.attnum = x.num;
+  IF event IS NULL AND my_seen IS NOT NULL AND (split_part(my_seen, '; ', 1) <>
+      split_part(bucardo.machine_key_look(my_table, wanted), '; ', 1)
+      OR kinds IS DISTINCT FROM (SELECT m.types FROM bucardo.machine_keys m WHERE m.name = my_name)) THEN
     event := 'followed';
   END IF;
   IF my_doing AND event IS NOT NULL THEN PERFORM bucardo.machine_remake(delta); END IF;
   IF my_doing OR event IS NULL THEN
-    UPDATE bucardo.machine_keys SET columns = wanted, seen = bucardo.machine_key_look(my_table, wanted)
+    UPDATE bucardo.machine_keys SET columns = wanted, types = kinds, seen = bucardo.machine_key_look(my_table, wanted)
       WHERE name = my_name;
   END IF;
   now_is := bucardo.machine_key_look(my_table, wanted);

@@ -2,15 +2,17 @@
 -- while there are more, then how many rows it were. A row that leaves its block in between is
 -- changed, so the trigger sees it; but a table in another file begins anew. Before version 14
 -- a range of blocks costs a scan of all of them, so there each place of a block is named: a
--- row takes 28 bytes or more.
+-- row takes 28 bytes or more. What is kept as text is no business of casts (machine_key_type).
 CREATE OR REPLACE FUNCTION bucardo.machine_touch(my_table text, my_blocks bigint)
   RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms'
   AS $machine$
-DECLARE delta text; keys text; places text; debt record; number bigint := 0; beyond bigint;
+DECLARE delta text; keys text; values_of text; places text; debt record; number bigint := 0; beyond bigint;
 BEGIN
   SELECT n.deltaname INTO delta FROM bucardo.bucardo_delta_names n
     WHERE n.tablename = my_table LIMIT 1;
-  SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO keys FROM pg_attribute
+  SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum), string_agg(CASE WHEN atttypid = 25
+      THEN format('pg_catalog.format(''%%s'', %I)', attname) ELSE quote_ident(attname) END, ', ' ORDER BY attnum)
+    INTO keys, values_of FROM pg_attribute
     WHERE attrelid = to_regclass('bucardo.' || delta) AND attnum > 0 AND NOT attisdropped
     AND attname <> 'txntime';
   IF to_regclass(my_table) IS NOT NULL THEN
@@ -32,7 +34,7 @@ BEGIN
     beyond := least(debt.block + my_blocks, 4294967295);
     places := 'ctid >= ''(%1$s,0)''::tid AND ctid < ''(%2$s,0)''::tid';
   END IF;
-  EXECUTE format('INSERT INTO bucardo.%s (%s) SELECT %s FROM ONLY %s WHERE ', delta, keys, keys,
+  EXECUTE format('INSERT INTO bucardo.%s (%s) SELECT %s FROM ONLY %s WHERE ', delta, keys, values_of,
     my_table) || format(places, debt.block, beyond, current_setting('block_size'));
   GET DIAGNOSTICS number = ROW_COUNT;
   number := number + debt.rows;

@@ -12,12 +12,13 @@
 #include "worker/table_paths.h"
 
 /* clang-format off */
-/* A view's own rule names it in one entry, or two (OLD, and NEW before 16): one more reads it. */
+/* Of itself the rule of a view has OLD and NEW, or (PostgreSQL 16, CREATE VIEW) neither: any other
+ * number of entries reads it. */
 static const char views_sql[] =
 "SELECT r.ev_class::regclass::text FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class"
 " WHERE c.relkind = 'v' AND r.rulename = '_RETURN' AND c.oid <> ALL ($1::oid[]) AND c.oid >= 16384"
-" AND (SELECT count(*) FROM regexp_matches(r.ev_action::text, ':relid ' || c.oid || '\\M', 'g'))"
-"  > CASE WHEN current_setting('server_version_num')::int < 160000 THEN 2 ELSE 1 END ORDER BY 1";
+" AND (SELECT count(*) FROM regexp_matches(r.ev_action::text, ':rtekind 0 :relid ' || c.oid || '\\M', 'g'))"
+"  NOT IN (0, 2) ORDER BY 1";
 /* clang-format on */
 
 struct looking {

@@ -55,6 +55,9 @@ struct bm_kind_progress {
 bool bm_kind_progress(enum bm_kind kind, const char *phase, double blocks, double tuples,
 		struct bm_kind_progress *out);
 
+/* What a trigger that fires for each of so many rows adds to their copy, in milliseconds. */
+double bm_kind_trigger_msec(uint64_t rows);
+
 /* How little a build's own progress says of its time: 0 all, 1 as much as the table. */
 double bm_kind_doubt(enum bm_kind kind);
 

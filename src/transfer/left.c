@@ -15,12 +15,16 @@
 /* Of what is told, so much is what was told before: a number that jumps says nothing. */
 #define CALM 0.3
 
+/* When the last row was sent some are still to be written, and all to be committed. */
+#define AFTER_SENT 0.08
+
 /* A member's minute: of what was measured longer ago half counts. */
 #define FORGET_MSEC 60000.0
 
 struct bm_left_item {
 	enum bm_kind kind;
 	double nominal_msec;
+	double sent_msec; /* of it, until all rows are sent; 0: not a chunk */
 	int holds[2];
 	enum { IDLE, RUNNING, OVER } state;
 };
@@ -146,17 +150,49 @@ static void begin_plan(struct bm_left *left, size_t count, bool copying)
 			.told_msec = -1};
 }
 
+/* Tables of the destination with row triggers that fire in replica role too: after all is sent.
+ */
+static const char fired_sql[] =
+		"SELECT DISTINCT '\"' || replace(n.nspname, '\"', '\"\"') || '\".\"'"
+		" || replace(c.relname, '\"', '\"\"') || '\"' FROM pg_trigger g"
+		" JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+		" WHERE g.tgenabled IN ('A', 'R') AND g.tgtype & 5 = 5 AND NOT g.tgisinternal";
+
+static struct index_size *list_fired(const PGresult *rows, size_t *count)
+{
+	struct index_size *list;
+
+	*count = rows != NULL ? (size_t)PQntuples(rows) : 0;
+	list = bm_alloc((*count + 1) * sizeof(*list));
+	for (size_t i = 0; i < *count; i++) {
+		list[i] = (struct index_size){PQgetvalue(rows, (int)i, 0), (int)i};
+	}
+	qsort(list, *count, sizeof(*list), by_index);
+	return list;
+}
+
 void bm_left_plan_copy(struct bm_transfer *t)
 {
+	PGresult *rows = bm_sql(t->control, fired_sql, NULL);
+	size_t count;
+	struct index_size *fired = list_fired(rows, &count);
+
 	begin_plan(&t->left, t->ledger.chunk_count, true);
 	for (size_t i = 0; i < t->ledger.chunk_count; i++) {
 		const struct bm_chunk *chunk = &t->ledger.chunks[i];
 		const struct bm_kind_size size = {
 				.bytes = chunk->estimate, .rows = bm_chunk_rows(t, chunk)};
+		const struct index_size wanted = {.name = chunk->table};
+		bool fires = bsearch(&wanted, fired, count, sizeof(wanted), by_index) != NULL;
+		double sent_msec = bm_kind_msec(BM_KIND_COPY, &size) * (1 + AFTER_SENT);
 		t->left.items[i] = (struct bm_left_item){.kind = BM_KIND_COPY,
-				.nominal_msec = bm_kind_msec(BM_KIND_COPY, &size),
+				.nominal_msec = sent_msec +
+						(fires ? bm_kind_trigger_msec(size.rows) : 0),
+				.sent_msec = sent_msec / (1 + AFTER_SENT),
 				.holds = {-1, -1}};
 	}
+	free(fired);
+	PQclear(rows);
 }
 
 /* ANALYZE is a tenth of its table, as a work. */
@@ -340,6 +376,17 @@ static struct bm_estimate_item item_of(const struct bm_transfer *t, size_t index
 			.holds = {item->holds[0], item->holds[1]}};
 }
 
+/* What its flight's word is of its time. */
+static double share_of(const struct bm_left *left, const struct bm_left_run *run)
+{
+	double sent = 0;
+
+	for (size_t i = 0; left->copying && i < run->count; i++) {
+		sent += left->items[run->items[i]].sent_msec;
+	}
+	return left->copying ? sent / nominal_of(left, run) : 1;
+}
+
 /* As one item, of the kind of its longest. */
 static struct bm_estimate_item item_of_run(
 		struct bm_transfer *t, struct bm_left_run *run, uint64_t now)
@@ -353,9 +400,9 @@ static struct bm_estimate_item item_of_run(
 		}
 	}
 	struct bm_estimate_item item = item_of(t, run->items[longest]);
-	double part = bm_flight_part(run->flight);
 	item.running = true;
 	item.nominal_msec = nominal_of(&t->left, run);
+	double part = bm_flight_part(run->flight) * share_of(&t->left, run);
 	item.spent_msec = (double)(now - run->begun_msec);
 	if (part > run->part) {
 		run->part = part;

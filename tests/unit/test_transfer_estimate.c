@@ -258,6 +258,7 @@ static void test_every_kind_has_a_price_and_a_slow_one_a_high_one(void **state)
 		assert_true(bm_kind_msec(kind, &big) < 10 * MINUTE);
 		assert_true(bm_kind_doubt(kind) >= 0 && bm_kind_doubt(kind) <= 1);
 	}
+	assert_true(bm_kind_trigger_msec(big.rows) > bm_kind_msec(BM_KIND_COPY, &nothing));
 	assert_true(bm_kind_msec(BM_KIND_GIN, &big) > 5 * bm_kind_msec(BM_KIND_BTREE, &big));
 	/* Statistics are a sample, of whatever size the table is. */
 	static const struct bm_kind_size huge = {0, 1000 * GB, 0};

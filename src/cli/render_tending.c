@@ -112,6 +112,14 @@ void cli_render_tending(struct cli_table *table, const json_t *tending)
 				cli_text_of(one, "target"), cli_text_of(one, "mend"));
 		cli_table_note(table, "kept", bm_strbuf_text(&text));
 	}
+	json_array_foreach(json_object_get(tending, "unchecked"), index, one)
+	{
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "foreign key %s of %s: %s; %s",
+				cli_text_of(one, "name"), cli_text_of(one, "table"),
+				cli_text_of(one, "why"), cli_text_of(one, "hint"));
+		cli_table_note(table, "not validated", bm_strbuf_text(&text));
+	}
 	json_array_foreach(json_object_get(tending, "new"), index, one)
 	{
 		bm_strbuf_clear(&text);

@@ -11,6 +11,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 #include "transfer/failures.h"
+#include "transfer/foreign.h"
 #include "transfer/path.h"
 #include "transfer/shown.h"
 #include "transfer/works.h"
@@ -203,6 +204,31 @@ static int run_one(struct building *building, struct bm_member *member, struct b
 			: rc;
 }
 
+/* A foreign key that the rows do not let hold yet is there for those that come. */
+static int run_unchecked(struct bm_member *member, const struct bm_work *work,
+		const struct bm_error *why)
+{
+	struct bm_transfer *t = member->transfer;
+	char *sql = bm_foreign_unchecked(t, work, why);
+	struct bm_work unchecked = *work, *one = &unchecked;
+	struct bm_error err = BM_ERROR_INIT;
+
+	if (sql == NULL) {
+		return -1;
+	}
+	unchecked.sql = sql;
+	int rc = run(member, &one, 1, NULL, &err);
+	if (rc == 0) {
+		pthread_mutex_lock(&t->mutex);
+		bm_transfer_note(t,
+				"%s: not validated before the captured changes are applied (%s)",
+				work->name, why->message);
+		pthread_mutex_unlock(&t->mutex);
+	}
+	free(sql);
+	return rc;
+}
+
 /* All at once; if that fails, one by one. -1 only when the session is lost. */
 static int run_handful(struct building *building, struct bm_member *member,
 		const struct handful *handful, struct bm_error *err)
@@ -221,7 +247,8 @@ static int run_handful(struct building *building, struct bm_member *member,
 	}
 	for (size_t i = 0; i < handful->count; i++) {
 		struct bm_error why = BM_ERROR_INIT;
-		if (run_one(building, member, handful->list[i], &why) == 0) {
+		if (run_one(building, member, handful->list[i], &why) == 0 ||
+				run_unchecked(member, handful->list[i], &why) == 0) {
 			count_done(member->transfer, handful->list[i]);
 		} else if (ends_the_work(&why)) {
 			*err = why;

@@ -16,6 +16,7 @@
 #include "worker/report.h"
 #include "worker/resend.h"
 #include "worker/table_paths.h"
+#include "worker/tend_foreign.h"
 #include "worker/tend_keys.h"
 #include "worker/tend_names.h"
 #include "worker/tend_pause.h"
@@ -180,6 +181,9 @@ static int go_round(struct bm_tend *tend, uint64_t *carried_msec, struct bm_erro
 	}
 	if (rc == 0) {
 		rc = do_part(tend, "paths", bm_tend_paths, problems, err);
+	}
+	if (rc == 0) {
+		rc = do_part(tend, "foreign keys", bm_tend_foreign, problems, err);
 	}
 	if (rc == 0) {
 		rc = do_part(tend, "counts", bm_tend_unkept, problems, err);

@@ -46,7 +46,9 @@ struct bm_tend {
 	struct json_t *counted; /* tables that were paused at the last count; NULL none yet */
 	uint64_t paths_at_msec; /* when to look next which tables need a search_path */
 	uint64_t count_at_msec; /* the next count of what is not kept in step */
-	unsigned touch_blocks;	/* of a table to be sent again, at once; 0 not known yet */
+	uint64_t foreign_at_msec,
+			foreign_wait_msec; /* the next look at foreign keys, see there */
+	unsigned touch_blocks; /* of a table to be sent again, at once; 0 not known yet */
 };
 
 /* Print a note about `what`, once. */

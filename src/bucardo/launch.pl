@@ -274,7 +274,7 @@ my $notices = \&Bucardo::db_get_notices;
 *Bucardo::db_get_notices = sub {
 	my ($self, $dbh) = @_;
 	forget_removed($self) if %{$self->{machine_inactive} || {}} && $self->{logprefix} eq 'MCP' && $dbh == $self->{masterdbh}
-		&& time != ($self->{machine_looked} || 0);
+		&& !$main::is_validating && time != ($self->{machine_looked} || 0);
 	return $notices->(@_);
 };
 sub forget_removed {
@@ -286,7 +286,6 @@ sub forget_removed {
 	my %there = map { $_ => 1 } @{$self->{masterdbh}->selectcol_arrayref('SELECT name FROM bucardo.sync')};
 	$self->{masterdbh}->commit;
 	my @gone = grep { !$there{$_} } keys %$inactive or return;
-	my $before = served($self);
 	my @dbs = map { values %{$_->{db} || {}} } map { delete $self->{sync}{$_} } @gone;
 	delete @$inactive{@gone};
 	my %used = map { $_ => 1 } map { keys %{$_->{db} || {}} } values %{$self->{sync}};
@@ -299,8 +298,8 @@ sub forget_removed {
 		delete $self->{$_}{$dbh} for qw(listening listen_payload);
 		$dbh->disconnect if $dbh->{Active};
 	}
-	kill USR1 => $self->{vacpid} if $self->{vacpid} && -e 'bucardo.vac.pid' && $before ne served($self);
-	$self->{needsvac} = 0 if !served($self);
+	renew_vac($self);
+	$self->{needsvac} = 0 if !grep { $_->{needsvac} } values %{$self->{sdb}};
 	$0 =~ s/(Active syncs: ).*/$1 . join ',', sort grep { $self->{sync}{$_}{mcp_active} } keys %{$self->{sync}}/e;
 	print STDERR "bucardo-machine: the master has forgotten @gone\n";
 }

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.k8s]
 # What a database has, by name, beside what PostgreSQL itself made.
 CATALOG = """
     SELECT 'schema', nspname::text, '' FROM pg_namespace WHERE nspname !~ '^pg_' UNION ALL
-    SELECT 'relation', oid::regclass::text, relkind || relpersistence::text || relreplident::text
+    SELECT 'relation', oid::regclass::text, relkind::text || relpersistence::text || relreplident::text
       FROM pg_class WHERE oid >= 16384 AND relnamespace NOT IN (99, 11) UNION ALL
     SELECT 'function', oid::regprocedure::text, md5(prosrc) FROM pg_proc WHERE oid >= 16384 UNION ALL
     SELECT 'trigger', tgrelid::regclass || '.' || tgname, tgenabled::text FROM pg_trigger

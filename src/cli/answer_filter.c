@@ -46,6 +46,7 @@ size_t cli_answer_filter(
 	size_t count = 0;
 
 	*answers = 0;
+	out[0] = '\0';
 	for (size_t i = 0; i < length; i++) {
 		if (filter->open == 0) {
 			count += cli_answer_filter_release(filter, out + count);

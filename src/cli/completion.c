@@ -112,14 +112,15 @@ static void add_pairs(struct bm_strbuf *out)
 			continue;
 		}
 		bool begins = i == 0 ||
-				strncmp(commands[i - 1].name, commands[i].name, first + 1);
+				strncmp(commands[i - 1].name, commands[i].name, first + 1) != 0;
 		if (begins) {
 			bm_strbuf_printf(
 					out, "\t%.*s:0) words='", (int)first, commands[i].name);
 		}
 		bm_strbuf_printf(out, "%s%s", begins ? "" : " ", commands[i].name + first + 1);
 		if (i + 1 == count ||
-				strncmp(commands[i + 1].name, commands[i].name, first + 1)) {
+				strncmp(commands[i + 1].name, commands[i].name, first + 1) !=
+						0) {
 			bm_strbuf_puts(out, "' ;;\n");
 		}
 	}

@@ -36,7 +36,7 @@ static uint64_t rate_of(const struct bm_pace *pace)
 
 static void fill(struct bm_pace *pace, uint64_t rate, uint64_t now_msec)
 {
-	double most = (double)(rate / BUCKET_PARTS);
+	double most = (double)rate / BUCKET_PARTS;
 
 	if (now_msec > pace->filled_msec) {
 		pace->left += (double)rate * (double)(now_msec - pace->filled_msec) / 1000;

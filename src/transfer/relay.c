@@ -143,7 +143,7 @@ static int on_source_message(struct relay *relay, const struct reader *reader)
 		queue_statement(&relay->to_destination, relay->items[relay->given].copy_in);
 		return 0;
 	case 'c':
-		bm_send_queue_message(&relay->to_destination, 'c', NULL, 0);
+		bm_send_queue_message(&relay->to_destination, 'c', "", 0);
 		return 0;
 	case 'C':
 		relay->rows[relay->given] = rows_of(reader);

@@ -262,8 +262,10 @@ static json_t *watch(const struct leave *leave, struct bm_error *err)
 		const char *state = cli_text_of(
 				json_object_get(migration, "teardown"), "state");
 		uint64_t now = bm_clock_msec();
-		if (strcmp(state, "done") == 0 ||
-				(migration != NULL && has_failed(migration))) {
+		/* The machine's next turn follows the worker's last line. */
+		bool done = strcmp(state, "done") == 0 &&
+				strcmp(cli_text_of(migration, "status"), "done") == 0;
+		if (done || (migration != NULL && has_failed(migration))) {
 			break;
 		}
 		if (migration != NULL) {

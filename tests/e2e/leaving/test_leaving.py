@@ -43,7 +43,7 @@ def test_the_readmes_uninstall_leaves_both_databases_as_a_plain_copy_would(share
 
     assert (dump(source, sample), source.sql(CATALOG, dbname=sample)) == before
     assert (dump(dest, sample), dest.sql(CATALOG, dbname=sample)) == before
-    assert compare.differences(source, dest, sample) == []
+    assert compare.differences(source, dest, sample, sequences=False) == []
     machine.kubectl("delete", f"po/{machine.pod}", "--force", "--grace-period=0").check()
     machine.wait_ready()
     assert "torn down" in machine.cli("status").check()

@@ -8,11 +8,11 @@ names AS (SELECT (SELECT string_agg(quote_literal(n), ', ') FROM unnest($1::text
 SELECT coalesce((SELECT string_agg(format('DROP ROUTINE IF EXISTS %s; ', p.oid::regprocedure), '') FROM pg_proc p
     WHERE p.pronamespace = to_regnamespace('bucardo')
     AND p.proname IN (SELECT left('bucardo_kick_' || sync, 63) FROM mine)), '')
-  || string_agg(format('DELETE FROM bucardo.%I WHERE %I IN (%s)', x.t, x.c, CASE x.c WHEN 'sync' THEN n.syncs
+  || string_agg(format('DELETE FROM %s WHERE %I IN (%s)', x.t, x.c, CASE x.c WHEN 'sync' THEN n.syncs
       WHEN 'target' THEN n.targets ELSE n.migrations END), '; ' ORDER BY x.i) AS statement
-  FROM names n, (VALUES (1, 'bucardo_delta_targets', 'target'), (2, 'machine_targets', 'target'),
-    (3, 'bucardo_truncate_trigger', 'sync'), (4, 'bucardo_truncate_trigger_log', 'sync'),
-    (5, 'machine_captured', 'sync'), (6, 'bucardo_delta_names', 'sync'), (7, 'machine_syncs', 'sync'),
-    (8, 'machine_live', 'migration'), (9, 'machine_runs', 'sync'), (10, 'machine_beats', 'migration'),
-    (11, 'machine_owners', 'migration')) x(i, t, c)
-  WHERE EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass('bucardo.' || x.t) AND a.attname = x.c)
+  FROM names n, (VALUES (1, 'bucardo.bucardo_delta_targets', 'target'), (2, 'bucardo.machine_targets', 'target'),
+    (3, 'bucardo.bucardo_truncate_trigger', 'sync'), (4, 'bucardo.bucardo_truncate_trigger_log', 'sync'),
+    (5, 'bucardo.machine_captured', 'sync'), (6, 'bucardo.bucardo_delta_names', 'sync'), (7, 'bucardo.machine_syncs', 'sync'),
+    (8, 'bucardo.machine_live', 'migration'), (9, 'bucardo.machine_runs', 'sync'), (10, 'bucardo.machine_beats', 'migration'),
+    (11, 'bucardo_machine.handover', 'migration'), (12, 'bucardo.machine_owners', 'migration')) x(i, t, c)
+  WHERE EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass(x.t) AND a.attname = x.c)

@@ -36,4 +36,7 @@ BEGIN
     DELETE FROM machine.refused WHERE sync = ANY (my_syncs)
       OR sync ~ ('^' || my_name || '_sync(_[2-8])?$');
   END IF;
+  IF to_regclass('bucardo.machine_paths') IS NOT NULL THEN
+    DELETE FROM bucardo.machine_paths WHERE migration = my_name;
+  END IF;
 END $machine$

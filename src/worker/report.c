@@ -167,12 +167,32 @@ static const char *class_of_sqlstate(const char *sqlstate)
 	return "operator";
 }
 
-/* Two sessions that changed the same row of a catalog: of all "internal errors" of a server the
- * one that is none. */
+/*
+ * Two sessions that made or changed the same thing of ours at a time, as two migrations of one
+ * source do: of all "internal errors" of a server the one that is none; a key of a catalog that
+ * is taken; and the type of a table, which IF NOT EXISTS does not look for.
+ */
 static bool is_catalog_race(const struct bm_error *err)
 {
-	return strcmp(err->sqlstate, "XX000") == 0 &&
-			strstr(err->message, "tuple concurrently ") != NULL;
+	static const struct {
+		const char *sqlstate, *words;
+	} races[] = {
+			{"XX000", "tuple concurrently "},
+			{"23505", "unique constraint \"pg_"},
+			{"42710", " type \"delta_"},
+			{"42710", " type \"track_"},
+			{"42710", " type \"stage_"},
+			{"42710", " type \"machine_"},
+			{"42710", " type \"bucardo_"},
+	};
+
+	for (size_t i = 0; i < BM_COUNT_OF(races); i++) {
+		if (strcmp(err->sqlstate, races[i].sqlstate) == 0 &&
+				strstr(err->message, races[i].words) != NULL) {
+			return true;
+		}
+	}
+	return false;
 }
 
 const char *bm_report_class(const struct bm_error *err)

@@ -115,6 +115,17 @@ static void test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for
 	snprintf(err.message, sizeof(err.message),
 			"ERROR:  cache lookup failed for function 7");
 	assert_string_equal(bm_report_class(&err), "operator");
+	snprintf(err.sqlstate, sizeof(err.sqlstate), "42710");
+	snprintf(err.message, sizeof(err.message),
+			"ERROR:  type \"delta_public_Odd Name\" already exists");
+	assert_string_equal(bm_report_class(&err), "transient");
+	snprintf(err.message, sizeof(err.message), "ERROR:  type \"mood\" already exists");
+	assert_string_equal(bm_report_class(&err), "operator");
+	snprintf(err.sqlstate, sizeof(err.sqlstate), "23505");
+	snprintf(err.message, sizeof(err.message),
+			"ERROR:  duplicate key value violates unique "
+			"constraint \"pg_type_typname_nsp_index\"");
+	assert_string_equal(bm_report_class(&err), "transient");
 }
 
 static void test_the_control_database_is_reached_as_itself_and_not_as_the_destination(

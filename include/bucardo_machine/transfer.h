@@ -29,6 +29,8 @@
 #include "bucardo_machine/roles.h"
 #include "bucardo_machine/sessions.h"
 
+struct json_t;
+
 struct bm_transfer;
 
 /* Something that is under way: a table, or an object that is being built. */
@@ -58,6 +60,9 @@ struct bm_transfer_progress {
 	size_t part_count;
 	struct bm_transfer_part parts[BM_TRANSFER_PARTS];
 };
+
+/* The parts as a new JSON array: name, step, done, total, age_ms. */
+struct json_t *bm_transfer_parts(const struct bm_transfer_progress *progress);
 
 /* Rows that are committed together: about this much of a table, when nobody says else. */
 #define BM_TRANSFER_CHUNK_BYTES ((uint64_t)128 << 20)

@@ -147,22 +147,6 @@ static void print_bar(struct show *show, const struct bm_transfer_progress *p)
 	bm_strbuf_finish(&line);
 }
 
-static json_t *parts_json(const struct bm_transfer_progress *p)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < p->part_count; i++) {
-		const struct bm_transfer_part *part = &p->parts[i];
-		json_array_append_new(array,
-				json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
-						bm_json_text(part->name), "step", part->step,
-						"done", (json_int_t)part->done, "total",
-						(json_int_t)part->total, "age_ms",
-						(json_int_t)part->age_msec));
-	}
-	return array;
-}
-
 static void print_progress_json(const struct bm_transfer_progress *p)
 {
 	json_t *object = json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:o}",
@@ -176,7 +160,7 @@ static void print_progress_json(const struct bm_transfer_progress *p)
 	json_object_set_new(object, "work_total", json_integer((json_int_t)p->work_total));
 	json_object_set_new(object, "left_ms",
 			p->left_msec >= 0 ? json_integer(p->left_msec) : json_null());
-	json_object_set_new(object, "in_flight", parts_json(p));
+	json_object_set_new(object, "in_flight", bm_transfer_parts(p));
 	print_json(object);
 }
 

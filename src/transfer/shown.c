@@ -1,11 +1,13 @@
 /* Flights made of chunks and works, and what the server says of its builds. */
 #include "transfer/shown.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "transfer/outlook.h"
@@ -155,4 +157,20 @@ void bm_look_at_builds(struct bm_transfer *t)
 		take_build(t, rows, row);
 	}
 	PQclear(rows);
+}
+
+json_t *bm_transfer_parts(const struct bm_transfer_progress *progress)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < progress->part_count; i++) {
+		const struct bm_transfer_part *part = &progress->parts[i];
+		json_array_append_new(array,
+				json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
+						bm_json_text(part->name), "step", part->step,
+						"done", (json_int_t)part->done, "total",
+						(json_int_t)part->total, "age_ms",
+						(json_int_t)part->age_msec));
+	}
+	return array;
 }

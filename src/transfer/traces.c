@@ -286,7 +286,7 @@ static int drop(struct bm_traces *traces, const char *statement, uint64_t until,
 	return 0;
 }
 
-int bm_traces_work(struct bm_traces *traces, const PGresult *statements, int stage,
+static int work_off(struct bm_traces *traces, const PGresult *statements, int stage,
 		const struct bm_traces_ears *ears, struct bm_error *err)
 {
 	uint64_t until = bm_clock_msec() + GIVE_UP_AFTER_MSEC;
@@ -315,22 +315,30 @@ int bm_traces_work(struct bm_traces *traces, const PGresult *statements, int sta
 	return failed;
 }
 
+int bm_traces_work(struct bm_traces *traces, const char *query, const char *names, int stage,
+		const struct bm_traces_ears *ears, struct bm_error *err)
+{
+	PGresult *rows = bm_sql_params(traces->conn, query, names != NULL ? 1 : 0, &names, err);
+	int count = rows != NULL ? PQntuples(rows) : -1;
+	int failed = count > 0 ? work_off(traces, rows, stage, ears, err) : 0;
+
+	PQclear(rows);
+	if (failed > 0) {
+		bm_error_set(err, BM_ERR_PRECONDITION,
+				"%d of what is to be removed from %s could not be; what "
+				"depends on it stays as well",
+				failed, traces->endpoint.place);
+	}
+	return failed == 0 ? count : -1;
+}
+
 static int remove_all(struct bm_traces *traces, const struct bm_traces_ears *ears,
 		struct bm_error *err)
 {
 	for (int round = 0; round < ROUNDS_MOST; round++) {
-		PGresult *rows = bm_sql(traces->conn, works, err);
-		int count = rows != NULL ? PQntuples(rows) : -1;
-		int failed = count > 0 ? bm_traces_work(traces, rows, 0, ears, err) : 0;
-		PQclear(rows);
-		if (count < 0 || failed < 0) {
+		int count = bm_traces_work(traces, works, NULL, 0, ears, err);
+		if (count < 0) {
 			return -1;
-		}
-		if (failed > 0) {
-			return bm_error_set(err, BM_ERR_PRECONDITION,
-					"%d of what is to be removed from %s could not be; what "
-					"depends on it stays as well",
-					failed, traces->endpoint.place);
 		}
 		if (count == 0) {
 			return 0;

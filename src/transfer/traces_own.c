@@ -51,18 +51,9 @@ static int take_step(struct bm_traces *traces, size_t i, const char *names,
 		if (!bm_traces_has(traces, steps[i].needs)) {
 			return 0;
 		}
-		PGresult *rows = bm_sql_params(traces->conn, steps[i].sql, 1, &names, err);
-		count = rows != NULL ? PQntuples(rows) : -1;
-		int failed = count > 0 ? bm_traces_work(traces, rows, -1, ears, err) : 0;
-		PQclear(rows);
-		if (count < 0 || failed < 0) {
+		count = bm_traces_work(traces, steps[i].sql, names, -1, ears, err);
+		if (count < 0) {
 			return -1;
-		}
-		if (failed > 0) {
-			return bm_error_set(err, BM_ERR_PRECONDITION,
-					"%d of what is to be removed from %s could not be; what "
-					"depends on it stays as well",
-					failed, traces->endpoint.place);
 		}
 		count = steps[i].once ? 0 : count;
 	}

@@ -18,22 +18,6 @@
 #include "worker/phase.h"
 #include "worker/report.h"
 
-static json_t *parts_of(const struct bm_transfer_progress *progress)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < progress->part_count; i++) {
-		const struct bm_transfer_part *part = &progress->parts[i];
-		json_array_append_new(array,
-				json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
-						bm_json_text(part->name), "step", part->step,
-						"done", (json_int_t)part->done, "total",
-						(json_int_t)part->total, "age_ms",
-						(json_int_t)part->age_msec));
-	}
-	return array;
-}
-
 /* The earlier parts only look whether something is missing: that is nobody's progress. */
 static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 {
@@ -44,7 +28,8 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 		return;
 	}
 	json_t *more = json_pack("{s:i, s:i, s:o}", "pieces_done", (int)progress->done,
-			"pieces_total", (int)progress->total, "in_flight", parts_of(progress));
+			"pieces_total", (int)progress->total, "in_flight",
+			bm_transfer_parts(progress));
 	if (copying) {
 		json_object_set_new(more, "rows", json_integer((json_int_t)progress->rows));
 	}

@@ -105,6 +105,7 @@ struct bm_machine {
 
 	/* what was observed */
 	bool postmaster_clear, tree_clear;
+	bool tree_ran; /* Bucardo, since the tree was found clear */
 	bool installing, installed;
 	uint64_t install_retry_at_msec, cluster_retry_at_msec;
 	/* why the last try failed; "" when it did not */

@@ -136,8 +136,11 @@ static void on_bucardo_changed(void *ctx, struct bm_unit *unit)
 	struct bm_unit_view view = bm_unit_view(unit);
 
 	bm_restarts_see(&machine->restarts, &view, bm_clock_msec());
-	if (view.state == BM_UNIT_BACKOFF || view.state == BM_UNIT_DOWN) {
-		machine->tree_clear = false;
+	if (bm_unit_state_is_up(view.state)) {
+		machine->tree_ran = true;
+	} else if (machine->tree_ran) { /* what only waits for its start leaves nothing behind
+					 */
+		machine->tree_ran = machine->tree_clear = false;
 	}
 	note_change(machine, unit);
 }

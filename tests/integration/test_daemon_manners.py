@@ -44,6 +44,16 @@ def test_a_dirty_inheritance_hinders_neither_the_daemon_nor_its_children(worksho
     assert machine.stop()[0] == 0
 
 
+def test_what_waits_for_its_next_start_is_cleared_of_leftovers_once(workshop):
+    machine = workshop.machine()
+    machine.start().wait_ready(60)
+    first, size = machine.one("mcp"), machine.log_size()
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: machine.unit("bucardo")["state"] == "ready"
+             and machine.unit("bucardo")["pid"] != first, 60, "another master is ready")
+    assert machine.log()[size:].count("no longer wanted") <= 1, machine.log_tail()
+
+
 class SharedNamespace(Machine):
     """As with shareProcessNamespace: the machine is not PID 1 of its pid namespace."""
 

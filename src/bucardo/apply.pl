@@ -91,8 +91,8 @@ sub key_condition {
 		my $equal = $c->{equal} || 'OPERATOR(pg_catalog.=)';
 		my $column = "bm.$c->{name}" . ($c->{domain} ? "::$c->{type}" : '');
 
-		# Bucardo asks for bytes in base64.
-		my $text = $table->{binarypkey}{$i};
+		# Bucardo asks for bytes in base64, also where the column is of a domain over them.
+		my $text = $table->{pkeytype}[$i] eq 'bytea';
 		push @given, $text ? "pg_catalog.decode(pg_catalog.unnest(?::pg_catalog.text[]), 'base64')"
 			: @columns == 1 ? "?::$c->{type}\[]" : "pg_catalog.unnest(?::$c->{type}\[])";
 		push @equal, "$column $equal";
@@ -263,7 +263,7 @@ sub rows_present {
 	my %present;
 	for my $keys (key_chunks($table, $rows)) {
 		$sth->execute(@$keys);
-		$present{join "\0", @$_} = 1 for @{$sth->fetchall_arrayref};
+		$present{join "\0", @$_} = 1 for main::exact_keys($sth, @{$sth->fetchall_arrayref});
 	}
 	return \%present;
 }

@@ -24,6 +24,24 @@ sub delta_check {
 	return "SELECT * FROM bucardo.${kind}_delta_check(?,?)";
 }
 
+# Keys in the text form of their types, where the driver makes something else of them.
+my %text_of = (float4 => sub { sprintf '%.17g', $_[0] }, float8 => sub { sprintf '%.17g', $_[0] },
+	bytea => sub { '\\x' . unpack 'H*', $_[0] });
+sub exact_keys {
+	my ($sth, @rows) = @_;
+	my $types = $sth->{pg_type};
+	for my $i (grep { $text_of{$types->[$_]} } 0 .. $#$types) {
+		$_->[$i] = $text_of{$types->[$i]}->($_->[$i]) for @rows;
+	}
+	return @rows;
+}
+sub next_key {
+	my ($sth) = @_;
+	my $row = $sth->fetchrow_arrayref or return;
+	my $is_other = $sth->{private_machine_other} //= grep { $text_of{$_} } @{$sth->{pg_type}};
+	return $is_other ? (exact_keys($sth, [@$row]))[0] : $row;
+}
+
 # The changes of Bucardo's source: a name, the place, what takes it, and how often it is there (once), exactly.
 # With nothing to take it, it is only looked for: the function that it stands in is replaced below (wrapped) or in
 # apply.pl, and that is right only as long as the function does what it did when it was replaced.
@@ -36,6 +54,11 @@ my @changes = (
 # Which columns are carried to a database: a source counts too, if the row of customcols names it.
 	['the columns that are carried to a source', qr/(?=\n +## Got a new name match)/, q(
             if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; })],
+
+# The driver makes Perl's numbers of floats, which print 15 digits, and raw bytes of a domain over bytea: such a key
+# would find no row, and its change would be marked as done.
+	['the keys that wait', qr/\$sth\{getdelta\}\{\$dbname\}\{\$g\}->fetchrow_arrayref\(\)/,
+		'main::next_key($sth{getdelta}{$dbname}{$g})'],
 
 # No query of a table can be planned while an index of it calls what is found only through a path.
 	['the names of the columns', qr/(?=\$sth = \$saved_sourcedbh->prepare\()/,

@@ -15,6 +15,8 @@ CREATE SCHEMA addons;
 CREATE EXTENSION citext SCHEMA addons;
 CREATE EXTENSION ltree SCHEMA addons;
 CREATE TYPE addons.mood AS ENUM ('sad', 'o''k', 'très happy');
+CREATE DOMAIN addons.measure AS float8;
+CREATE DOMAIN addons.blob AS bytea;
 CREATE DOMAIN addons.code AS text CHECK (VALUE <> '');
 CREATE DOMAIN addons.mail AS addons.citext;
 CREATE TYPE addons.pair AS (a integer, b text);
@@ -57,6 +59,9 @@ KEYS = [
     _one("numeric_fixed", "numeric(12,2)", "{n}::numeric / 4"),
     _one("float", "float8", "({n} - 200)::float8",
          "CASE {n} WHEN 200 THEN '-0'::float8 ELSE ({n} - 200)::float8 END"),
+    _one("double", "float8", "{n} / 7.0::float8"),  # 17 digits
+    _one("real", "real", "({n} / 7.0)::real"),
+    _one("measure", "addons.measure", "({n} + 0.1::float8) / 3"),
     _one("text", "text", "'k '' \\ {n}'"),
     _one("varchar", "varchar(30)", "'ключ {n}'"),
     _one("char", "char(12)", "'c {n}'"),
@@ -68,6 +73,7 @@ KEYS = [
     _one("pair", "addons.pair", "ROW({n}, 'a, \"b\"')::addons.pair"),
     _one("uuid", "uuid", "md5({n}::text)::uuid"),
     _one("bytea", "bytea", "decode(md5({n}::text) || '005c27', 'hex')"),
+    _one("blob", "addons.blob", "decode(md5({n}::text) || '005c27', 'hex')"),
     _one("interval", "interval", "{n} * interval '1 day'", "{n} * interval '24 hours'"),
     _one("moment", "timestamptz", "timestamptz '2024-03-31 00:59:59.999999 UTC' + {n} * interval '1 s'"),
     _one("local", "timestamp", "timestamp '2024-01-02' + {n} * interval '1 us'"),

@@ -87,8 +87,8 @@ static bool was_away(const struct bm_watchdog *dog, uint64_t now)
 static void look(struct bm_watchdog *dog, uint64_t now)
 {
 	if (now - dog->heard_msec < period(dog)) {
-		dog->work = (struct bm_work){
-				0}; /* what it did before it spoke does not count */
+		/* What it did before it spoke does not count. */
+		dog->work = (struct bm_work){0};
 	} else if (bm_work_look(&dog->work, dog->pid, now) || was_away(dog, now)) {
 		dog->sign_msec = now;
 	}

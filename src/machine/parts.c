@@ -138,8 +138,8 @@ static void on_bucardo_changed(void *ctx, struct bm_unit *unit)
 	bm_restarts_see(&machine->restarts, &view, bm_clock_msec());
 	if (bm_unit_state_is_up(view.state)) {
 		machine->tree_ran = true;
-	} else if (machine->tree_ran) { /* what only waits for its start leaves nothing behind
-					 */
+	} else if (machine->tree_ran) {
+		/* What only waits for its start leaves nothing behind. */
 		machine->tree_ran = machine->tree_clear = false;
 	}
 	note_change(machine, unit);

@@ -170,7 +170,8 @@ static const char *class_of_sqlstate(const char *sqlstate)
 /*
  * Two sessions that made or changed the same thing of ours at a time, as two migrations of one
  * source do: of all "internal errors" of a server the one that is none; a key of a catalog that
- * is taken; and the type of a table, which IF NOT EXISTS does not look for.
+ * is taken; and the type of a table, which IF NOT EXISTS does not look for. Bucardo's functions
+ * in Perl pass on what another server told them as 38000, whatever it was.
  */
 static bool is_catalog_race(const struct bm_error *err)
 {
@@ -184,6 +185,11 @@ static bool is_catalog_race(const struct bm_error *err)
 			{"42710", " type \"stage_"},
 			{"42710", " type \"machine_"},
 			{"42710", " type \"bucardo_"},
+			{"38000", "tuple concurrently "},
+			{"38000", "unique constraint \"pg_"},
+			{"38000", "deadlock detected"},
+			{"38000", "due to lock timeout"},
+			{"38000", "DBI connect("},
 	};
 
 	for (size_t i = 0; i < BM_COUNT_OF(races); i++) {

@@ -126,6 +126,13 @@ static void test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for
 			"ERROR:  duplicate key value violates unique "
 			"constraint \"pg_type_typname_nsp_index\"");
 	assert_string_equal(bm_report_class(&err), "transient");
+	snprintf(err.sqlstate, sizeof(err.sqlstate), "38000");
+	snprintf(err.message, sizeof(err.message),
+			"ERROR:  DBD::Pg::db do failed: ERROR:  duplicate key value violates "
+			"unique constraint \"pg_proc_proname_args_nsp_index\"");
+	assert_string_equal(bm_report_class(&err), "transient");
+	snprintf(err.message, sizeof(err.message), "ERROR:  Table has no primary key: t");
+	assert_string_equal(bm_report_class(&err), "operator");
 }
 
 static void test_the_control_database_is_reached_as_itself_and_not_as_the_destination(

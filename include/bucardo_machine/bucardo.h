@@ -157,6 +157,7 @@ enum bm_bucardo_event {
 	BM_BUCARDO_OPERATOR_STARTED, /* `bucardo start` by a person; the tree was adopted */
 	BM_BUCARDO_RESTART_POSTGRES, /* the ladder asks for it; text: which sync and why */
 	BM_BUCARDO_HOLD,	     /* the ladder is at its end; text: what is wrong */
+	BM_BUCARDO_NO_SESSION,	     /* it was refused a new session with some database */
 	BM_BUCARDO_NOTE		     /* something for the event list; text */
 };
 

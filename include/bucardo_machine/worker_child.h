@@ -39,6 +39,8 @@ pid_t bm_worker_child_pid(const struct bm_worker_child *child); /* 0: it has end
 
 /* Tell it to look now. One that is full of such words, or gone, needs none. */
 void bm_worker_child_poke(struct bm_worker_child *child);
+/* And to connect anew for it. */
+void bm_worker_child_renew(struct bm_worker_child *child);
 
 /*
  * End it if it still runs, and read no more of its stdout. Its messages go on to the log

@@ -61,6 +61,7 @@ struct output {
 	struct told {	       /* lines that would repeat, with the time they were last told */
 		uint64_t hash, msec;
 	} told[16];
+	uint64_t refused_msec; /* when a session was last refused */
 };
 
 /* Make the FIFO that .bucardorc names as the log, and read it. */

@@ -25,6 +25,9 @@
 /* How often the same words of a failing sync are worth a line. */
 #define REPEAT_MSEC 60000
 
+/* How often a refused session is told. */
+#define REFUSED_MSEC 10000
+
 /* Each start prints its whole configuration and object, about 90 such lines. */
 static bool is_dump(const char *text)
 {
@@ -133,12 +136,26 @@ static void listen_for_last_words(struct daemon *daemon, const char *text)
 			RUN_ERROR_TRANSIENT;
 }
 
+/* Sessions that are open do not show it: of a password that was changed, for example. */
+static void listen_for_refused_sessions(struct bm_bucardo *bucardo, const char *text)
+{
+	const char *tried = strstr(text, "DBI connect(");
+	uint64_t now = bm_clock_msec(), last = bucardo->output.refused_msec;
+
+	if (tried != NULL && strstr(tried, ") failed: ") != NULL &&
+			(last == 0 || now - last >= REFUSED_MSEC)) {
+		bucardo->output.refused_msec = now;
+		bucardo_tell(bucardo, BM_BUCARDO_NO_SESSION, "%s", tried);
+	}
+}
+
 static void take_line(struct bm_bucardo *bucardo, enum bm_lines_event event, const char *text,
 		size_t length)
 {
 	if (is_dump(text)) {
 		return;
 	}
+	listen_for_refused_sessions(bucardo, text);
 	if (is_chatter(text) || (may_repeat(text) && was_told_lately(&bucardo->output, text))) {
 		bm_log(BM_LOG_DEBUG, "output", BM_FIELDS(bm_str("unit", "bucardo")), "%s",
 				text);

@@ -299,6 +299,9 @@ static void on_bucardo_event(void *ctx, enum bm_bucardo_event event, const char 
 	case BM_BUCARDO_HOLD:
 		bm_events_add(machine->events, BM_LOG_ERROR, "bucardo", "holding: %s", text);
 		break;
+	case BM_BUCARDO_NO_SESSION:
+		bm_observer_renew(machine->observer);
+		break;
 	case BM_BUCARDO_NOTE:
 		bm_events_add(machine->events, BM_LOG_INFO, "bucardo", "%s", text);
 		break;

@@ -50,3 +50,12 @@ void bm_board_rest(struct bm_board *board, uint64_t msec, const bool *is_gone)
 	}
 	pthread_mutex_unlock(&board->lock);
 }
+
+bool bm_board_renews(struct bm_board *board, unsigned *renewal)
+{
+	pthread_mutex_lock(&board->lock);
+	bool is_old = board->renewals != *renewal;
+	*renewal = board->renewals;
+	pthread_mutex_unlock(&board->lock);
+	return is_old;
+}

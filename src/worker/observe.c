@@ -175,22 +175,24 @@ static int say(struct observer *observer)
 	return rc == 0 ? (int)due_in(observer, now_msec, false, is_in_motion) : -1;
 }
 
-static void poke(struct bm_board *board)
+static void poke(struct bm_board *board, bool anew)
 {
 	pthread_mutex_lock(&board->lock);
 	board->pokes++;
+	board->renewals += anew;
 	pthread_cond_broadcast(&board->wake);
 	pthread_mutex_unlock(&board->lock);
 }
 
-/* Whatever comes on stdin asks for a look. Returns -1 at its end. */
+/* Whatever comes on stdin asks for a look, "connect" for one with new connections. Returns -1
+ * at its end. */
 static int hear(struct bm_board *board)
 {
 	char words[256];
 	ssize_t length = read(STDIN_FILENO, words, sizeof(words));
 
 	if (length > 0) {
-		poke(board);
+		poke(board, memchr(words, 'c', (size_t)length) != NULL);
 		return 0;
 	}
 	return length < 0 && errno == EINTR ? 0 : -1;

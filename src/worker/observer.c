@@ -240,6 +240,13 @@ void bm_observer_poke(struct bm_observer *observer)
 	}
 }
 
+void bm_observer_renew(struct bm_observer *observer)
+{
+	if (observer->child != NULL) {
+		bm_worker_child_renew(observer->child);
+	}
+}
+
 void bm_observer_destroy(struct bm_observer *observer)
 {
 	if (observer == NULL) {

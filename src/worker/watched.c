@@ -397,9 +397,14 @@ static void *run(void *argument)
 {
 	struct bm_watched *watched = argument;
 	PGconn *conn = NULL;
+	unsigned renewal = 0;
 
 	while (!is_gone(watched)) {
 		uint64_t work_msec = 0;
+		if (bm_board_renews(watched->board, &renewal)) {
+			PQfinish(conn);
+			conn = NULL;
+		}
 		bool good = look_once(watched, &conn, &work_msec);
 		bm_board_rest(watched->board, rest_after(watched->board, good, work_msec),
 				&watched->is_gone);

@@ -28,6 +28,7 @@ struct bm_board {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;	   /* for those who rest between two looks */
 	unsigned pokes;		   /* grows when everybody is to look now */
+	unsigned renewals;	   /* and when with a new connection */
 	struct bm_catalog catalog; /* as read last */
 	char problem[400];	   /* why the control database cannot be read; "" */
 	struct bm_watched *watched;
@@ -75,6 +76,8 @@ void bm_watched_expire(struct bm_board *board, uint64_t now_msec);
 
 /* Rest until `msec` passed, somebody pokes, or `*is_gone`. Lock not held. */
 void bm_board_rest(struct bm_board *board, uint64_t msec, const bool *is_gone);
+/* Whether a connection that was made for renewal `*renewal` is to be given up. */
+bool bm_board_renews(struct bm_board *board, unsigned *renewal);
 
 /* Start a detached thread with a small stack. */
 int bm_board_start_thread(void *(*run)(void *), void *argument, struct bm_error *err);

@@ -159,14 +159,22 @@ pid_t bm_worker_child_pid(const struct bm_worker_child *child)
 	return child != NULL ? child->pid : 0;
 }
 
-void bm_worker_child_poke(struct bm_worker_child *child)
+/* A full pipe holds enough of them; a broken one is noticed by its exit. */
+static void say(struct bm_worker_child *child, const char *word)
 {
-	static const char look[] = "look\n";
-
-	/* A full pipe holds enough of them; a broken one is noticed by its exit. */
-	if (child->order_fd >= 0 && write(child->order_fd, look, sizeof(look) - 1) < 0) {
+	if (child->order_fd >= 0 && write(child->order_fd, word, strlen(word)) < 0) {
 		return;
 	}
+}
+
+void bm_worker_child_poke(struct bm_worker_child *child)
+{
+	say(child, "look\n");
+}
+
+void bm_worker_child_renew(struct bm_worker_child *child)
+{
+	say(child, "connect\n");
 }
 
 /* Its exit is not waited for: it is ours to reap, and signalled before that. */

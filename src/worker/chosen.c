@@ -14,7 +14,8 @@
  * Columns that older servers do not have are read through to_jsonb().
  *
  * Names: Bucardo makes the name of a delta table in two ways that differ when a quoted
- * name is longer than 57 characters, it writes names between plain quotes and into
+ * name is longer than 57 characters, it counts characters where the server counts bytes,
+ * it writes names between plain quotes and into
  * regular expressions, and it joins schema and table with the same '_' that may be
  * part of them: of two tables that read the same then, the one that is captured keeps the
  * place ($2), or anybody who may make a table could put another one out of step. Beside the
@@ -23,7 +24,9 @@
  */
 /* clang-format off */
 static const char tables_sql[] =
-"WITH t AS (SELECT c.oid, n.nspname, c.relname,"
+"WITH t AS (SELECT n.*, CASE WHEN length(joined) > 57"
+"   THEN substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10) ELSE joined END AS base"
+"  FROM (SELECT c.oid, n.nspname, c.relname,"
 "  quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,"
 "  replace(n.nspname || '_' || c.relname, '.', '_') AS joined"
 "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -31,7 +34,7 @@ static const char tables_sql[] =
 "  AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
 "  AND c.oid <> ALL ($1::oid[])"
 "  AND n.nspname !~ '^pg_' AND NOT EXISTS (SELECT 1 FROM pg_depend d"
-"   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),"
+"   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')) n),"
 " keys AS (SELECT DISTINCT ON (i.indrelid) i.indrelid,"
 "   string_agg(a.attname, '|' ORDER BY k.n) AS key,"
 "   string_agg(quote_ident(a.attname), '|' ORDER BY k.n) AS quoted,"
@@ -50,8 +53,7 @@ static const char tables_sql[] =
 "  ORDER BY i.indrelid, i.indisprimary DESC, count(*), i.indexrelid),"
 " made AS (SELECT t.oid, count(*) OVER place AS twins, t.quoted = ANY ($2::text[])"
 "   AND count(*) FILTER (WHERE t.quoted = ANY ($2::text[])) OVER place = 1 AS keeps"
-"  FROM t WINDOW place AS (PARTITION BY CASE WHEN length(joined) > 57"
-"   THEN substr(joined, 1, 46) || '!' || substr(md5(joined), 1, 10) ELSE joined END))"
+"  FROM t WINDOW place AS (PARTITION BY t.base))"
 " SELECT t.oid, t.nspname, t.relname, t.quoted, coalesce(k.key, ''), coalesce(k.quoted, ''),"
 " coalesce(k.types, ''),"
 BM_CHOSEN_COLUMNS("t.oid") ","
@@ -60,6 +62,9 @@ BM_CHOSEN_COLUMNS("t.oid") ","
 "  WHEN t.quoted LIKE '%\"%' AND length(t.quoted) > 57 THEN"
 "   'its quoted name is longer than 57 characters: Bucardo would look for its changes under"
 " another name'"
+"  WHEN octet_length(t.base) > 57 THEN"
+"   'schema and name together take more than 57 bytes: Bucardo counts characters, and the server would cut"
+" the name of the table of its changes'"
 "  WHEN t.nspname ~ '[\"\\\\]' OR t.relname ~ '[\"\\\\]' THEN"
 "   'Bucardo cannot handle a quote or backslash in a name'"
 "  WHEN t.joined ~ '[][(){}^$*+?|]' THEN"

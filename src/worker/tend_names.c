@@ -28,6 +28,7 @@ static const char source_sql[] =
 " n.nspname || '_' || c.relname ~ '[]\"\\[(){}^$*+?|]|DBGROUP|TARGETNAME'"
 " OR (quote_ident(n.nspname) || quote_ident(c.relname) LIKE '%\"%' AND length(quote_ident(n.nspname)"
 "  || '.' || quote_ident(c.relname)) > 57)"
+" OR octet_length(bucardo.machine_capture_base(n.nspname, c.relname)) > 57"
 " FROM bucardo.machine_keys m JOIN pg_catalog.pg_class c ON c.oid = m.relation"
 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
 

@@ -125,7 +125,7 @@ static const struct cli_command commands[] = {
 		.options = CLI_RUNTIME | CLI_FOLLOW | CLI_JSON | CLI_SINCE,
 		.summary = "what happened lately",
 		.help = "The newest 10,000 of 90 days, from before a restart as well.\n"
-			"  --since T  only those since 90s, 30m, 2h, 7d ago, or since a time in UTC:\n"
+			"  --since T  only those since 90s, 30min, 2h, 7d ago, or since a time in UTC:\n"
 			"             2026-01-31, 2026-01-31T12:00\n"
 			"  --follow   stay, and print new ones as they come; it goes on when the\n"
 			"             machine is started again\n"

@@ -26,22 +26,22 @@ struct listing {
 
 /* ---- --since ---- */
 
-/* "90s", "2h": how long ago. */
+/* "90s", "2min", "2h": how long ago; as in machine.yaml, and shorter. */
 static bool parse_span(const char *text, int64_t *msec)
 {
 	static const struct {
-		char letter;
+		const char *name;
 		int64_t msec;
-	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+	} units[] = {{"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000},
+			{"d", 86400000}};
 	char *end;
 	unsigned long count = strtoul(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || count > 1000000 || end[0] == '\0' ||
-			end[1] != '\0') {
+	if (text[0] < '0' || text[0] > '9' || count > 1000000) {
 		return false;
 	}
 	for (size_t i = 0; i < BM_COUNT_OF(units); i++) {
-		if (units[i].letter == end[0]) {
+		if (strcmp(units[i].name, end) == 0) {
 			*msec = (int64_t)count * units[i].msec;
 			return true;
 		}
@@ -81,7 +81,7 @@ static int parse_since(struct listing *listing)
 		msec = bm_clock_wall_msec() - msec;
 	} else if (!parse_time(text, &msec)) {
 		fprintf(stderr,
-				"bucardo-machine: --since cannot be '%s': it is a span (90s, 30m, 2h, 7d) "
+				"bucardo-machine: --since cannot be '%s': it is a span (90s, 30min, 2h, 7d) "
 				"or a time in UTC (2026-01-31, 2026-01-31T12:00)\n",
 				text);
 		return -1;

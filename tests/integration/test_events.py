@@ -87,10 +87,10 @@ def test_events_since_a_moment_are_those_since_then(machine):
     moment = everything[len(everything) // 2]["at"]
     assert told(machine, "--since", moment)[0]["at"] <= moment[:19] + "z"
     assert len(told(machine, "--since", moment)) < len(everything)
-    assert told(machine, "--since", "1h") == everything
+    assert told(machine, "--since", "1h") == told(machine, "--since", "60min") == everything
     assert told(machine, "--since", "2099-01-01") == []
     refused = machine.cli("events", "--since", "yesterday")
-    assert refused.code == 2 and "90s, 30m, 2h, 7d" in refused.output
+    assert refused.code == 2 and "90s, 30min, 2h, 7d" in refused.output
 
 
 def test_a_dropped_table_of_events_is_made_again(machine):

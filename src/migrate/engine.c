@@ -244,7 +244,10 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 /* Another database may be there now: it gets all that is known. */
 static void write_all_again(struct migration *migration)
 {
-	for (size_t i = 0; i < RECORD_COUNT; i++) {
+	/* A teardown that nobody has asked for is not in it. */
+	size_t count = migration->leaving.asked ? RECORD_COUNT : BM_PHASE_COUNT;
+
+	for (size_t i = 0; i < count; i++) {
 		migration->records[i].stamp.generation++;
 	}
 	migration->stamp.generation += migration->definition != NULL;

@@ -366,7 +366,7 @@ def test_the_time_left_is_what_the_worker_says_and_none_while_it_says_none(stage
         stage.wait(lambda v, p=phase: v["phase"] != p, "is over")
         os.unlink(os.path.join(stage.folder, "over.go"))
     stage.touch("over.go")
-    stage.wait_at("replicate", "done")
+    stage.wait_live()
 
 
 def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(stage):

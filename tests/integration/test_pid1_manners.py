@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from support.init import Init, children, dirty, inits, modes, status_field
+from support.init import INIT, Init, children, dirty, inits, modes, status_field
 from support.stories import pid1
 from support.waiting import wait_for
 
@@ -76,8 +76,9 @@ def test_signals_are_blocked_within_2_ms_of_the_start():
             init.wait_blocking(every=0)
             return time.monotonic() - started
 
-    # The quickest of a few: others may want the processor too.
-    assert min(measure() for _ in range(15)) < 0.002
+    # The quickest of a few: others may want the processor too. Sanitizers have a start of their own.
+    limit = 0.05 if b"__asan_init" in open(INIT[0], "rb").read() else 0.002
+    assert min(measure() for _ in range(15)) < limit
 
 
 @inits

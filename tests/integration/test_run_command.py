@@ -96,7 +96,9 @@ def test_the_command_keeps_folder_and_environment(mode, tmp_path):
 def test_signals_go_to_the_whole_group_if_asked(mode):
     for words, heard in ((["--group"], 2), ([], 1)):
         script = "trap 'echo child; exit' USR1; echo ready; while :; do sleep 0.02; done"
-        parent = (f"trap 'echo parent; [ {heard} = 2 ] || kill -9 $!; exit 3' USR1; sh -c \"{script}\" & "
+        # The end of the init's command is the end of all in its pid namespace: it waits for the child.
+        last = "wait" if heard == 2 else "kill -9"
+        parent = (f"trap 'echo parent; {last} $!; exit 3' USR1; sh -c \"{script}\" & "
                   "echo ready; while :; do sleep 0.02; done")
         with Init(mode, ["sh", "-c", parent], words=words) as init:
             assert {init.process.stdout.readline() for _ in range(2)} == {b"ready\n"}

@@ -375,8 +375,8 @@ def test_nobody_else_writes_to_the_destination_until_the_fence_is_lifted(world):
     dest.sql("CREATE TABLE part_2 PARTITION OF parted FOR VALUES FROM (10) TO (20)",
              dbname="fenced")
     raise_it = "SELECT bucardo_machine.raise_fence()"
-    assert "1 tables are new" in dest.value(raise_it, dbname="fenced")
-    assert "0 tables are new" in dest.value(raise_it, dbname="fenced")
+    assert "1 table did not have it before" in dest.value(raise_it, dbname="fenced")
+    assert "0 tables did not have it before" in dest.value(raise_it, dbname="fenced")
     with pytest.raises(psycopg2.Error, match="on public.part_2"):
         dest.sql("INSERT INTO part_2 VALUES (11)", dbname="fenced")
     assert dest.value("SELECT bucardo_machine.lift_fence()", dbname="fenced") == \
@@ -386,7 +386,7 @@ def test_nobody_else_writes_to_the_destination_until_the_fence_is_lifted(world):
     run_all(phases)
     assert "was lifted" in dest.value(raise_it, dbname="fenced")
     cursor.execute("UPDATE plain SET v = 'b'")
-    assert "3 tables are new" in dest.value("SELECT bucardo_machine.raise_fence(true)",
+    assert "3 tables did not have it before" in dest.value("SELECT bucardo_machine.raise_fence(true)",
                                             dbname="fenced")
     with pytest.raises(psycopg2.Error, match="refuses UPDATE"):
         cursor.execute("UPDATE plain SET v = 'c'")

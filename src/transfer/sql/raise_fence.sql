@@ -53,6 +53,6 @@ BEGIN
   IF current_setting('session_replication_role') <> role_before THEN
     PERFORM set_config('session_replication_role', role_before, true);
   END IF;
-  RETURN format('the fence stands, %s tables did not have it before', done) || said
+  RETURN format('the fence stands, %s did not have it before', CASE done WHEN 1 THEN '1 table' ELSE done || ' tables' END) || said
     || CASE WHEN failed = '' THEN '' ELSE '; not behind it: ' || substr(failed, 3) END;
 END $machine$

@@ -9,6 +9,7 @@
 #ifndef BUCARDO_MACHINE_STRBUF_H
 #define BUCARDO_MACHINE_STRBUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bm_strbuf {
@@ -44,5 +45,7 @@ char *bm_strbuf_detach(struct bm_strbuf *buf);
 
 /* Copy `text` into `out`, cut to `size` bytes with its terminator. */
 void bm_text_copy(char *out, size_t size, const char *text);
+
+bool bm_text_begins(const char *text, const char *with);
 
 #endif

@@ -159,6 +159,7 @@ static void judge_sync(struct bm_bucardo *bucardo, const struct bm_sync_sample *
 			served_is_missing(bucardo, sync, observation->taken_msec)) {
 		sync->history.progress_msec = observation->taken_msec;
 	}
+	sync->was_held = limits.held;
 	enum bm_health health = health_judge(
 			&sync->history, &seen, observation, &limits, &sync->why, &sync->advice);
 	set_health(bucardo, sync, health, observation->taken_msec);

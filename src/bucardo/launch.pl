@@ -293,16 +293,10 @@ my $deactivate = \&Bucardo::deactivate_sync;
 	$self->{machine_inactive}{$sync->{name}} = 1;
 	return $deactivate->(@_);
 };
-my $notices = \&Bucardo::db_get_notices;
-*Bucardo::db_get_notices = sub {
-	my ($self, $dbh) = @_;
-	forget_removed($self) if %{$self->{machine_inactive} || {}} && $self->{logprefix} eq 'MCP' && $dbh == $self->{masterdbh}
-		&& !$main::is_validating && time != ($self->{machine_looked} || 0);
-	return $notices->(@_);
-};
 sub forget_removed {
 	my ($self) = @_;
-	my $inactive = $self->{machine_inactive};
+	my $inactive = $self->{machine_inactive} ||= {};
+	return if !%$inactive || time == ($self->{machine_looked} || 0);
 	$self->{machine_looked} = time;
 	delete $inactive->{$_} for grep { !$self->{sync}{$_} || $self->{sync}{$_}{mcp_active} } keys %$inactive;
 	return if !%$inactive;

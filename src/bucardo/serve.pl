@@ -14,6 +14,7 @@ sub take_turn {
 	my ($self, $said) = @_;
 	%$said = (%kept, %$said);
 	%kept = ();
+	settle($said);
 	for my $word (sort keys %$said) {
 		my ($verb, $name) = $word =~ /^(activate|deactivate)_sync_(.+)/s or next;
 		my $waits = grep { $_ eq $name } @queue;
@@ -73,15 +74,43 @@ sub keep {
 	$self->db_notify($self->{masterdbh}, 'mcp_pong', 1) if delete $said->{mcp_ping};
 }
 
+# As Bucardo gathers what was said, and the place of each word: of "deactivate" and "activate" that come at once, the later
+# one counts.
+my $place = 0;
+sub hear_in_order {
+	my ($dbh) = @_;
+	my %said;
+	while (my $one = $dbh->func('pg_notifies')) {
+		my ($word, $pid, $payload) = @$one;
+		$word = $payload ? $payload : $word =~ s/^bucardo_//r;
+		my $heard = $said{$word} ||= {count => 0, firstpid => $pid, pid => {}};
+		$heard->{count}++;
+		$heard->{pid}{$pid}++;
+		$heard->{place} = ++$place;
+	}
+	return \%said;
+}
+
+# One that is switched off and on at once is switched off now, and on at the next turn.
+sub settle {
+	my ($said) = @_;
+	for my $name (map { /^activate_sync_(.+)/s ? $1 : () } keys %$said) {
+		my ($on, $off) = @$said{"activate_sync_$name", "deactivate_sync_$name"};
+		next if !$off;
+		$kept{"activate_sync_$name"} = $on if $on->{place} > $off->{place};
+		delete $said->{"activate_sync_$name"};
+	}
+}
+
 sub serve_our_way {
 	no warnings qw(redefine once);
 	my $hear = \&Bucardo::db_get_notices;
 	*Bucardo::db_get_notices = sub {
 		my ($self, $dbh) = @_;
-		my $said = $hear->(@_);
-		if ($self->{logprefix} eq 'MCP' && $dbh == $self->{masterdbh}) {
-			$is_validating ? keep($self, $said) : take_turn($self, $said);
-		}
+		return $hear->(@_) if $self->{logprefix} ne 'MCP' || $dbh != $self->{masterdbh};
+		forget_removed($self) if !$is_validating;
+		my $said = hear_in_order($dbh);
+		$is_validating ? keep($self, $said) : take_turn($self, $said);
 		return $said;
 	};
 	my $validate = \&Bucardo::validate_sync;

@@ -58,9 +58,23 @@ static uint64_t missing_since(const struct bm_bucardo *bucardo, const struct jud
 	return was_served(bucardo, sync) ? sync->served_msec : asked;
 }
 
+/* Its migration has begun to replicate since it was judged. */
+static bool is_just_released(const struct bm_bucardo *bucardo, const struct judged_sync *sync)
+{
+	const struct declared_sync *declared = declared_find(bucardo, sync->name);
+
+	return sync->was_held && declared != NULL && declared->released && !declared->paused;
+}
+
 void served_show(const struct bm_bucardo *bucardo, const struct judged_sync *sync,
 		struct bm_sync_view *view, uint64_t now)
 {
+	if (view->health == BM_HEALTH_STOPPED && is_just_released(bucardo, sync)) {
+		view->health = BM_HEALTH_STARTING;
+		view->why = "Bucardo has not started its controller yet: nothing is applied";
+		view->advice = "";
+		return;
+	}
 	if (view->health > BM_HEALTH_CATCHING_UP || !served_is_missing(bucardo, sync, now)) {
 		return;
 	}

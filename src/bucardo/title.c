@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
 
 static const struct {
 	const char *name, *title, *file;
@@ -16,11 +17,6 @@ static const struct {
 		[BUCARDO_KID] = {"KID", "Bucardo Kid.", "bucardo.kid.sync."},
 };
 
-static bool starts_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 const char *bucardo_role_name(enum bucardo_role role)
 {
 	return roles[role].name;
@@ -29,7 +25,7 @@ const char *bucardo_role_name(enum bucardo_role role)
 bool bucardo_title_role(const char *title, enum bucardo_role *role)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(roles); i++) {
-		if (starts_with(title, roles[i].title)) {
+		if (bm_text_begins(title, roles[i].title)) {
 			if (role != NULL) {
 				*role = (enum bucardo_role)i;
 			}
@@ -43,7 +39,7 @@ const char *bucardo_title_syncs(const char *title)
 {
 	static const char marker[] = "Active syncs:";
 
-	if (!starts_with(title, roles[BUCARDO_MCP].title)) {
+	if (!bm_text_begins(title, roles[BUCARDO_MCP].title)) {
 		return NULL;
 	}
 	const char *found = strstr(title, marker);
@@ -81,7 +77,7 @@ bool bucardo_pid_file_name(
 		if (!per_sync && strcmp(name, roles[i].file) == 0) {
 			return true;
 		}
-		if (per_sync && starts_with(name, roles[i].file)) {
+		if (per_sync && bm_text_begins(name, roles[i].file)) {
 			return sync_of_file(name + strlen(roles[i].file), sync, sync_size);
 		}
 	}

@@ -183,7 +183,15 @@ int cli_service_stop(const struct cli_call *call);
 int cli_session(const struct cli_call *call);
 int cli_status(const struct cli_call *call);
 int cli_teardown(const struct cli_call *call);
-int cli_teardown_machine(const struct cli_call *call);	/* of one migration, by the machine */
+int cli_teardown_machine(const struct cli_call *call); /* of one migration, by the machine */
+/* One line of what `teardown` did: of an event on a side, and a command that goes with it, or
+ * ""; the same with an SQL statement; and that nothing is left. */
+void cli_teardown_say(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement);
+void cli_teardown_say_left(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement);
+void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
+		const char *others);
 bool cli_teardown_confirm(const struct cli_call *call); /* --yes, or a person types it */
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);

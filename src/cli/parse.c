@@ -70,7 +70,7 @@ const char *cli_option_at(size_t index, unsigned *option, bool *takes_value)
 	const struct option *o = &options[index];
 
 	if (option != NULL) {
-		*option = o->val == HELP ? 0 : OPTION(o->val);
+		*option = o->val < VALUE(1) ? 0 : OPTION(o->val);
 	}
 	if (takes_value != NULL) {
 		*takes_value = o->has_arg == required_argument;

@@ -152,11 +152,18 @@ static void say_trend(const json_t *replication, struct bm_strbuf *out)
 	}
 }
 
+static bool is_out_of_reach(const json_t *migration)
+{
+	return strcmp(cli_text_of(json_object_get(migration, "replication"), "health"),
+			       "unreachable") == 0;
+}
+
 /* Why nothing is applied to one that would be live; NULL it is. */
 static const char *what_halts(const json_t *migration)
 {
 	if (is_status(migration, "halted")) {
-		return "while Bucardo does not run";
+		return is_out_of_reach(migration) ? "while a database is out of reach"
+						  : "while Bucardo does not run";
 	}
 	return is_status(migration, "starting") ? "until Bucardo has started to serve it"
 						: NULL;
@@ -302,7 +309,9 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 							"health"));
 		}
 	} else if (is_status(migration, "halted")) {
-		bm_strbuf_puts(&text, "Bucardo does not run");
+		bm_strbuf_puts(&text,
+				is_out_of_reach(migration) ? "a database is out of reach"
+							   : "Bucardo does not run");
 	} else if (is_status(migration, "starting")) {
 		bm_strbuf_puts(&text, "Bucardo starts to serve it");
 	} else if (waits_to_replicate(migration)) {

@@ -31,12 +31,12 @@ struct side {
 	bool failed;
 };
 
-static void say(const struct side *side, const char *event, const char *what,
-		const char *statement)
+void cli_teardown_say(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement)
 {
-	if (side->call->json) {
-		json_t *line = json_pack("{s:s, s:s, s:o, s:o}", "event", event, "side",
-				side->role, "what", bm_json_text(what), "statement",
+	if (call->json) {
+		json_t *line = json_pack("{s:s, s:o, s:o, s:o}", "event", event, "side",
+				bm_json_text(role), "what", bm_json_text(what), "statement",
 				bm_json_text(statement));
 		char *text = json_dumps(line, JSON_COMPACT);
 		puts(text != NULL ? text : "{}");
@@ -45,19 +45,42 @@ static void say(const struct side *side, const char *event, const char *what,
 	} else if (statement[0] == '\0') {
 		printf("%s\n", what);
 	} else {
-		printf("%s: %s\n    %s;\n", side->role, what, statement);
+		printf("%s: %s\n    %s\n", role, what, statement);
 	}
 	fflush(stdout);
 }
 
+void cli_teardown_say_left(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement)
+{
+	char *whole = bm_format("%s;", statement);
+
+	cli_teardown_say(call, event, role, what, whole);
+	free(whole);
+}
+
+void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
+		const char *others)
+{
+	char *what = bm_format("nothing of ours is left on the %s, %s%s%s", role, place,
+			others[0] != '\0' ? ", but what is used by " : "", others);
+
+	cli_teardown_say(call, "clean", role, what, "");
+	free(what);
+}
+
 static void on_stuck(void *ctx, const char *what, const char *statement)
 {
-	say(ctx, "stuck", what, statement);
+	const struct side *side = ctx;
+
+	cli_teardown_say_left(side->call, "stuck", side->role, what, statement);
 }
 
 static void on_left(void *ctx, const char *what, const char *statement)
 {
-	say(ctx, "left", what, statement);
+	const struct side *side = ctx;
+
+	cli_teardown_say_left(side->call, "left", side->role, what, statement);
 }
 
 static bool is_named(const struct cli_call *call, const char *name)
@@ -173,7 +196,6 @@ static void tell_failure(struct side *side, const struct bm_error *err)
 static void remove_all(struct side *side)
 {
 	struct bm_error err = BM_ERROR_INIT;
-	struct bm_strbuf text = BM_STRBUF_INIT;
 
 	const struct bm_traces_ears removing = {.tell = on_stuck, .ctx = side},
 				    searching = {.tell = on_left, .ctx = side};
@@ -186,14 +208,10 @@ static void remove_all(struct side *side)
 	if (left < 0) {
 		tell_failure(side, &err);
 	} else if (left == 0) {
-		bm_strbuf_printf(&text, "nothing of ours is left on the %s, %s%s%s", side->role,
-				bm_traces_place(side->traces),
-				side->others.length > 0 ? ", but what is used by " : "",
+		cli_teardown_say_clean(side->call, side->role, bm_traces_place(side->traces),
 				bm_strbuf_text(&side->others));
-		say(side, "clean", bm_strbuf_text(&text), "");
 	}
 	side->failed = side->failed || left != 0;
-	bm_strbuf_finish(&text);
 }
 
 /* A side that cannot be reached does not keep the other from being looked at, or cleaned. */

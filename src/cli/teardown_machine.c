@@ -212,7 +212,7 @@ static bool is_agreed(const struct leave *leave)
 /* ---- watching ---- */
 
 /* Its part of the status; new. NULL while the machine does not answer, or has forgotten it. */
-static json_t *read_migration(const struct leave *leave, bool *answered)
+static json_t *read_migration(const struct leave *leave)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	json_t *answer = cli_client_call(leave->call->runtime, CLI_TIMEOUT_MSEC,
@@ -222,7 +222,6 @@ static json_t *read_migration(const struct leave *leave, bool *answered)
 	json_t *migration = json_incref(
 			(json_t *)(uintptr_t)cli_text_named(migrations, leave->name));
 
-	*answered = json_array_size(migrations) > 0;
 	json_decref(answer);
 	return migration;
 }
@@ -256,9 +255,8 @@ static json_t *watch(const struct leave *leave, struct bm_error *err)
 	json_t *migration = NULL;
 
 	for (;;) {
-		bool answered;
 		json_decref(migration);
-		migration = read_migration(leave, &answered);
+		migration = read_migration(leave);
 		const char *state = cli_text_of(
 				json_object_get(migration, "teardown"), "state");
 		uint64_t now = bm_clock_msec();
@@ -273,9 +271,11 @@ static json_t *watch(const struct leave *leave, struct bm_error *err)
 			show_progress(migration, terminal);
 		} else if (now - answered_msec > AWAY_LIMIT_MSEC) {
 			bm_error_set(err, BM_ERR_TIMEOUT,
-					"the machine does not answer any more; what it was asked is "
-					"written down, and it goes on with it when it is started "
-					"again");
+					"the machine does not answer, or does not know '%s' any "
+					"more: what it was asked is written down, and it goes on "
+					"with it when it is started again; `bucardo-machine events` "
+					"has how far it came",
+					leave->name);
 			break;
 		}
 		poll(NULL, 0, WATCH_MSEC);
@@ -288,46 +288,27 @@ static json_t *watch(const struct leave *leave, struct bm_error *err)
 
 /* ---- the result ---- */
 
-static void say(const struct leave *leave, const char *event, const char *side,
-		const char *what, const char *statement)
-{
-	if (leave->call->json) {
-		json_t *line = json_pack("{s:s, s:s, s:s, s:s}", "event", event, "side", side,
-				"what", what, "statement", statement);
-		json_dumpf(line, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(line);
-	} else if (statement[0] == '\0') {
-		printf("%s\n", what);
-	} else {
-		printf("%s: %s\n    %s\n", side, what, statement);
-	}
-}
-
 /* Returns whether nothing is left on a side. */
 static bool print_side(const struct leave *leave, const json_t *side)
 {
 	const char *role = cli_text_of(side, "side"), *state = cli_text_of(side, "state");
-	const char *others = cli_text_of(side, "others");
 	struct bm_strbuf text = BM_STRBUF_INIT;
 	size_t index;
 	const json_t *one;
 
 	if (strcmp(state, "without") == 0) {
 		add_command(leave, role, &text);
-		say(leave, "without", role, "was left as it is; once it is there again:",
+		cli_teardown_say(leave->call, "without", role,
+				"was left as it is; once it is there again:",
 				bm_strbuf_text(&text));
 	} else if (strcmp(state, "clean") == 0) {
-		bm_strbuf_printf(&text, "nothing of ours is left on the %s, %s%s%s", role,
-				cli_text_of(side, "place"),
-				others[0] != '\0' ? ", but what is used by " : "", others);
-		say(leave, "clean", role, bm_strbuf_text(&text), "");
+		cli_teardown_say_clean(leave->call, role, cli_text_of(side, "place"),
+				cli_text_of(side, "others"));
 	}
 	json_array_foreach(json_object_get(side, "left"), index, one)
 	{
-		bm_strbuf_clear(&text);
-		bm_strbuf_printf(&text, "%s;", cli_text_of(one, "statement"));
-		say(leave, "left", role, cli_text_of(one, "what"), bm_strbuf_text(&text));
+		cli_teardown_say_left(leave->call, "left", role, cli_text_of(one, "what"),
+				cli_text_of(one, "statement"));
 	}
 	bm_strbuf_finish(&text);
 	return strcmp(state, "left") != 0;

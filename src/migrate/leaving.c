@@ -14,6 +14,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
 #include "migrate/definition.h"
 #include "migrate/engine.h"
 #include "migrate/journal.h"
@@ -35,7 +36,7 @@ static bool is_side(const char *word)
 {
 	static const char *const words[] = {"", "source", "destination", "both"};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(words); i++) {
 		if (strcmp(words[i], word) == 0) {
 			return true;
 		}

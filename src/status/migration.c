@@ -25,23 +25,16 @@ static bool has_all_done(const struct bm_migration_view *migration)
 			migration->phases[BM_PHASE_REPLICATE].state == BM_RECORD_DONE;
 }
 
-/* Nothing applies its changes, though nothing is in the way. */
-static bool has_sync_starting(const struct bm_status *status, const char *migration)
+static bool has_sync(
+		const struct bm_status *status, const char *migration, enum bm_health health)
 {
 	for (size_t i = 0; i < status->sync_count; i++) {
-		if (status->syncs[i].health == BM_HEALTH_STARTING &&
+		if (status->syncs[i].health == health &&
 				bm_sync_is_of(status->syncs[i].name, migration)) {
 			return true;
 		}
 	}
 	return false;
-}
-
-bool bm_migration_is_live(
-		const struct bm_status *status, const struct bm_migration_view *migration)
-{
-	return has_all_done(migration) && bucardo_runs(status) &&
-			!has_sync_starting(status, migration->name);
 }
 
 const char *bm_migration_word(
@@ -50,10 +43,16 @@ const char *bm_migration_word(
 	if (!has_all_done(migration)) {
 		return bm_migration_status_name(migration->status);
 	}
-	if (!bucardo_runs(status)) {
+	if (!bucardo_runs(status) || has_sync(status, migration->name, BM_HEALTH_UNREACHABLE)) {
 		return "halted";
 	}
-	return has_sync_starting(status, migration->name) ? "starting" : "live";
+	return has_sync(status, migration->name, BM_HEALTH_STARTING) ? "starting" : "live";
+}
+
+bool bm_migration_is_live(
+		const struct bm_status *status, const struct bm_migration_view *migration)
+{
+	return strcmp(bm_migration_word(status, migration), "live") == 0;
 }
 
 /* ---- the part of a database ---- */

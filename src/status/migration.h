@@ -10,8 +10,9 @@
 bool bm_migration_is_live(
 		const struct bm_status *status, const struct bm_migration_view *migration);
 
-/* Its status in a word: "live"; "halted": it would be live, but Bucardo does not run; else the
- * engine's, of which "done" means as far as it was told to go. Static. */
+/* Its status in a word: "live"; "halted": it would be live, but Bucardo does not run or a
+ * database is out of reach; else the engine's, of which "done" means as far as it was told to
+ * go. Static. */
 const char *bm_migration_word(
 		const struct bm_status *status, const struct bm_migration_view *migration);
 

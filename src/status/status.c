@@ -207,7 +207,7 @@ static json_t *in_flight_json(const json_t *parts)
 
 static bool is_done(const struct bm_migration_view *migration)
 {
-	return migration->phases != NULL &&
+	return migration->phases != NULL && migration->phase < BM_PHASE_COUNT &&
 			migration->phases[migration->phase].state == BM_RECORD_DONE;
 }
 

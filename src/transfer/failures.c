@@ -42,7 +42,7 @@ static const struct kind {
 static const struct kind *kind_of(const struct bm_work *work)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(kinds); i++) {
-		if (strncmp(work->name, kinds[i].prefix, strlen(kinds[i].prefix)) == 0) {
+		if (bm_text_begins(work->name, kinds[i].prefix)) {
 			return &kinds[i];
 		}
 	}
@@ -131,15 +131,13 @@ static bool goes_with_another(const struct bm_failures *failures, size_t index)
 	const struct bm_ledger *ledger = &failures->transfer->ledger;
 
 	for (size_t i = 0; i < ledger->work_count; i++) {
-		const char *view = strstr(ledger->works[i].name, "VIEW ");
-		if (i == index || !failures->failed[i] || view == NULL ||
-				(view != ledger->works[i].name &&
-						strncmp(ledger->works[i].name,
-								"MATERIALIZED VIEW ",
-								18) != 0)) {
+		const char *what = ledger->works[i].name;
+		if (i == index || !failures->failed[i] ||
+				!(bm_text_begins(what, "VIEW ") ||
+						bm_text_begins(what, "MATERIALIZED VIEW "))) {
 			continue;
 		}
-		char *name = bm_format("\"%s\"", view + strlen("VIEW "));
+		char *name = bm_format("\"%s\"", strstr(what, "VIEW ") + strlen("VIEW "));
 		bool found = strstr(failures->why[index]->message, name) != NULL;
 		free(name);
 		if (found) {

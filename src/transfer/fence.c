@@ -40,16 +40,13 @@ static const char lift_function[] =
 #include "transfer/sql/lift_fence.sql.inc"
 ;
 
-/* As people type them. */
 static const char raise_short_function[] =
-"CREATE OR REPLACE FUNCTION bucardo_machine.raise_fence(again boolean DEFAULT false) RETURNS text"
-" LANGUAGE sql SET search_path = pg_catalog, pg_temp"
-" AS 'SELECT bucardo_machine.raise_fence(again, false)'";
+#include "transfer/sql/raise_fence_short.sql.inc"
+;
 
 static const char lift_short_function[] =
-"CREATE OR REPLACE FUNCTION bucardo_machine.lift_fence() RETURNS text"
-" LANGUAGE sql SET search_path = pg_catalog, pg_temp"
-" AS 'SELECT bucardo_machine.lift_fence(false)'";
+#include "transfer/sql/lift_fence_short.sql.inc"
+;
 
 const char *const bm_fence_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.fence (lifted timestamptz, lifted_by text,"

@@ -63,11 +63,6 @@ double bm_kind_doubt(enum bm_kind kind)
 
 /* ---- which kind ---- */
 
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\n' || c == '\t';
@@ -80,7 +75,7 @@ static const char *method_of(const char *sql)
 
 	for (size_t at = 0; at < length;) {
 		size_t end = bm_token_end(sql, length, at);
-		if (end - at == strlen("USING") && begins(sql + at, "USING") &&
+		if (end - at == strlen("USING") && bm_text_begins(sql + at, "USING") &&
 				is_blank(sql[end])) {
 			return sql + end + strspn(sql + end, " \n\t");
 		}
@@ -136,14 +131,14 @@ enum bm_kind bm_kind_of(const char *name, const char *sql)
 			{"ANALYZE ", BM_KIND_ANALYZE},
 	};
 
-	if (begins(name, "INDEX ") && !begins(name, "INDEX ATTACH ")) {
+	if (bm_text_begins(name, "INDEX ") && !bm_text_begins(name, "INDEX ATTACH ")) {
 		return index_kind(sql);
 	}
-	if (begins(name, "CONSTRAINT ")) {
+	if (bm_text_begins(name, "CONSTRAINT ")) {
 		return index_kind(sql);
 	}
 	for (size_t i = 0; i < BM_COUNT_OF(types); i++) {
-		if (begins(name, types[i].type)) {
+		if (bm_text_begins(name, types[i].type)) {
 			bool looks = types[i].kind != BM_KIND_FOREIGN ||
 					strstr(sql, " NOT VALID;") == NULL;
 			return looks ? types[i].kind : BM_KIND_SMALL;
@@ -188,7 +183,7 @@ bool bm_kind_progress(enum bm_kind kind, const char *phase, double blocks, doubl
 {
 	for (size_t i = 0; i < BM_COUNT_OF(steps); i++) {
 		if ((steps[i].kind == kind || steps[i].kind == BM_KIND_COUNT) &&
-				begins(phase, steps[i].phase)) {
+				bm_text_begins(phase, steps[i].phase)) {
 			double share = steps[i].by_tuples ? tuples : blocks;
 			share *= 1 - steps[i].slows + steps[i].slows * share;
 			*out = (struct bm_kind_progress){steps[i].step,

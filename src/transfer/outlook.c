@@ -6,6 +6,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/words.h"
 #include "transfer/large_objects.h"
 
@@ -31,16 +32,6 @@ void bm_unquote(const char *quoted, char *out, size_t size)
 		}
 	}
 	out[length] = '\0';
-}
-
-static void put_quoted(struct bm_strbuf *out, const char *name)
-{
-	bm_strbuf_putc(out, '"');
-	for (; *name != '\0'; name++) {
-		bm_strbuf_puts(out, *name == '"' ? "\"" : "");
-		bm_strbuf_putc(out, *name);
-	}
-	bm_strbuf_putc(out, '"');
 }
 
 /* ---- blame ---- */
@@ -69,9 +60,9 @@ void bm_outlook_blame_entry(
 
 	for (size_t i = 0; i < BM_COUNT_OF(relations); i++) {
 		if (strcmp(type, relations[i]) == 0) {
-			put_quoted(&quoted, schema);
+			bm_quote_ident(&quoted, schema);
 			bm_strbuf_putc(&quoted, '.');
-			put_quoted(&quoted, name);
+			bm_quote_ident(&quoted, name);
 			bm_outlook_blame(t, bm_strbuf_text(&quoted));
 		}
 	}

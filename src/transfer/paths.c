@@ -80,7 +80,7 @@ char *bm_path_find(struct bm_transfer *t, PGconn *destination, const char *relat
 	char *path = NULL;
 
 	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
-		path = bm_format("%s, pg_temp", PQgetvalue(rows, 0, 0));
+		path = bm_strdup(PQgetvalue(rows, 0, 0));
 	} else if (rows != NULL) {
 		bm_error_set(why, BM_ERR_PRECONDITION,
 				"it was not tried with the search_path of the source, since that is "

@@ -101,3 +101,8 @@ void bm_text_copy(char *out, size_t size, const char *text)
 	memcpy(out, text, length);
 	out[length] = '\0';
 }
+
+bool bm_text_begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}

@@ -64,12 +64,10 @@ static int add_path(struct bm_phase *phase, enum bm_end end, const char *table,
 	PGresult *rows = bm_phase_ask(phase, end, bm_paths_safe_sql, 2, params, err);
 
 	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
-		char *path = bm_format("%s, pg_temp", PQgetvalue(rows, 0, 0));
 		json_array_append_new(paths,
 				json_pack("{s:s, s:o, s:o}", "side", bm_end_name(end),
 						"tablename", bm_json_text(table), "path",
-						bm_json_text(path)));
-		free(path);
+						bm_json_text(PQgetvalue(rows, 0, 0))));
 	}
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;

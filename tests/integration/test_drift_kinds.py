@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from support import compare
-from support.declared import replicating, view
+from support.declared import replicating, tending, view
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -206,14 +206,6 @@ def world(shared_workshop):
     machine = replicating(shared_workshop, source, dest, dbname)
     machine.wait_ready(60)
     return machine, source, dest, dbname
-
-
-def tending(machine, condition, what, seconds=60):
-    def reached():
-        now = (view(machine) or {}).get("tending")
-        return now if now and "paused" in now and condition(now) else None
-    return wait_for(reached, seconds, f"the migration {what}",
-                    explain=lambda: str(view(machine)["tending"]))
 
 
 def of(tending_now, name):

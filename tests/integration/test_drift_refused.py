@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from support import compare
-from support.declared import replicating, wait_view
+from support.declared import replicating, tending, wait_view
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
@@ -55,11 +55,6 @@ def world(shared_workshop):
     machine = replicating(shared_workshop, source, dest, dbname)
     machine.wait_ready(60)
     return machine, source, dest, dbname
-
-
-def tending(machine, condition, what, seconds=60):
-    return wait_view(machine, lambda v: v["tending"] and "paused" in v["tending"]
-                     and condition(v["tending"]), f"the migration {what}", seconds)["tending"]
 
 
 def refused(tending_now):

@@ -219,10 +219,12 @@ def is_loaded(pid, library):
 def test_no_session_of_the_master_keeps_an_interpreter_and_no_process_what_it_never_uses(world):
     machine, dest, dbname = world
     sync = machine.control_sql("SELECT name FROM sync LIMIT 1")[0]
-    dest.sql("ALTER TABLE actor RENAME TO other", dbname=dbname)
+    table, = dest.sql("SELECT relid::regclass::text FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY 1 LIMIT 1",
+                      dbname=dbname)[0]
+    dest.sql(f"ALTER TABLE {table} RENAME TO other", dbname=dbname)
     machine.shell("bucardo reload").check()
     wait_for(lambda: "Error from validate_sync" in machine.log(), 30, "it is not sound")
-    dest.sql("ALTER TABLE other RENAME TO actor", dbname=dbname)
+    dest.sql(f"ALTER TABLE other RENAME TO {table}", dbname=dbname)
     machine.shell("bucardo reload").check()
     machine.one("kid", 60)
     session, = masters_sessions(machine)
@@ -233,6 +235,24 @@ def test_no_session_of_the_master_keeps_an_interpreter_and_no_process_what_it_ne
     machine.shell(f"bucardo activate {sync} 30").check()
     machine.one("kid", 30)
     assert masters_sessions(machine) == [session]
+
+
+@pytest.mark.parametrize("verbs", [("deactivate", "activate"), ("activate", "deactivate")])
+def test_of_words_that_come_at_once_the_later_counts(machine, verbs):
+    sync = machine.control_sql("SELECT name FROM sync LIMIT 1")[0]
+    controller, before = machine.one("ctl", 30), machine.log_size()
+    machine.control_sql("BEGIN; " + "".join(f"NOTIFY bucardo, '{verb}_sync_{sync}';" for verb in verbs) + "COMMIT")
+    status = f"SELECT status FROM sync WHERE name = '{sync}'"
+    wait_for(lambda: re.search("Sent kill USR1 to CTL process|is already deactivated", machine.log()[before:]), 20,
+             "it is switched off")
+    if verbs[1] == "activate":
+        wait_for(lambda: machine.find("ctl") not in ([], [controller]), 20, "it has another controller")
+        assert machine.control_sql(status) == ["active"]
+    else:
+        wait_for(lambda: machine.control_sql(status) == ["inactive"], 20, "it is off")
+        machine.shell(f"bucardo activate {sync} 30").check()
+    assert "is told again" not in machine.log()[before:]
+    machine.one("kid", 30)
 
 
 def test_many_syncs_with_long_names_are_all_served_before_it_counts_as_ready(machine):

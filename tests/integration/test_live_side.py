@@ -1,10 +1,11 @@
 """Source and destination change places at the cut-over: everything that goes on follows the live side."""
 
+import functools
 import threading
 
 import psycopg2
 import pytest
-from support import compare
+from support import compare, declared
 from support.declared import replicating, wait_live, wait_view, yaml
 from support.waiting import wait_for
 
@@ -45,9 +46,7 @@ def world(shared_workshop):
     return machine, source, dest
 
 
-def tending(machine, condition, what, seconds=40):
-    return wait_view(machine, lambda v: v["tending"] and "sequences" in v["tending"]
-                     and condition(v["tending"]), f"the migration {what}", seconds)["tending"]
+tending = functools.partial(declared.tending, member="sequences", seconds=40)
 
 
 def wait_side(machine, side):
@@ -305,7 +304,7 @@ def test_the_live_side_is_remembered_when_the_schema_of_the_machine_is_dropped(w
     machine, source, dest = world
     dest.sql("DROP SCHEMA bucardo_machine CASCADE", dbname=DB)
     tending(machine, lambda t: t["live"] == {**t["live"], "side": "destination", "fence": False}
-            and t["problems"] == [], "knows which side is live", 60)
+            and t["problems"] == [], "knows which side is live", seconds=60)
     dest.sql("CREATE TABLE fresh_2 (id int PRIMARY KEY, v text);"
              "INSERT INTO fresh_2 VALUES (1, 'no fence'); INSERT INTO fresh VALUES (200, 'no fence');"
              "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (200) TO (300)", dbname=DB)

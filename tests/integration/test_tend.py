@@ -1,11 +1,12 @@
 """`worker tend`: what a declared migration needs for as long as it replicates."""
 
+import functools
 import os
 import signal
 
 import psycopg2
 import pytest
-from support import compare
+from support import compare, declared
 from support.declared import replicating, view, wait_view
 from support.traffic import Traffic, marker
 from support.waiting import wait_for
@@ -30,10 +31,7 @@ def world(shared_workshop):
     return machine, source, dest, dbname
 
 
-def tending(machine, condition=lambda t: True, what="tends", seconds=30):
-    """The member `tending` of the migration as soon as `condition` holds for it."""
-    return wait_view(machine, lambda v: v["tending"] and "sequences" in v["tending"]
-                     and condition(v["tending"]), f"the migration {what}", seconds)["tending"]
+tending = functools.partial(declared.tending, member="sequences", seconds=30)
 
 
 def last(server, dbname, name):

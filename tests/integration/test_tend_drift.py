@@ -1,11 +1,12 @@
 """`worker tend`: tables that differ are paused alone, told with the mend, and go on when mended."""
 
+import functools
 import os
 import signal
 
 import psycopg2
 import pytest
-from support import compare
+from support import compare, declared
 from support.declared import replicating, wait_view
 from support.traffic import Traffic, marker
 from support.waiting import wait_for
@@ -41,9 +42,7 @@ def world(shared_workshop):
     return machine, source, dest, dbname
 
 
-def tending(machine, condition, what, seconds=30):
-    return wait_view(machine, lambda v: v["tending"] and "paused" in v["tending"]
-                     and condition(v["tending"]), f"the migration {what}", seconds)["tending"]
+tending = functools.partial(declared.tending, seconds=30)
 
 
 def paused(view):
@@ -56,7 +55,7 @@ def mends(view):
 
 
 def wait_mended(machine, seconds=30):
-    tending(machine, lambda t: t["drift"] == [] and t["paused"] == [], "is mended", seconds)
+    tending(machine, lambda t: t["drift"] == [] and t["paused"] == [], "is mended", seconds=seconds)
 
 
 def test_a_column_added_on_the_source_pauses_that_table_only(world):

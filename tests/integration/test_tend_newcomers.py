@@ -1,5 +1,6 @@
 """`worker tend`: partitions and tables made later are taken in, with all their rows."""
 
+import functools
 import itertools
 import os
 import signal
@@ -7,7 +8,7 @@ import threading
 
 import psycopg2
 import pytest
-from support import compare
+from support import compare, declared
 from support.declared import replicating, wait_view
 from support.waiting import wait_for
 
@@ -38,9 +39,7 @@ def world(shared_workshop):
     return machine, source, dest, dbname
 
 
-def tending(machine, condition, what, seconds=30):
-    return wait_view(machine, lambda v: v["tending"] and "new" in v["tending"]
-                     and condition(v["tending"]), f"the migration {what}", seconds)["tending"]
+tending = functools.partial(declared.tending, member="new", seconds=30)
 
 
 class Logger:
@@ -159,10 +158,10 @@ def test_a_table_that_reads_like_a_captured_one_is_the_one_that_is_left_out(worl
     for live, follower, name in ((source, dest, "source"), (dest, source, "destination")):
         if live is dest:
             dest.sql("SELECT bucardo_machine.lift_fence()", dbname=dbname)
-            tending(machine, lambda t: t["live"]["side"] == "destination", "sees the live side", 60)
+            tending(machine, lambda t: t["live"]["side"] == "destination", "sees the live side", seconds=60)
         live.sql(twin, dbname=dbname)
         told = tending(machine, lambda t: any(one["table"] == "app_my.t" for one in t["new"]),
-                       f"tells the new table of the {name}", 60)
+                       f"tells the new table of the {name}", seconds=60)
         assert "joined by _" in next(one for one in told["new"] if one["table"] == "app_my.t")["why"]
         os.kill(told["pid"], signal.SIGKILL)  # a new worker counts at once
         counted = wait_view(machine, lambda v: any(one["name"] == "app_my.t" for one in v["not_in_step"] or []),

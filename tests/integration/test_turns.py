@@ -1,11 +1,12 @@
 """Source and destination change places more than once: never does an older value win in silence."""
 
+import functools
 import os
 import signal
 
 import psycopg2
 import pytest
-from support import compare
+from support import compare, declared
 from support.declared import replicating, wait_view
 from support.waiting import wait_for
 
@@ -39,9 +40,7 @@ def world(shared_workshop):
     return machine, source, dest
 
 
-def tending(machine, condition, what, seconds=40):
-    return wait_view(machine, lambda v: v["tending"] and "sequences" in v["tending"]
-                     and condition(v["tending"]), f"the migration {what}", seconds)["tending"]
+tending = functools.partial(declared.tending, member="sequences", seconds=40)
 
 
 def turn(dest, statement):

@@ -33,6 +33,12 @@ def wait_live(machine, seconds=120, name="app"):
     return wait_view(machine, lambda v: v["status"] == "live", f"{name} replicates", seconds, name)
 
 
+def tending(machine, condition=lambda t: True, what="tends", seconds=60, member="paused"):
+    """The member `tending` of migration app, once it has `member` and `condition` holds for it."""
+    return wait_view(machine, lambda v: v["tending"] and member in v["tending"] and condition(v["tending"]),
+                     f"the migration {what}", seconds)["tending"]
+
+
 def replicating(workshop, source, dest, dbname, extra=""):
     """A machine that was started with this migration, once it replicates."""
     machine = workshop.machine()

@@ -23,6 +23,6 @@ unsafe AS (SELECT DISTINCT CASE m.role WHEN 0 THEN 'anybody' ELSE 'role ' || quo
       || ' ' || m.how || ' ' || quote_ident(m.nspname) AS why
     FROM meant m WHERE m.role NOT IN (SELECT oid FROM trusted))
 SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM unsafe) THEN
-    (SELECT string_agg(quote_ident(nspname), ', ' ORDER BY place) FROM path) END,
+    (SELECT string_agg(quote_ident(nspname), ', ' ORDER BY place) || ', pg_temp' FROM path) END,
   coalesce((SELECT string_agg(why, ', ') FROM (SELECT why FROM unsafe ORDER BY 1 LIMIT 3) w),
     'the destination has none of its schemas'), EXISTS (SELECT 1 FROM unsafe)

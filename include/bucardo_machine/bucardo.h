@@ -8,7 +8,7 @@
  * beside the code say which.
  *
  * The remote databases are never contacted from here: what is known of them
- * comes in as a struct bm_observation (worker/observe makes it).
+ * comes in as a struct bm_observation (`worker observe` makes it).
  *
  * Threads: loop thread only.
  */
@@ -22,59 +22,12 @@
 
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/event.h"
+#include "bucardo_machine/observation.h"
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 
 /* The version the facts were established for; another is accepted with a warning. */
 #define BM_BUCARDO_VERSION "5.6.0"
-
-/* ---- what was observed: one sample of all databases and syncs ---- */
-
-enum bm_reach { BM_REACH_UNKNOWN, BM_REACH_YES, BM_REACH_NO };
-
-struct bm_db_sample { /* one row of bucardo.db */
-	const char *name;
-	enum bm_reach reach;
-	const char *error;   /* why not reachable; "" otherwise */
-	uint64_t since_msec; /* bm_clock_msec() when `reach` last changed */
-	const char *role;    /* "source" or "target", as any dbmap row says */
-};
-
-/* Counting the rows that wait for a sync stops here. */
-#define BM_BACKLOG_LIMIT 1000000
-
-struct bm_sync_sample { /* one row of bucardo.sync */
-	const char *name;
-	bool active; /* not 'inactive': 'stalled' is Bucardo's own mark of an outage */
-	bool autokick;
-	size_t db_count; /* indexes into bm_observation.dbs */
-	const size_t *dbs;
-	int64_t backlog_rows;	   /* delta rows no run has applied yet, over all sources;
-				      -1 unknown. Counting stops at 1,000,000 */
-	int64_t lag_msec;	   /* age of the oldest of them; -1 unknown, 0 none */
-	bool run_open;		   /* a syncrun row without `ended` */
-	int64_t run_age_msec;	   /* since its `started`; -1 none */
-	const char *run_status;	   /* "Copying from source.public.t"; "" none */
-	int64_t run_moved;	   /* anything that grows while a run works: bytes or rows
-				      written on the destination session; -1 unknown */
-	int64_t good_age_msec;	   /* since the last Complete or empty run ended; -1 never */
-	int64_t bad_age_msec;	   /* since the last failed run ended; -1 never */
-	const char *bad_text;	   /* its error; "" none */
-	unsigned recent_failures;  /* failed runs in the last 5 minutes */
-	pid_t blocker_pid;	   /* pg_blocking_pids of the KID's session; 0 none */
-	const char *blocker_query; /* first 200 bytes; "" none */
-	const char *blocker_db;	   /* name of the database where it waits; "" none */
-	int64_t healed_rows;	   /* sent again because they shared a stamp; -1 unknown */
-	int64_t conflicts;	   /* in all runs; -1 unknown */
-};
-
-struct bm_observation {
-	uint64_t taken_msec; /* bm_clock_msec() */
-	size_t db_count;
-	const struct bm_db_sample *dbs;
-	size_t sync_count;
-	const struct bm_sync_sample *syncs;
-};
 
 /* ---- health ---- */
 

@@ -19,13 +19,6 @@
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/strbuf.h"
 
-/*
- * Libpq is loaded when its first function is called (late.c says why). This does it now, for
- * a process that may be out of descriptors or memory by then. Ends the process with exit
- * code 127 when there is no libpq, as the loader would.
- */
-void bm_postgres_load(void);
-
 /* ---- connection ---- */
 
 struct bm_conn;
@@ -98,14 +91,6 @@ struct bm_script;
 struct bm_script *bm_script_run(struct bm_conn *conn, const struct bm_step *steps, size_t count,
 		void *ctx, void (*done)(void *ctx, const struct bm_error *err));
 void bm_script_cancel(struct bm_script *script); /* NULL is accepted; no callback afterwards */
-
-/* ---- quoting (append; for values that cannot be parameters) ---- */
-void bm_quote_ident(struct bm_strbuf *out, const char *name);
-void bm_quote_literal(struct bm_strbuf *out, const char *value);
-/* The text of an array parameter, {"a","b"}: add each to an empty buffer, then end it. The
- * caller frees what the end returns; the buffer is empty again. */
-void bm_quote_array_add(struct bm_strbuf *out, const char *value);
-char *bm_quote_array_end(struct bm_strbuf *out);
 
 /* Whether a schema, table or column that the statement names is not there. */
 bool bm_sql_is_gone(const struct bm_error *err);

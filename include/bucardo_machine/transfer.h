@@ -128,9 +128,6 @@ int bm_transfer_schema(struct bm_transfer *transfer, struct bm_error *err);
 int bm_transfer_copy(struct bm_transfer *transfer, struct bm_error *err);
 int bm_transfer_index(struct bm_transfer *transfer, struct bm_error *err);
 
-/* What a person can do about a failure, by its SQLSTATE; "" when the message says it. */
-const char *bm_transfer_mend(const struct bm_error *err);
-
 /* What the same command does after a failure of bm_transfer_*(). */
 enum bm_outlook {
 	BM_OUTLOOK_GOES_ON,    /* it goes on where this one stopped */

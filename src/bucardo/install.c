@@ -17,6 +17,8 @@
 
 #include "bucardo/internal.h"
 #include "bucardo/launch.h"
+#include "bucardo_machine/libpq.h"
+#include "bucardo_machine/job.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/file.h"
 #include "bucardo_machine/macros.h"

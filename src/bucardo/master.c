@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bucardo/internal.h"
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"

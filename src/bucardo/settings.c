@@ -14,6 +14,7 @@
 
 #include "bucardo/dbconn.h"
 #include "bucardo/internal.h"
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
 

@@ -14,6 +14,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/event.h"
+#include "bucardo_machine/hints.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
@@ -277,7 +278,7 @@ static void tell_outlook(const struct show *show)
 
 static void tell_failure(const struct show *show, const struct bm_error *err)
 {
-	const char *mend = bm_transfer_mend(err);
+	const char *mend = bm_hint_of(err);
 
 	if (show->json) {
 		print_json(json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o}", "event", "failed",

@@ -7,7 +7,6 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/words.h"
 #include "bucardo_machine/migrate.h"
-#include "bucardo_machine/words.h"
 #include "cli/render.h"
 #include "cli/text.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/control.h"
 #include "bucardo_machine/event.h"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bucardo_machine/observer.h"
 #include "bucardo_machine/clock.h"
 
 /* Between two tries of an installation that failed. */

@@ -8,6 +8,7 @@
 #ifndef MACHINE_INTERNAL_H
 #define MACHINE_INTERNAL_H
 
+#include "bucardo_machine/observer.h"
 #include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/config.h"
 #include "bucardo_machine/folder.h"

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "bucardo_machine/observer.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/syncs.h"
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/observer.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/file.h"
 

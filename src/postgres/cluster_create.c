@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bucardo_machine/job.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/file.h"
 #include "bucardo_machine/macros.h"

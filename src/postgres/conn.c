@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 
 #define DEFAULT_LIMIT_MSEC 30000

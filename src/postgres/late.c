@@ -10,6 +10,7 @@
  * check that they are declared alike. Weak: a unit test has its own in their place. OpenSSL's
  * are found through libpq: they must be of the library that it uses.
  */
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/postgres.h"
 
 #include <dlfcn.h>

@@ -3,6 +3,7 @@
  * moment for what it printed last; a grandchild that keeps the pipe (a daemon that
  * was launched) does not hold it up.
  */
+#include "bucardo_machine/job.h"
 #include "bucardo_machine/supervise.h"
 
 #include <signal.h>

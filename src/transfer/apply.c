@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
 #include "transfer/outlook.h"
 #include "transfer/path.h"
 #include "transfer/roles.h"

@@ -1,4 +1,5 @@
 /* One statement about the catalog of the source. */
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/choice.h"
 
 #include <jansson.h>
@@ -8,7 +9,6 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/pattern.h"
-#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/strbuf.h"
 
 /*

@@ -1,7 +1,7 @@
 /* SQL texts about ranges of a key. */
 #include "transfer/chunks.h"
 
-#include "bucardo_machine/postgres.h"
+#include "bucardo_machine/libpq.h"
 
 /* Pages looked at for each range: enough for ranges of alike size, few to read. */
 #define PAGES_A_CHUNK 64

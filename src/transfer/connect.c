@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/hints.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
@@ -26,13 +27,6 @@ static const struct {
 
 /* Only these of our keywords come after the person's own and win. */
 #define FORCED_GSS "disable" /* transfer/wire.c reads the socket itself: plain or TLS */
-
-#define DISK_FULL "53100"
-
-bool bm_sql_is_full(const struct bm_error *err)
-{
-	return strcmp(err->sqlstate, DISK_FULL) == 0;
-}
 
 int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message)
 {
@@ -61,7 +55,7 @@ int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message
 			code = BM_ERR_TRANSIENT;
 		}
 	}
-	if (sqlstate != NULL && strcmp(sqlstate, DISK_FULL) == 0) {
+	if (sqlstate != NULL && strcmp(sqlstate, BM_SQLSTATE_DISK_FULL) == 0) {
 		code = BM_ERR_PRECONDITION;
 	}
 	bm_error_set(err, code, "%s", text);

@@ -54,7 +54,4 @@ char *bm_sql_value(PGconn *conn, const char *sql, struct bm_error *err);
  */
 int bm_sql_error(struct bm_error *err, const char *sqlstate, const char *message);
 
-/* The server's disk is full: all will fail until somebody makes room. */
-bool bm_sql_is_full(const struct bm_error *err);
-
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/hints.h"
 #include "bucardo_machine/alloc.h"
 #include "transfer/batches.h"
 #include "transfer/chunks.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
 
 /* ---- the end of a statement ---- */
 

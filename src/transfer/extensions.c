@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/extensions.h"
-#include "bucardo_machine/postgres.h"
 
 enum { NAME, VERSION, SKIPPED, WANTED }; /* the columns */
 

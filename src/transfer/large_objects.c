@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/postgres.h"
 #include "transfer/relay.h"
 
 /* However small they are: one transaction locks each of its objects. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/postgres.h"
 #include "transfer/connect.h"
 
 #define LEDGER_VERSION 1

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/postgres.h"
 #include "transfer/large_objects.h"
 #include "transfer/path.h"
 

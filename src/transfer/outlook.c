@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/hints.h"
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/words.h"
 #include "transfer/large_objects.h"
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/postgres.h"
 #include "transfer/roles.h"
 
 /* The new owner's name, from "... OWNER TO name;". */

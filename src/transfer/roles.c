@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
-#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/roles.h"
 #include "transfer/role_names.h"
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/postgres.h"
 #include "transfer/apply.h"
 #include "transfer/dump.h"
 #include "transfer/extensions.h"

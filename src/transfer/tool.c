@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bucardo_machine/job.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/spawn.h"
-#include "bucardo_machine/supervise.h"
 
 /* The dump of a schema with a hundred thousand objects, behind other people's locks. */
 #define LIMIT_MSEC ((uint64_t)2 * 60 * 60 * 1000)

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/fence.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/syncs.h"
 
 /* An application that waits behind us waits no longer than this ... */

@@ -22,6 +22,7 @@
 #include "worker/report.h"
 #include "worker/resend.h"
 #include "worker/tend_pause.h"
+#include "worker/phase.h"
 
 /* The machine that owns it speaks every 3 s. */
 #define SILENCE "60 s"

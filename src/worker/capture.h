@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "bucardo_machine/syncs.h"
-#include "worker/phase.h"
+#include "worker/sides.h"
 #include "worker/chosen.h"
 
 #define BM_CAPTURE_NAME_BYTES 64

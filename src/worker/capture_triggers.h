@@ -13,7 +13,7 @@
 #include <libpq-fe.h>
 #include <stdint.h>
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 
 /* A table that a crash empties, as it does all that is unlogged; its row has another stamp
  * then. */

@@ -8,7 +8,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 #include "worker/ask.h"
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 
 /* Inactive databases are left alone, as Bucardo leaves them alone. */
 static const char dbs_sql[] =

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
 
 /*
  * A key is the primary key, or else the unique index with the fewest columns that are

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 
 /* SQL: the columns of a table of the source that are to be carried when it has generated
  * ones, which no server takes a value for; '' when all are. Servers before version 12 lack

@@ -23,7 +23,7 @@
 
 #include <stdbool.h>
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 #include "worker/preflight.h"
 #include "worker/tend.h"
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/observation.h"
 #include "bucardo_machine/error.h"
 
 /* Make a new session harmless: read-only, with limits. Also the first sign of life. */

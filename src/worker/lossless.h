@@ -24,7 +24,7 @@
 #include <libpq-fe.h>
 #include <stdint.h>
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 #include "worker/staging.h"
 
 /*

@@ -1,5 +1,5 @@
 /* The tables of fields of a sample, and the two directions that walk them. */
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 
 #include <ctype.h>
 #include <jansson.h>

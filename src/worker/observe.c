@@ -22,7 +22,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "worker/ask.h"
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 #include "worker/order.h"
 #include "worker/sample.h"
 #include "worker/watched.h"

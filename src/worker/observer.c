@@ -3,6 +3,7 @@
  * observations. A worker that dies, is silent or talks nonsense is killed and
  * started again after a pause that grows while that goes on.
  */
+#include "bucardo_machine/observer.h"
 #include "bucardo_machine/worker.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/watchdog.h"
 #include "bucardo_machine/worker_child.h"
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 #include "worker/order.h"
 
 /* A worker prints every 5 s. One that neither does so nor works hangs; one that works is given

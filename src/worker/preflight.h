@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 #include "worker/report.h"
 
 struct bm_check {

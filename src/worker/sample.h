@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/observation.h"
 #include "worker/watched.h"
 
 /* Lock held. Free the result with bm_sample_free(). */

@@ -6,7 +6,7 @@
 #ifndef WORKER_TEARDOWN_H
 #define WORKER_TEARDOWN_H
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 
 int bm_teardown_run(struct bm_phase *phase, struct bm_error *err);
 

@@ -23,6 +23,7 @@
 #include "worker/tend_refused.h"
 #include "worker/tend_shared.h"
 #include "worker/tend_unkept.h"
+#include "worker/serve.h"
 
 /* Between two rounds; how long a destination may be behind its head-room. It rests
  * ten times as long as carrying took, within these bounds. */

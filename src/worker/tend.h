@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/phase.h"
+#include "worker/sides.h"
 
 struct json_t;
 

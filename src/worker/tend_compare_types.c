@@ -1,9 +1,10 @@
 /* What a value of a type may be; the text of a row is read by these at the follower. */
 #include <jansson.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/postgres.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/tend_compare.h"
 

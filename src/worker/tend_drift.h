@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "bucardo_machine/error.h"
-#include "worker/phase.h"
+#include "worker/sides.h"
 
 struct json_t;
 

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/choice.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/postgres.h"
 #include "worker/chosen.h"
 #include "worker/tend_tables.h"
 

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/observation.h"
 #include "worker/catalog.h"
 #include "worker/conninfo.h"
 #include "worker/look.h"

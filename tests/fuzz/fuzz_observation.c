@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "replay.h"
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 
 #define NOW_MSEC 1000000
 

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/observer.h"
 #include "bucardo_machine/worker.h"
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 
 struct check {
 	struct bm_loop *loop;

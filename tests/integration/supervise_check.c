@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bucardo_machine/job.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/lines.h"
 #include "bucardo_machine/log.h"

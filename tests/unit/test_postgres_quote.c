@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/postgres.h"
 
 static void assert_ident(const char *name, const char *expected)

@@ -10,7 +10,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "worker/observation.h"
+#include "bucardo_machine/observation.h"
 
 static const size_t both[] = {0, 1};
 

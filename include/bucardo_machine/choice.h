@@ -16,11 +16,9 @@
 
 #include <stdbool.h>
 
-struct pg_result; /* libpq's PGresult */
+#include "bucardo_machine/rules.h"
 
-struct bm_choice {
-	const char *const *include, *const *exclude; /* NULL-terminated; NULL: no pattern */
-};
+struct pg_result; /* libpq's PGresult */
 
 /* Whether anything is chosen at all; without that nothing needs to be asked. */
 bool bm_choice_is_made(const struct bm_choice *choice);

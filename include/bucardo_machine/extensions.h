@@ -6,10 +6,7 @@
 #ifndef BUCARDO_MACHINE_EXTENSIONS_H
 #define BUCARDO_MACHINE_EXTENSIONS_H
 
-struct bm_extension_rules {
-	const char *const *skip;     /* names, NULL-terminated; NULL: none */
-	const char *const *versions; /* "name=version", or "name=source" for the same */
-};
+#include "bucardo_machine/rules.h"
 
 /* The names to skip as a literal of text[]; free() it. */
 char *bm_extensions_skipped(const struct bm_extension_rules *rules);

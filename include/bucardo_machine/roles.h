@@ -10,14 +10,9 @@
 
 #include <stdbool.h>
 
-struct pg_result; /* libpq's PGresult */
+#include "bucardo_machine/rules.h"
 
-struct bm_role_rules {
-	bool drop_owners; /* everything belongs to the role that we connect as */
-	bool drop_grants;
-	bool create;		  /* what is missing, without LOGIN and password */
-	const char *const *names; /* "old=new", NULL-terminated; NULL: none */
-};
+struct pg_result; /* libpq's PGresult */
 
 /*
  * At the source: name, whether it is a superuser, how many objects it owns or was

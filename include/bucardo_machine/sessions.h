@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bucardo_machine/error.h"
 #include "bucardo_machine/strbuf.h"
 
 /* ---- keyword arrays ---- */
@@ -30,6 +31,11 @@ struct bm_conninfo {
 
 /* Set a keyword, or replace it; NULL and "" are "not given". */
 void bm_conninfo_put(struct bm_conninfo *info, const char *keyword, const char *value);
+
+/* The keywords of a conninfo string or URI that a person typed for the "source" or the
+ * "destination". Finish `out` in either case. */
+int bm_conninfo_parse(const char *text, const char *role, struct bm_conninfo *out,
+		struct bm_error *err);
 
 /* The value of a keyword, or NULL. */
 const char *bm_conninfo_get(const struct bm_conninfo *info, const char *keyword);

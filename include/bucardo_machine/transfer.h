@@ -23,10 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/rules.h"
 #include "bucardo_machine/error.h"
-#include "bucardo_machine/extensions.h"
-#include "bucardo_machine/roles.h"
 #include "bucardo_machine/sessions.h"
 
 struct json_t;
@@ -105,11 +103,6 @@ struct bm_transfer_options {
 	void (*find)(void *ctx, const char *object, const char *why, const char *mend);
 	void *ctx;
 };
-
-/* The keywords of a conninfo string or URI that a person typed for the "source" or the
- * "destination". Finish `out` in either case. */
-int bm_conninfo_parse(const char *text, const char *role, struct bm_conninfo *out,
-		struct bm_error *err);
 
 /*
  * Connect to both. Fails without having changed anything when a connection string

@@ -17,7 +17,6 @@
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 #include "bucardo_machine/watchdog.h"
-#include "bucardo_machine/worker.h"
 #include "machine/event_store.h"
 #include "machine/events.h"
 #include "machine/host.h"

@@ -11,7 +11,6 @@
  * are found through libpq: they must be of the library that it uses.
  */
 #include "bucardo_machine/libpq.h"
-#include "bucardo_machine/postgres.h"
 
 #include <dlfcn.h>
 #include <libpq-fe.h>

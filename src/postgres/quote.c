@@ -1,6 +1,5 @@
 /* Quoting of names and values for SQL text; assumes UTF-8, as every client of ours sets. */
 #include "bucardo_machine/libpq.h"
-#include "bucardo_machine/postgres.h"
 
 #include <string.h>
 

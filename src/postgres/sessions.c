@@ -1,6 +1,7 @@
 /* The table of settings, and keyword arrays. */
 #include "bucardo_machine/sessions.h"
 
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,28 @@ void bm_conninfo_copy(const struct bm_conninfo *info, struct bm_conninfo *out)
 	for (size_t i = 0; i < info->count; i++) {
 		bm_conninfo_put(out, info->keywords[i], info->values[i]);
 	}
+}
+
+/* libpq's own words would repeat the string; where it is wrong is left to the person. */
+int bm_conninfo_parse(const char *text, const char *role, struct bm_conninfo *out,
+		struct bm_error *err)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(text, &message);
+
+	*out = (struct bm_conninfo){0};
+	PQfreemem(message);
+	if (options == NULL) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				"the %s's connection string cannot be parsed: expected "
+				"\"host=... dbname=...\" or postgresql://host/dbname",
+				role);
+	}
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+		bm_conninfo_put(out, o->keyword, o->val);
+	}
+	PQconninfoFree(options);
+	return 0;
 }
 
 const char *bm_conninfo_get(const struct bm_conninfo *info, const char *keyword)

@@ -4,7 +4,6 @@
  * was launched) does not hold it up.
  */
 #include "bucardo_machine/job.h"
-#include "bucardo_machine/supervise.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -9,7 +9,6 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
-#include "bucardo_machine/transfer.h"
 #include "transfer/dial.h"
 
 /* What the person did not choose. A silent network is noticed within half a minute. */
@@ -77,28 +76,6 @@ static const char *word_of(const struct bm_conninfo *words, const char *keyword)
 static enum bm_session_kind session_of(const struct bm_endpoint *endpoint)
 {
 	return endpoint->is_destination ? BM_SESSION_COPY_DESTINATION : BM_SESSION_COPY_SOURCE;
-}
-
-/* libpq's own words would repeat the string; where it is wrong is left to the person. */
-int bm_conninfo_parse(const char *text, const char *role, struct bm_conninfo *out,
-		struct bm_error *err)
-{
-	char *message = NULL;
-	PQconninfoOption *options = PQconninfoParse(text, &message);
-
-	*out = (struct bm_conninfo){0};
-	PQfreemem(message);
-	if (options == NULL) {
-		return bm_error_set(err, BM_ERR_CONFIG,
-				"the %s's connection string cannot be parsed: expected "
-				"\"host=... dbname=...\" or postgresql://host/dbname",
-				role);
-	}
-	for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
-		bm_conninfo_put(out, o->keyword, o->val);
-	}
-	PQconninfoFree(options);
-	return 0;
 }
 
 static int refuse_secrets(const struct bm_endpoint *endpoint, struct bm_error *err)

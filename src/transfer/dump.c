@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/file.h"
 #include "bucardo_machine/macros.h"

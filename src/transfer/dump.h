@@ -4,6 +4,7 @@
 
 #include "transfer/entries.h"
 #include "transfer/internal.h"
+#include "bucardo_machine/choice.h"
 
 /*
  * Run pg_dump in the keeper's snapshot; `choice` are the rows of bm_choice_sql, NULL when

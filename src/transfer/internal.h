@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/transfer.h"
 #include "transfer/catalog.h"

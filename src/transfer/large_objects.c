@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/roles.h"
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "transfer/relay.h"

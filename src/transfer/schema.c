@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/alloc.h"
 #include "transfer/apply.h"
 #include "transfer/dump.h"

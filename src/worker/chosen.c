@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "worker/sides.h"
+#include "bucardo_machine/choice.h"
 
 /* SQL: the columns of a table of the source that are to be carried when it has generated
  * ones, which no server takes a value for; '' when all are. Servers before version 12 lack

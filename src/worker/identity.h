@@ -24,7 +24,6 @@
 #include <stdbool.h>
 
 #include "worker/sides.h"
-#include "worker/preflight.h"
 #include "worker/tend.h"
 
 struct json_t;
@@ -70,9 +69,6 @@ int bm_identity_settle(struct bm_phase *phase, struct bm_error *err);
 
 /* Give both sides the same numbers again. */
 int bm_identity_accept(struct bm_phase *phase, struct bm_error *err);
-
-/* A finding when another machine owns it. */
-void bm_identity_preflight(struct bm_phase *phase, bm_preflight_find *find, void *ctx);
 
 /* In each pass of the reconciler, before anything else: 1 when the migration is stopped
  * (member "stopped" of the evidence says why), 0, -1. */

@@ -7,7 +7,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/ask.h"
 #include "worker/capture_triggers.h"
-#include "worker/tend_keys.h"
+#include "worker/key_steps.h"
 
 /* clang-format off */
 static const char prepare_function[] =

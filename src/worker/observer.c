@@ -4,7 +4,6 @@
  * started again after a pause that grows while that goes on.
  */
 #include "bucardo_machine/observer.h"
-#include "bucardo_machine/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,10 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/rules.h"
 #include "bucardo_machine/error.h"
-#include "bucardo_machine/extensions.h"
-#include "bucardo_machine/roles.h"
 
 struct json_t;
 

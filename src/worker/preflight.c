@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/extensions.h"
+#include "bucardo_machine/choice.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
 #include "worker/chosen.h"
@@ -364,7 +366,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	bm_preflight_network(walk->phase, BM_END_SOURCE, find, walk);
 	bm_preflight_network(walk->phase, BM_END_DESTINATION, find, walk);
 	bm_preflight_journal(walk->phase, find, walk);
-	bm_identity_preflight(walk->phase, find, walk);
+	bm_preflight_identity(walk->phase, find, walk);
 	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
 			check_tables(walk, &tables, err) == 0 &&
 			bm_preflight_roles(walk->phase, find, walk, err) == 0 &&

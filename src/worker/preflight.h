@@ -43,6 +43,9 @@ int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ct
 void bm_preflight_network(
 		struct bm_phase *phase, enum bm_end end, bm_preflight_find *find, void *ctx);
 
+/* A finding when another machine owns the migration on one of the sides. */
+void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void *ctx);
+
 /* Whether the journal was lost, and what that means. */
 void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void *ctx);
 

@@ -15,10 +15,6 @@
 
 #include "worker/tend_tables.h"
 
-/* Statements that make what following takes at an end that is captured. */
-extern const char *const bm_keys_steps[];
-extern const size_t bm_keys_step_count;
-
 /* Follow at both ends; fills `keyless` of `tend`, table -> what is wrong with its key. */
 int bm_keys_pass(struct bm_tend *tend, struct bm_error *err);
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "machine/plan.h"
+#include "bucardo_machine/roles.h"
 
 enum { TUNNEL, POSTGRES, BUCARDO, COUNT };
 

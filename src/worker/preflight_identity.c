@@ -6,6 +6,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/identity.h"
 #include "worker/identity_hints.h"
+#include "worker/preflight.h"
 
 static const enum bm_end sides[] = {BM_END_SOURCE, BM_END_DESTINATION};
 
@@ -38,7 +39,7 @@ static void find_namesake(struct bm_phase *phase, bm_preflight_find *find, void 
 	PQclear(rows);
 }
 
-void bm_identity_preflight(struct bm_phase *phase, bm_preflight_find *find, void *ctx)
+void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void *ctx)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	char *owner = bm_identity_owner(phase, &ignored);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bucardo_machine/roles.h"
 #include "bucardo_machine/observer.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"

@@ -1,7 +1,6 @@
 /* The pure heart: rules for what every unit should be, and for the next action. */
 #include "machine/plan.h"
 
-#include "bucardo_machine/roles.h"
 #include "bucardo_machine/macros.h"
 
 /* The one unit of a role; extras have no such thing. */

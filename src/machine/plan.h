@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bucardo_machine/roles.h"
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 

@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 #include "bucardo/trend.h"
-#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/health.h"
+#include "bucardo_machine/observation.h"
 #include "bucardo_machine/strbuf.h"
 
 /* What is remembered of a sync between samples. Zeroed at the start. */

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/health.h"
+#include "bucardo_machine/observation.h"
 
 struct ladder_state {
 	enum bm_rung rung;     /* the highest one climbed in this stall */

@@ -21,7 +21,6 @@
 #include "worker/chosen.h"
 #include "worker/identity.h"
 #include "worker/plan.h"
-#include "worker/phase.h"
 
 struct walk {
 	struct bm_phase *phase;

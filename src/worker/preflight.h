@@ -43,6 +43,9 @@ int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ct
 void bm_preflight_network(
 		struct bm_phase *phase, enum bm_end end, bm_preflight_find *find, void *ctx);
 
+/* The phase: preflight.c. */
+int bm_preflight_run(struct bm_phase *phase, struct bm_error *err);
+
 /* A finding when another machine owns the migration on one of the sides. */
 void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void *ctx);
 

@@ -1,0 +1,71 @@
+/*
+ * health - how a sync is, and what is done about one that makes no progress
+ *
+ * Threads: any.
+ */
+#ifndef BUCARDO_MACHINE_HEALTH_H
+#define BUCARDO_MACHINE_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum bm_health {
+	BM_HEALTH_UNKNOWN,     /* no sample yet */
+	BM_HEALTH_IDLE,	       /* nothing waits */
+	BM_HEALTH_RUNNING,     /* a run works on a small backlog */
+	BM_HEALTH_CATCHING_UP, /* a backlog, and it shrinks or its run moves */
+	BM_HEALTH_STARTING,    /* Bucardo has yet to start what applies its changes */
+	BM_HEALTH_BLOCKED,     /* waits for a lock of somebody else */
+	BM_HEALTH_UNREACHABLE, /* one of its databases is away */
+	BM_HEALTH_FAILING,     /* runs end with an error that a person must mend */
+	BM_HEALTH_STALLED,     /* a backlog, and no progress */
+	BM_HEALTH_STOPPED,     /* inactive, or the operator stopped Bucardo */
+	BM_HEALTH_COUNT
+};
+const char *bm_health_name(enum bm_health health); /* "catching-up"; static */
+
+/* The ladder for `stalled`, in this order, one rung at a time. */
+enum bm_rung {
+	BM_RUNG_NONE,
+	BM_RUNG_KICK,
+	BM_RUNG_RELOAD_SYNC,
+	BM_RUNG_RESTART_TREE,
+	BM_RUNG_RESTART_POSTGRES,
+	BM_RUNG_HOLD,
+	BM_RUNG_COUNT
+};
+const char *bm_rung_name(enum bm_rung rung); /* "reload-sync"; static */
+
+/* Which way the backlog goes. */
+enum bm_trend {
+	BM_TREND_UNKNOWN, /* not seen for long enough, or the first run is at work */
+	BM_TREND_STEADY,  /* there is none, or only what is always under way */
+	BM_TREND_SHRINKS,
+	BM_TREND_GROWS, /* or it stays: at this rate it never catches up */
+	BM_TREND_COUNT
+};
+const char *bm_trend_name(enum bm_trend trend); /* "shrinks"; static */
+
+/* The judgement of one sync. Texts are owned by the bm_bucardo until the next
+ * bm_bucardo_observe(). */
+struct bm_sync_view {
+	const char *name;
+	enum bm_health health;
+	uint64_t since_msec; /* bm_clock_msec() when this health began */
+	const char *why;     /* one sentence; "" when healthy */
+	const char *advice;  /* what a person can do; "" when nothing is needed */
+	int64_t backlog_rows, lag_msec, good_age_msec, bad_age_msec; /* -1 unknown */
+	const char *bad_text;
+	pid_t blocker_pid;
+	const char *blocker_query, *blocker_db;
+	enum bm_rung rung; /* the highest rung climbed in this stall */
+	enum bm_trend trend;
+	int64_t shrink_rate;   /* rows a second that it shrinks by; below 0: it grows */
+	int64_t catch_up_msec; /* until nothing waits, when it shrinks; else -1 */
+	int64_t healed_rows;   /* since the capture, as far as databases have answered */
+	int64_t conflicts;     /* in all runs; -1 unknown */
+	bool is_overdue;       /* BM_HEALTH_STARTING, and nothing shows that it is on its way */
+};
+
+#endif

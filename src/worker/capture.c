@@ -26,7 +26,6 @@
 #include "worker/live.h"
 #include "worker/lossless.h"
 #include "worker/report.h"
-#include "worker/phase.h"
 
 /* Tables in one transaction: the more, the longer the first of them is locked. */
 #define BATCH_FIRST 8

@@ -62,4 +62,7 @@ int bm_capture_identify(struct bm_capture *capture, struct bm_error *err);
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err);
 
+/* The phase. */
+int bm_capture_run(struct bm_phase *phase, struct bm_error *err);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "worker/capture.h"
 #include "worker/preflight.h"
 #include "worker/serve.h"
 #include "worker/teardown.h"

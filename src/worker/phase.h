@@ -16,7 +16,6 @@
 int bm_phase_run(void);
 
 /* The phases, one row each in phase.c. */
-int bm_capture_run(struct bm_phase *phase, struct bm_error *err);
 int bm_carry_run(struct bm_phase *phase, struct bm_error *err); /* schema, copy, index */
 int bm_replicate_run(struct bm_phase *phase, struct bm_error *err);
 /* No phase: what a person decided (accept.c). */

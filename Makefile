@@ -11,7 +11,7 @@ PREFIX   ?= /usr/local
 IMAGE    ?= bucardo-machine
 
 LIBS     := libuv yaml-0.1 jansson
-# Loaded when needed: src/postgres/late.c
+# Loaded when needed: src/base/libpq/late.c
 LATE     := libpq libssl libcrypto
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
@@ -24,14 +24,14 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(WARNINGS
 LDLIBS   := $(shell pkg-config --libs $(LIBS))
 LDFLAGS  += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
-SOURCES  := $(wildcard src/*/*.c)
+SOURCES  := $(filter-out src/main.c,$(shell find src -name '*.c' | sort))
 # Code in other languages, each file a string literal that a C file includes.
-EMBEDDED := $(patsubst src/%,$(BUILD)/embedded/%.inc,$(wildcard src/*/sql/*.sql src/*/*.pl))
+EMBEDDED := $(patsubst src/%,$(BUILD)/embedded/%.inc,$(shell find src -name '*.sql' -o -name '*.pl' | sort))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 BINARY   := $(BUILD)/bucardo-machine
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-HEADERS  := $(wildcard include/bucardo_machine/*.h src/*/*.h)
-FORMATTED := $(wildcard src/*.c src/*/*.c tests/*/*.c tests/*/*.h) $(HEADERS)
+HEADERS  := $(wildcard include/bucardo_machine/*.h) $(shell find src -name '*.h' | sort)
+FORMATTED := src/main.c $(SOURCES) $(wildcard tests/*/*.c tests/*/*.h) $(HEADERS)
 # Helper programs of the other test folders, one file a program.
 HELPERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))

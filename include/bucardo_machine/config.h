@@ -2,7 +2,7 @@
  * config - machine.yaml as an immutable value, and the rules it is held against
  *
  * One table of keys (path, type, unit, default, limits, help) in
- * src/config/keys.c drives loading, checking, `config show` and the printed
+ * src/base/config/keys.c drives loading, checking, `config show` and the printed
  * reference. Loading collects every error, each with file:line:column, the
  * key's path, what was found and what is allowed; one error is enough to get no
  * configuration at all. Also here: the checks of pgpass, and its runtime copy.

@@ -1,7 +1,7 @@
 /*
  * migrate - declared migrations, phase by phase, from the journal on
  *
- * For each migration of the configuration a pure function (src/migrate/next.c)
+ * For each migration of the configuration a pure function (src/daemon/migrate/next.c)
  * compares what is declared with what the journal says, and names the next step:
  * begin a phase, start its worker, or wait. Nothing remembers what it was about to
  * do. The journal is schema `machine` of the control database; if it is lost, the

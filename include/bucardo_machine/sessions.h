@@ -2,7 +2,7 @@
  * sessions - how sessions with a database are made, and what is set in each
  *
  * Keyword arrays for PQconnectStartParams(), and one table of settings for all sessions:
- * of the workers, of the copy and its programs, and of Bucardo (src/postgres/sessions.c;
+ * of the workers, of the copy and its programs, and of Bucardo (src/base/libpq/sessions.c;
  * each row has its reason). What every server knows goes into the connection's `options`,
  * so it is in force before the first statement whatever a database or a role is set to; the
  * same and the rest is SET again at once, since a pooler may drop `options`. SET and SHOW

@@ -4,7 +4,7 @@
  * A unit is a program the machine keeps running: an extra process from the
  * YAML, postgres, the Bucardo master control process. It has a state and reacts
  * to events; every legal reaction is one cell of the table in
- * src/supervise/unit.c. No sequence of wishes makes it start faster than the backoff
+ * src/daemon/supervise/unit.c. No sequence of wishes makes it start faster than the backoff
  * allows: a life that never got ready counts as a failure, whatever ended it, and only a
  * long time of being ready or a person's restart makes failures history. A unit never touches
  * the clock, a descriptor or a process by itself: it asks its host to, so tests drive it

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/observe.h"
-#include "worker/phase.h"
-#include "worker/tend.h"
+#include "worker/observe/observe.h"
+#include "worker/phases/phase.h"
+#include "worker/live/tend.h"
 
 static const struct {
 	const char *name;

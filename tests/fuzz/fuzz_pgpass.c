@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "config/pgpass.h"
+#include "base/config/pgpass.h"
 #include "replay.h"
 
 /* Twenty lines and two that sum up, each of one sentence. */

@@ -16,7 +16,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
-#include "control/host.h"
+#include "daemon/control/host.h"
 
 #define EVENTS 500
 

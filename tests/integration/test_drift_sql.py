@@ -8,7 +8,7 @@ from support.servers import bin_dir
 
 pytestmark = pytest.mark.timeout(300)
 
-SQL = os.path.join(os.path.dirname(__file__), "..", "..", "src", "worker", "sql")
+SQL = os.path.join(os.path.dirname(__file__), "..", "..", "src", "worker", "drift", "sql")
 SCENE = """
     CREATE ROLE app LOGIN; CREATE ROLE other; GRANT CREATE ON SCHEMA public TO app;
     GRANT ALL ON DATABASE app TO app;

@@ -13,7 +13,7 @@ from support.waiting import wait_for
 pytestmark = pytest.mark.timeout(300)
 
 STOCK = "/usr/share/perl5/Bucardo.pm"
-FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "src", "bucardo")
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "src", "daemon", "bucardo")
 
 # What another version might say there: (the name that is told, a place, what stands there instead)
 PLACES = [

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "bucardo/health.h"
-#include "bucardo/ladder.h"
+#include "daemon/health/health.h"
+#include "daemon/health/ladder.h"
 #include "bucardo_machine/macros.h"
 
 #define STALLED_AFTER 20000

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "bucardo/internal.h"
+#include "daemon/bucardo/internal.h"
 #include "bucardo_machine/clock.h"
 
 #define SECOND 1000

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "bucardo/classify.h"
-#include "bucardo/dbconn.h"
-#include "bucardo/title.h"
+#include "daemon/health/classify.h"
+#include "daemon/processes/dbconn.h"
+#include "daemon/processes/title.h"
 #include "bucardo_machine/macros.h"
 
 static void test_knows_each_process_by_its_title(void **state)

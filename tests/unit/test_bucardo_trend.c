@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "bucardo/health.h"
+#include "daemon/health/health.h"
 
 #define START 1000000 /* bm_clock_msec() at the first look */
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "bucardo/internal.h"
+#include "daemon/bucardo/internal.h"
 #include "bucardo_machine/clock.h"
 
 #define HOUR_MSEC (60 * 60 * 1000)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "cli/command.h"
+#include "client/cli/command.h"
 
 static char *line[16];
 

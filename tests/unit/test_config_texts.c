@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "bucardo_machine/config.h"
-#include "config/keys.h"
+#include "base/config/keys.h"
 
 static struct bm_config *parse_good(const char *text)
 {

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "control/request.h"
+#include "daemon/control/request.h"
 
 static int parse(const char *line, struct bm_control_request *out)
 {

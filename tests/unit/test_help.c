@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "cli/command.h"
-#include "cli/text.h"
+#include "client/cli/command.h"
+#include "client/terminal/text.h"
 
 static size_t check_width(const char *text, size_t columns)
 {

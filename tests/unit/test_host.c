@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "machine/host.h"
+#include "base/process/host.h"
 
 #define MSEC UINT64_C(1000000)
 

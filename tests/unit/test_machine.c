@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "machine/internal.h"
+#include "daemon/machine/internal.h"
 
 static void test_a_ladder_is_at_its_end_only_while_the_sync_is_stalled(void **state)
 {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "migrate/next.h"
+#include "daemon/migrate/next.h"
 
 #define NOW 1000000
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
-#include "migrate/definition.h"
-#include "migrate/line.h"
+#include "daemon/migrate/definition.h"
+#include "daemon/workers/line.h"
 
 /* ---- lines of a worker ---- */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
-#include "config/pgpass.h"
+#include "base/config/pgpass.h"
 
 /* What is said about a file; valid until the next call. */
 static const char *check(const char *text, size_t length)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "machine/plan.h"
+#include "daemon/machine/plan.h"
 #include "bucardo_machine/roles.h"
 
 enum { TUNNEL, POSTGRES, BUCARDO, COUNT };

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "cli/render.h"
-#include "cli/text.h"
+#include "client/terminal/render.h"
+#include "client/terminal/text.h"
 
 static json_t *make_findings(size_t keyless)
 {

@@ -10,7 +10,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/postgres.h"
-#include "postgres/cluster.h"
+#include "daemon/postgres/cluster.h"
 
 #define CONTROL_BYTES 8192
 #define CRC_OFFSET 288

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "postgres/statement.h"
+#include "daemon/postgres/statement.h"
 
 struct seen {
 	unsigned calls;

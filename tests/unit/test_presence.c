@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "cli/answer_filter.h"
-#include "cli/presence.h"
+#include "client/terminal/answer_filter.h"
+#include "client/commands/presence.h"
 
 #define SECOND 1000u
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "supervise/restart.h"
+#include "daemon/supervise/restart.h"
 
 static const struct bm_unit_policy policy = {
 		.backoff_first_msec = 500,

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "machine/restarts.h"
+#include "daemon/supervise/restarts.h"
 
 static void see_renewed(struct restarts *restarts, enum bm_unit_state state, unsigned renewals,
 		const char *why, uint64_t at)

@@ -8,7 +8,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/roles.h"
-#include "transfer/role_names.h"
+#include "worker/schema/role_names.h"
 
 /* clerk is missing, "Odd ""Role" is called odd, the others stay. */
 static const char *map(void *ctx, const char *role)

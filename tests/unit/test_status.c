@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "cli/render.h"
-#include "cli/table.h"
-#include "cli/text.h"
-#include "status/json.h"
+#include "client/terminal/render.h"
+#include "client/terminal/table.h"
+#include "client/terminal/text.h"
+#include "daemon/status/json.h"
 #include "unit_status.h"
 
 /* The screen of a status, by way of its JSON, as in real life. */

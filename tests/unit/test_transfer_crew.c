@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "transfer/crew.h"
+#include "worker/transfer/crew.h"
 
 static unsigned started, may_start;
 static unsigned told;

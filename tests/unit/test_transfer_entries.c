@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "transfer/entries.h"
+#include "worker/dump/entries.h"
 
 #define HEADER(name, type, schema, owner)                                                      \
 	"--\n-- Name: " name "; Type: " type "; Schema: " schema "; Owner: " owner "\n--\n\n"

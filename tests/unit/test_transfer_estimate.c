@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
-#include "transfer/estimate.h"
+#include "worker/pace/estimate.h"
 
 #define GB ((uint64_t)1000000000)
 #define SECOND 1000.0

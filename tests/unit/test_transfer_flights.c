@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/strbuf.h"
-#include "transfer/flights.h"
-#include "transfer/progress.h"
+#include "worker/transfer/flights.h"
+#include "worker/transfer/progress.h"
 
 static struct bm_progress progress;
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "transfer/gentle.h"
+#include "worker/pace/gentle.h"
 
 #define MB ((uint64_t)1000000)
 #define EVERY_MSEC 250

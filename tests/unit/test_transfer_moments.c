@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "transfer/moments.h"
+#include "worker/transfer/moments.h"
 
 static void test_rows_are_too_new_from_the_oldest_transaction_under_way_on(void **state)
 {

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "transfer/pace.h"
+#include "worker/pace/pace.h"
 
 #define MB ((uint64_t)1000000)
 #define BUFFER ((size_t)256 * 1024)

@@ -7,9 +7,9 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "transfer/chunks.h"
-#include "transfer/progress.h"
-#include "transfer/works.h"
+#include "worker/transfer/chunks.h"
+#include "worker/transfer/progress.h"
+#include "worker/transfer/works.h"
 
 #define MIB ((uint64_t)1 << 20)
 

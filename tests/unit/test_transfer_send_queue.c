@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "transfer/send_queue.h"
+#include "worker/session/send_queue.h"
 
 struct scene {
 	struct bm_send_queue queue;

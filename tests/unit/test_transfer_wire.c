@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "bucardo_machine/macros.h"
-#include "transfer/relay.h"
+#include "worker/session/relay.h"
 
 /* One side of the conversation: what it sends, and what it waits for before that. */
 struct side {

@@ -8,7 +8,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/words.h"
-#include "cli/text.h"
+#include "client/terminal/text.h"
 
 static void assert_words(struct bm_strbuf *out, const char *text)
 {

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/conninfo.h"
-#include "worker/order.h"
+#include "worker/session/conninfo.h"
+#include "base/protocol/order.h"
 
 static void build(const struct bm_conninfo_row *row, struct bm_conninfo *out)
 {

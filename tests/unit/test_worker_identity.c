@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/identity.h"
+#include "worker/live/identity.h"
 
 #define OWNED                                                                                  \
 	"\"owner\":\"7\",\"host\":\"pod\",\"since\":\"2026\",\"age_msec\":5000,\"stopped\":\"\""

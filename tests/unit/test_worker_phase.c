@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/phase.h"
-#include "worker/phase_order.h"
-#include "worker/report.h"
+#include "worker/phases/phase.h"
+#include "worker/session/phase_order.h"
+#include "base/protocol/report.h"
 
 #define END "{\"host\":\"h\",\"port\":5432,\"dbname\":\"d\",\"user\":\"u\"}"
 #define ORDER(name, ends)                                                                      \

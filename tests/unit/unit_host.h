@@ -8,7 +8,7 @@
 
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/macros.h"
-#include "supervise/unit_table.h"
+#include "daemon/supervise/unit_table.h"
 
 struct fake_host {
 	int spawns, stops, changes;

@@ -4,7 +4,7 @@
 #define TESTS_UNIT_STATUS_H
 
 #include "bucardo_machine/macros.h"
-#include "status/json.h"
+#include "daemon/status/json.h"
 
 #define NOW_MSEC 100000000
 #define WALL_MSEC 1795413600000 /* 2026-11-23T06:00:00Z */

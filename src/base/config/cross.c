@@ -1,0 +1,173 @@
+/* The rules that involve more than one key. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config/load.h"
+
+static void check_backoff(const struct bm_config *config, const struct bm_node *root,
+		struct bm_report *report)
+{
+	const struct bm_node *section = bm_tree_find(root, "supervision");
+	const struct bm_node *first = bm_tree_find(section, "backoff_first");
+	const struct bm_node *limit = bm_tree_find(section, "backoff_limit");
+	const struct bm_node *at = first != NULL ? first : limit;
+
+	if (at != NULL && config->backoff_first_msec > config->backoff_limit_msec) {
+		bm_report_error(report, at->line, at->column,
+				at == first ? "supervision.backoff_first"
+					    : "supervision.backoff_limit",
+				"backoff_first (%" PRIu64 "ms) is above backoff_limit (%" PRIu64
+				"ms); the first wait is at most the limit",
+				config->backoff_first_msec, config->backoff_limit_msec);
+	}
+}
+
+static void check_checktime(const struct bm_config *config, const struct bm_node *root,
+		struct bm_report *report)
+{
+	const struct bm_node *at = bm_tree_find(bm_tree_find(root, "bucardo"), "checktime");
+
+	if (at != NULL && config->checktime_msec % 1000 != 0) {
+		bm_report_error(report, at->line, at->column, "bucardo.checktime",
+				"found %" PRIu64
+				"ms; allowed: whole seconds, as Bucardo counts",
+				config->checktime_msec);
+	}
+}
+
+/* PostgreSQL does not tell A from a. */
+static void check_settings(const struct bm_node *root, struct bm_report *report)
+{
+	const struct bm_node *settings = bm_tree_find(
+			bm_tree_find(root, "postgres"), "settings");
+	char path[128];
+
+	if (settings == NULL || settings->kind != BM_NODE_MAP) {
+		return;
+	}
+	for (const struct bm_node *node = settings->first; node != NULL; node = node->next) {
+		const struct bm_node *other = settings->first;
+		while (other != node &&
+				(strcasecmp(other->name, node->name) != 0 ||
+						strcmp(other->name, node->name) == 0)) {
+			other = other->next;
+		}
+		if (other != node) {
+			snprintf(path, sizeof(path), "postgres.settings.%s", node->name);
+			bm_report_error(report, node->name_line, node->name_column, path,
+					"the same setting as '%s' in line %zu; each once",
+					other->name, other->name_line);
+		}
+	}
+}
+
+static void check_ready(const struct bm_node *unit, size_t index, struct bm_report *report)
+{
+	const struct bm_node *ready = bm_tree_find(unit, "ready");
+	bool tcp = bm_tree_find(ready, "tcp") != NULL;
+	bool exec = bm_tree_find(ready, "exec") != NULL;
+	char path[64];
+
+	if (ready != NULL && ready->kind == BM_NODE_MAP && tcp == exec) {
+		snprintf(path, sizeof(path), "units[%zu].ready", index);
+		bm_report_error(report, ready->line, ready->column, path,
+				"%s; exactly one of tcp and exec",
+				tcp ? "both tcp and exec" : "neither tcp nor exec");
+	}
+}
+
+static void check_name(const struct bm_config *config, const struct bm_node *unit, size_t index,
+		struct bm_report *report)
+{
+	const struct bm_node *name = bm_tree_find(unit, "name");
+	char path[64];
+
+	for (size_t other = 0; other < index; other++) {
+		if (config->units[index].name != NULL && config->units[other].name != NULL &&
+				strcmp(config->units[index].name, config->units[other].name) ==
+						0) {
+			snprintf(path, sizeof(path), "units[%zu].name", index);
+			bm_report_error(report, name->line, name->column, path,
+					"units[%zu] has this name already; each name once",
+					other);
+			return;
+		}
+	}
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static void check_migration_name(const struct bm_config *config, const struct bm_node *node,
+		size_t index, struct bm_report *report)
+{
+	const struct bm_node *name = bm_tree_find(node, "name");
+	char path[64];
+
+	for (size_t other = 0; other < index; other++) {
+		if (is_same_text(config->migrations[index].name,
+				    config->migrations[other].name)) {
+			snprintf(path, sizeof(path), "migrations[%zu].name", index);
+			bm_report_error(report, name->line, name->column, path,
+					"migrations[%zu] has this name already; each name once",
+					other);
+			return;
+		}
+	}
+}
+
+static void check_ends(const struct bm_config *config, const struct bm_node *node, size_t index,
+		struct bm_report *report)
+{
+	const struct bm_config_endpoint *source = &config->migrations[index].source;
+	const struct bm_config_endpoint *destination = &config->migrations[index].destination;
+	const struct bm_node *at = bm_tree_find(node, "destination");
+	char path[64];
+
+	if (at != NULL && is_same_text(source->host, destination->host) &&
+			is_same_text(source->dbname, destination->dbname) &&
+			source->port == destination->port) {
+		snprintf(path, sizeof(path), "migrations[%zu].destination", index);
+		bm_report_error(report, at->line, at->column, path,
+				"the same database as the source; another one");
+	}
+}
+
+static void check_migrations(const struct bm_config *config, const struct bm_node *root,
+		struct bm_report *report)
+{
+	size_t index = 0;
+
+	if (config->migration_count == 0) {
+		return;
+	}
+	for (const struct bm_node *node = bm_tree_find(root, "migrations")->first; node != NULL;
+			node = node->next) {
+		check_migration_name(config, node, index, report);
+		check_ends(config, node, index, report);
+		index++;
+	}
+}
+
+void bm_load_cross_check(const struct bm_config *config, const struct bm_node *root,
+		struct bm_report *report)
+{
+	const struct bm_node *units = bm_tree_find(root, "units");
+	size_t index = 0;
+
+	check_backoff(config, root, report);
+	check_checktime(config, root, report);
+	check_settings(root, report);
+	check_migrations(config, root, report);
+	if (config->unit_count == 0) {
+		return;
+	}
+	for (const struct bm_node *unit = units->first; unit != NULL; unit = unit->next) {
+		check_ready(unit, index, report);
+		check_name(config, unit, index, report);
+		index++;
+	}
+}

@@ -1,0 +1,48 @@
+/*
+ * report - the lines that `worker phase` and `worker tend` print
+ *
+ * One JSON object a line, at once. The reader is our parent: when nobody reads any
+ * more the process ends. Threads: any; a line is written whole.
+ */
+#ifndef BASE_PROTOCOL_REPORT_H
+#define BASE_PROTOCOL_REPORT_H
+
+#include <stdint.h>
+
+#include "bucardo_machine/error.h"
+
+struct json_t;
+
+enum bm_grade { BM_GRADE_NOTE, BM_GRADE_DEGRADES, BM_GRADE_STOPS };
+const char *bm_grade_name(enum bm_grade grade); /* "degrades"; static */
+
+/* `total` 0: unknown. A smaller `done` than before is told as the same again. */
+void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const char *text);
+
+/* The same with more members, which it takes over. */
+void bm_report_progress_with(uint64_t done, uint64_t total, const char *unit, const char *text,
+		struct json_t *more);
+
+void bm_report_finding(
+		enum bm_grade grade, const char *object, const char *why, const char *mend);
+/* The same where `mend` is a statement that `plan --fix` may run. */
+void bm_report_safe_finding(
+		enum bm_grade grade, const char *object, const char *why, const char *mend);
+/* What would be done (worker/preflight/plan.h); takes it over. */
+void bm_report_plan(struct json_t *plan);
+void bm_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Nothing new; the parent gives up a worker from which it hears nothing. */
+void bm_report_alive(void);
+
+/* Take over `evidence`: of a phase at its end, of `worker tend` as it is now. */
+void bm_report_done(struct json_t *evidence);
+void bm_report_tended(struct json_t *evidence);
+
+/* `mend` may be "". The class comes from the error. */
+void bm_report_failed(const struct bm_error *err, const char *mend);
+
+/* "transient", "operator" or "internal": who has to do something about it. */
+const char *bm_report_class(const struct bm_error *err);
+
+#endif

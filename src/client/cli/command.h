@@ -1,0 +1,199 @@
+/*
+ * command - what one command line asks for, and the table of all commands
+ *
+ * One row of the table holds a command's words, its grammar, its help and its
+ * function, so that what is accepted, what is documented and what is done cannot
+ * drift apart. Parsing never exits or prints: bm_cli_main() does.
+ */
+#ifndef CLIENT_CLI_COMMAND_H
+#define CLIENT_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/log.h"
+#include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/supervise.h"
+
+/* Exit codes of every command; `run` has BM_EXIT_* of machine.h, the same numbers. */
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_UNUSABLE = 3,
+	CLI_MOMENTS = 4 /* `clone`: tables of several moments of the source */
+};
+
+/* Options, as a set: which of them a command takes. */
+enum cli_option {
+	CLI_VOLUME = 1 << 0,
+	CLI_RUNTIME = 1 << 1,
+	CLI_PGPASS = 1 << 2,
+	CLI_STRICT = 1 << 3,
+	CLI_LOG_FORMAT = 1 << 4,
+	CLI_LOG_LEVEL = 1 << 5,
+	CLI_JSON = 1 << 6,
+	CLI_WATCH = 1 << 7,
+	CLI_FOLLOW = 1 << 8,
+	CLI_UNTIL = 1 << 9,
+	CLI_FIX = 1 << 10,
+	CLI_SOURCE = 1 << 11,
+	CLI_DESTINATION = 1 << 12,
+	CLI_JOBS = 1 << 13,
+	CLI_CHUNK = 1 << 14,
+	CLI_MAX_RATE = 1 << 15,
+	CLI_GENTLE = 1 << 16,
+	CLI_INCLUDE = 1 << 17,
+	CLI_EXCLUDE = 1 << 18,
+	CLI_ACCEPT_MOMENTS = 1 << 19,
+	CLI_SHOW_ALL = 1 << 20,
+	CLI_SINCE = 1 << 21,
+	CLI_YES = 1 << 22,
+	CLI_GROUP = 1 << 23,
+	CLI_REWRITE = 1 << 24,
+	CLI_EXPECT = 1 << 25,
+	CLI_KEEP_SIGNALS = 1 << 26,
+	CLI_WITHOUT = 1 << 27
+};
+
+/* Of `run -- COMMAND` alone. */
+#define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
+
+/* How often --include or --exclude may be given. */
+#define CLI_MOST_PATTERNS 64
+
+/* A command line, understood. Texts are borrowed from argv and the environment. */
+struct cli_call {
+	const struct cli_command *command;
+	char *const *words; /* those after the command's own */
+	size_t word_count;
+	struct bm_single single; /* how that is run */
+	char *const *child;	 /* what stands after `--`, NULL-terminated; NULL: no `--` */
+	bool want_help;
+	const char *volume, *runtime, *pgpass;
+	const char *source, *destination; /* NULL: not given */
+	const char *include[CLI_MOST_PATTERNS + 1],
+			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
+	unsigned jobs, chunk_mib;			 /* 0: not given */
+	uint64_t max_rate; /* bytes a second; 0: not given, or none */
+	bool strict, json, watch, follow, fix, gentle, accept_moments, all, yes;
+	const char *until;   /* the name of a phase; NULL: not given */
+	const char *since;   /* "2h" or a time; NULL: not given */
+	const char *without; /* "source", "destination" or "both"; NULL: not given */
+	enum bm_log_format log_format;
+	enum bm_log_level log_level;
+	bool log_level_given, log_format_given;
+};
+
+/* What a command is for; `help` lists them in this order. */
+enum cli_task {
+	CLI_TASK_NONE,	/* not for people */
+	CLI_TASK_FIRST, /* to see at first glance */
+	CLI_TASK_SEE,
+	CLI_TASK_MIGRATE,
+	CLI_TASK_COPY,
+	CLI_TASK_MACHINE
+};
+
+struct cli_command {
+	enum cli_task task;
+	const char *name;	    /* one or two words, as typed: "config check" */
+	const char *arguments;	    /* for the usage line: "[FILE]" */
+	unsigned options;	    /* set of enum cli_option */
+	size_t least, most;	    /* words it takes */
+	bool takes_child;	    /* `-- COMMAND...` may follow */
+	bool raw;		    /* everything after the name is its own business */
+	const char *summary;	    /* a phrase, for the list */
+	const char *first, *second; /* what the Tab key offers for its words: "live ready", or
+				     * "@migrations", "@units", "@commands"; NULL nothing */
+	const char *help;	    /* the rest, for `help COMMAND` */
+	int (*run)(const struct cli_call *call);
+};
+
+/* The table, alphabetical by name. */
+const struct cli_command *cli_commands(size_t *count);
+
+/* The row called `name`, or NULL. */
+const struct cli_command *cli_command_find(const char *name);
+
+/*
+ * Understand a command line. On failure the message says what was typed and what
+ * is possible. No word at all means `help`. `argv` is reordered as getopt does.
+ */
+int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err);
+
+/* Take one option with its value, NULL without, into the call; values.c. */
+int cli_take_option(
+		struct cli_call *call, unsigned option, const char *text, struct bm_error *err);
+
+/* Whether the name of a command begins with the word: "status", "config" of "config check". */
+bool cli_command_begins(const char *word);
+
+/* "; did you mean 'status'?" for the nearest command; nothing when none is near. */
+void cli_suggest_command(const char *word, struct bm_strbuf *out);
+
+/* The options, without "--", from 0 on; NULL: the end. `takes_value` and `option` (a bit of
+ * enum cli_option, 0 for help) may be NULL. */
+const char *cli_option_at(size_t index, unsigned *option, bool *takes_value);
+
+/* The screens of `help`, within the width of the screen; cli_print_usage() sets that. */
+void cli_render_help(struct bm_strbuf *out);
+void cli_render_usage(const struct cli_command *command, struct bm_strbuf *out);
+void cli_render_flowed(const char *text, struct bm_strbuf *out);
+void cli_print_usage(const struct cli_command *command);
+
+/* On a terminal, unless NO_COLOR says otherwise. */
+bool cli_wants_colour(void);
+
+/* Run `worker phase` on `order` until it ends; `hear` gets its lines, `why` how it ended when
+ * it gave no verdict. -1 with `err` when it cannot be started. */
+struct bm_phase_line;
+int cli_ask_worker(const struct cli_call *call, const char *order,
+		void (*hear)(void *ctx, const struct bm_phase_line *line), void *ctx,
+		struct bm_strbuf *why, struct bm_error *err);
+
+/* 0 where stdout is no terminal. */
+struct winsize cli_screen_size(void);
+
+/* The function of each row; each lives in the file named after its first word. */
+int cli_clone(const struct cli_call *call);
+int cli_completion(const struct cli_call *call);
+int cli_config_check(const struct cli_call *call);
+int cli_config_example(const struct cli_call *call);
+int cli_config_reference(const struct cli_call *call);
+int cli_config_reload(const struct cli_call *call);
+int cli_config_show(const struct cli_call *call);
+int cli_databases(const struct cli_call *call);
+int cli_events(const struct cli_call *call);
+int cli_health(const struct cli_call *call);
+int cli_help(const struct cli_call *call);
+int cli_accept(const struct cli_call *call);
+int cli_migrate(const struct cli_call *call);
+int cli_pause(const struct cli_call *call);
+int cli_plan(const struct cli_call *call);
+int cli_resume(const struct cli_call *call);
+int cli_run(const struct cli_call *call);
+int cli_service_list(const struct cli_call *call);
+int cli_service_restart(const struct cli_call *call);
+int cli_service_start(const struct cli_call *call);
+int cli_service_stop(const struct cli_call *call);
+int cli_session(const struct cli_call *call);
+int cli_status(const struct cli_call *call);
+int cli_teardown(const struct cli_call *call);
+int cli_teardown_machine(const struct cli_call *call); /* of one migration, by the machine */
+/* One line of what `teardown` did: of an event on a side, and a command that goes with it, or
+ * ""; the same with an SQL statement; and that nothing is left. */
+void cli_teardown_say(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement);
+void cli_teardown_say_left(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement);
+void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
+		const char *others);
+bool cli_teardown_confirm(const struct cli_call *call); /* --yes, or a person types it */
+int cli_version(const struct cli_call *call);
+int cli_worker(const struct cli_call *call);
+
+#endif

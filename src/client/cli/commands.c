@@ -1,0 +1,386 @@
+/* The table of commands: everything that can be typed, with its grammar and its help. */
+#include "client/cli/command.h"
+
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
+
+#define RUNTIME_HELP                                                                           \
+	"The machine is asked through RUNTIME/control.sock; --runtime DIR or\n"                \
+	"BUCARDO_MACHINE_RUNTIME say where that is (default /run/bucardo-machine).\n"
+
+/* Keep alphabetical. */
+/* clang-format off */
+static const struct cli_command commands[] = {
+	{
+		.name = "accept",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations", .second = "take-over resend as-is",
+		.arguments = "NAME WAY",
+		.options = CLI_RUNTIME,
+		.least = 2, .most = 2,
+		.summary = "decide how a stopped migration goes on",
+		.help = "NAME is a migration of machine.yaml, WAY one of\n"
+			"  take-over   another machine owns it, and is gone for good: this one owns it from\n"
+			"              now on. Refused when the other one was heard of in the last minute\n"
+			"  resend      a database was set back or replaced: all rows are sent again, and those\n"
+			"              that only the other side has are removed there; then it goes on\n"
+			"  as-is       the same, and nothing is missing: it goes on\n"
+			"`status` says why it was stopped. May be said again at any point; ends a pause.\n"
+			RUNTIME_HELP,
+		.run = cli_accept,
+	}, {
+		.name = "clone",
+		.task = CLI_TASK_COPY,
+		.arguments = "--source CONNINFO --destination CONNINFO",
+		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |
+			CLI_GENTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_JSON,
+		.summary = "copy one database into an empty one",
+		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
+			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
+			"  --jobs N                connections at once (4)\n"
+			"  --chunk N               MiB of a big table in one transaction (128, or where it is\n"
+			"                          quick a table of up to four times that)\n"
+			"  --max-rate RATE         bytes of rows a second, of all connections: 50MB (none)\n"
+			"  --include PATTERN       only what matches, \"shop.*\"; as often as needed\n"
+			"  --exclude PATTERN       not what matches, \"public.log_?\"; likewise\n"
+			"  --gentle                copy more slowly while the source answers late\n"
+			"  --accept-moments        take tables of another moment of the source, or without\n"
+			"                          those that were made meanwhile, for a success\n"
+			"  --json                  progress as one JSON object a line\n"
+			"Passwords come from the passfile (PGPASSFILE, ~/.pgpass) or PGPASSWORD, never from\n"
+			"the command line. Schema, rows, indexes, constraints, sequences, statistics; what\n"
+			"was left out is told. Killed at any instant, the same command goes on where it\n"
+			"stopped; what was under way (a note says how much at most) and what changed on the\n"
+			"source meanwhile is copied again. Exit code 0 only when\n"
+			"the destination is complete and of one moment, 4 when tables (named) are of another\n"
+			"moment, 1 for any other failure. Needs no machine.\n",
+		.run = cli_clone,
+	}, {
+		.name = "completion",
+		.task = CLI_TASK_MACHINE,
+		.arguments = "[WHAT]",
+		.options = CLI_RUNTIME,
+		.most = 1,
+		.first = "migrations units",
+		.summary = "what bash needs for the Tab key",
+		.help = "Prints a script for bash, made of the table of commands; the image has it, elsewhere:\n"
+			"  source <(bucardo-machine completion)\n"
+			"With WHAT the names that the machine has: migrations or units, one a line.\n",
+		.run = cli_completion,
+	}, {
+		.name = "config check",
+		.task = CLI_TASK_MACHINE,
+		.arguments = "[FILE]",
+		.options = CLI_VOLUME,
+		.most = 1,
+		.summary = "say whether a configuration would be accepted",
+		.help = "Without FILE it is machine.yaml on the volume (--volume DIR or\n"
+			"BUCARDO_MACHINE_VOLUME, default /var/lib/bucardo-machine). Needs no running\n"
+			"machine. All errors are printed at once; exit code 3 when there is one.\n",
+		.run = cli_config_check,
+	}, {
+		.name = "config example",
+		.task = CLI_TASK_MACHINE,
+		.summary = "print a commented machine.yaml with every key",
+		.help = "Needs no running machine.\n",
+		.run = cli_config_example,
+	}, {
+		.name = "config reference",
+		.task = CLI_TASK_MACHINE,
+		.summary = "print every key with its type, default, limits and meaning",
+		.help = "Needs no running machine.\n",
+		.run = cli_config_reference,
+	}, {
+		.name = "config reload",
+		.task = CLI_TASK_MACHINE,
+		.options = CLI_RUNTIME,
+		.summary = "read machine.yaml again now",
+		.help = "A file with an error changes nothing: the machine keeps the configuration it has,\n"
+			"and the errors are printed. Exit code 3 then. Without a file the defaults are\n"
+			"taken.\n" RUNTIME_HELP,
+		.run = cli_config_reload,
+	}, {
+		.name = "config show",
+		.task = CLI_TASK_MACHINE,
+		.options = CLI_RUNTIME,
+		.summary = "print the configuration in force, defaults included",
+		.help = RUNTIME_HELP,
+		.run = cli_config_show,
+	}, {
+		.name = "databases",
+		.task = CLI_TASK_SEE,
+		.options = CLI_RUNTIME,
+		.summary = "how psql reaches each of them",
+		.help = "Prints what to type after `psql`, or after `pg_dump`: the machine's own database, and\n"
+			"both sides of each migration. Passwords come from pgpass by themselves. `psql` alone\n"
+			"prints it too, in the pod.\n"
+			RUNTIME_HELP,
+		.run = cli_databases,
+	}, {
+		.name = "events",
+		.task = CLI_TASK_SEE,
+		.arguments = "[--since 2h] [--follow]",
+		.options = CLI_RUNTIME | CLI_FOLLOW | CLI_JSON | CLI_SINCE,
+		.summary = "what happened lately",
+		.help = "The newest 10,000 of 90 days, from before a restart as well.\n"
+			"  --since T  only those since 90s, 30min, 2h, 7d ago, or since a time in UTC:\n"
+			"             2026-01-31, 2026-01-31T12:00\n"
+			"  --follow   stay, and print new ones as they come; it goes on when the\n"
+			"             machine is started again\n"
+			"  --json     one JSON object a line\n" RUNTIME_HELP,
+		.run = cli_events,
+	}, {
+		.name = "health",
+		.task = CLI_TASK_SEE,
+		.first = "live ready",
+		.arguments = "live|ready",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "answer a probe, by exit code",
+		.help = "  live    the machine's process answers\n"
+			"  ready   all that is wanted runs and no sync is in trouble\n"
+			"Prints one line. Never waits for a database; gives up after 1 s.\n" RUNTIME_HELP,
+		.run = cli_health,
+	}, {
+		.name = "help",
+		.task = CLI_TASK_MACHINE,
+		.first = "@commands",
+		.arguments = "[COMMAND]",
+		.most = 2,
+		.summary = "list the commands, or explain one",
+		.help = "",
+		.run = cli_help,
+	}, {
+		.name = "migrate",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME [--until PHASE]",
+		.options = CLI_RUNTIME | CLI_UNTIL,
+		.least = 1, .most = 1,
+		.summary = "go on, to the end or to a phase",
+		.help = "NAME is a migration of machine.yaml. It goes on beyond its run_until, and tries\n"
+			"again what failed; a pause ends. Phases, in order: preflight, schema, capture,\n"
+			"copy, index, replicate. Returns when the machine has taken the order; watch it\n"
+			"with `status --watch`.\n"
+			"  --until PHASE   the last phase that it begins (default replicate)\n"
+			RUNTIME_HELP,
+		.run = cli_migrate,
+	}, {
+		.name = "pause",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "halt a migration, in the next pod too",
+		.help = "Its worker is ended; what was finished stays, and nothing is lost: changes on the\n"
+			"source go on being captured, and are not carried until `resume NAME`.\n"
+			RUNTIME_HELP,
+		.run = cli_pause,
+	}, {
+		.name = "plan",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME [--fix]",
+		.options = CLI_RUNTIME | CLI_JSON | CLI_FIX,
+		.least = 1, .most = 1,
+		.summary = "look ahead: sizes, time, what is wrong",
+		.help = "Begins nothing: it says which phases are to come, what was found in the way and\n"
+			"how to mend that, and what would be moved. To tell how long that takes it writes\n"
+			"a sample to the destination and takes it back at once. Exit code 1 when something\n"
+			"stops the migration.\n"
+			"  --fix      carry out the mends that are safe\n"
+			"  --json     one JSON object a line, as docs/worker-protocol.md describes them:\n"
+			"             finding, plan, note, done or failed\n" RUNTIME_HELP,
+		.run = cli_plan,
+	}, {
+		.name = "resume",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "end a pause, or try again at once",
+		.help = "Returns when the machine has taken the order; watch it with `status --watch`.\n"
+			RUNTIME_HELP,
+		.run = cli_resume,
+	}, {
+		.name = "run",
+		.task = CLI_TASK_MACHINE,
+		.arguments = "[[--] COMMAND...]",
+		.options = CLI_VOLUME | CLI_RUNTIME | CLI_PGPASS | CLI_STRICT | CLI_LOG_FORMAT |
+			CLI_LOG_LEVEL | CLI_OF_CHILD,
+		.takes_child = true,
+		.summary = "be the machine, or run one command",
+		.help = "  --volume DIR       the persistent volume (BUCARDO_MACHINE_VOLUME,\n"
+			"                     default /var/lib/bucardo-machine)\n"
+			"  --runtime DIR      sockets and pid files (BUCARDO_MACHINE_RUNTIME,\n"
+			"                     default /run/bucardo-machine)\n"
+			"  --pgpass FILE      the Secret with the passwords (BUCARDO_MACHINE_PGPASS,\n"
+			"                     default /etc/bucardo-machine/pgpass/pgpass)\n"
+			"  --strict           end with exit code 3 where the machine would hold\n"
+			"  --log-format F     auto (text on a terminal, else JSON), text or json\n"
+			"  --log-level L      debug, info, warn or error\n"
+			"SIGTERM, SIGINT and SIGQUIT stop it in order; SIGHUP reads machine.yaml again.\n"
+			"Exit codes: 0 stopped as asked, 1 failed for good, 3 volume or configuration\n"
+			"unusable. With a COMMAND only that command runs (`status`, `clone` and so on\n"
+			"are our own, `-- clone` is a program of that name), with the manners of a good\n"
+			"init; its exit code is ours, 128+N when signal N killed it, 127 when it is not\n"
+			"found, 126 when it cannot be executed.\n"
+			"  --group            signals go to its whole process group\n"
+			"  --rewrite A:B      it gets signal B where A comes, 0: none; 15:3, TERM:QUIT;\n"
+			"                     as often as needed\n"
+			"  --expect CODE      exit code 0 where its own is CODE, as 143; likewise\n"
+			"  --keep-signals     it keeps the ignored and blocked signals that we were started\n"
+			"                     with; else it begins with none\n",
+		.run = cli_run,
+	}, {
+		.name = "service list",
+		.task = CLI_TASK_MACHINE,
+		.options = CLI_RUNTIME,
+		.summary = "list the units: postgres, bucardo, and those of machine.yaml",
+		.help = RUNTIME_HELP,
+		.run = cli_service_list,
+	}, {
+		.name = "service restart",
+		.task = CLI_TASK_MACHINE,
+		.first = "@units",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "stop a unit and start it again",
+		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+			"Restarting postgres restarts bucardo too.\n" RUNTIME_HELP,
+		.run = cli_service_restart,
+	}, {
+		.name = "service start",
+		.task = CLI_TASK_MACHINE,
+		.first = "@units",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "start a unit, and take back an earlier stop",
+		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+			RUNTIME_HELP,
+		.run = cli_service_start,
+	}, {
+		.name = "service stop",
+		.task = CLI_TASK_MACHINE,
+		.first = "@units",
+		.arguments = "NAME",
+		.options = CLI_RUNTIME,
+		.least = 1, .most = 1,
+		.summary = "stop a unit; it stays stopped, in the next pod too",
+		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+			"`service start NAME` takes it back. Stopping postgres stops bucardo too.\n"
+			RUNTIME_HELP,
+		.run = cli_service_stop,
+	}, {
+		.name = "session",
+		.task = CLI_TASK_MACHINE,
+		.arguments = "[[--] COMMAND...]",
+		.takes_child = true,
+		.summary = "a shell that idle balancers do not cut",
+		.help = "`bash -l` on a terminal starts this by itself. A connection silent for\n"
+			"BUCARDO_MACHINE_KEEPALIVE seconds (150; 0: never) gets a byte that prints nothing.\n"
+			"When the client gave no sign for BUCARDO_MACHINE_HANGUP seconds (50; 0: never),\n"
+			"everything in the session is hung up; what must outlive it, start with setsid.\n",
+		.run = cli_session,
+	}, {
+		.name = "status",
+		.task = CLI_TASK_FIRST,
+		.arguments = "[--watch] [--all]",
+		.options = CLI_RUNTIME | CLI_JSON | CLI_WATCH | CLI_SHOW_ALL,
+		.summary = "how the machine and migrations are",
+		.help = "  --watch    draw it again every second, until Ctrl-C\n"
+			"  --all      everything, also what is well and beyond the screen\n"
+			"  --json     for programs; the members are described in docs/status.md\n"
+			"Colours only on a terminal, and not when NO_COLOR is set.\n" RUNTIME_HELP,
+		.run = cli_status,
+	}, {
+		.name = "teardown",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME | --source CONNINFO --destination CONNINFO [NAME...]",
+		.options = CLI_RUNTIME | CLI_SOURCE | CLI_DESTINATION | CLI_WITHOUT | CLI_YES | CLI_JSON,
+		.most = 64,
+		.summary = "take all of ours out of the databases",
+		.help = "With the NAME of a migration the machine does it, at any point of the migration:\n"
+			"triggers, functions, tables and schemas of the machine and of Bucardo go from both\n"
+			"databases, the migration from Bucardo's tables; what another migration or sync needs\n"
+			"stays. One table at a time, under locks of a moment. It goes on when the machine is\n"
+			"killed. At the end the catalogs are searched, and what is left is printed with the\n"
+			"statement that removes it. Then delete the migration from machine.yaml.\n"
+			"  --without SIDE  source, destination or both: gone for good, or to be cleaned later\n"
+			"  --yes           do not ask\n"
+			"  --json          one JSON object a line: stuck, left, clean, without\n"
+			"With --source or --destination or both it needs no machine, for whoever deleted that\n"
+			"first. Passwords as for `clone`; killed anywhere, the same command goes on.\n"
+			"  NAME            where several migrations or syncs use a database: those that go\n"
+			"Exit code 0 only when nothing is left.\n" RUNTIME_HELP,
+		.run = cli_teardown,
+	}, {
+		.name = "version",
+		.task = CLI_TASK_MACHINE,
+		.summary = "print the version",
+		.help = "",
+		.run = cli_version,
+	}, {
+		.name = "worker",
+		.task = CLI_TASK_NONE,
+		.arguments = "NAME",
+		.most = 1,
+		.raw = true,
+		.summary = "started by the machine itself, not by people",
+		.help = "",
+		.run = cli_worker,
+	},
+};
+/* clang-format on */
+
+const struct cli_command *cli_commands(size_t *count)
+{
+	*count = BM_COUNT_OF(commands);
+	return commands;
+}
+
+bool cli_command_begins(const char *word)
+{
+	size_t length = strlen(word);
+
+	for (size_t i = 0; i < BM_COUNT_OF(commands); i++) {
+		const char *name = commands[i].name;
+		if (strncmp(name, word, length) == 0 &&
+				(name[length] == '\0' || name[length] == ' ')) {
+			return length > 0;
+		}
+	}
+	return false;
+}
+
+const struct cli_command *cli_command_find(const char *name)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0) {
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+static const char *command_name_at(const void *ctx, size_t index)
+{
+	(void)ctx;
+	return index < BM_COUNT_OF(commands) ? commands[index].name : NULL;
+}
+
+void cli_suggest_command(const char *word, struct bm_strbuf *out)
+{
+	const char *meant = bm_words_nearest(word, command_name_at, NULL);
+
+	if (meant != NULL) {
+		bm_strbuf_printf(out, "; did you mean '%s'?", meant);
+	}
+}

@@ -1,0 +1,272 @@
+/*
+ * The command `teardown`: with --source or --destination it takes everything of ours and of
+ * Bucardo's out of one or two databases, without the machine, or what the named migrations
+ * have there. All are looked at before the first is changed. With a name alone it is the
+ * machine that does it (teardown_machine.c).
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/traces.h"
+#include "bucardo_machine/transfer.h"
+#include "client/cli/command.h"
+
+/* A machine says this often enough that it is alive (worker/live/sql/machine_seen.sql). */
+#define ALIVE_SEC 60
+
+struct side {
+	const char *role, *text;
+	struct bm_traces *traces;
+	const struct cli_call *call;
+	const char *const *targets; /* the names on the command line, to NULL; NULL: all */
+	unsigned users;
+	struct bm_strbuf names, others, alive;
+	bool failed;
+};
+
+void cli_teardown_say(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement)
+{
+	if (call->json) {
+		json_t *line = json_pack("{s:s, s:o, s:o, s:o}", "event", event, "side",
+				bm_json_text(role), "what", bm_json_text(what), "statement",
+				bm_json_text(statement));
+		char *text = json_dumps(line, JSON_COMPACT);
+		puts(text != NULL ? text : "{}");
+		free(text);
+		json_decref(line);
+	} else if (statement[0] == '\0') {
+		printf("%s\n", what);
+	} else {
+		printf("%s: %s\n    %s\n", role, what, statement);
+	}
+	fflush(stdout);
+}
+
+void cli_teardown_say_left(const struct cli_call *call, const char *event, const char *role,
+		const char *what, const char *statement)
+{
+	char *whole = bm_format("%s;", statement);
+
+	cli_teardown_say(call, event, role, what, whole);
+	free(whole);
+}
+
+void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
+		const char *others)
+{
+	char *what = bm_format("nothing of ours is left on the %s, %s%s%s", role, place,
+			others[0] != '\0' ? ", but what is used by " : "", others);
+
+	cli_teardown_say(call, "clean", role, what, "");
+	free(what);
+}
+
+static void on_stuck(void *ctx, const char *what, const char *statement)
+{
+	const struct side *side = ctx;
+
+	cli_teardown_say_left(side->call, "stuck", side->role, what, statement);
+}
+
+static void on_left(void *ctx, const char *what, const char *statement)
+{
+	const struct side *side = ctx;
+
+	cli_teardown_say_left(side->call, "left", side->role, what, statement);
+}
+
+static bool is_named(const struct cli_call *call, const char *name)
+{
+	for (size_t i = 0; i < call->word_count; i++) {
+		if (strcmp(call->words[i], name) == 0) {
+			return true;
+		}
+	}
+	return call->word_count == 0;
+}
+
+static void on_user(void *ctx, const char *name, const char *host, long age_sec)
+{
+	struct side *side = ctx;
+
+	side->users++;
+	bm_strbuf_printf(&side->names, "%s%s", side->names.length > 0 ? " " : "", name);
+	if (is_named(side->call, name) && age_sec >= 0 && age_sec < ALIVE_SEC) {
+		bm_strbuf_printf(&side->alive, "%s%s (on %s, heard of %ld s ago)",
+				side->alive.length > 0 ? ", " : "", name, host, age_sec);
+	}
+}
+
+static int look(struct side *side, struct bm_error *err)
+{
+	struct bm_conninfo words = {0};
+	int rc = bm_conninfo_parse(side->text, side->role, &words, err);
+
+	side->traces = rc == 0 ? bm_traces_open(&words, side->role, err) : NULL;
+	bm_conninfo_finish(&words);
+	if (side->traces == NULL || bm_traces_users(side->traces, on_user, side, err) != 0) {
+		return -1;
+	}
+	if (side->targets != NULL &&
+			bm_traces_others(side->traces, side->targets, &side->others, err) < 0) {
+		return -1;
+	}
+	if (side->alive.length > 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"a machine is at work there and would make it again: %s; type "
+				"`bucardo-machine teardown NAME` there, or stop it and wait a "
+				"minute",
+				bm_strbuf_text(&side->alive));
+	}
+	if (side->users > 1 && side->targets == NULL) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"%s is used by several: nothing was removed. Say which of them "
+				"are to go, all or some: bucardo-machine teardown %s --source ... "
+				"--destination ...",
+				bm_traces_place(side->traces), bm_strbuf_text(&side->names));
+	}
+	return 0;
+}
+
+/* What goes, and who stays. */
+static void tell_side(const struct side *side)
+{
+	struct bm_strbuf names = BM_STRBUF_INIT;
+
+	for (size_t i = 0; i < side->call->word_count; i++) {
+		bm_strbuf_printf(&names, "%s%s", i > 0 ? " " : "", side->call->words[i]);
+	}
+	if (side->others.length > 0) {
+		printf("%s %s: what %s has there goes; %s stays and goes on.\n", side->role,
+				bm_traces_place(side->traces), bm_strbuf_text(&names),
+				bm_strbuf_text(&side->others));
+	} else {
+		printf("%s %s: everything of the machine and of Bucardo goes (%s).\n",
+				side->role, bm_traces_place(side->traces),
+				side->users > 0 ? bm_strbuf_text(&side->names)
+						: "no sync is known");
+	}
+	if (bm_traces_is_fenced(side->traces)) {
+		puts("It has not been cut over: the destination stays as it is now, does "
+		     "not follow\nthe source any more, and takes writes of anyone.");
+	}
+	bm_strbuf_finish(&names);
+}
+
+static bool is_agreed(const struct cli_call *call, const struct side *sides, size_t count)
+{
+	for (size_t i = 0; !call->json && i < count; i++) {
+		if (sides[i].traces != NULL) {
+			tell_side(&sides[i]);
+		}
+	}
+	return cli_teardown_confirm(call);
+}
+
+bool cli_teardown_confirm(const struct cli_call *call)
+{
+	char answer[16];
+
+	if (call->yes) {
+		return true;
+	}
+	if (!isatty(STDIN_FILENO)) {
+		fputs("bucardo-machine: teardown: nothing was removed: say --yes\n", stderr);
+		return false;
+	}
+	fputs("Type yes to go on: ", stdout);
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
+}
+
+static void tell_failure(struct side *side, const struct bm_error *err)
+{
+	fprintf(stderr, "bucardo-machine: teardown: %s: %s\n", side->role, err->message);
+	side->failed = true;
+}
+
+static void remove_all(struct side *side)
+{
+	struct bm_error err = BM_ERROR_INIT;
+
+	const struct bm_traces_ears removing = {.tell = on_stuck, .ctx = side},
+				    searching = {.tell = on_left, .ctx = side};
+
+	if (bm_traces_remove(side->traces, side->targets, &removing, &err) != 0) {
+		tell_failure(side, &err);
+	}
+	err = (struct bm_error)BM_ERROR_INIT;
+	int left = bm_traces_left(side->traces, side->targets, &searching, &err);
+	if (left < 0) {
+		tell_failure(side, &err);
+	} else if (left == 0) {
+		cli_teardown_say_clean(side->call, side->role, bm_traces_place(side->traces),
+				bm_strbuf_text(&side->others));
+	}
+	side->failed = side->failed || left != 0;
+}
+
+/* A side that cannot be reached does not keep the other from being looked at, or cleaned. */
+static int tear_down(struct side *sides, size_t count)
+{
+	bool refused = false, some = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct bm_error err = BM_ERROR_INIT;
+		if (sides[i].text != NULL && look(&sides[i], &err) != 0) {
+			tell_failure(&sides[i], &err);
+			refused = refused || sides[i].traces != NULL;
+		}
+		some = some || sides[i].traces != NULL;
+	}
+	if (refused || !some || !is_agreed(sides[0].call, sides, count)) {
+		return CLI_FAILED;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (sides[i].traces != NULL) {
+			remove_all(&sides[i]);
+		}
+	}
+	return sides[0].failed || sides[1].failed ? CLI_FAILED : CLI_OK;
+}
+
+static int tear_down_sides(const struct cli_call *call)
+{
+	const char **targets = bm_alloc((call->word_count + 1) * sizeof(*targets));
+	const char *const *names = call->word_count > 0 ? targets : NULL;
+	struct side sides[] = {{.role = "source", .text = call->source},
+			{.role = "destination", .text = call->destination}};
+
+	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+		sides[i].call = call;
+		sides[i].targets = names;
+	}
+	for (size_t i = 0; i < call->word_count; i++) {
+		targets[i] = call->words[i];
+	}
+	int rc = tear_down(sides, BM_COUNT_OF(sides));
+	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+		bm_traces_close(sides[i].traces);
+		bm_strbuf_finish(&sides[i].names);
+		bm_strbuf_finish(&sides[i].others);
+		bm_strbuf_finish(&sides[i].alive);
+	}
+	free(targets);
+	return rc;
+}
+
+int cli_teardown(const struct cli_call *call)
+{
+	if (call->source != NULL || call->destination != NULL) {
+		return tear_down_sides(call);
+	}
+	return cli_teardown_machine(call);
+}

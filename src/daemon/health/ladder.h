@@ -1,0 +1,42 @@
+/*
+ * ladder - which repair comes next for a sync that makes no progress. Pure.
+ *
+ * Every rung is lossless: what was captured stays in the delta tables of the
+ * source until a run has applied it. A rung gets time to work before the next.
+ */
+#ifndef DAEMON_HEALTH_LADDER_H
+#define DAEMON_HEALTH_LADDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bucardo_machine/health.h"
+#include "bucardo_machine/observation.h"
+
+struct ladder_state {
+	enum bm_rung rung;     /* the highest one climbed in this stall */
+	uint64_t climbed_msec; /* when */
+};
+
+/*
+ * The rung to climb now, BM_RUNG_NONE for none; does not change `state`.
+ * `steady_msec` is since when Bucardo runs undisturbed: time before that is not
+ * held against the last rung. Only a stalled sync climbs. On a slow host each rung has
+ * `slowness` times its time.
+ */
+enum bm_rung ladder_next(const struct ladder_state *state, enum bm_health health,
+		uint64_t steady_msec, uint64_t now_msec, unsigned slowness);
+
+/* Note that `rung` was climbed. */
+void ladder_climbed(struct ladder_state *state, enum bm_rung rung, uint64_t now_msec);
+
+/*
+ * Whether what was climbed can be forgotten: rows were applied since, or another
+ * trouble has a name. A restart alone proves nothing: the sync is not called stalled
+ * for a while, and must go on where it was. Past the last rung a restart is a
+ * person's, and everything is tried again; so it is after a while without one.
+ */
+bool ladder_is_over(const struct ladder_state *state, enum bm_health health,
+		uint64_t applied_msec, uint64_t steady_msec, uint64_t now_msec);
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * internal - the machine's object, shared by the files of this folder
+ *
+ * machine.c owns it and runs the tick; settings.c loads what a person wrote;
+ * parts.c makes the units and the connections, reconfigure.c follows changes;
+ * act.c carries out actions; snapshot.c tells about it.
+ */
+#ifndef DAEMON_MACHINE_INTERNAL_H
+#define DAEMON_MACHINE_INTERNAL_H
+
+#include "bucardo_machine/observer.h"
+#include "bucardo_machine/bucardo.h"
+#include "bucardo_machine/config.h"
+#include "bucardo_machine/folder.h"
+#include "bucardo_machine/machine.h"
+#include "bucardo_machine/migrate.h"
+#include "bucardo_machine/postgres.h"
+#include "bucardo_machine/supervise.h"
+#include "bucardo_machine/watchdog.h"
+#include "daemon/machine/event_store.h"
+#include "daemon/machine/events.h"
+#include "base/process/host.h"
+#include "daemon/machine/plan.h"
+#include "daemon/supervise/restarts.h"
+#include "daemon/machine/stops.h"
+#include "daemon/volume/volume.h"
+
+/* Room for the message of an error. */
+#define FAILURE_BYTES 640
+
+/* One unit with what the machine knows beyond its state. */
+struct member {
+	enum bm_role role;
+	char *name;
+	struct bm_unit *unit;
+	struct bm_program *program; /* NULL for Bucardo */
+	struct bm_stop stop;
+	bool retired;
+	bool restarting; /* goes down in its turn, and up again at once */
+	struct bm_machine *machine;
+};
+
+struct paths {
+	char *volume, *runtime, *pgpass_secret;
+	char *data_dir, *home, *pgpass, *config, *example;
+	/* The runtime folder for Bucardo and PostgreSQL: another name where they cannot deal
+	 * with its own (folder.h). */
+	const char *plain_runtime;
+	char runtime_name[BM_FOLDER_NAME_SIZE];
+	int runtime_fd;
+	char bin_dir[256];
+	unsigned major;
+};
+
+/* A copy of a struct bm_db_sample that lives until the next sample. */
+struct kept_database {
+	char name[64], role[16], error[512];
+	enum bm_reach reach;
+	uint64_t since_msec;
+};
+
+/* Why the machine holds; `what` NULL means it does not. Static or owned texts. */
+struct hold {
+	bool active;
+	char what[64]; /* "read-only", "locked", "bad-config" ... */
+	char why[768];
+	char mend[512];
+};
+
+struct bm_machine {
+	struct bm_loop *loop;
+	bool strict;
+	bool keep_log_format, keep_log_level;
+	struct paths paths;
+	struct bm_events *events;
+	struct bm_event_store *event_store;
+	int64_t started_at;
+	int exit_code;
+
+	/* what a person wrote */
+	struct bm_config *config;
+	const char *config_state; /* "unread", "default", "loaded", "rejected" */
+	struct bm_strbuf config_errors;
+	struct bm_strbuf pgpass_warnings;
+	struct bm_folder_watch *config_watch, *pgpass_watch;
+
+	/* the volume */
+	int lock_fd;
+	struct bm_volume_report volume;
+	struct hold hold;
+	char found[160];
+
+	/* what runs: extras, postgres, bucardo, in this order */
+	size_t member_count;
+	struct member **members;
+	struct bm_plan_unit *plan_units; /* room for the plan's view and answer: */
+	bool *wants;			 /* one element a member */
+	struct member *postgres, *bucardo_member;
+	struct bm_bucardo *bucardo;
+	struct bm_conn *admin;	 /* database postgres: readiness and installation */
+	struct bm_conn *control; /* database bucardo */
+	struct bm_observer *observer;
+	struct bm_migrate *migrate;
+	struct bm_cluster_init *cluster_init;
+
+	/* what was observed */
+	bool postmaster_clear, tree_clear;
+	bool tree_ran; /* Bucardo, since the tree was found clear */
+	bool installing, installed;
+	uint64_t install_retry_at_msec, cluster_retry_at_msec;
+	/* why the last try failed; "" when it did not */
+	char install_error[FAILURE_BYTES], cluster_error[FAILURE_BYTES],
+			clear_error[FAILURE_BYTES];
+	struct restarts restarts; /* of Bucardo */
+	bool sample_seen;
+	size_t database_count;
+	struct kept_database *databases;
+	struct bm_status_unit *status_units; /* storage of the last snapshot */
+	struct bm_status_database *status_databases;
+	struct bm_sync_view *status_syncs;
+	char status_doubt[1024]; /* why nothing is known of them */
+	struct bm_migration_view *status_migrations;
+	uint64_t installed_at_msec;
+	struct bm_strbuf away; /* which databases keep Bucardo from starting */
+	bool probe_pending;
+	uint64_t probe_failures, probe_failed_msec; /* since when it fails; 0: it does not */
+	struct bm_work postgres_work;
+	struct host host;
+
+	/* the tick */
+	struct bm_timer *heartbeat;
+	bool in_tick, tick_again, tick_deferred;
+	enum bm_machine_state state;
+	bool was_ready;
+	uint64_t state_since_msec;
+	char why[768], advice[512];
+
+	/* the end */
+	bool stopping, finished;
+	char stop_why[256];
+	uint64_t stop_deadline_msec, stop_told_msec;
+};
+
+/* machine.c */
+void bm_machine_tick_soon(struct bm_machine *machine);
+
+/* settings.c */
+void bm_settings_open(struct bm_machine *machine);
+void bm_settings_close(struct bm_machine *machine);
+/* The folders may have been replaced: watch the present ones, and read them. */
+void bm_settings_rewatch(struct bm_machine *machine);
+/* Load machine.yaml for the first time; false: it is unusable, errors are kept. */
+bool bm_settings_load(struct bm_machine *machine);
+void bm_settings_refresh_pgpass(struct bm_machine *machine);
+
+/* parts.c */
+void bm_parts_create(struct bm_machine *machine);
+void bm_parts_destroy(struct bm_machine *machine);
+void bm_parts_add_extra(struct bm_machine *machine, const struct bm_config_unit *unit);
+struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *machine);
+/* Free retired extras that are down. */
+void bm_parts_sweep(struct bm_machine *machine);
+/* NULL when there is no unit of that name. */
+struct member *bm_parts_find(struct bm_machine *machine, const char *name);
+/* 0: not running. */
+pid_t bm_parts_pid(const struct member *member);
+struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine);
+/* Down and up again; what stands on it goes down before, as in a stop. */
+void bm_parts_restart(struct member *member, const char *why);
+
+/* probe.c */
+/* The standing check of the control database: cheap, and never two at a time. */
+void bm_probe_control(struct bm_machine *machine);
+/* Ask for a sign of life over this connection. */
+void bm_probe_now(struct bm_machine *machine, struct bm_conn *conn);
+
+/* reconfigure.c */
+/* Bring units and limits in line with machine->config; the keys whose change waits for
+ * the next start of the machine are put into `later`. */
+void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *old,
+		struct bm_strbuf *later);
+
+/* snapshot.c */
+/* Keep what the sample says of the databases, for status. */
+void bm_databases_keep(struct bm_machine *machine, const struct bm_observation *observation);
+void bm_databases_finish(struct bm_machine *machine);
+
+/* migrations.c */
+void bm_migrations_create(struct bm_machine *machine);
+/* After an observation: a resume is over once its syncs are active again. */
+void bm_migrations_settle(struct bm_machine *machine);
+
+/* act.c */
+/* True when it changed something at once, so that the plan should be asked again. */
+bool bm_act(struct bm_machine *machine, enum bm_action action, const char *why);
+/* Open or close connections and the observer to follow the units' states. */
+void bm_act_follow(struct bm_machine *machine);
+
+/* hold.c: may the volume be touched? Takes the lock on the way. */
+void bm_hold_check(struct bm_machine *machine);
+
+/* judge.c: the state of the whole machine, its reason and the advice. */
+void bm_judge(struct bm_machine *machine);
+/* Every rung was climbed and the sync is still stalled: over as soon as it recovers. */
+bool bm_judge_is_at_ladder_end(const struct bm_sync_view *sync);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * What a changed machine.yaml means for the parts that exist: units that are gone or
+ * changed are retired, new ones added, and Bucardo's limits taken over. Everything
+ * else waits for the next start of the machine.
+ */
+#include "daemon/machine/internal.h"
+
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+
+static bool is_same_list(const char *const *a, const char *const *b)
+{
+	if (a == NULL || b == NULL) {
+		return a == b;
+	}
+	while (*a != NULL && *b != NULL && strcmp(*a, *b) == 0) {
+		a++;
+		b++;
+	}
+	return *a == NULL && *b == NULL;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool is_same_unit(const struct bm_config_unit *a, const struct bm_config_unit *b)
+{
+	return strcmp(a->name, b->name) == 0 && is_same_list(a->command, b->command) &&
+			is_same_list(a->env, b->env) && is_same_text(a->cwd, b->cwd) &&
+			is_same_text(a->ready_tcp, b->ready_tcp) &&
+			is_same_list(a->ready_exec, b->ready_exec) &&
+			a->ready_timeout_msec == b->ready_timeout_msec &&
+			a->stop_timeout_msec == b->stop_timeout_msec;
+}
+
+static bool has_unit(const struct bm_config *config, const struct bm_config_unit *wanted)
+{
+	for (size_t i = 0; i < config->unit_count; i++) {
+		if (is_same_unit(&config->units[i], wanted)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void retire_changed_units(struct bm_machine *machine, const struct bm_config *old)
+{
+	for (size_t i = 0; i < old->unit_count; i++) {
+		if (!has_unit(machine->config, &old->units[i])) {
+			bm_parts_find(machine, old->units[i].name)->retired = true;
+		}
+	}
+}
+
+static void add_new_units(struct bm_machine *machine, const struct bm_config *old)
+{
+	for (size_t i = 0; i < machine->config->unit_count; i++) {
+		if (!has_unit(old, &machine->config->units[i])) {
+			bm_parts_add_extra(machine, &machine->config->units[i]);
+		}
+	}
+}
+
+/* What was given to parts when they were made, and cannot be changed in them. */
+static void list_what_waits(const struct bm_config *old, const struct bm_config *new,
+		struct bm_strbuf *later)
+{
+	const struct {
+		const char *key;
+		bool is_same;
+	} keys[] = {
+			{"postgres.settings",
+					is_same_list(old->postgres_settings,
+							new->postgres_settings)},
+			{"bucardo.observe_interval",
+					old->observe_interval_msec ==
+							new->observe_interval_msec},
+			{"supervision.stop_deadline (each unit's share)",
+					old->stop_deadline_msec == new->stop_deadline_msec},
+			{"supervision.give_up_after", old->give_up_after == new->give_up_after},
+			{"supervision.backoff_first",
+					old->backoff_first_msec == new->backoff_first_msec},
+			{"supervision.backoff_limit",
+					old->backoff_limit_msec == new->backoff_limit_msec},
+			{"supervision.stable_after",
+					old->stable_after_msec == new->stable_after_msec},
+	};
+
+	for (size_t i = 0; i < BM_COUNT_OF(keys); i++) {
+		if (!keys[i].is_same) {
+			bm_strbuf_printf(later, "%s%s", later->length > 0 ? ", " : "",
+					keys[i].key);
+		}
+	}
+}
+
+void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *old,
+		struct bm_strbuf *later)
+{
+	struct bm_bucardo_options options = bm_parts_bucardo_options(machine);
+
+	if (machine->member_count == 0) {
+		return;
+	}
+	retire_changed_units(machine, old);
+	add_new_units(machine, old);
+	bm_bucardo_configure(machine->bucardo, &options);
+	bm_migrate_configure(machine->migrate, machine->config);
+	list_what_waits(old, machine->config, later);
+}

@@ -1,0 +1,224 @@
+/* The read-only snapshot that status is made of. */
+#include "daemon/machine/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bucardo_machine/observer.h"
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/spawn.h"
+#include "bucardo_machine/syncs.h"
+
+void bm_databases_keep(struct bm_machine *machine, const struct bm_observation *observation)
+{
+	machine->databases = bm_realloc(
+			machine->databases, observation->db_count, sizeof(*machine->databases));
+	machine->database_count = observation->db_count;
+	for (size_t i = 0; i < observation->db_count; i++) {
+		const struct bm_db_sample *from = &observation->dbs[i];
+		struct kept_database *to = &machine->databases[i];
+		bm_text_copy(to->name, sizeof(to->name), from->name);
+		bm_text_copy(to->role, sizeof(to->role), from->role);
+		bm_text_copy(to->error, sizeof(to->error), from->error);
+		to->reach = from->reach;
+		to->since_msec = from->since_msec;
+	}
+}
+
+void bm_databases_finish(struct bm_machine *machine)
+{
+	free(machine->databases);
+	free(machine->status_units);
+	free(machine->status_databases);
+	free(machine->status_syncs);
+	free(machine->status_migrations);
+}
+
+static const char *kind_of(enum bm_role role)
+{
+	static const char *const kinds[] = {
+			[BM_ROLE_EXTRA] = "extra",
+			[BM_ROLE_POSTGRES] = "postgres",
+			[BM_ROLE_BUCARDO] = "bucardo",
+	};
+
+	return kinds[role];
+}
+
+/* The unit only knows that it must not run; the reason is ours. */
+static bool waits_for_database(const struct bm_machine *machine, const struct member *member)
+{
+	return member->role == BM_ROLE_BUCARDO && !member->stop.stopped &&
+			machine->away.length > 0 && bm_unit_state(member->unit) == BM_UNIT_DOWN;
+}
+
+static void fill_units(struct bm_machine *machine, struct bm_status *out)
+{
+	size_t count = machine->member_count;
+
+	machine->status_units = bm_realloc(
+			machine->status_units, count + 1, sizeof(*machine->status_units));
+	for (size_t i = 0; i < count; i++) {
+		const struct member *member = machine->members[i];
+		struct bm_status_unit *unit = &machine->status_units[i];
+		*unit = (struct bm_status_unit){
+				.view = bm_unit_view(member->unit),
+				.kind = kind_of(member->role),
+				.pid = bm_parts_pid(member),
+				.stopped_by = member->stop.by,
+				.stopped_at = member->stop.at,
+		};
+		if (waits_for_database(machine, member)) {
+			unit->view.why = bm_strbuf_text(&machine->away);
+		}
+	}
+	out->units = machine->status_units;
+	out->unit_count = count;
+}
+
+/* The observer is no unit of the plan, but a person wants to see it among them. */
+static void add_observer(struct bm_machine *machine, struct bm_status *out)
+{
+	struct bm_observer_view view = bm_observer_view(machine->observer);
+
+	machine->status_units[out->unit_count++] = (struct bm_status_unit){
+			.view = {.name = "observe",
+					.state = view.pid > 0 ? BM_UNIT_READY
+							: view.retry_at_msec > 0
+							? BM_UNIT_BACKOFF
+							: BM_UNIT_DOWN,
+					.wanted = machine->installed,
+					.since_msec = view.since_msec,
+					.restarts = view.restarts,
+					.failures = view.failures,
+					.retry_at_msec = view.retry_at_msec,
+					.last_exit = view.last_exit,
+					.why = view.why},
+			.kind = "observe",
+			.pid = view.pid,
+			.stopped_by = "",
+	};
+}
+
+static void fill_databases(struct bm_machine *machine, struct bm_status *out)
+{
+	size_t count = machine->database_count;
+
+	machine->status_databases = bm_realloc(
+			machine->status_databases, count, sizeof(*machine->status_databases));
+	for (size_t i = 0; i < count; i++) {
+		const struct kept_database *kept = &machine->databases[i];
+		machine->status_databases[i] = (struct bm_status_database){
+				.name = kept->name,
+				.role = kept->role,
+				.error = kept->error,
+				.reach = kept->reach,
+				.since_msec = kept->since_msec,
+		};
+	}
+	out->databases = machine->status_databases;
+	out->database_count = count;
+}
+
+/* Whoever paused the migration has paused its syncs: that is what keeps them from running. */
+static void take_pause(struct bm_sync_view *sync, const struct bm_status *status)
+{
+	for (size_t i = 0; i < status->migration_count; i++) {
+		const struct bm_migration_view *migration = &status->migrations[i];
+		if (migration->status == BM_MIGRATION_PAUSED &&
+				bm_sync_is_of(sync->name, migration->name)) {
+			sync->health = BM_HEALTH_STOPPED;
+			sync->since_msec = migration->since_msec;
+			sync->why = migration->why;
+			sync->advice = migration->mend;
+		}
+	}
+}
+
+static void fill_syncs(struct bm_machine *machine, struct bm_status *out)
+{
+	size_t count = bm_bucardo_sync_count(machine->bucardo);
+	uint64_t since = bm_status_doubt(
+			out, machine->status_doubt, sizeof(machine->status_doubt));
+
+	machine->status_syncs = bm_realloc(
+			machine->status_syncs, count, sizeof(*machine->status_syncs));
+	for (size_t i = 0; i < count; i++) {
+		machine->status_syncs[i] = bm_bucardo_sync(machine->bucardo, i);
+		take_pause(&machine->status_syncs[i], out);
+		bm_sync_doubt(&machine->status_syncs[i], machine->status_doubt, since);
+	}
+	out->syncs = machine->status_syncs;
+	out->sync_count = count;
+}
+
+static void fill_migrations(struct bm_machine *machine, struct bm_status *out)
+{
+	size_t count = bm_migrate_count(machine->migrate);
+
+	machine->status_migrations = bm_realloc(
+			machine->status_migrations, count, sizeof(*machine->status_migrations));
+	for (size_t i = 0; i < count; i++) {
+		machine->status_migrations[i] = bm_migrate_view(machine->migrate, i);
+	}
+	out->migrations = machine->status_migrations;
+	out->migration_count = count;
+}
+
+static void fill_host(const struct host *host, struct bm_status_host *out)
+{
+	*out = (struct bm_status_host){
+			.known = host->known,
+			.slow = host->verdict.slow,
+			.since_msec = host->since_msec,
+			.text = host->text,
+			.got_percent = host->verdict.got_percent,
+			.waited_percent = host->verdict.waited_percent,
+			.throttled_percent = host->verdict.throttled_percent,
+			.stolen_percent = host->verdict.stolen_percent,
+			.pressure_percent = host->verdict.pressure_percent,
+			.late_msec = host->told_late_msec,
+	};
+}
+
+void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
+{
+	*out = (struct bm_status){
+			.version = BM_VERSION,
+			.pid = getpid(),
+			.now_msec = bm_clock_msec(),
+			.started_at = machine->started_at,
+			.state = machine->state,
+			.since_msec = machine->state_since_msec,
+			.ready = machine->state == BM_MACHINE_READY,
+			.why = machine->why,
+			.advice = machine->advice,
+			.volume = machine->paths.volume,
+			.runtime = machine->paths.runtime,
+			.found = machine->found,
+			.config_path = machine->paths.config,
+			.config_state = machine->config_state,
+			.config_errors = bm_strbuf_text(&machine->config_errors),
+			.pgpass_warnings = bm_strbuf_text(&machine->pgpass_warnings),
+			.orphans_reaped = bm_orphans_reaped(machine->loop),
+			.log_lines_dropped = bm_log_dropped(),
+			.longest_turn_usec = bm_loop_longest_turn_usec(machine->loop),
+	};
+	fill_host(&machine->host, &out->host);
+	fill_units(machine, out);
+	if (machine->member_count > 0) {
+		add_observer(machine, out);
+		fill_databases(machine, out);
+		fill_migrations(machine, out);
+		fill_syncs(machine, out);
+	}
+}
+
+bool bm_machine_is_ready(struct bm_machine *machine, const char **why)
+{
+	*why = machine->why;
+	return machine->state == BM_MACHINE_READY;
+}

@@ -1,0 +1,45 @@
+/*
+ * definition - a declared migration as JSON: in orders, in the journal, compared
+ *
+ * Pure. The object is what docs/worker-protocol.md calls the order's `migration`.
+ */
+#ifndef DAEMON_MIGRATE_DEFINITION_H
+#define DAEMON_MIGRATE_DEFINITION_H
+
+#include <stdbool.h>
+
+#include "bucardo_machine/config.h"
+#include "bucardo_machine/strbuf.h"
+
+struct json_t;
+
+/* A new object. */
+struct json_t *bm_definition_create(const struct bm_config_migration *migration);
+
+/*
+ * Append what a changed definition must not change once data depends on it, as
+ * "source.host was "a" and is "b" now, ..."; nothing when all that differs is
+ * harmless (how fast to copy). `old` is what the journal has.
+ */
+void bm_definition_compare(
+		const struct json_t *old, const struct json_t *now, struct bm_strbuf *out);
+
+/* They differ in nothing but how hard to copy, if at all. */
+bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_t *now);
+
+/* What to do when a changed definition is refused. */
+#define BM_REFUSAL_MEND                                                                        \
+	"put back what it was, or give the new definition a name of its own "                  \
+	"(what this one made stays)"
+
+/* What a worker is to do beside its phase: measure for `plan`, and apply safe mends. */
+enum bm_order_kind { BM_ORDER_WORK, BM_ORDER_FIX, BM_ORDER_PLAN };
+
+/*
+ * The order of one phase, one line without its newline. `refusal`: for a plan, why this
+ * definition is refused, as bm_definition_compare() says it; NULL: it is not. Caller frees.
+ */
+char *bm_definition_order(const struct json_t *definition, enum bm_phase phase,
+		const char *socket_dir, enum bm_order_kind kind, const char *refusal);
+
+#endif

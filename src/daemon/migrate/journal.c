@@ -1,0 +1,332 @@
+/* The journal: its tables, and what is read and written of it. */
+#include "daemon/migrate/journal.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
+
+/* ---- reading ---- */
+
+static int take_version(void *ctx, const struct bm_result *result, struct bm_error *err)
+{
+	const char *version = result->row_count > 0 ? bm_result_get(result, 0, 0) : NULL;
+
+	(void)ctx;
+	if (version != NULL && atoi(version) > BM_JOURNAL_VERSION) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the journal in the control database has version %s, and this "
+				"bucardo-machine " BM_VERSION
+				" knows %d: use the newer program",
+				version, BM_JOURNAL_VERSION);
+	}
+	return 0;
+}
+
+static char *text_at(const struct bm_result *result, size_t row, size_t column)
+{
+	return bm_strdup(bm_result_get(result, row, column));
+}
+
+static int64_t number_at(const struct bm_result *result, size_t row, size_t column)
+{
+	const char *text = bm_result_get(result, row, column);
+
+	return text != NULL ? strtoll(text, NULL, 10) : 0;
+}
+
+static json_t *json_at(const struct bm_result *result, size_t row, size_t column)
+{
+	const char *text = bm_result_get(result, row, column);
+
+	return text != NULL ? json_loads(text, 0, NULL) : NULL;
+}
+
+static int take_migrations(void *ctx, const struct bm_result *result, struct bm_error *err)
+{
+	struct bm_migrate *migrate = ctx;
+
+	(void)err;
+	for (size_t i = 0; i < result->row_count && !migrate->journal_known; i++) {
+		const char *until = bm_result_get(result, i, 2);
+		struct migration *migration = bm_migrate_find(
+				migrate, bm_result_get(result, i, 0));
+		if (migration == NULL) {
+			migration = bm_migrate_add(migrate, bm_result_get(result, i, 0));
+		}
+		migration->definition = json_at(result, i, 1);
+		migration->has_until = until != NULL &&
+				bm_phase_parse(until, &migration->until);
+		migration->paused = bm_result_get(result, i, 3) != NULL;
+		migration->paused_at = number_at(result, i, 3);
+		migration->paused_by = text_at(result, i, 4);
+		migration->resuming = strcmp(bm_result_get(result, i, 5), "t") == 0;
+		bm_leaving_decode(migration, bm_result_get(result, i, 6));
+	}
+	return 0;
+}
+
+static size_t find_name(const char *name, const char *(*name_of)(size_t index), size_t count)
+{
+	for (size_t i = 0; name != NULL && i < count; i++) {
+		if (strcmp(name_of(i), name) == 0) {
+			return i;
+		}
+	}
+	return 0;
+}
+
+static const char *state_name(size_t index)
+{
+	return bm_record_state_name((enum bm_record_state)index);
+}
+
+static const char *failure_name(size_t index)
+{
+	return bm_failure_name((enum bm_failure)index);
+}
+
+static int take_phases(void *ctx, const struct bm_result *result, struct bm_error *err)
+{
+	struct bm_migrate *migrate = ctx;
+
+	(void)err;
+	for (size_t i = 0; i < result->row_count && !migrate->journal_known; i++) {
+		struct migration *migration = bm_migrate_find(
+				migrate, bm_result_get(result, i, 0));
+		enum bm_phase phase;
+		const char *name = bm_result_get(result, i, 1);
+		bool is_teardown = strcmp(name, bm_phase_name(BM_PHASE_TEARDOWN)) == 0;
+		if (migration == NULL || (!is_teardown && !bm_phase_parse(name, &phase))) {
+			continue; /* of a phase that a later version has */
+		}
+		struct record *record = bm_record_of(
+				migration, is_teardown ? BM_PHASE_TEARDOWN : phase);
+		record->state = (enum bm_record_state)find_name(
+				bm_result_get(result, i, 2), state_name, BM_RECORD_STATE_COUNT);
+		record->failure = (enum bm_failure)find_name(
+				bm_result_get(result, i, 3), failure_name, BM_FAILURE_COUNT);
+		record->attempt = (unsigned)number_at(result, i, 4);
+		record->started_at = number_at(result, i, 5);
+		record->ended_at = number_at(result, i, 6);
+		record->error = text_at(result, i, 7);
+		record->mend = text_at(result, i, 8);
+		record->evidence = text_at(result, i, 9);
+		record->findings = json_at(result, i, 10);
+		record->done = number_at(result, i, 11);
+		record->total = number_at(result, i, 12);
+	}
+	return 0;
+}
+
+#define MSEC(column) "(extract(epoch from " column ") * 1000)::bigint"
+
+static const struct bm_step load_steps[] = {
+		{.name = "creating the journal",
+				.sql = "SET LOCAL client_min_messages = warning;"
+				       "CREATE SCHEMA IF NOT EXISTS machine;"
+				       "CREATE TABLE IF NOT EXISTS machine.version ("
+				       " one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+				       " version integer NOT NULL);"
+				       "INSERT INTO machine.version (version) VALUES (1)"
+				       " ON CONFLICT DO NOTHING"},
+		{.name = "reading the journal's version",
+				.sql = "SELECT version FROM machine.version",
+				.on_result = take_version},
+		{.name = "creating the journal's tables",
+				.sql = "SET LOCAL client_min_messages = warning;"
+				       "CREATE TABLE IF NOT EXISTS machine.migration ("
+				       " name text PRIMARY KEY, definition jsonb NOT NULL,"
+				       " until text, paused_at timestamptz, paused_by text,"
+				       " created timestamptz NOT NULL DEFAULT now());"
+				       "ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS resuming boolean;"
+				       "CREATE TABLE IF NOT EXISTS machine.phase ("
+				       " migration text NOT NULL, phase text NOT NULL,"
+				       " state text NOT NULL, failure text, attempt integer NOT NULL,"
+				       " started timestamptz, ended timestamptz,"
+				       " error text, mend text, evidence jsonb, findings jsonb,"
+				       " PRIMARY KEY (migration, phase));"
+				       "ALTER TABLE machine.phase ADD COLUMN IF NOT EXISTS done bigint,"
+				       " ADD COLUMN IF NOT EXISTS total bigint;"
+				       "ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS leaving jsonb"},
+		{.name = "reading the journal's migrations",
+				.sql = "SELECT name, definition, until, " MSEC(
+						"paused_at") ","
+							     " paused_by, coalesce(resuming, false), leaving FROM machine.migration"
+							     " ORDER BY created, name",
+				.on_result = take_migrations},
+		{.name = "reading the journal's phases",
+				.sql = "SELECT migration, phase, state, failure, attempt,"
+				       " " MSEC("started") ", " MSEC(
+						       "ended") ", error, mend,"
+								" evidence, findings, done, total FROM machine.phase",
+				.on_result = take_phases},
+};
+
+struct bm_script *bm_journal_load(
+		struct bm_migrate *migrate, void (*done)(void *ctx, const struct bm_error *err))
+{
+	return bm_script_run(migrate->conn, load_steps, BM_COUNT_OF(load_steps), migrate, done);
+}
+
+/* ---- writing ---- */
+
+static void on_written(void *ctx, const struct bm_result *result)
+{
+	struct bm_migrate *migrate = ctx;
+
+	migrate->writing = false;
+	if (result->error != NULL) {
+		bm_log(BM_LOG_WARN, "migrate", BM_FIELDS(bm_str("err", result->error->message)),
+				"cannot write the journal, trying again");
+		if (bm_sql_is_gone(result->error)) {
+			bm_log(BM_LOG_ERROR, "migrate", BM_FIELDS(bm_str("schema", "machine")),
+					"the journal is gone or is not the one that was read: it is "
+					"made again, and gets all that is known here");
+			bm_migrate_reload_soon(migrate);
+		}
+		bm_timer_arm(migrate->timer, 1000);
+		return;
+	}
+	migrate->writing_stamp->written = migrate->writing_generation;
+	bm_migrate_turn_soon(migrate);
+}
+
+static void write_row(struct bm_migrate *migrate, struct stamp *stamp, const char *sql,
+		const char *const *params, size_t count)
+{
+	migrate->writing = true;
+	migrate->writing_stamp = stamp;
+	migrate->writing_generation = stamp->generation;
+	bm_conn_query(migrate->conn, sql, params, count, on_written, migrate);
+}
+
+/* A moment as PostgreSQL reads it with to_timestamp(N / 1000.0); NULL for never. */
+static const char *moment(int64_t wall_msec, char out[24])
+{
+	snprintf(out, 24, "%" PRId64, wall_msec);
+	return wall_msec > 0 ? out : NULL;
+}
+
+static void write_migration(struct migration *migration)
+{
+	char *definition = json_dumps(migration->definition, JSON_COMPACT);
+	char *leaving = bm_leaving_encode(migration);
+	char paused_at[24];
+	const char *const params[] = {migration->name, definition,
+			migration->has_until ? bm_phase_name(migration->until) : NULL,
+			migration->paused ? moment(migration->paused_at, paused_at) : NULL,
+			migration->paused ? migration->paused_by : NULL,
+			migration->resuming ? "t" : "f", leaving};
+
+	write_row(migration->migrate, &migration->stamp,
+			"INSERT INTO machine.migration (name, definition, until, paused_at,"
+			" paused_by, resuming, leaving)"
+			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5, $6::boolean, $7::jsonb)"
+			" ON CONFLICT (name) DO UPDATE SET definition = excluded.definition,"
+			" until = excluded.until, paused_at = excluded.paused_at,"
+			" paused_by = excluded.paused_by, resuming = excluded.resuming,"
+			" leaving = excluded.leaving",
+			params, BM_COUNT_OF(params));
+	free(definition);
+	free(leaving);
+}
+
+static void write_phase(struct migration *migration, enum bm_phase phase)
+{
+	struct record *record = bm_record_of(migration, phase);
+	bool failed = record->state == BM_RECORD_FAILED;
+	char *findings = record->findings != NULL ? json_dumps(record->findings, JSON_COMPACT)
+						  : NULL;
+	char started[24], ended[24], attempt[16], done[24], total[24];
+	const char *const params[] = {migration->name, bm_phase_name(phase),
+			bm_record_state_name(record->state),
+			failed ? bm_failure_name(record->failure) : NULL, attempt,
+			moment(record->started_at, started), moment(record->ended_at, ended),
+			record->error, record->mend, record->evidence, findings, done, total};
+
+	snprintf(attempt, sizeof(attempt), "%u", record->attempt);
+	snprintf(done, sizeof(done), "%" PRId64, record->done);
+	snprintf(total, sizeof(total), "%" PRId64, record->total);
+	write_row(migration->migrate, &record->stamp,
+			"INSERT INTO machine.phase (migration, phase, state, failure, attempt,"
+			" started, ended, error, mend, evidence, findings, done, total)"
+			" VALUES ($1, $2, $3, $4, $5::integer, to_timestamp($6::bigint / 1000.0),"
+			" to_timestamp($7::bigint / 1000.0), $8, $9, $10::jsonb, $11::jsonb,"
+			" $12::bigint, $13::bigint)"
+			" ON CONFLICT (migration, phase) DO UPDATE SET state = excluded.state,"
+			" failure = excluded.failure, attempt = excluded.attempt,"
+			" started = excluded.started, ended = excluded.ended,"
+			" error = excluded.error, mend = excluded.mend,"
+			" evidence = excluded.evidence, findings = excluded.findings,"
+			" done = excluded.done, total = excluded.total",
+			params, BM_COUNT_OF(params));
+	free(findings);
+}
+
+/* All of it, as if it had never been named. */
+static void write_forgotten(struct migration *migration)
+{
+	const char *const params[] = {migration->name};
+
+	write_row(migration->migrate, &migration->stamp,
+			"WITH phases AS (DELETE FROM machine.phase WHERE migration = $1)"
+			" DELETE FROM machine.migration WHERE name = $1",
+			params, BM_COUNT_OF(params));
+}
+
+static bool is_written(const struct stamp *stamp)
+{
+	return stamp->written == stamp->generation;
+}
+
+bool bm_journal_has_order(const struct migration *migration)
+{
+	return is_written(&migration->stamp);
+}
+
+bool bm_journal_is_clean(const struct migration *migration)
+{
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		if (!is_written(&migration->records[i].stamp)) {
+			return false;
+		}
+	}
+	return bm_journal_has_order(migration);
+}
+
+/* The migration's own row comes first: a phase says nothing without it. */
+static bool write_one_of(struct migration *migration)
+{
+	if (!is_written(&migration->stamp)) {
+		(migration->leaving.forgotten ? write_forgotten : write_migration)(migration);
+		return true;
+	}
+	for (size_t i = 0; i < RECORD_COUNT && !migration->leaving.forgotten; i++) {
+		if (!is_written(&migration->records[i].stamp)) {
+			write_phase(migration,
+					i < BM_PHASE_COUNT ? (enum bm_phase)i
+							   : BM_PHASE_TEARDOWN);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool bm_journal_write(struct bm_migrate *migrate)
+{
+	if (migrate->writing) {
+		return true;
+	}
+	for (size_t i = 0; i < migrate->count; i++) {
+		if (write_one_of(migrate->migrations[i])) {
+			return true;
+		}
+	}
+	return false;
+}

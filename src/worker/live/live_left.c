@@ -1,0 +1,153 @@
+/* What of the live side is not carried back to the source, for the evidence. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/choice.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+#include "worker/schema/chosen.h"
+#include "worker/live/live.h"
+
+/* Entries that are told; the last one says how many more there are. */
+#define MOST_TOLD 20
+
+/* The catalog does not change often, and reading it takes its time. */
+#define REST_MSEC 60000
+
+static void add(json_t *list, const char *what, const char *why)
+{
+	json_array_append_new(list,
+			json_pack("{s:o, s:o}", "what", bm_json_text(what), "why",
+					bm_json_text(why)));
+}
+
+static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err)
+{
+	struct bm_chosen chosen;
+	int rc = bm_chosen_read(tend->phase, &chosen, err);
+
+	for (size_t i = 0; rc == 0 && i < chosen.count; i++) {
+		if (chosen.tables[i].left_out[0] != '\0') {
+			add(list, chosen.tables[i].quoted, chosen.tables[i].left_out);
+		}
+	}
+	bm_chosen_finish(&chosen);
+	return rc;
+}
+
+static int add_unchosen(struct bm_tend *tend, json_t *list, struct bm_error *err)
+{
+	PGresult *choice = bm_chosen_choice(tend->phase, err);
+
+	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
+		if (bm_choice_row_is(choice, row, "out")) {
+			add(list, PQgetvalue(choice, row, BM_CHOICE_NAME),
+					"the patterns of the migration leave it out");
+		}
+	}
+	PQclear(choice);
+	return choice != NULL ? 0 : -1;
+}
+
+static int add_large_objects(struct bm_tend *tend, json_t *list, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(tend->phase, tend->live,
+			"SELECT count(*) FROM (SELECT 1 FROM pg_largeobject_metadata"
+			" LIMIT 1000000) x",
+			0, NULL, err);
+
+	if (rows != NULL && PQgetvalue(rows, 0, 0)[0] != '0') {
+		char *what = bm_format("large objects (%s)", PQgetvalue(rows, 0, 0));
+		add(list, what, "Bucardo carries none: what is made or changed there stays there");
+		free(what);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+/* Sent from the side that was live before they would go over live rows: they stay there. */
+static int add_owed(struct bm_tend *tend, json_t *list, struct bm_error *err)
+{
+	enum bm_end end = bm_tend_follower(tend);
+	PGresult *rows = bm_phase_ask(tend->phase, end,
+			"SELECT tablename FROM bucardo.machine_touches WHERE NOT held ORDER BY 1",
+			0, NULL, err);
+
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		char *why = bm_format(
+				"not all rows of it had been sent from the %s when the sides "
+				"changed places, and now they would go over live ones: "
+				"compare it on both sides",
+				bm_end_name(end));
+		add(list, PQgetvalue(rows, row, 0), why);
+		free(why);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+static void cut(json_t *list)
+{
+	size_t count = json_array_size(list);
+
+	if (count <= MOST_TOLD) {
+		return;
+	}
+	while (json_array_size(list) >= MOST_TOLD) {
+		json_array_remove(list, json_array_size(list) - 1);
+	}
+	char *what = bm_format("%zu more", count - MOST_TOLD + 1);
+	add(list, what, "see those above");
+	free(what);
+}
+
+static int list_left(struct bm_tend *tend, json_t *list, struct bm_error *err)
+{
+	bool is_live = tend->live == BM_END_DESTINATION;
+
+	if (tend->has_turned && (tend->phase->order.is_both || is_live) &&
+			add_owed(tend, list, err) != 0) {
+		return -1;
+	}
+	if (!bm_tend_carries(tend)) {
+		add(list, "everything",
+				"direction is forward: nothing that is written to the destination "
+				"is carried back to the source, and nothing of the source is "
+				"written over it any more");
+	} else if (is_live &&
+			(add_large_objects(tend, list, err) != 0 ||
+					add_left_out(tend, list, err) != 0 ||
+					add_unchosen(tend, list, err) != 0)) {
+		return -1;
+	}
+	cut(list);
+	return 0;
+}
+
+static int find_left(struct bm_tend *tend, struct bm_error *err)
+{
+	if (tend->left != NULL && bm_clock_msec() < tend->left_at_msec) {
+		return 0;
+	}
+	json_t *list = json_array();
+	if (list_left(tend, list, err) != 0) {
+		json_decref(list);
+		return bm_error_wrap(err, "finding out what is not carried back");
+	}
+	json_decref(tend->left);
+	tend->left = list;
+	tend->left_at_msec = bm_clock_msec() + REST_MSEC;
+	return 0;
+}
+
+int bm_live_tell(struct bm_tend *tend, struct bm_error *err)
+{
+	if (find_left(tend, err) != 0) {
+		return -1;
+	}
+	json_object_set_new(tend->phase->evidence, "live",
+			json_pack("{s:s, s:b, s:O}", "side", bm_end_name(tend->live), "fence",
+					tend->has_fence, "not_carried", tend->left));
+	return 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * sample - from what the threads wrote on the board to one observation
+ *
+ * Texts are borrowed from the board: encode the observation before its lock is
+ * let go.
+ */
+#ifndef WORKER_OBSERVE_SAMPLE_H
+#define WORKER_OBSERVE_SAMPLE_H
+
+#include <stdbool.h>
+
+#include "bucardo_machine/observation.h"
+#include "worker/observe/watched.h"
+
+/* Lock held. Free the result with bm_sample_free(). */
+struct bm_observation *bm_sample_take(struct bm_board *board, uint64_t now_msec);
+void bm_sample_free(struct bm_observation *observation);
+
+/* Whether a backlog, a run or a database that is away makes each look worth a line. */
+bool bm_sample_is_in_motion(const struct bm_observation *observation);
+
+#endif

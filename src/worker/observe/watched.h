@@ -1,0 +1,88 @@
+/*
+ * watched - one database and the thread that looks at it
+ *
+ * libpq resolves names while it connects and can block there for as long as the
+ * resolver likes. A thread for each database is the plain way to let one that
+ * hangs delay nobody else: inside its thread the code is straight-line.
+ *
+ * All threads share a board. Everything on it is read and written with its lock
+ * held; nobody asks a database while holding it.
+ */
+#ifndef WORKER_OBSERVE_WATCHED_H
+#define WORKER_OBSERVE_WATCHED_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bucardo_machine/observation.h"
+#include "worker/deltas/catalog.h"
+#include "worker/session/conninfo.h"
+#include "worker/deltas/look.h"
+
+struct bm_watched;
+
+struct bm_board {
+	uint64_t interval_msec, timeout_msec; /* fixed */
+	int bell;			      /* eventfd, rung when something was written */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;	   /* for those who rest between two looks */
+	unsigned pokes;		   /* grows when everybody is to look now */
+	unsigned renewals;	   /* and when with a new connection */
+	struct bm_catalog catalog; /* as read last */
+	char problem[400];	   /* why the control database cannot be read; "" */
+	struct bm_watched *watched;
+};
+
+/* What the database said about one sync. */
+struct bm_finding {
+	char *sync;
+	uint64_t taken_msec;
+	bool is_known; /* `backlog` was counted */
+	struct bm_backlog backlog;
+	struct bm_session session;
+	int64_t worked_msec; /* time its run was seen to work here; never shrinks */
+	uint64_t healed_msec, purged_msec; /* when its deltas were tended to last */
+	int64_t healed_rows;		   /* since the sync was claimed */
+};
+
+struct bm_watched {
+	struct bm_watched *next;
+	struct bm_board *board;
+	char *name;		 /* fixed */
+	struct bm_conninfo info; /* fixed */
+	char *config_problem;	 /* fixed: `info` is of no use because of this; "" */
+	bool is_gone;		 /* its thread ends and frees it */
+	enum bm_reach reach;
+	char error[400];
+	uint64_t since_msec;
+	uint64_t asking_since_msec; /* 0: resting */
+	uint64_t pinned_msec;	    /* its thread's: when functions were looked at last */
+	size_t finding_count;
+	struct bm_finding *findings;
+};
+
+/* Make the watched databases those of the catalog. Lock held. */
+void bm_watched_reconcile(struct bm_board *board);
+
+/* Find by name; NULL when it is not watched (any more). Lock held. */
+struct bm_watched *bm_watched_find(struct bm_board *board, const char *name);
+
+/* What it said of a sync; NULL nothing yet. Lock held. */
+const struct bm_finding *bm_watched_finding(const struct bm_watched *watched, const char *sync);
+
+/* Mark those as out of reach that are asked for too long already. Lock held. */
+void bm_watched_expire(struct bm_board *board, uint64_t now_msec);
+
+/* Rest until `msec` passed, somebody pokes, or `*is_gone`. Lock not held. */
+void bm_board_rest(struct bm_board *board, uint64_t msec, const bool *is_gone);
+/* Whether a connection that was made for renewal `*renewal` is to be given up. */
+bool bm_board_renews(struct bm_board *board, unsigned *renewal);
+
+/* Start a detached thread with a small stack. */
+int bm_board_start_thread(void *(*run)(void *), void *argument, struct bm_error *err);
+
+/* Tell the main thread that something was written. */
+void bm_board_ring(struct bm_board *board);
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * `worker phase` with "phase":"accept", started by the command of that name: what a person
+ * decided about a migration that is stopped, or that belongs to another machine.
+ *
+ *     take-over  the owner is gone: this machine owns the migration from now on
+ *     resend     capture what is not captured any more, note all rows as changed, go on
+ *     as-is      nothing is missing, go on
+ *
+ * The numbers of both sides are made equal last: until then the migration is stopped, and
+ * all of it may be done again.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
+#include "worker/capture/capture.h"
+#include "worker/live/identity.h"
+#include "worker/live/live.h"
+#include "base/protocol/report.h"
+#include "worker/tables/resend.h"
+#include "worker/tables/tend_pause.h"
+#include "worker/phases/phase.h"
+
+/* The machine that owns it speaks every 3 s. */
+#define SILENCE "60 s"
+
+static const enum bm_end sides[] = {BM_END_SOURCE, BM_END_DESTINATION};
+
+/* ---- take-over ---- */
+
+static void name_holders(struct bm_phase *phase, enum bm_end end)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *rows = bm_phase_ask(phase, end,
+			"SELECT string_agg('SELECT pg_terminate_backend(' || l.pid || ')', '; ')"
+			" FROM pg_catalog.pg_locks l WHERE l.granted AND l.pid <> pg_backend_pid()"
+			" AND l.relation = to_regclass('bucardo.machine_owners')",
+			0, NULL, &ignored);
+
+	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
+		snprintf(phase->mend, sizeof(phase->mend), "when it hangs, on the %s: %.900s",
+				bm_end_name(end), PQgetvalue(rows, 0, 0));
+	}
+	PQclear(rows);
+}
+
+static int take_side(struct bm_phase *phase, enum bm_end end, const char *owner,
+		struct bm_error *err)
+{
+	const char *const params[] = {phase->order.name, owner, bm_identity_host(), SILENCE};
+
+	PGresult *rows = bm_phase_ask(phase, end,
+			"SELECT bucardo.machine_take_over($1, $2, $3, $4::interval)", 4, params,
+			err);
+	if (rows == NULL && strcmp(err->sqlstate, "55P03") == 0) {
+		name_holders(phase, end);
+		return bm_error_set(err, BM_ERR_TRANSIENT,
+				"a run of the machine that owns the migration is under way on the %s",
+				bm_end_name(end));
+	}
+	int rc = rows == NULL ? -1 : 0;
+	if (rc == 0 && PQgetvalue(rows, 0, 0)[0] != '\0') {
+		snprintf(phase->mend, sizeof(phase->mend),
+				"stop it for good, wait for " SILENCE ", and say it again");
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"the machine that owns the migration lives: the %s heard of it %s s ago",
+				bm_end_name(end), PQgetvalue(rows, 0, 0));
+	}
+	PQclear(rows);
+	return rc;
+}
+
+static int take_over(struct bm_phase *phase, const char *owner, struct bm_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
+		json_t *state = NULL;
+		rc = bm_identity_read(phase, sides[i], &state, err);
+		/* A destination of our own knows nothing of it, and shall stay empty. */
+		if (rc == 0 && state != NULL) {
+			rc = take_side(phase, sides[i], owner, err);
+		}
+		json_decref(state);
+	}
+	return rc;
+}
+
+/* ---- a side that was replaced ---- */
+
+static int claim_all(struct bm_phase *phase, struct bm_error *err)
+{
+	const char *const name[] = {phase->order.name};
+	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
+			"SELECT s.name FROM bucardo.sync s WHERE s.dbs = $1 || '_dbs'", 1, name,
+			err);
+	int rc = syncs != NULL ? 0 : -1;
+
+	if (rc == 0 && PQntuples(syncs) == 0) {
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"migration '%s' was not captured yet: there is nothing to accept",
+				phase->order.name);
+	}
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
+		for (int row = 0; rc == 0 && row < PQntuples(syncs); row++) {
+			rc = bm_identity_claim(phase, sides[i], PQgetvalue(syncs, row, 0), err);
+		}
+	}
+	PQclear(syncs);
+	return rc;
+}
+
+static int owe_all(struct bm_tend *tend, struct bm_error *err)
+{
+	const char *const name[] = {tend->phase->order.name};
+	PGresult *tables = bm_phase_ask(tend->phase, tend->live,
+			"SELECT DISTINCT d.tablename FROM bucardo.bucardo_delta_names d"
+			" JOIN bucardo.machine_syncs m ON m.sync ="
+			"  regexp_replace(d.sync, ' \\(paused\\)$', '')"
+			" WHERE m.target = 'dbgroup ' || $1 || '_dbs' ORDER BY 1",
+			1, name, err);
+	int rc = tables != NULL ? 0 : -1;
+
+	for (int row = 0; rc == 0 && row < PQntuples(tables); row++) {
+		rc = bm_resend_owe(tend, PQgetvalue(tables, row, 0),
+				"a side of the migration was replaced", err);
+	}
+	if (rc == 0) {
+		struct bm_strbuf count = BM_STRBUF_INIT;
+		bm_words_count(&count, PQntuples(tables), "table", NULL);
+		bm_report_note("all rows of %s are sent again", bm_strbuf_text(&count));
+		bm_strbuf_finish(&count);
+	}
+	PQclear(tables);
+	return rc;
+}
+
+static int resend(struct bm_phase *phase, const char *owner, struct bm_error *err)
+{
+	struct bm_tend tend = {.phase = phase, .told = json_object(), .aside = json_object()};
+	(void)owner;
+	int rc = claim_all(phase, err);
+
+	if (rc == 0) {
+		rc = bm_capture_take_all(phase, err);
+	}
+	if (rc == 0) {
+		rc = bm_live_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_live_find(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_pause_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = bm_resend_prepare(&tend, err);
+	}
+	if (rc == 0) {
+		rc = owe_all(&tend, err);
+	}
+	json_decref(tend.told);
+	json_decref(tend.aside);
+	return rc == 0 ? bm_identity_accept(phase, err) : -1;
+}
+
+static int as_is(struct bm_phase *phase, const char *owner, struct bm_error *err)
+{
+	(void)owner;
+	return claim_all(phase, err) == 0 ? bm_identity_accept(phase, err) : -1;
+}
+
+int bm_accept_run(struct bm_phase *phase, struct bm_error *err)
+{
+	static const struct {
+		const char *way;
+		int (*run)(struct bm_phase *phase, const char *owner, struct bm_error *err);
+	} ways[] = {{"take-over", take_over}, {"resend", resend}, {"as-is", as_is}};
+	const char *way = json_string_value(json_object_get(phase->order.root, "way"));
+	char *owner = bm_identity_owner(phase, err);
+	int rc = -1;
+	bool known = false;
+
+	for (size_t i = 0; owner != NULL && i < BM_COUNT_OF(ways); i++) {
+		if (way != NULL && strcmp(ways[i].way, way) == 0) {
+			known = true;
+			rc = ways[i].run(phase, owner, err);
+		}
+	}
+	if (owner != NULL && !known) {
+		rc = bm_error_set(err, BM_ERR_CONFIG,
+				"there is no way '%.40s'; there are take-over, resend and as-is",
+				way != NULL ? way : "");
+	}
+	free(owner);
+	return rc;
+}

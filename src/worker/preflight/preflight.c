@@ -1,0 +1,411 @@
+/*
+ * Phase preflight:
+ *
+ *     connect to both ends, and say what is wrong when that fails
+ *     read which tables there are, and which Bucardo cannot carry
+ *     walk the table of checks; with `fix` run the mends that are safe
+ *
+ * Nothing is changed without `fix`. A finding that stops fails the phase.
+ */
+#include "worker/preflight/preflight.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/extensions.h"
+#include "bucardo_machine/choice.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/password.h"
+#include "worker/schema/chosen.h"
+#include "worker/live/identity.h"
+#include "worker/preflight/plan.h"
+
+struct walk {
+	struct bm_phase *phase;
+	char *oids; /* of the chosen tables */
+	unsigned findings[BM_GRADE_STOPS + 1];
+	uint64_t done, total;
+};
+
+static void find(void *ctx, enum bm_grade grade, const char *object, const char *why,
+		const char *mend)
+{
+	struct walk *walk = ctx;
+
+	walk->findings[grade]++;
+	bm_report_finding(grade, object, why, mend);
+}
+
+/* The databases may be fit, but the machine will not begin with this definition. */
+static void check_refusal(struct walk *walk)
+{
+	struct bm_phase_order *order = &walk->phase->order;
+	char why[1200];
+
+	if (order->refusal != NULL) {
+		order->fix = false;
+		snprintf(why, sizeof(why), "its changed definition is refused: %s",
+				order->refusal);
+		find(walk, BM_GRADE_STOPS, "machine.yaml", why,
+				order->refusal_mend != NULL ? order->refusal_mend : "");
+	}
+}
+
+/* ---- the ends ---- */
+
+/* What a person has to mend; anything else may be over in a minute. */
+static bool is_ours_to_mend(const char *message)
+{
+	static const char *const signs[] = {"password", "pg_hba.conf", "does not exist",
+			"certificate", "SSL", "sslmode", "not permitted to log in", "passfile",
+			"unsupported startup parameter", "do not stay in force"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(signs); i++) {
+		if (strstr(message, signs[i]) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
+{
+	if (bm_phase_conn(walk->phase, end, err) != NULL) {
+		return 0;
+	}
+	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_mend(err->message);
+	bool pooled = strstr(err->message, "unsupported startup parameter") != NULL ||
+			strstr(err->message, "do not stay in force") != NULL;
+	bool secret = bm_password_find(err->message, NULL);
+	const char *mend = secret
+			? "correct that line (host:port:database:user:password) in pgpass; it is "
+			  "taken by itself"
+			: pooled
+			? "give the address of the server itself, not of a pooler; or let "
+			  "the pooler keep sessions (pool_mode = session) and "
+			  "ignore_startup_parameters = options"
+			: ours
+			? "check host, port, dbname, user, sslmode and sslrootcert in machine.yaml, "
+			  "the line for them in pgpass, and the server's pg_hba.conf"
+			: "the machine tries again by itself";
+	find(walk, BM_GRADE_STOPS, bm_end_name(end), err->message, mend);
+	snprintf(walk->phase->mend, sizeof(walk->phase->mend), "%s", mend);
+	err->code = ours ? BM_ERR_PRECONDITION : err->code;
+	return -1;
+}
+
+/* pg_dump refuses a server that is newer than itself; libpq came with it. */
+static void check_tools(struct walk *walk)
+{
+	int ours = PQlibVersion() / 10000;
+	int theirs = PQserverVersion(walk->phase->conns[BM_END_SOURCE]) / 10000;
+	char why[160];
+
+	if (theirs > ours) {
+		snprintf(why, sizeof(why),
+				"it runs PostgreSQL %d, and the pg_dump of this machine is of "
+				"version %d",
+				theirs, ours);
+		find(walk, BM_GRADE_STOPS, "the source", why,
+				"use an image of the machine with a newer PostgreSQL");
+	}
+}
+
+/* ---- one check ---- */
+
+static enum bm_end other_end(enum bm_end end)
+{
+	return end == BM_END_SOURCE ? BM_END_DESTINATION : BM_END_SOURCE;
+}
+
+/* The rows of a check, or NULL with `err`. */
+static PGresult *ask_check(
+		struct walk *walk, const struct bm_check *check, struct bm_error *err)
+{
+	const char *param = check->takes_tables ? walk->oids : NULL;
+	PGresult *fed = NULL;
+
+	if (check->feed != NULL) {
+		fed = bm_phase_ask(
+				walk->phase, other_end(check->end), check->feed, 0, NULL, err);
+		if (fed == NULL) {
+			return NULL;
+		}
+		param = PQgetvalue(fed, 0, 0);
+	}
+	PGresult *rows = bm_phase_ask(
+			walk->phase, check->end, check->sql, param != NULL, &param, err);
+	PQclear(fed);
+	return rows;
+}
+
+/* Returns whether something was mended, so that the check is worth repeating. */
+static bool mend_rows(struct walk *walk, const struct bm_check *check, const PGresult *rows)
+{
+	bool any = false;
+
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct bm_error err = BM_ERROR_INIT;
+		const char *sql = PQgetvalue(rows, row, 2);
+		if (bm_phase_do(walk->phase, check->end, sql, 0, NULL, &err) == 0) {
+			bm_report_note("mended on the %s: %s", bm_end_name(check->end), sql);
+			any = true;
+		} else {
+			bm_report_note("could not mend on the %s: %s: %s",
+					bm_end_name(check->end), sql, err.message);
+		}
+	}
+	return any;
+}
+
+/* A server may hide some catalog from our role: then the check says so and no more. */
+static int take_refusal(struct walk *walk, const struct bm_check *check, struct bm_error *err)
+{
+	char why[900];
+
+	if (err->code != BM_ERR_SQL) {
+		return -1;
+	}
+	if (check->refused != NULL && strcmp(err->sqlstate, "42501") == 0) {
+		find(walk, check->grade, bm_end_name(check->end), check->refused,
+				check->refused_mend);
+		return 0;
+	}
+	snprintf(why, sizeof(why), "the %s could not be asked about '%s': %s",
+			bm_end_name(check->end), check->name, err->message);
+	find(walk, BM_GRADE_NOTE, check->name, why, "");
+	return 0;
+}
+
+static int run_check(struct walk *walk, const struct bm_check *check, struct bm_error *err)
+{
+	PGresult *rows = ask_check(walk, check, err);
+
+	if (rows != NULL && walk->phase->order.fix && check->mend_is_safe &&
+			mend_rows(walk, check, rows)) {
+		PQclear(rows);
+		rows = ask_check(walk, check, err);
+	}
+	if (rows == NULL) {
+		return take_refusal(walk, check, err);
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		const char *object = PQgetvalue(rows, row, 0), *why = PQgetvalue(rows, row, 1);
+		if (check->mend_is_safe) {
+			walk->findings[check->grade]++;
+			bm_report_safe_finding(
+					check->grade, object, why, PQgetvalue(rows, row, 2));
+		} else {
+			find(walk, check->grade, object, why, PQgetvalue(rows, row, 2));
+		}
+	}
+	PQclear(rows);
+	return 0;
+}
+
+static int run_checks(struct walk *walk, const struct bm_check *checks, size_t count,
+		struct bm_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		bm_report_progress(walk->done++, walk->total, "checks", checks[i].name);
+		if (checks[i].only_both && !walk->phase->order.is_both) {
+			continue;
+		}
+		*err = (struct bm_error)BM_ERROR_INIT;
+		if (run_check(walk, &checks[i], err) != 0) {
+			return bm_error_wrap(err, "check '%s'", checks[i].name);
+		}
+	}
+	return 0;
+}
+
+/* ---- the tables ---- */
+
+static int check_tables(struct walk *walk, const struct bm_chosen *tables, struct bm_error *err)
+{
+	size_t left_out = 0;
+	PGresult *size = bm_phase_ask(walk->phase, BM_END_SOURCE,
+			"SELECT coalesce(sum(pg_table_size(o)), 0) FROM unnest($1::oid[]) o", 1,
+			(const char *const *)&walk->oids, err);
+
+	if (size == NULL) {
+		return bm_error_wrap(err, "reading the size of the tables");
+	}
+	for (size_t i = 0; i < tables->count; i++) {
+		const struct bm_chosen_table *table = &tables->tables[i];
+		if (table->left_out[0] != '\0') {
+			left_out++;
+			find(walk, BM_GRADE_DEGRADES, table->quoted, table->left_out,
+					table->mend);
+		}
+	}
+	if (tables->count == 0) {
+		find(walk, BM_GRADE_STOPS, "tables",
+				"the source has no table that could be moved",
+				"name the right database as source in machine.yaml");
+	}
+	json_t *evidence = walk->phase->evidence;
+	json_object_set_new(evidence, "tables", json_integer((json_int_t)tables->count));
+	json_object_set_new(evidence, "left_out", json_integer((json_int_t)left_out));
+	json_object_set_new(evidence, "bytes", json_integer(atoll(PQgetvalue(size, 0, 0))));
+	PQclear(size);
+	return 0;
+}
+
+/* What the patterns of tables.include and tables.exclude mean here. */
+static const struct verdict {
+	const char *what;
+	enum bm_grade grade;
+	const char *why; /* with the row's own reason after it */
+	const char *mend;
+} verdicts[] = {
+		{"follows", BM_GRADE_DEGRADES,
+				"it needs something that is not chosen, and stays behind too",
+				"choose what it needs as well (tables in machine.yaml), or make it on "
+				"the destination afterwards"},
+		{"stops", BM_GRADE_STOPS, "it is chosen, and cannot be made without ",
+				"choose that as well, or leave this out too (tables in machine.yaml)"},
+		{"attach", BM_GRADE_DEGRADES,
+				"its parent is not chosen: it becomes an ordinary table",
+				"choose the parent instead (tables in machine.yaml)"},
+		{"unused", BM_GRADE_DEGRADES, "this pattern matches no table",
+				"correct it in machine.yaml: SCHEMA.TABLE, with double quotes around "
+				"names that have capitals"},
+};
+
+static int check_choice(struct walk *walk, struct bm_error *err)
+{
+	PGresult *rows = bm_chosen_choice(walk->phase, err);
+	unsigned out = 0;
+	char why[900];
+
+	if (rows == NULL) {
+		return -1;
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		out += bm_choice_row_is(rows, row, "out");
+		for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
+			const struct verdict *verdict = &verdicts[i];
+			if (bm_choice_row_is(rows, row, verdict->what)) {
+				snprintf(why, sizeof(why), "%s%s", verdict->why,
+						PQgetvalue(rows, row, BM_CHOICE_WHY));
+				find(walk, verdict->grade,
+						PQgetvalue(rows, row, BM_CHOICE_NAME), why,
+						verdict->mend);
+			}
+		}
+	}
+	if (out > 0) {
+		snprintf(why, sizeof(why),
+				"of its tables, views and sequences %u %s not chosen, and left behind",
+				out, out == 1 ? "is" : "are");
+		find(walk, BM_GRADE_NOTE, "tables", why, "");
+	}
+	char *outside = bm_choice_out(rows);
+	char *skipped = bm_extensions_skipped(&walk->phase->order.extensions);
+	char *versions = bm_extensions_versions(&walk->phase->order.extensions);
+	const char *const params[] = {outside, skipped, versions};
+	PQclear(rows);
+	int rc = bm_phase_do(walk->phase, BM_END_SOURCE,
+			"SELECT set_config('bucardo_machine.outside', $1, false),"
+			" set_config('bucardo_machine.skipped', $2, false),"
+			" set_config('bucardo_machine.versions', $3, false)",
+			3, params, err);
+	free(outside);
+	free(skipped);
+	free(versions);
+	return rc;
+}
+
+/* Connections at one end, as seen: Bucardo's master and its VAC, two for each sync, `observe`
+ * and `tend`; while copying one a job, and those that keep the snapshot and the ledger. */
+static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error *err)
+{
+	const struct bm_phase_order *order = &walk->phase->order;
+	char steady[16], copying[16];
+	const char *const params[] = {steady, copying};
+
+	snprintf(steady, sizeof(steady), "%u", 4 + 2 * order->syncs);
+	snprintf(copying, sizeof(copying), "%u", 3 + order->jobs);
+	return bm_phase_do(walk->phase, end,
+			"SELECT set_config('bucardo_machine.steady', $1, false),"
+			" set_config('bucardo_machine.copying', $2, false)",
+			2, params, err);
+}
+
+/* A catalog that our role may not read, or that is too much to read, stops nothing. */
+static int look_at_paths(struct walk *walk, struct bm_error *err)
+{
+	const struct bm_check check = {.name = "paths", .end = BM_END_SOURCE};
+
+	return bm_preflight_paths(walk->phase, find, walk, err) == 0
+			? 0
+			: take_refusal(walk, &check, err);
+}
+
+static int walk_all(struct walk *walk, struct bm_error *err)
+{
+	struct bm_chosen tables = {0};
+	const char *const name[] = {walk->phase->order.name};
+	int rc = -1;
+
+	if (bm_phase_do(walk->phase, BM_END_SOURCE,
+			    "SELECT set_config('bucardo_machine.migration', $1, false)", 1,
+			    name, err) != 0 ||
+			tell_connections(walk, BM_END_SOURCE, err) != 0 ||
+			tell_connections(walk, BM_END_DESTINATION, err) != 0 ||
+			check_choice(walk, err) != 0 ||
+			bm_chosen_read(walk->phase, &tables, err) != 0) {
+		return -1;
+	}
+	walk->oids = bm_chosen_oids(&tables);
+	check_tools(walk);
+	bm_preflight_network(walk->phase, BM_END_SOURCE, find, walk);
+	bm_preflight_network(walk->phase, BM_END_DESTINATION, find, walk);
+	bm_preflight_journal(walk->phase, find, walk);
+	bm_preflight_identity(walk->phase, find, walk);
+	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
+			check_tables(walk, &tables, err) == 0 &&
+			bm_preflight_roles(walk->phase, find, walk, err) == 0 &&
+			look_at_paths(walk, err) == 0 &&
+			run_checks(walk, bm_checks_servers, bm_check_servers_count, err) == 0 &&
+			run_checks(walk, bm_checks_tables, bm_check_tables_count, err) == 0) {
+		rc = walk->phase->order.plan
+				? bm_plan_tell(walk->phase, &tables, walk->oids, err)
+				: 0;
+	}
+	bm_chosen_finish(&tables);
+	free(walk->oids);
+	return rc;
+}
+
+int bm_preflight_run(struct bm_phase *phase, struct bm_error *err)
+{
+	struct walk walk = {.phase = phase,
+			.total = bm_check_rights_count + bm_check_servers_count +
+					bm_check_tables_count};
+
+	check_refusal(&walk);
+	if (connect_end(&walk, BM_END_SOURCE, err) != 0 ||
+			connect_end(&walk, BM_END_DESTINATION, err) != 0 ||
+			walk_all(&walk, err) != 0) {
+		return -1;
+	}
+	for (int grade = BM_GRADE_NOTE; grade <= BM_GRADE_STOPS; grade++) {
+		json_object_set_new(phase->evidence, bm_grade_name(grade),
+				json_integer(walk.findings[grade]));
+	}
+	if (walk.findings[BM_GRADE_STOPS] > 0) {
+		snprintf(phase->mend, sizeof(phase->mend),
+				"mend what the findings of severity 'stops' say; preflight runs "
+				"again by itself");
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"preflight found %u thing%s that must be mended first",
+				walk.findings[BM_GRADE_STOPS],
+				walk.findings[BM_GRADE_STOPS] == 1 ? "" : "s");
+	}
+	bm_report_progress(walk.total, walk.total, "checks", "all checks done");
+	return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * tend_foreign - foreign keys that the copy left NOT VALID (worker/schema/foreign.h)
+ *
+ * What is not validated is read from the catalogs, so nothing is remembered. Validation lets
+ * everybody write meanwhile; it fails while a change that brings a parent still waits.
+ */
+#ifndef WORKER_RECONCILE_TEND_FOREIGN_H
+#define WORKER_RECONCILE_TEND_FOREIGN_H
+
+#include "worker/live/tend.h"
+
+/* Validate those that are valid on the source, when it is time; sets member "unchecked". */
+int bm_tend_foreign(struct bm_tend *tend, struct bm_error *err);
+
+#endif

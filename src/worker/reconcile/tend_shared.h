@@ -1,0 +1,16 @@
+/*
+ * tend_shared - who keeps changes of a table that others take from too
+ *
+ * A change goes when every target of its table has applied it (lossless.h). One that is
+ * gone for good, a sync that was removed, a machine that was switched off, keeps them for
+ * ever; only a person knows that.
+ */
+#ifndef WORKER_RECONCILE_TEND_SHARED_H
+#define WORKER_RECONCILE_TEND_SHARED_H
+
+#include "worker/live/tend.h"
+
+/* Look once a minute; sets member "kept" of the evidence. */
+int bm_tend_shared(struct bm_tend *tend, struct bm_error *err);
+
+#endif

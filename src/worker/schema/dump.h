@@ -1,0 +1,16 @@
+/* dump - the schema of the source as entries, without what was not chosen */
+#ifndef WORKER_SCHEMA_DUMP_H
+#define WORKER_SCHEMA_DUMP_H
+
+#include "worker/dump/entries.h"
+#include "worker/transfer/internal.h"
+#include "bucardo_machine/choice.h"
+
+/*
+ * Run pg_dump in the keeper's snapshot; `choice` are the rows of bm_choice_sql, NULL when
+ * everything is in. Finish both in either case.
+ */
+int bm_dump_read(struct bm_transfer *t, const PGresult *choice, struct bm_entries *before,
+		struct bm_entries *after, struct bm_error *err);
+
+#endif

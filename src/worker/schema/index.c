@@ -1,0 +1,402 @@
+/*
+ * What comes after the rows: the works of the ledger, stage by stage, each marked
+ * done in its own transaction. Small ones share a transaction. One that fails does
+ * not hold up the others: it is tried with the path of the source, and once more when
+ * all else is there; then it is told, and tried again by the next run.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/hints.h"
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
+#include "worker/schema/failures.h"
+#include "worker/schema/foreign.h"
+#include "worker/transfer/path.h"
+#include "worker/transfer/shown.h"
+#include "worker/transfer/works.h"
+
+/* Works of small tables share a transaction. */
+#define SMALL_BYTES ((uint64_t)1 << 20)
+#define BATCH_WORKS 32
+
+#define WAIT_MSEC 5
+
+/* How often what depends on something that was made later is tried again. */
+#define MOST_ATTEMPTS 5
+
+struct building {
+	struct bm_transfer *transfer;
+	struct bm_running running;
+	struct bm_failures failures;
+};
+
+struct handful {
+	struct bm_work *list[BATCH_WORKS];
+	size_t count;
+};
+
+static bool is_small(const struct bm_work *work)
+{
+	return work->cost <= SMALL_BYTES && work->stage != BM_STAGE_REFRESH && !work->with_path;
+}
+
+/*
+ * Take one work, or several small ones of a stage; those do not get in each other's
+ * way, being in one session. False: nothing may run now.
+ */
+static bool take(struct building *building, struct handful *out, bool *waiting)
+{
+	struct bm_ledger *ledger = &building->transfer->ledger;
+	struct bm_running others = building->running;
+
+	out->count = 0;
+	while (out->count < BATCH_WORKS &&
+			building->running.count < BM_COUNT_OF(building->running.list)) {
+		bool more;
+		struct bm_work *work = bm_works_next(ledger->works, ledger->work_count, &others,
+				building->failures.failed, &more);
+		*waiting = out->count == 0 ? more : *waiting;
+		if (work == NULL ||
+				(out->count > 0 &&
+						(!is_small(work) ||
+								work->stage != out->list[0]->stage))) {
+			break;
+		}
+		out->list[out->count++] = work;
+		work->running = true;
+		building->running.list[building->running.count++] = work;
+		if (!is_small(work)) {
+			break;
+		}
+	}
+	return out->count > 0;
+}
+
+static void give_back(struct building *building, const struct handful *handful, bool done)
+{
+	struct bm_running *running = &building->running;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < running->count; i++) {
+		bool mine = false;
+		for (size_t j = 0; j < handful->count; j++) {
+			mine = mine || running->list[i] == handful->list[j];
+		}
+		if (!mine) {
+			running->list[kept++] = running->list[i];
+		}
+	}
+	running->count = kept;
+	for (size_t j = 0; j < handful->count; j++) {
+		struct bm_work *work = handful->list[j];
+		work->running = false;
+		work->done = work->done ||
+				(done &&
+						!building->failures.failed[work -
+								building->transfer->ledger
+										.works]);
+	}
+}
+
+/* In one transaction; each with the path, where there is one. */
+static int run(struct bm_member *member, struct bm_work *const *works, size_t count,
+		const char *path, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_puts(&sql, "BEGIN;");
+	for (size_t i = 0; i < count; i++) {
+		char *wrapped = path != NULL ? bm_path_wrap(path, works[i]->sql) : NULL;
+		bm_strbuf_printf(&sql, "%s\n;", wrapped != NULL ? wrapped : works[i]->sql);
+		free(wrapped);
+		bm_ledger_work_done(works[i], &sql);
+	}
+	bm_strbuf_puts(&sql, "COMMIT");
+	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	bm_strbuf_finish(&sql);
+	if (rc != 0 && PQstatus(member->destination) == CONNECTION_OK) {
+		bm_sql_do(member->destination, "ROLLBACK", NULL);
+	}
+	return rc;
+}
+
+static void count_done(struct bm_transfer *t, const struct bm_work *work)
+{
+	atomic_fetch_add(&t->progress.units_done, bm_work_weight(work));
+	atomic_fetch_add(&t->progress.done, 1);
+}
+
+/*
+ * After a lost session: a COMMIT may have worked though its answer never came. Those
+ * that are done leave the handful; a transaction that still runs is waited for.
+ */
+static int drop_committed(
+		struct bm_member *member, struct handful *handful, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	size_t kept = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < handful->count && rc == 0; i++) {
+		struct bm_work *work = handful->list[i];
+		bm_strbuf_clear(&sql);
+		bm_strbuf_printf(&sql,
+				"SELECT done IS NOT NULL FROM bucardo_machine.work WHERE id = %u"
+				" FOR UPDATE",
+				work->id);
+		char *done = work->tried
+				? bm_sql_value(member->destination, bm_strbuf_text(&sql), err)
+				: bm_strdup("f");
+		rc = done != NULL ? 0 : -1;
+		if (rc == 0 && done[0] == 't') {
+			work->done = true;
+			count_done(member->transfer, work);
+		} else {
+			handful->list[kept++] = work;
+		}
+		work->tried = true;
+		free(done);
+	}
+	handful->count = rc == 0 ? kept : handful->count;
+	bm_strbuf_finish(&sql);
+	return rc;
+}
+
+/* Nothing else would fare better now. */
+static bool ends_the_work(const struct bm_error *err)
+{
+	return err->code == BM_ERR_TRANSIENT || bm_sql_is_full(err);
+}
+
+/* With the path that the owner of its table has on the source. */
+static int run_with_path(struct bm_member *member, struct bm_work *work, struct bm_error *err)
+{
+	struct bm_error why = BM_ERROR_INIT;
+	char *path = bm_path_find(member->transfer, member->destination, work->tables[0], &why);
+	int rc = path != NULL ? run(member, &work, 1, path, &why) : -1;
+
+	if (rc == 0) {
+		bm_path_note(member->transfer, path, work->name);
+	} else if (path == NULL) {
+		bm_path_refused(err, &why);
+	}
+	free(path);
+	return rc;
+}
+
+/* One work, in the way that it can be made. */
+static int run_one(struct building *building, struct bm_member *member, struct bm_work *work,
+		struct bm_error *err)
+{
+	if (work->with_path) {
+		if (run_with_path(member, work, err) == 0) {
+			return 0;
+		}
+		if (err->code == BM_ERR_PRECONDITION) {
+			bm_failures_other(&building->failures, work, err->message);
+		}
+		*err = (struct bm_error)BM_ERROR_INIT;
+	}
+	int rc = run(member, &work, 1, NULL, err);
+	return rc != 0 && !work->with_path && bm_path_may_help(err)
+			? run_with_path(member, work, err)
+			: rc;
+}
+
+/* A foreign key that the rows do not let hold yet is there for those that come. */
+static int run_unchecked(struct bm_member *member, const struct bm_work *work,
+		const struct bm_error *why)
+{
+	struct bm_transfer *t = member->transfer;
+	char *sql = bm_foreign_unchecked(t, work, why);
+	struct bm_work unchecked = *work, *one = &unchecked;
+	struct bm_error err = BM_ERROR_INIT;
+
+	if (sql == NULL) {
+		return -1;
+	}
+	unchecked.sql = sql;
+	int rc = run(member, &one, 1, NULL, &err);
+	if (rc == 0) {
+		pthread_mutex_lock(&t->mutex);
+		bm_transfer_note(t,
+				"%s: not validated before the captured changes are applied (%s)",
+				work->name, why->message);
+		pthread_mutex_unlock(&t->mutex);
+	}
+	free(sql);
+	return rc;
+}
+
+/* All at once; if that fails, one by one. -1 only when the session is lost. */
+static int run_handful(struct building *building, struct bm_member *member,
+		const struct handful *handful, struct bm_error *err)
+{
+	bool apart = handful->list[0]->with_path;
+	int rc = apart ? -1 : run(member, handful->list, handful->count, NULL, err);
+
+	if (rc == 0) {
+		for (size_t i = 0; i < handful->count; i++) {
+			count_done(member->transfer, handful->list[i]);
+		}
+		return 0;
+	}
+	if (!apart && ends_the_work(err)) {
+		return -1;
+	}
+	for (size_t i = 0; i < handful->count; i++) {
+		struct bm_error why = BM_ERROR_INIT;
+		if (run_one(building, member, handful->list[i], &why) == 0 ||
+				run_unchecked(member, handful->list[i], &why) == 0) {
+			count_done(member->transfer, handful->list[i]);
+		} else if (ends_the_work(&why)) {
+			*err = why;
+			return -1;
+		} else {
+			bm_failures_add(&building->failures, handful->list[i], &why);
+		}
+	}
+	return 0;
+}
+
+static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
+{
+	struct building *building = ctx;
+	struct handful handful;
+	bool waiting = false;
+
+	pthread_mutex_lock(&member->transfer->mutex);
+	bool taken = take(building, &handful, &waiting);
+	waiting = waiting || building->running.count > 0;
+	pthread_mutex_unlock(&member->transfer->mutex);
+	if (!taken) {
+		if (waiting) {
+			poll(NULL, 0, WAIT_MSEC);
+		}
+		return waiting ? 1 : 0;
+	}
+	struct handful rest = handful;
+	int rc = drop_committed(member, &rest, err);
+	if (rc == 0 && rest.count > 0) {
+		member->flight = bm_flight_of_works(member, rest.list, rest.count);
+		bm_left_begin_works(member, rest.list, rest.count);
+		rc = run_handful(building, member, &rest, err);
+		bm_left_end(member, rc != 0);
+		bm_flight_end(&member->transfer->progress.flights, member->flight, false);
+		member->flight = NULL;
+	}
+	pthread_mutex_lock(&member->transfer->mutex);
+	give_back(building, &handful, rc == 0);
+	pthread_mutex_unlock(&member->transfer->mutex);
+	return rc == 0 ? 1 : -1;
+}
+
+static unsigned begin_progress(struct bm_transfer *t)
+{
+	uint64_t units = t->progress.bytes_total;
+	unsigned left = 0;
+
+	for (size_t i = 0; i < t->ledger.work_count; i++) {
+		const struct bm_work *work = &t->ledger.works[i];
+		units += work->done ? bm_work_weight(work) : 0;
+		left += !work->done;
+	}
+	t->progress.phase = "index";
+	bm_left_plan_index(t);
+	t->progress.total = (unsigned)t->ledger.work_count;
+	atomic_store(&t->progress.done, t->progress.total - left);
+	atomic_store(&t->progress.units_done, units);
+	return left;
+}
+
+/* All that is missing, once; how much of it a crash of the destination took back. */
+static int build_missing(struct building *building, unsigned *lost, struct bm_error *err)
+{
+	struct bm_transfer *t = building->transfer;
+	unsigned left = begin_progress(t);
+	int rc = 0;
+
+	*lost = 0;
+	if (left > 0) {
+		unsigned jobs = left < t->options.jobs ? left : t->options.jobs;
+		rc = bm_crew_run(t, jobs, false, build_next, building, err);
+	}
+	if (rc == 0) {
+		rc = bm_control_hold(t, err);
+	}
+	return rc == 0 ? bm_ledger_settle(t->control, &t->ledger, lost, err) : -1;
+}
+
+/* An unlogged table that a crash emptied after it was copied. */
+static int find_emptied(const struct bm_transfer *t, struct bm_error *err)
+{
+	for (size_t i = 0; i < t->ledger.chunk_count; i++) {
+		if (!t->ledger.chunks[i].done) {
+			return bm_error_set(err, BM_ERR_TRANSIENT,
+					"the destination crashed, which emptied its unlogged table "
+					"%s after it was copied; run the same command again",
+					t->ledger.chunks[i].table);
+		}
+	}
+	return 0;
+}
+
+static int build_until_nothing_is_lost(
+		struct building *building, unsigned *lost, struct bm_error *err)
+{
+	unsigned rounds = 0;
+	int rc;
+
+	do {
+		rc = build_missing(building, lost, err);
+	} while (rc == 0 && *lost > 0 && find_emptied(building->transfer, NULL) == 0 &&
+			++rounds < BM_MOST_ROUNDS);
+	return rc;
+}
+
+/* What failed for lack of something may find it now that all else is there. */
+static int build_again(struct building *building, unsigned *lost, struct bm_error *err)
+{
+	unsigned attempts = 0;
+	size_t before = 0;
+	int rc = 0;
+
+	do {
+		before = bm_failures_forgive(&building->failures);
+		rc = before > 0 ? build_until_nothing_is_lost(building, lost, err) : 0;
+	} while (rc == 0 && before > bm_failures_missing(&building->failures) &&
+			++attempts < MOST_ATTEMPTS);
+	return rc;
+}
+
+int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
+{
+	struct building building = {.transfer = t};
+	unsigned lost = 0;
+
+	bm_failures_init(&building.failures, t);
+	t->look = bm_look_at_builds;
+	int rc = build_until_nothing_is_lost(&building, &lost, err);
+	rc = rc == 0 && lost == 0 ? build_again(&building, &lost, err) : rc;
+	t->look = NULL;
+	bm_path_tell(t);
+	rc = rc == 0 ? find_emptied(t, err) : -1;
+	if (rc == 0 && lost > 0) {
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination crashed again and again and lost objects each "
+				"time (%u by the last one); look into its log, then run the same "
+				"command again",
+				lost);
+	}
+	rc = rc == 0 ? bm_failures_tell(&building.failures, err) : -1;
+	rc = rc == 0 ? bm_sequences_copy(t, err) : -1;
+	rc = rc == 0 ? bm_ledger_close(t->control, err) : -1;
+	t->ledger.finished = rc == 0;
+	if (rc == 0) {
+		t->progress.phase = "done";
+	}
+	bm_failures_finish(&building.failures);
+	return rc;
+}

@@ -1,0 +1,137 @@
+/* Reading the order; whoever sends it has checked the values a person wrote. */
+#include "worker/session/phase_order.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/syncs.h"
+
+#define ORDER_VERSION 1
+
+static int take_text(
+		const json_t *object, const char *key, const char **out, struct bm_error *err)
+{
+	*out = json_string_value(json_object_get(object, key));
+	if (*out == NULL || (*out)[0] == '\0') {
+		return bm_error_set(err, BM_ERR_CONFIG, "the order has no '%s'", key);
+	}
+	return 0;
+}
+
+static int take_endpoint(const json_t *migration, const char *key,
+		struct bm_phase_endpoint *out, struct bm_error *err)
+{
+	const json_t *object = json_object_get(migration, key);
+	json_int_t port = json_integer_value(json_object_get(object, "port"));
+
+	if (port < 1 || port > 65535) {
+		return bm_error_set(err, BM_ERR_CONFIG, "the order's %s has no port", key);
+	}
+	out->port = (unsigned)port;
+	out->sslmode = json_string_value(json_object_get(object, "sslmode"));
+	out->sslrootcert = json_string_value(json_object_get(object, "sslrootcert"));
+	if (take_text(object, "host", &out->host, err) != 0 ||
+			take_text(object, "dbname", &out->dbname, err) != 0 ||
+			take_text(object, "user", &out->user, err) != 0) {
+		return bm_error_wrap(err, "%s", key);
+	}
+	return 0;
+}
+
+/* A list of texts; NULL when there is none. */
+static const char *const *take_words(const json_t *object, const char *key)
+{
+	const json_t *list = json_object_get(object, key);
+	size_t count = 0, index;
+	const json_t *word;
+
+	if (!json_is_array(list)) {
+		return NULL;
+	}
+	const char **words = bm_alloc((json_array_size(list) + 1) * sizeof(*words));
+	json_array_foreach(list, index, word)
+	{
+		if (json_is_string(word)) {
+			words[count++] = json_string_value(word);
+		}
+	}
+	return words;
+}
+
+static int take_migration(
+		const json_t *migration, struct bm_phase_order *out, struct bm_error *err)
+{
+	const json_t *copy = json_object_get(migration, "copy");
+	json_int_t syncs = json_integer_value(json_object_get(migration, "syncs"));
+	const char *direction = json_string_value(json_object_get(migration, "direction"));
+
+	if (take_text(migration, "name", &out->name, err) != 0 ||
+			take_endpoint(migration, "source", &out->source, err) != 0 ||
+			take_endpoint(migration, "destination", &out->destination, err) != 0) {
+		return -1;
+	}
+	if (strlen(out->name) >= BM_MIGRATION_NAME_BYTES ||
+			strspn(out->name, "abcdefghijklmnopqrstuvwxyz0123456789_") !=
+					strlen(out->name)) {
+		return bm_error_set(err, BM_ERR_CONFIG, "the order's 'name' is no name");
+	}
+	out->is_both = direction == NULL || strcmp(direction, "both") == 0;
+	const json_t *tables = json_object_get(migration, "tables");
+	out->choice.include = take_words(tables, "include");
+	out->choice.exclude = take_words(tables, "exclude");
+	const json_t *extensions = json_object_get(migration, "extensions");
+	out->extensions = (struct bm_extension_rules){
+			.skip = take_words(extensions, "skip"),
+			.versions = take_words(extensions, "versions"),
+	};
+	out->roles = (struct bm_role_rules){
+			.drop_owners = json_object_get(migration, "owners") != NULL,
+			.drop_grants = json_object_get(migration, "grants") != NULL,
+			.create = json_is_true(json_object_get(migration, "create_roles")),
+			.names = take_words(migration, "roles"),
+	};
+	out->syncs = syncs < 1 ? 1
+			       : (syncs > BM_SYNCS_LIMIT ? BM_SYNCS_LIMIT : (unsigned)syncs);
+	out->jobs = (unsigned)json_integer_value(json_object_get(copy, "jobs"));
+	out->max_rate = (uint64_t)json_integer_value(json_object_get(copy, "max_rate"));
+	out->gentle = json_is_true(json_object_get(copy, "gentle"));
+	return 0;
+}
+
+int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order *out,
+		struct bm_error *err)
+{
+	*out = (struct bm_phase_order){0};
+	out->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+	if (out->root == NULL) {
+		return bm_error_set(err, BM_ERR_CONFIG, "the order is not JSON");
+	}
+	if (json_integer_value(json_object_get(out->root, "v")) != ORDER_VERSION) {
+		return bm_error_set(err, BM_ERR_CONFIG, "the order is of another version");
+	}
+	out->fix = json_is_true(json_object_get(out->root, "fix"));
+	out->plan = json_is_true(json_object_get(out->root, "plan"));
+	const json_t *refusal = json_object_get(out->root, "refusal");
+	out->refusal = json_string_value(json_object_get(refusal, "why"));
+	out->refusal_mend = json_string_value(json_object_get(refusal, "mend"));
+	if (take_text(out->root, "phase", &out->phase, err) != 0 ||
+			take_text(json_object_get(out->root, "control"), "socket_dir",
+					&out->socket_dir, err) != 0) {
+		return -1;
+	}
+	return take_migration(json_object_get(out->root, "migration"), out, err);
+}
+
+void bm_phase_order_finish(struct bm_phase_order *order)
+{
+	free((void *)(uintptr_t)order->choice.include);
+	free((void *)(uintptr_t)order->choice.exclude);
+	free((void *)(uintptr_t)order->roles.names);
+	free((void *)(uintptr_t)order->extensions.skip);
+	free((void *)(uintptr_t)order->extensions.versions);
+	json_decref(order->root);
+	*order = (struct bm_phase_order){0};
+}

@@ -1,0 +1,56 @@
+/*
+ * phase_order - what one `worker phase` is to do
+ *
+ * One line of JSON, described in docs/worker-protocol.md. Texts belong to the
+ * decoded JSON, which the order keeps.
+ */
+#ifndef WORKER_SESSION_PHASE_ORDER_H
+#define WORKER_SESSION_PHASE_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bucardo_machine/rules.h"
+#include "bucardo_machine/error.h"
+
+struct json_t;
+
+struct bm_phase_endpoint {
+	const char *host;
+	unsigned port;
+	const char *dbname;
+	const char *user;
+	const char *sslmode;	 /* NULL: libpq's default */
+	const char *sslrootcert; /* NULL: none */
+};
+
+/* A name of a migration: it becomes part of names in Bucardo. */
+#define BM_MIGRATION_NAME_BYTES 32
+
+struct bm_phase_order {
+	struct json_t *root;
+	const char *phase; /* "preflight" */
+	const char *socket_dir;
+	const char *name; /* of the migration */
+	struct bm_phase_endpoint source, destination;
+	bool is_both;	/* direction both; else forward */
+	unsigned syncs; /* that its tables are spread over */
+	unsigned jobs;
+	uint64_t max_rate; /* of the copy, bytes a second; 0: no limit */
+	bool gentle;
+	struct bm_choice choice; /* which tables */
+	struct bm_role_rules roles;
+	struct bm_extension_rules extensions;
+	bool fix;  /* preflight: apply the safe mends */
+	bool plan; /* preflight: and tell what would be done, with a short measurement */
+	/* Preflight: why the machine refuses this definition, and the way out; NULL: no. */
+	const char *refusal, *refusal_mend;
+};
+
+/* Fails with BM_ERR_CONFIG; finish `out` in either case. */
+int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order *out,
+		struct bm_error *err);
+void bm_phase_order_finish(struct bm_phase_order *order);
+
+#endif

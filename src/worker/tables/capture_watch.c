@@ -1,0 +1,179 @@
+/* One statement for each captured end, and what follows from its rows. */
+#include "worker/tables/capture_watch.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/sessions.h"
+#include "worker/capture/capture.h"
+#include "worker/deltas/capture_triggers.h"
+#include "worker/tables/emptied.h"
+#include "worker/tables/resend.h"
+#include "worker/tables/tend_pause.h"
+
+enum column { SYNC, TABLE, SCHEMA, NAME, GAP };
+
+/* A finding of the evidence; `unseen`: the migration is not healthy until it is gone. */
+static void add_finding(struct bm_look *look, const char *table, char *difference, char *hint)
+{
+	json_t *drift = json_pack("[{s:s, s:o, s:o, s:b, s:b}]", "table", table, "difference",
+			bm_json_text(difference), "mend", bm_json_text(hint), "breaks", 0,
+			"unseen", 1);
+
+	bm_look_tell_drift(look, drift);
+	json_decref(drift);
+	free(difference);
+	free(hint);
+}
+
+/* It stays as it is until the next look. */
+static void tell_uncaptured(struct bm_look *look, enum bm_end end, const char *table,
+		const char *gap, const struct bm_error *err)
+{
+	bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
+
+	json_object_set_new(look->uncaptured, table, json_true());
+	add_finding(look, table,
+			bm_format("its changes are not captured on the %s: %s%s%s",
+					bm_end_name(end), gap, gap[0] != '\0' ? "; " : "",
+					is_locked ? "a lock on it was not to be had"
+						  : err->message),
+			bm_strdup(is_locked ? "end the transaction that has written to it"
+					    : "see the error; it is tried again by itself"));
+}
+
+/* What is owed is the live side's, and owed before the other side forgets why. */
+static int owe_for(struct bm_tend *tend, enum bm_end end, const char *table, const char *gap,
+		struct bm_error *err)
+{
+	char *why = bm_format("on the %s %s", bm_end_name(end), gap);
+	int rc = bm_resend_owe(tend, table, why, err);
+
+	free(why);
+	return rc;
+}
+
+/* -1 with `err`: of no use to go on. */
+static int capture_again(struct bm_look *look, enum bm_end end, const PGresult *rows, int row,
+		struct bm_error *err)
+{
+	struct bm_tend *tend = look->tend;
+	const char *sync = PQgetvalue(rows, row, SYNC), *table = PQgetvalue(rows, row, TABLE);
+	const char *gap = PQgetvalue(rows, row, GAP);
+	json_t *list = json_pack("[{s:s, s:s}]", "schema", PQgetvalue(rows, row, SCHEMA),
+			"name", PQgetvalue(rows, row, NAME));
+	char *text = json_dumps(list, JSON_COMPACT);
+	bool is_live = end == tend->live;
+	int rc = gap[0] != '\0' && !is_live ? owe_for(tend, end, table, gap, err) : 0;
+
+	if (rc == 0) {
+		rc = bm_capture_triggers_make(
+				tend->phase, end, sync, text, is_live ? gap : "", err);
+	}
+	free(text);
+	json_decref(list);
+	if (rc != 0 && err->code == BM_ERR_SQL) {
+		tell_uncaptured(look, end, table, gap, err);
+		*err = (struct bm_error)BM_ERROR_INIT;
+		return 0;
+	}
+	if (rc != 0 || gap[0] == '\0') {
+		return rc;
+	}
+	return bm_pause_reload(tend, sync, err);
+}
+
+static int watch_end(
+		struct bm_look *look, enum bm_end end, const char *syncs, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(look->tend->phase, end,
+			"SELECT sync, tablename, table_schema, table_name, gap"
+			" FROM bucardo.machine_capture_watch($1::json)",
+			1, &syncs, err);
+	int rc = rows != NULL ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
+		rc = capture_again(look, end, rows, i, err);
+	}
+	PQclear(rows);
+	return rc == 0 ? 0
+		       : bm_error_wrap(err, "looking what is captured on the %s",
+					 bm_end_name(end));
+}
+
+int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	const char *const name[] = {tend->phase->order.name};
+	PGresult *old = bm_phase_ask(tend->phase, BM_END_CONTROL,
+			"SELECT 1 FROM bucardo.db WHERE name IN ($1 || '_source', $1 || '_destination')"
+			" AND coalesce(dbconn, '') NOT LIKE '%" BM_SESSION_APPLYING "%'",
+			1, name, err);
+	int rc = old != NULL ? 0 : -1;
+
+	if (rc == 0 && PQntuples(old) > 0) {
+		struct bm_capture capture;
+		rc = bm_capture_open(tend->phase, &capture, err);
+		rc = rc == 0 ? bm_capture_names(&capture, err) : rc;
+		bm_capture_finish(&capture);
+	}
+	PQclear(old);
+	return rc;
+}
+
+int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err)
+{
+	bool is_both = look->tend->phase->order.is_both;
+	json_t *names = json_array();
+	int rc = 0;
+
+	for (int i = 0; i < PQntuples(syncs); i++) {
+		json_array_append_new(names, json_string(PQgetvalue(syncs, i, 0)));
+	}
+	char *list = json_dumps(names, JSON_COMPACT);
+	/* With one direction nothing is carried any more once applications write there. */
+	if (bm_tend_carries(look->tend)) {
+		rc = watch_end(look, BM_END_SOURCE, list, err);
+	}
+	if (rc == 0 && is_both) {
+		rc = watch_end(look, BM_END_DESTINATION, list, err);
+	}
+	free(list);
+	json_decref(names);
+	return rc;
+}
+
+static int tell_owed(struct bm_look *look, struct bm_error *err)
+{
+	PGresult *owed = bm_resend_unseen(look->tend, err);
+
+	for (int i = 0; owed != NULL && i < PQntuples(owed); i++) {
+		add_finding(look, PQgetvalue(owed, i, 0),
+				bm_format("changes of it may have gone unseen: %s. It is captured "
+					  "again, and all its rows are sent again",
+						PQgetvalue(owed, i, 1)),
+				bm_strdup("nothing is to be done. If somebody switched triggers "
+					  "off: those named bucardo_* must stay on"));
+	}
+	PQclear(owed);
+	return owed != NULL ? 0 : -1;
+}
+
+int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err)
+{
+	const char *table;
+	json_t *ignored;
+
+	/* Rows of a table that is not captured now would change unseen behind our back. */
+	json_object_foreach(look->uncaptured, table, ignored)
+	{
+		json_object_del(look->running, table);
+	}
+	if (bm_emptied_owe(look, err) != 0) {
+		return -1;
+	}
+	/* Told before it is done: it may not take as long as to the next look. */
+	return tell_owed(look, err) == 0 ? bm_touch_pay(look->tend, look->running, err) : -1;
+}

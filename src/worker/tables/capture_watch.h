@@ -1,0 +1,28 @@
+/*
+ * capture_watch - whether tables are captured still, as it was written down
+ *
+ * A table that was dropped and made again, another one that took its name, triggers that were
+ * switched off (and on again, perhaps between two looks), dropped or replaced: changes went
+ * unseen. Such a table is captured again, and then all its rows are sent again, with the keys
+ * that only the follower has (resend.h). It is told as a finding until that is done.
+ */
+#ifndef WORKER_TABLES_CAPTURE_WATCH_H
+#define WORKER_TABLES_CAPTURE_WATCH_H
+
+#include "worker/tables/tend_tables.h"
+
+/* What an older machine wrote into Bucardo's tables lets sessions of a tree that a person
+ * starts pass for an application's: it is brought up to date, before triggers fire always. */
+int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err);
+
+/*
+ * Look at the captured tables of both ends, for the syncs in column 0 of `syncs`. Tables that
+ * cannot be captured now are in `look->uncaptured`, and told.
+ */
+int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err);
+
+/* Send again what is owed, for the tables in `look->running`; those whose rows are sent again
+ * because changes went unseen are told first. */
+int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * emptied - tables of a follower that a crash of its server emptied
+ *
+ * A crash empties unlogged tables. Where the follower is captured, capture_watch.h sees it;
+ * with direction forward it is not, and rows would be missing there though nothing waits. All
+ * rows of such tables are sent again (resend.h).
+ */
+#ifndef WORKER_TABLES_EMPTIED_H
+#define WORKER_TABLES_EMPTIED_H
+
+#include "worker/tables/tend_tables.h"
+
+/* Make what it needs at the destination; harmless to repeat. Nothing for direction both. */
+int bm_emptied_prepare(struct bm_tend *tend, struct bm_error *err);
+
+/* Note what is owed of the tables in `look->captured`. */
+int bm_emptied_owe(struct bm_look *look, struct bm_error *err);
+
+#endif

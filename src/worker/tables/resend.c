@@ -1,0 +1,373 @@
+/* Portions of a table whose rows are noted as changed, however slow the server is. */
+#include "worker/tables/resend.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
+#include "worker/live/live.h"
+#include "base/protocol/report.h"
+#include "worker/tables/tend_pause.h"
+
+/* Of a table at once: what takes about a second, 160 MB at most, one block at least; and how
+ * long at a time, because other things are to be tended to as well. */
+#define TOUCH_BLOCKS_FIRST 16
+#define TOUCH_BLOCKS_MOST 20000
+#define TOUCH_FACTOR 4
+#define TOUCH_QUICK_MSEC 1000
+#define TOUCH_SLOW_MSEC 5000
+#define TOUCH_MSEC 10000
+
+/* Keys of the follower pass through the worker: of 8 MB of its table at once. */
+#define SHIP_BLOCKS_MOST 1000
+
+static const char timed_out[] = "57014"; /* SQLSTATE of what statement_timeout ended */
+
+/* clang-format off */
+static const char touch_function[] =
+#include "worker/tables/sql/machine_touch.sql.inc"
+;
+
+static const char ship_function[] =
+#include "worker/tables/sql/machine_ship.sql.inc"
+;
+
+static const char follower_sql[] =
+#include "worker/tables/sql/follower_keys.sql.inc"
+;
+
+static const char *const table_steps[] = {
+	"SET client_min_messages = warning",
+	"CREATE TABLE IF NOT EXISTS bucardo.machine_touches (tablename text PRIMARY KEY,"
+	" file oid, block bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0)",
+	"ALTER TABLE bucardo.machine_touches ADD COLUMN IF NOT EXISTS why text,"
+	" ADD COLUMN IF NOT EXISTS follower_file oid, ADD COLUMN IF NOT EXISTS follower_block bigint,"
+	" ADD COLUMN IF NOT EXISTS gone bigint NOT NULL DEFAULT 0,"
+	" ADD COLUMN IF NOT EXISTS shipped boolean NOT NULL DEFAULT false,"
+	" ADD COLUMN IF NOT EXISTS held boolean NOT NULL DEFAULT false",
+};
+
+static const char *const function_steps[] = {touch_function, ship_function};
+
+static const char hold_sql[] =
+"WITH later AS (SELECT key, value FROM json_each_text($1::json)),"
+" due AS (UPDATE bucardo.machine_touches SET held = false"
+"  WHERE held AND tablename NOT IN (SELECT key FROM later))"
+" INSERT INTO bucardo.machine_touches AS t (tablename, why, held) SELECT key, value, true FROM later"
+" ON CONFLICT (tablename) DO UPDATE SET why = excluded.why"
+" WHERE t.held AND t.why IS NULL AND excluded.why IS NOT NULL";
+
+/* What machine_ship() has to go on with: a key's columns are those of the delta table. */
+static const char debt_sql[] =
+"SELECT (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a"
+"  WHERE a.attrelid = (SELECT to_regclass('bucardo.' || n.deltaname)"
+"   FROM bucardo.bucardo_delta_names n WHERE n.tablename = t.tablename LIMIT 1)"
+"  AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'txntime'),"
+" t.follower_file, t.follower_block, t.rows FROM bucardo.machine_touches t WHERE t.tablename = $1";
+/* clang-format on */
+
+int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(table_steps); i++) {
+		rc = bm_phase_do(phase, end, table_steps[i], 0, NULL, err);
+	}
+	return rc;
+}
+
+static int prepare_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+{
+	int rc = bm_tend_prepare_end(tend, end, table_steps, BM_COUNT_OF(table_steps), err);
+
+	return rc == 0 ? bm_tend_prepare_end(tend, end, function_steps,
+					 BM_COUNT_OF(function_steps), err)
+		       : -1;
+}
+
+int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
+{
+	int rc = prepare_end(tend, BM_END_SOURCE, err);
+
+	return rc == 0 ? prepare_end(tend, BM_END_DESTINATION, err) : -1;
+}
+
+/* ---- the live side ---- */
+
+/*
+ * A statement that writes deltas of the live side, which stays the live side meanwhile: old
+ * rows are never sent over those that applications write elsewhere by now.
+ */
+static PGresult *ask_live(struct bm_tend *tend, const char *sql, int count,
+		const char *const *params, struct bm_error *err)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	int held = bm_live_hold(tend, err);
+
+	if (held == 0) {
+		bm_error_set(err, BM_ERR_SQL, "the sides change places: it is tried again");
+	}
+	if (held <= 0) {
+		return NULL;
+	}
+	PGresult *rows = bm_phase_ask(tend->phase, tend->live, sql, count, params, err);
+	if (bm_live_release(tend, rows != NULL ? err : &ignored) != 0) {
+		PQclear(rows);
+		rows = NULL;
+	}
+	return rows;
+}
+
+static int do_live(struct bm_tend *tend, const char *sql, int count, const char *const *params,
+		struct bm_error *err)
+{
+	PGresult *rows = bm_tend_carries(tend) ? ask_live(tend, sql, count, params, err) : NULL;
+	int rc = rows != NULL || !bm_tend_carries(tend) ? 0 : -1;
+
+	PQclear(rows);
+	return rc;
+}
+
+int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
+{
+	return do_live(tend,
+			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
+			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, held = false"
+			" WHERE t.file IS NOT NULL OR t.held",
+			1, &table, err);
+}
+
+int bm_resend_owe(
+		struct bm_tend *tend, const char *table, const char *why, struct bm_error *err)
+{
+	const char *const params[] = {table, why};
+
+	return do_live(tend,
+			"INSERT INTO bucardo.machine_touches (tablename, why) VALUES ($1, $2)"
+			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, follower_file = NULL,"
+			" shipped = false, held = false, why = excluded.why",
+			2, params, err);
+}
+
+void bm_resend_note_later(json_t *later, const char *table, const json_t *drift)
+{
+	size_t index;
+	const json_t *one;
+
+	json_array_foreach(drift, index, one)
+	{
+		if (json_is_true(json_object_get(one, "unsure"))) {
+			json_object_set_new(later, table,
+					json_string("until its drift was seen, rows may have been "
+						    "lost or changed"));
+		} else if (json_is_true(json_object_get(one, "twice")) &&
+				json_object_get(later, table) == NULL) {
+			json_object_set_new(later, table, json_null());
+		}
+	}
+}
+
+/* Where rows may be gone, keys that only the follower has go too: that has a reason. */
+int bm_resend_hold(struct bm_tend *tend, const json_t *later, struct bm_error *err)
+{
+	char *text = json_dumps(later, JSON_COMPACT);
+	const char *const params[] = {text};
+	int rc = do_live(tend, hold_sql, 1, params, err);
+
+	free(text);
+	return rc;
+}
+
+PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err)
+{
+	/* An answer of no rows, where there is no such table. */
+	return bm_phase_ask(tend->phase, bm_tend_carries(tend) ? tend->live : BM_END_SOURCE,
+			"SELECT tablename, why FROM bucardo.machine_touches WHERE why IS NOT NULL"
+			" AND NOT held ORDER BY 1",
+			0, NULL, err);
+}
+
+/* ---- portions ---- */
+
+/* However slow a server is, a portion is small enough in the end. */
+static void adapt(struct bm_tend *tend, uint64_t took_msec)
+{
+	unsigned blocks = tend->touch_blocks;
+
+	if (took_msec < TOUCH_QUICK_MSEC) {
+		blocks *= TOUCH_FACTOR;
+	} else if (took_msec > TOUCH_SLOW_MSEC) {
+		blocks /= TOUCH_FACTOR;
+	}
+	blocks = blocks > 0 ? blocks : 1;
+	tend->touch_blocks = blocks < TOUCH_BLOCKS_MOST ? blocks : TOUCH_BLOCKS_MOST;
+}
+
+/* After a portion that failed: 1 a smaller one may work, -1. */
+static int after_failure(unsigned tried, struct bm_error *err)
+{
+	if (tried > 1 && strcmp(err->sqlstate, timed_out) == 0) {
+		*err = (struct bm_error)BM_ERROR_INIT;
+		return 1;
+	}
+	return -1;
+}
+
+/* 1: there is more of it, 0: that was all, -1. */
+static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *err)
+{
+	char blocks[16];
+	const char *const params[] = {table, blocks};
+	uint64_t begun = bm_clock_msec();
+	unsigned tried = tend->touch_blocks;
+
+	snprintf(blocks, sizeof(blocks), "%u", tried);
+	PGresult *rows = ask_live(
+			tend, "SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
+	adapt(tend, bm_clock_msec() - begun);
+	if (rows == NULL) {
+		return after_failure(tried, err);
+	}
+	int more = PQgetisnull(rows, 0, 0);
+	if (!more) {
+		bm_report_note("all %s rows of %s are sent again", PQgetvalue(rows, 0, 0),
+				table);
+	}
+	PQclear(rows);
+	return more;
+}
+
+/* ---- keys that only the follower has ---- */
+
+static const char *value_or_null(const PGresult *rows, int column)
+{
+	return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
+}
+
+/* The statement that reads a portion, its file and the next block; a table that is not there
+ * has no rows. */
+static PGresult *plan_portion(struct bm_tend *tend, const char *table, const PGresult *debt,
+		const char *blocks, struct bm_error *err)
+{
+	const char *const params[] = {table, PQgetvalue(debt, 0, 0), blocks,
+			value_or_null(debt, 1), value_or_null(debt, 2)};
+
+	return bm_phase_ask(tend->phase, bm_tend_follower(tend), follower_sql, 5, params, err);
+}
+
+/* 1: there is more of it, 0: that was all, -1. */
+static int ship_portion(struct bm_tend *tend, const char *table, const PGresult *plan,
+		struct bm_error *err)
+{
+	bool is_there = PQntuples(plan) > 0;
+	PGresult *keys = is_there ? bm_phase_ask(tend->phase, bm_tend_follower(tend),
+						    PQgetvalue(plan, 0, 0), 0, NULL, err)
+				  : NULL;
+
+	if (is_there && keys == NULL) {
+		return -1;
+	}
+	const char *const params[] = {table, is_there ? PQgetvalue(keys, 0, 0) : "{}",
+			is_there ? PQgetvalue(plan, 0, 1) : NULL,
+			is_there ? value_or_null(plan, 2) : NULL};
+	PGresult *rows = ask_live(tend,
+			"SELECT bucardo.machine_ship($1, $2::text[], $3::oid, $4::bigint)", 4,
+			params, err);
+	int rc = rows == NULL ? -1 : params[3] != NULL;
+	if (rc == 0 && strcmp(PQgetvalue(rows, 0, 0), "0") != 0) {
+		bm_report_note("%s: %s keys that only the %s had are sent, so that they go there too",
+				table, PQgetvalue(rows, 0, 0),
+				bm_end_name(bm_tend_follower(tend)));
+	}
+	PQclear(rows);
+	PQclear(keys);
+	return rc;
+}
+
+static int ship_some(struct bm_tend *tend, const char *table, struct bm_error *err)
+{
+	PGresult *debt = bm_phase_ask(tend->phase, tend->live, debt_sql, 1, &table, err);
+	char blocks[16];
+	uint64_t begun = bm_clock_msec();
+	unsigned tried = tend->touch_blocks < SHIP_BLOCKS_MOST ? tend->touch_blocks
+							       : SHIP_BLOCKS_MOST;
+	PGresult *plan = NULL;
+	int rc = debt == NULL ? -1 : 0;
+
+	snprintf(blocks, sizeof(blocks), "%u", tried);
+	if (rc == 0 && PQntuples(debt) > 0 && !PQgetisnull(debt, 0, 0)) {
+		plan = plan_portion(tend, table, debt, blocks, err);
+		rc = plan == NULL ? -1 : ship_portion(tend, table, plan, err);
+		adapt(tend, bm_clock_msec() - begun);
+		rc = rc < 0 ? after_failure(tried, err) : rc;
+	}
+	PQclear(plan);
+	PQclear(debt);
+	return rc;
+}
+
+/* ---- all of it ---- */
+
+/* One of the two until it is done or time is up; 1: there is more. */
+static int repeat(struct bm_tend *tend, const char *table,
+		int (*some)(struct bm_tend *tend, const char *table, struct bm_error *err),
+		uint64_t end_msec, struct bm_error *err)
+{
+	int rc;
+
+	do {
+		rc = some(tend, table, err);
+	} while (rc > 0 && bm_clock_msec() < end_msec);
+	return rc;
+}
+
+/* What is gone goes first: it may be in the way of what comes, in a unique constraint. */
+static int pay_some(struct bm_tend *tend, const char *table, bool shipped, uint64_t end_msec,
+		struct bm_error *err)
+{
+	int rc = shipped ? 0 : repeat(tend, table, ship_some, end_msec, err);
+
+	return rc == 0 ? repeat(tend, table, touch_some, end_msec, err) : rc;
+}
+
+/* Tables whose rows must not be sent now: what the follower has written while it was live is
+ * newer than they are, and is not here yet. NULL with `err`. */
+static json_t *find_newer(struct bm_tend *tend, struct bm_error *err)
+{
+	return tend->has_turned ? bm_live_waiting(tend, bm_tend_follower(tend), err)
+				: json_object();
+}
+
+int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
+{
+	json_t *newer;
+
+	if (!bm_tend_carries(tend)) {
+		return 0;
+	}
+	PGresult *owed = bm_phase_ask(tend->phase, tend->live,
+			"SELECT tablename, shipped OR why IS NULL FROM bucardo.machine_touches"
+			" WHERE NOT held ORDER BY 1",
+			0, NULL, err);
+	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
+	newer = owed != NULL && PQntuples(owed) > 0 ? find_newer(tend, err) : NULL;
+	int rc = owed == NULL || (PQntuples(owed) > 0 && newer == NULL) ? -1 : 0;
+
+	if (tend->touch_blocks == 0) {
+		tend->touch_blocks = TOUCH_BLOCKS_FIRST;
+	}
+	for (int i = 0; rc >= 0 && i < PQntuples(owed); i++) {
+		const char *table = PQgetvalue(owed, i, 0);
+		if (json_object_get(running, table) != NULL &&
+				json_object_get(newer, table) == NULL) {
+			rc = pay_some(tend, table, PQgetvalue(owed, i, 1)[0] == 't', end_msec,
+					err);
+		}
+	}
+	PQclear(owed);
+	json_decref(newer);
+	return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,218 @@
+/*
+ * Large objects: pages into a temporary table, then lo_create() and lo_put(). What belongs
+ * to them besides (owner, comment, grants, labels) travels as rows, one an object, and
+ * becomes statements only on the destination, where each value is quoted by itself.
+ */
+#include "worker/transfer/large_objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/roles.h"
+#include "bucardo_machine/libpq.h"
+#include "bucardo_machine/alloc.h"
+#include "worker/session/relay.h"
+
+/* However small they are: one transaction locks each of its objects. */
+#define OBJECTS_A_CHUNK 1000
+
+/* Ranges of OIDs, each up to its last one; and the bytes of the average range. Sizes are
+ * not for everybody. */
+static const char ranges_sql[] =
+		"WITH size AS (SELECT pg_table_size('pg_largeobject') AS bytes, count(*) AS n"
+		"  FROM pg_largeobject_metadata),"
+		" step AS (SELECT greatest(1, least(%u, %llu * n / greatest(bytes, 1))) AS n, bytes,"
+		"  n AS total FROM size)"
+		" SELECT max(o.oid), (step.bytes * count(*) / step.total)::bigint"
+		" FROM (SELECT oid, row_number() OVER (ORDER BY oid) - 1 AS at"
+		"  FROM pg_largeobject_metadata) o, step"
+		" GROUP BY o.at / step.n, step.bytes, step.total ORDER BY 1";
+
+/* The ranges cover every OID: what is made after the plan falls into one of them too. */
+static char *range(const PGresult *rows, int row)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	bool is_last = row + 1 == PQntuples(rows);
+
+	if (row > 0) {
+		bm_strbuf_printf(&sql, "m.oid > %s", PQgetvalue(rows, row - 1, 0));
+	}
+	if (!is_last) {
+		bm_strbuf_printf(&sql, "%sm.oid <= %s", row > 0 ? " AND " : "",
+				PQgetvalue(rows, row, 0));
+	}
+	bm_strbuf_puts(&sql, row == 0 && is_last ? "true" : "");
+	return bm_strbuf_detach(&sql);
+}
+
+int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err)
+{
+	char *sql = bm_format(ranges_sql, OBJECTS_A_CHUNK,
+			(unsigned long long)t->options.chunk_bytes);
+	PGresult *rows = bm_sql(t->keeper, sql, err);
+
+	free(sql);
+	if (rows == NULL) {
+		return bm_error_wrap(err, "looking for large objects");
+	}
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct bm_chunk *chunk = bm_ledger_add_chunk(&t->ledger);
+		chunk->table = bm_strdup(BM_LARGE_OBJECTS);
+		chunk->condition = range(rows, i);
+		chunk->estimate = strtoull(PQgetvalue(rows, i, 1), NULL, 10);
+	}
+	PQclear(rows);
+	return 0;
+}
+
+/* A grantee that is no role any more must not become PUBLIC, which is NULL. */
+static const char about_sql[] =
+		"COPY (SELECT m.oid, coalesce(r.rolname, m.lomowner::text),"
+		" obj_description(m.oid, 'pg_largeobject'), m.lomacl IS NOT NULL,"
+		" coalesce(a.grantors, '{}'), coalesce(a.grantees, '{}'),"
+		" coalesce(a.privileges, '{}'), coalesce(a.grantables, '{}'),"
+		" coalesce(l.providers, '{}'), coalesce(l.labels, '{}')"
+		" FROM pg_largeobject_metadata m LEFT JOIN pg_roles r ON r.oid = m.lomowner"
+		" CROSS JOIN LATERAL (SELECT"
+		"  array_agg(coalesce(g.rolname, x.grantor::text)) AS grantors,"
+		"  array_agg(CASE WHEN x.grantee <> 0 THEN coalesce(e.rolname, x.grantee::text) END)"
+		"   AS grantees,"
+		"  array_agg(x.privilege_type) AS privileges, array_agg(x.is_grantable) AS grantables"
+		"  FROM aclexplode(m.lomacl) x LEFT JOIN pg_roles g ON g.oid = x.grantor"
+		"  LEFT JOIN pg_roles e ON e.oid = x.grantee) a"
+		" CROSS JOIN LATERAL (SELECT array_agg(s.provider) AS providers,"
+		"  array_agg(s.label) AS labels FROM pg_seclabel s WHERE s.objoid = m.oid"
+		"  AND s.classoid = 'pg_largeobject'::regclass AND s.objsubid = 0) l"
+		" WHERE %s) TO STDOUT";
+
+static const char pages_sql[] =
+		"COPY (SELECT m.oid, p.pageno::bigint * 2048, p.data FROM pg_largeobject_metadata m"
+		" JOIN pg_largeobject p ON p.loid = m.oid WHERE %s) TO STDOUT (FORMAT binary)";
+
+/* For a role that may not read pg_largeobject itself; in pieces: a value ends at 1 GB. */
+static const char values_sql[] =
+		"COPY (SELECT m.oid, p.at, lo_get(m.oid, p.at, 1048576)"
+		" FROM pg_largeobject_metadata m CROSS JOIN LATERAL"
+		" generate_series(0, lo_lseek64(lo_open(m.oid, 262144), 0, 2) - 1, 1048576) p (at)"
+		" WHERE %s) TO STDOUT (FORMAT binary)";
+
+static const char begin_sql[] =
+		"CREATE TEMP TABLE bm_about (loid oid, owner text, comment text, has_acl boolean,"
+		" grantors text[], grantees text[], privileges text[], grantables boolean[],"
+		" providers text[], labels text[]) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_page (loid oid, at bigint, data bytea) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_told (what text) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_renamed (here text, there text) ON COMMIT DROP;"
+		"CREATE TEMP TABLE bm_rules ON COMMIT DROP AS"
+		" SELECT %s AS drop_owners, %s AS drop_grants;";
+
+static const char put_sql[] =
+		"SELECT count(lo_create(loid)) FROM pg_temp.bm_about;"
+		"SELECT count(*) FROM (SELECT lo_put(loid, at, data) FROM pg_temp.bm_page"
+		" OFFSET 0) p";
+
+/* clang-format off */
+static const char finish_sql[] =
+#include "worker/transfer/sql/large_objects_finish.sql.inc"
+;
+/* clang-format on */
+
+static bool may_read_pages(PGconn *source)
+{
+	char *answer = bm_sql_value(
+			source, "SELECT has_table_privilege('pg_largeobject', 'SELECT')", NULL);
+	bool may = answer != NULL && answer[0] == 't';
+
+	free(answer);
+	return may;
+}
+
+/* The temporary tables, and what the rules say about roles. */
+static int begin(struct bm_member *member, struct bm_error *err)
+{
+	const struct bm_role_rules *rules = &member->transfer->options.roles;
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_printf(&sql, begin_sql, rules->drop_owners ? "true" : "false",
+			rules->drop_grants ? "true" : "false");
+	for (const char *const *pair = rules->names; pair != NULL && *pair != NULL; pair++) {
+		char *old = bm_strndup(*pair, strcspn(*pair, "="));
+		bm_strbuf_puts(&sql, "INSERT INTO pg_temp.bm_renamed VALUES (");
+		bm_quote_literal(&sql, old);
+		bm_strbuf_puts(&sql, ", ");
+		bm_quote_literal(&sql, bm_roles_map(rules, old));
+		bm_strbuf_puts(&sql, ");");
+		free(old);
+	}
+	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	bm_strbuf_finish(&sql);
+	return rc;
+}
+
+/* What could not be as it is at the source is told when the copy is over. */
+static int finish(struct bm_member *member, struct bm_error *err)
+{
+	struct bm_transfer *t = member->transfer;
+	PGresult *told = bm_sql_do(member->destination, finish_sql, err) != 0
+			? NULL
+			: bm_sql(member->destination,
+					  "SELECT DISTINCT what FROM pg_temp.bm_told ORDER BY 1",
+					  err);
+
+	pthread_mutex_lock(&t->mutex);
+	for (int i = 0; told != NULL && i < PQntuples(told); i++) {
+		char *line = bm_format("\n%s", PQgetvalue(told, i, 0));
+		if (strstr(bm_strbuf_text(&t->large_object_news), line) == NULL) {
+			bm_strbuf_puts(&t->large_object_news, line);
+		}
+		free(line);
+	}
+	pthread_mutex_unlock(&t->mutex);
+	int rc = told != NULL ? 0 : -1;
+	PQclear(told);
+	return rc;
+}
+
+void bm_large_objects_tell(struct bm_transfer *t)
+{
+	const char *line = bm_strbuf_text(&t->large_object_news);
+
+	while (*line != '\0') {
+		size_t length = strcspn(++line, "\n");
+		bm_transfer_note(t, "large objects: %.*s", (int)length, line);
+		line += length;
+	}
+	bm_strbuf_clear(&t->large_object_news);
+}
+
+int bm_large_objects_copy(
+		struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err)
+{
+	char *about = bm_format(about_sql, chunk->condition);
+	char *pages = may_read_pages(member->source) ? bm_format(pages_sql, chunk->condition)
+						     : bm_format(values_sql, chunk->condition);
+	struct bm_relay_item items[] = {
+			{.name = BM_LARGE_OBJECTS,
+					.copy_out = about,
+					.copy_in = "COPY pg_temp.bm_about FROM STDIN"},
+			{.name = BM_LARGE_OBJECTS,
+					.copy_out = pages,
+					.copy_in = "COPY pg_temp.bm_page FROM STDIN (FORMAT binary)"},
+	};
+	int rc = begin(member, err);
+
+	if (rc == 0) {
+		rc = bm_relay_run(member->source, member->destination, items, 2,
+				&member->transfer->pace, &member->flight->moved,
+				&member->flight->rows, err);
+	}
+	if (rc == 0) {
+		rc = bm_sql_do(member->destination, put_sql, err);
+	}
+	rc = rc == 0 ? finish(member, err) : -1;
+	chunk->rows = items[0].rows;
+	chunk->bytes = items[1].bytes;
+	free(about);
+	free(pages);
+	return rc == 0 ? 0 : bm_error_wrap(err, "copying large objects");
+}

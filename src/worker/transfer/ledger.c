@@ -1,0 +1,389 @@
+/* The ledger's tables, and the way between them and memory. */
+#include "worker/transfer/ledger.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/libpq.h"
+#include "bucardo_machine/alloc.h"
+#include "worker/session/connect.h"
+
+#define LEDGER_VERSION 1
+
+/* Rows in one INSERT of the plan. */
+#define ROWS_AT_ONCE 500
+
+static const char create_sql[] =
+		"CREATE SCHEMA bucardo_machine;"
+		"COMMENT ON SCHEMA bucardo_machine IS"
+		" 'Ledger of bucardo-machine: what was copied here. Drop it when all is done.';"
+		"CREATE TABLE bucardo_machine.clone (version integer NOT NULL,"
+		" source text NOT NULL, choice text NOT NULL, begun timestamptz NOT NULL DEFAULT clock_timestamp(),"
+		" schema_done timestamptz, settled timestamptz, finished timestamptz);"
+		/* Without, a publication FOR ALL TABLES there would refuse each UPDATE. */
+		"ALTER TABLE bucardo_machine.clone REPLICA IDENTITY FULL;"
+		"CREATE TABLE bucardo_machine.chunk (id integer PRIMARY KEY,"
+		" table_name text NOT NULL, range text NOT NULL, estimate bigint NOT NULL,"
+		" rows bigint, bytes bigint, snapshot text, done timestamptz, moment text);"
+		"CREATE TABLE bucardo_machine.work (id integer PRIMARY KEY, stage integer NOT NULL,"
+		" name text NOT NULL, sql text NOT NULL, first_table text NOT NULL,"
+		" second_table text NOT NULL, cost bigint NOT NULL, shares boolean NOT NULL,"
+		" done timestamptz, with_path boolean NOT NULL DEFAULT false);";
+
+int bm_ledger_exists(PGconn *destination, struct bm_error *err)
+{
+	char *found = bm_sql_value(destination,
+			"SELECT count(*) FROM pg_class c JOIN pg_namespace n"
+			" ON n.oid = c.relnamespace WHERE n.nspname = 'bucardo_machine'"
+			" AND c.relname = 'clone'",
+			err);
+	int exists = found == NULL ? -1 : found[0] == '1';
+
+	free(found);
+	return exists;
+}
+
+int bm_ledger_create(PGconn *destination, const struct bm_ledger_subject *subject,
+		struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_puts(&sql, create_sql);
+	bm_strbuf_printf(&sql,
+			"INSERT INTO bucardo_machine.clone (version, source, choice) VALUES (%d, ",
+			LEDGER_VERSION);
+	bm_quote_literal(&sql, subject->source_id);
+	bm_strbuf_puts(&sql, ", ");
+	bm_quote_literal(&sql, subject->choice);
+	bm_strbuf_puts(&sql, ")");
+	int rc = bm_sql_do(destination, bm_strbuf_text(&sql), err);
+	bm_strbuf_finish(&sql);
+	return rc == 0 ? 0 : bm_error_wrap(err, "making the ledger on the destination");
+}
+
+/* ---- memory ---- */
+
+struct bm_chunk *bm_ledger_add_chunk(struct bm_ledger *ledger)
+{
+	ledger->chunks = bm_realloc(
+			ledger->chunks, ledger->chunk_count + 1, sizeof(*ledger->chunks));
+	struct bm_chunk *chunk = &ledger->chunks[ledger->chunk_count++];
+	*chunk = (struct bm_chunk){.id = (unsigned)ledger->chunk_count};
+	return chunk;
+}
+
+struct bm_work *bm_ledger_add_work(struct bm_ledger *ledger)
+{
+	ledger->works = bm_realloc(
+			ledger->works, ledger->work_count + 1, sizeof(*ledger->works));
+	struct bm_work *work = &ledger->works[ledger->work_count++];
+	*work = (struct bm_work){.id = (unsigned)ledger->work_count};
+	return work;
+}
+
+void bm_ledger_finish(struct bm_ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->chunk_count; i++) {
+		free(ledger->chunks[i].table);
+		free(ledger->chunks[i].condition);
+		free(ledger->chunks[i].moment);
+	}
+	for (size_t i = 0; i < ledger->work_count; i++) {
+		free(ledger->works[i].name);
+		free(ledger->works[i].sql);
+		free(ledger->works[i].tables[0]);
+		free(ledger->works[i].tables[1]);
+	}
+	free(ledger->chunks);
+	free(ledger->works);
+	*ledger = (struct bm_ledger){0};
+}
+
+/* ---- reading ---- */
+
+static uint64_t number(const PGresult *rows, int row, int column)
+{
+	return strtoull(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+static bool is_true(const PGresult *rows, int row, int column)
+{
+	return PQgetvalue(rows, row, column)[0] == 't';
+}
+
+static char *text(const PGresult *rows, int row, int column)
+{
+	return bm_strdup(PQgetvalue(rows, row, column));
+}
+
+static int take_head(const PGresult *rows, const struct bm_ledger_subject *subject,
+		struct bm_ledger *out, struct bm_error *err)
+{
+	if (PQntuples(rows) != 1 || number(rows, 0, 0) != LEDGER_VERSION) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the ledger on the destination (schema bucardo_machine) was "
+				"written by another version of bucardo-machine: finish with that "
+				"one, or begin again with an empty database");
+	}
+	if (strcmp(PQgetvalue(rows, 0, 1), subject->source_id) != 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination holds a clone of another source (its ledger, "
+				"schema bucardo_machine, says %s, this source is %s): begin with "
+				"an empty database",
+				PQgetvalue(rows, 0, 1), subject->source_id);
+	}
+	if (strcmp(PQgetvalue(rows, 0, 4), subject->choice) != 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"the destination was begun with another choice of tables (include "
+				"and exclude): choose the same again, or begin with an empty "
+				"database");
+	}
+	out->schema_done = is_true(rows, 0, 2);
+	out->finished = is_true(rows, 0, 3);
+	return 0;
+}
+
+static void take_chunks(const PGresult *rows, struct bm_ledger *out)
+{
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct bm_chunk *chunk = bm_ledger_add_chunk(out);
+		chunk->id = (unsigned)number(rows, i, 0);
+		chunk->table = text(rows, i, 1);
+		chunk->condition = text(rows, i, 2);
+		chunk->estimate = number(rows, i, 3);
+		chunk->rows = number(rows, i, 4);
+		chunk->bytes = number(rows, i, 5);
+		chunk->done = is_true(rows, i, 6);
+		chunk->moment = PQgetisnull(rows, i, 7) ? NULL : text(rows, i, 7);
+	}
+}
+
+static void take_works(const PGresult *rows, struct bm_ledger *out)
+{
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct bm_work *work = bm_ledger_add_work(out);
+		work->id = (unsigned)number(rows, i, 0);
+		work->stage = (enum bm_stage)number(rows, i, 1);
+		work->name = text(rows, i, 2);
+		work->sql = text(rows, i, 3);
+		work->tables[0] = text(rows, i, 4);
+		work->tables[1] = text(rows, i, 5);
+		work->cost = number(rows, i, 6);
+		work->shares = is_true(rows, i, 7);
+		work->done = is_true(rows, i, 8);
+		work->with_path = is_true(rows, i, 9);
+	}
+}
+
+int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
+		struct bm_ledger *out, struct bm_error *err)
+{
+	PGresult *head = bm_sql(destination,
+			"SELECT version, source, schema_done IS NOT NULL, finished IS NOT NULL,"
+			" coalesce(to_jsonb(c)->>'choice', '') FROM bucardo_machine.clone c",
+			err);
+	PGresult *chunks = NULL;
+	PGresult *works = NULL;
+	int rc = -1;
+
+	*out = (struct bm_ledger){0};
+	if (head == NULL || take_head(head, subject, out, err) != 0) {
+		goto out;
+	}
+	/* The ledger of an earlier program does not know moments and paths. */
+	if (bm_sql_do(destination,
+			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text;"
+			    "ALTER TABLE bucardo_machine.work ADD COLUMN IF NOT EXISTS"
+			    " with_path boolean NOT NULL DEFAULT false",
+			    err) != 0) {
+		goto out;
+	}
+	chunks = bm_sql(destination,
+			"SELECT id, table_name, range, estimate, coalesce(rows, 0), coalesce(bytes, 0),"
+			" done IS NOT NULL, moment FROM bucardo_machine.chunk ORDER BY id",
+			err);
+	works = chunks == NULL
+			? NULL
+			: bm_sql(destination,
+					  "SELECT id, stage, name, sql, first_table,"
+					  " second_table, cost, shares, done IS NOT NULL, with_path"
+					  " FROM bucardo_machine.work ORDER BY id",
+					  err);
+	if (works == NULL) {
+		goto out;
+	}
+	take_chunks(chunks, out);
+	take_works(works, out);
+	rc = 0;
+
+out:
+	PQclear(head);
+	PQclear(chunks);
+	PQclear(works);
+	return rc == 0 ? 0 : bm_error_wrap(err, "reading the ledger");
+}
+
+/* ---- writing ---- */
+
+static void add_chunk_row(const struct bm_chunk *chunk, struct bm_strbuf *sql)
+{
+	bm_strbuf_printf(sql, "(%u, ", chunk->id);
+	bm_quote_literal(sql, chunk->table);
+	bm_strbuf_puts(sql, ", ");
+	bm_quote_literal(sql, chunk->condition);
+	bm_strbuf_printf(sql, ", %" PRIu64 ")", chunk->estimate);
+}
+
+static void add_work_row(const struct bm_work *work, struct bm_strbuf *sql)
+{
+	const char *texts[] = {work->name, work->sql, work->tables[0], work->tables[1]};
+
+	bm_strbuf_printf(sql, "(%u, %d", work->id, (int)work->stage);
+	for (size_t i = 0; i < 4; i++) {
+		bm_strbuf_puts(sql, ", ");
+		bm_quote_literal(sql, texts[i]);
+	}
+	bm_strbuf_printf(sql, ", %" PRIu64 ", %s, %s)", work->cost,
+			work->shares ? "true" : "false", work->with_path ? "true" : "false");
+}
+
+static int insert(PGconn *destination, struct bm_strbuf *sql, struct bm_error *err)
+{
+	int rc = sql->length == 0 ? 0 : bm_sql_do(destination, bm_strbuf_text(sql), err);
+
+	bm_strbuf_clear(sql);
+	return rc;
+}
+
+int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < ledger->chunk_count && rc == 0; i++) {
+		bm_strbuf_puts(&sql,
+				sql.length > 0 ? ", "
+					       : "INSERT INTO bucardo_machine.chunk"
+						 " (id, table_name, range, estimate) VALUES ");
+		add_chunk_row(&ledger->chunks[i], &sql);
+		if ((i + 1) % ROWS_AT_ONCE == 0) {
+			rc = insert(destination, &sql, err);
+		}
+	}
+	rc = rc == 0 ? insert(destination, &sql, err) : -1;
+	for (size_t i = 0; i < ledger->work_count && rc == 0; i++) {
+		bm_strbuf_puts(&sql,
+				sql.length > 0 ? ", "
+					       : "INSERT INTO bucardo_machine.work (id, stage, name,"
+						 " sql, first_table, second_table, cost, shares,"
+						 " with_path) VALUES ");
+		add_work_row(&ledger->works[i], &sql);
+		if ((i + 1) % ROWS_AT_ONCE == 0) {
+			rc = insert(destination, &sql, err);
+		}
+	}
+	rc = rc == 0 ? insert(destination, &sql, err) : -1;
+	bm_strbuf_finish(&sql);
+	if (rc == 0) {
+		rc = bm_sql_do(destination,
+				"UPDATE bucardo_machine.clone SET schema_done = clock_timestamp()",
+				err);
+	}
+	return rc == 0 ? 0 : bm_error_wrap(err, "writing the plan into the ledger");
+}
+
+void bm_chunk_set_moment(struct bm_chunk *chunk, const char *moment)
+{
+	free(chunk->moment);
+	chunk->moment = moment != NULL ? bm_strdup(moment) : NULL;
+}
+
+void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
+		const char *moment, struct bm_strbuf *sql)
+{
+	bm_strbuf_printf(sql,
+			"UPDATE bucardo_machine.chunk SET rows = %" PRIu64 ", bytes = %" PRIu64
+			", snapshot = ",
+			chunk->rows, chunk->bytes);
+	bm_quote_literal(sql, snapshot);
+	bm_strbuf_puts(sql, ", moment = ");
+	bm_quote_literal(sql, moment);
+	bm_strbuf_printf(sql, ", done = clock_timestamp() WHERE id = %u;", chunk->id);
+}
+
+void bm_ledger_work_done(const struct bm_work *work, struct bm_strbuf *sql)
+{
+	bm_strbuf_printf(sql,
+			"UPDATE bucardo_machine.work SET done = clock_timestamp() WHERE id = %u;",
+			work->id);
+}
+
+/* A crash empties unlogged tables, and the ledger is logged: look whether rows are there. */
+static int forget_emptied(PGconn *destination, struct bm_error *err)
+{
+	PGresult *tables = bm_sql(destination,
+			"SELECT c.table_name FROM bucardo_machine.chunk c"
+			" JOIN pg_class r ON r.oid = CASE WHEN c.table_name ~ '^\"'"
+			" THEN to_regclass(c.table_name) END"
+			" WHERE c.done IS NOT NULL AND r.relpersistence = 'u'"
+			" GROUP BY 1 HAVING sum(c.rows) > 0",
+			err);
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	int rc = tables != NULL ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < PQntuples(tables); i++) {
+		const char *name = PQgetvalue(tables, i, 0);
+		bm_strbuf_clear(&sql);
+		bm_strbuf_puts(&sql,
+				"UPDATE bucardo_machine.chunk SET done = NULL"
+				" WHERE table_name = ");
+		bm_quote_literal(&sql, name);
+		bm_strbuf_printf(&sql, " AND NOT EXISTS (SELECT 1 FROM %s)", name);
+		rc = bm_sql_do(destination, bm_strbuf_text(&sql), err);
+	}
+	bm_strbuf_finish(&sql);
+	PQclear(tables);
+	return rc;
+}
+
+int bm_ledger_settle(PGconn *destination, struct bm_ledger *ledger, unsigned *lost,
+		struct bm_error *err)
+{
+	PGresult *undone;
+	bool *is_undone = bm_alloc(ledger->chunk_count + ledger->work_count + 2);
+
+	*lost = 0;
+	undone = forget_emptied(destination, err) == 0 &&
+					bm_sql_do(destination,
+							"UPDATE bucardo_machine.clone SET settled = clock_timestamp()",
+							err) == 0
+			? bm_sql(destination,
+					  "SELECT 0, id FROM bucardo_machine.chunk WHERE done IS NULL"
+					  " UNION ALL"
+					  " SELECT 1, id FROM bucardo_machine.work WHERE done IS NULL",
+					  err)
+			: NULL;
+	for (int i = 0; undone != NULL && i < PQntuples(undone); i++) {
+		size_t base = number(undone, i, 0) == 0 ? 0 : ledger->chunk_count;
+		is_undone[base + number(undone, i, 1) - 1] = true; /* ids count from 1 */
+	}
+	for (size_t i = 0; undone != NULL && i < ledger->chunk_count; i++) {
+		*lost += ledger->chunks[i].done && is_undone[i];
+		ledger->chunks[i].done = !is_undone[i];
+	}
+	for (size_t i = 0; undone != NULL && i < ledger->work_count; i++) {
+		bool gone = is_undone[ledger->chunk_count + i];
+		*lost += ledger->works[i].done && gone;
+		ledger->works[i].done = !gone;
+	}
+	PQclear(undone);
+	free(is_undone);
+	return undone != NULL ? 0 : bm_error_wrap(err, "settling the ledger");
+}
+
+int bm_ledger_close(PGconn *destination, struct bm_error *err)
+{
+	return bm_sql_do(destination,
+			"UPDATE bucardo_machine.clone SET finished = clock_timestamp()", err);
+}

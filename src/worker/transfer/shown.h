@@ -1,0 +1,24 @@
+/*
+ * shown - what is under way, as flights that a person can read
+ *
+ * Names, weights and how far a table is, from the ledger; how far the build of an
+ * index is, from the server that builds it.
+ */
+#ifndef WORKER_TRANSFER_SHOWN_H
+#define WORKER_TRANSFER_SHOWN_H
+
+#include "worker/transfer/crew.h"
+
+/* About how many rows it has, by its share of the table; 0: not known. */
+uint64_t bm_chunk_rows(const struct bm_transfer *t, const struct bm_chunk *chunk);
+
+/* Begin the flight of chunks, or of works, that are one transaction. At least one. */
+struct bm_flight *bm_flight_of_chunks(
+		struct bm_transfer *t, struct bm_chunk *const *chunks, size_t count);
+struct bm_flight *bm_flight_of_works(
+		struct bm_member *member, struct bm_work *const *works, size_t count);
+
+/* Ask the destination how far its builds are; at most once a second. Main thread. */
+void bm_look_at_builds(struct bm_transfer *t);
+
+#endif

@@ -1,0 +1,299 @@
+/* From the entries of a dump to works, with what the source's catalog knows of them. */
+#include "worker/transfer/works.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
+
+#define QUOTED(name) "'\"' || replace(" name ", '\"', '\"\"') || '\"'"
+
+/* Of an object without rows. */
+#define LEAST_WEIGHT 8192
+
+/* Types not listed belong to BM_STAGE_REST. */
+static const struct {
+	const char *type;
+	enum bm_stage stage;
+} stages[] = {
+		{"INDEX", BM_STAGE_BUILD},
+		{"CONSTRAINT", BM_STAGE_BUILD},
+		{"CHECK CONSTRAINT", BM_STAGE_BUILD},
+		{"INDEX ATTACH", BM_STAGE_ATTACH},
+		{"FK CONSTRAINT", BM_STAGE_FOREIGN},
+		{"TRIGGER", BM_STAGE_TRIGGER},
+		{"EVENT TRIGGER", BM_STAGE_TRIGGER},
+		{"COMMENT", BM_STAGE_TRIGGER},
+		{"SECURITY LABEL", BM_STAGE_TRIGGER},
+		{"PUBLICATION", BM_STAGE_TRIGGER},
+		{"PUBLICATION TABLE", BM_STAGE_TRIGGER},
+		{"PUBLICATION TABLES IN SCHEMA", BM_STAGE_TRIGGER},
+};
+
+/* Stages whose works run at the same time; the others go one by one, in their order. */
+static const bool is_parallel[BM_STAGE_COUNT] = {
+		[BM_STAGE_BUILD] = true,
+		[BM_STAGE_FOREIGN] = true,
+		[BM_STAGE_ANALYZE] = true,
+};
+
+uint64_t bm_work_weight(const struct bm_work *work)
+{
+	return work->cost + LEAST_WEIGHT;
+}
+
+enum bm_stage bm_works_stage(const char *type)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(stages); i++) {
+		if (strcmp(stages[i].type, type) == 0) {
+			return stages[i].stage;
+		}
+	}
+	return BM_STAGE_REST;
+}
+
+bool bm_works_run_together(enum bm_stage stage)
+{
+	return is_parallel[stage];
+}
+
+/* ---- what may run ---- */
+
+static bool clash(const struct bm_work *a, const struct bm_work *b)
+{
+	if (a->shares && b->shares) {
+		return false;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t j = 0; j < 2; j++) {
+			if (a->tables[i][0] != '\0' &&
+					strcmp(a->tables[i], b->tables[j]) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool may_run(const struct bm_work *work, const struct bm_running *running)
+{
+	for (size_t i = 0; i < running->count; i++) {
+		if (running->list[i] == work || clash(work, running->list[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+struct bm_work *bm_works_next(struct bm_work *works, size_t count,
+		const struct bm_running *running, const bool *failed, bool *waiting)
+{
+	enum bm_stage stage = BM_STAGE_COUNT;
+	struct bm_work *best = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!works[i].done && !failed[i] && works[i].stage < stage) {
+			stage = works[i].stage;
+		}
+	}
+	*waiting = stage != BM_STAGE_COUNT;
+	if (stage == BM_STAGE_COUNT) {
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct bm_work *work = &works[i];
+		if (work->done || work->running || failed[i] || work->stage != stage) {
+			continue;
+		}
+		if (!is_parallel[stage]) {
+			return running->count == 0 ? work : NULL;
+		}
+		if (may_run(work, running) && (best == NULL || work->cost > best->cost)) {
+			best = work;
+		}
+	}
+	return best;
+}
+
+/* ---- the plan ---- */
+
+/* One row an index and a constraint: "schema TAB name", what it is on, how to build it. */
+/* clang-format off */
+static const char objects_sql[] =
+		"WITH rel AS MATERIALIZED (SELECT c.oid, n.nspname, c.relname, c.relkind,"
+		"  " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname") " AS name,"
+		"  CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END AS bytes"
+		"  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+		"  WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_'"
+		"  AND n.nspname <> 'information_schema')"
+		" SELECT rel.nspname || E'\\t' || x.relname, rel.name, '', rel.bytes, '', ''"
+		" FROM pg_index i JOIN rel ON rel.oid = i.indrelid"
+		" JOIN pg_class x ON x.oid = i.indexrelid"
+		" UNION ALL"
+		" SELECT rel.nspname || E'\\t' || rel.relname || ' ' || k.conname, rel.name,"
+		"  coalesce(ref.name, ''), rel.bytes,"
+		"  CASE WHEN b.apart THEN pg_get_indexdef(k.conindid) || ';' ELSE '' END,"
+		"  CASE WHEN b.apart THEN 'ALTER TABLE ONLY ' || rel.name || ' ADD CONSTRAINT '"
+		"   || " QUOTED("k.conname") " || CASE k.contype WHEN 'p' THEN ' PRIMARY KEY'"
+		"   ELSE ' UNIQUE' END || ' USING INDEX ' || " QUOTED("x.relname")
+		"   || CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END"
+		"   || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END || ';'"
+		"   ELSE '' END"
+		" FROM pg_constraint k JOIN rel ON rel.oid = k.conrelid"
+		" LEFT JOIN rel ref ON ref.oid = k.confrelid"
+		" LEFT JOIN pg_class x ON x.oid = k.conindid LEFT JOIN pg_am m ON m.oid = x.relam"
+		" LEFT JOIN pg_index i ON i.indexrelid = x.oid"
+		" CROSS JOIN LATERAL (SELECT k.contype IN ('p', 'u') AND rel.relkind = 'r'"
+		"  AND rel.bytes > %llu AND m.amname = 'btree'"
+		"  AND NOT i.indisexclusion AS apart) b"
+		" ORDER BY 1";
+/* clang-format on */
+
+/* In the order of bytes, whatever the server's collation says. */
+struct object {
+	const char *key;
+	int row;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct object *)a)->key, ((const struct object *)b)->key);
+}
+
+struct objects {
+	PGresult *rows;
+	struct object *list;
+};
+
+static int read_objects(struct bm_transfer *t, struct objects *out, struct bm_error *err)
+{
+	/* A big table's key is built as an index first, beside the table's others. */
+	char *sql = bm_format(objects_sql, (unsigned long long)t->options.chunk_bytes / 2);
+
+	*out = (struct objects){.rows = bm_sql(t->keeper, sql, err)};
+	free(sql);
+	if (out->rows == NULL) {
+		return bm_error_wrap(err, "reading the source's indexes");
+	}
+	size_t count = (size_t)PQntuples(out->rows);
+	out->list = bm_alloc((count + 1) * sizeof(*out->list));
+	for (size_t i = 0; i < count; i++) {
+		out->list[i] = (struct object){PQgetvalue(out->rows, (int)i, 0), (int)i};
+	}
+	qsort(out->list, count, sizeof(*out->list), by_key);
+	return 0;
+}
+
+/* The row about an entry, or -1. */
+static int find_object(const struct objects *objects, const struct bm_entry *entry)
+{
+	char *key = bm_format("%s\t%s", entry->schema, entry->name);
+	struct object wanted = {.key = key};
+	const struct object *found = bsearch(&wanted, objects->list,
+			(size_t)PQntuples(objects->rows), sizeof(wanted), by_key);
+
+	free(key);
+	return found != NULL ? found->row : -1;
+}
+
+static struct bm_work *add_work(struct bm_transfer *t, enum bm_stage stage,
+		const struct bm_entry *entry, const char *table, const char *other)
+{
+	struct bm_work *work = bm_ledger_add_work(&t->ledger);
+
+	work->stage = stage;
+	work->name = strcmp(entry->schema, "-") == 0
+			? bm_format("%s %s", entry->type, entry->name)
+			: bm_format("%s %s.%s", entry->type, entry->schema, entry->name);
+	work->tables[0] = bm_strdup(table);
+	work->tables[1] = bm_strdup(other);
+	return work;
+}
+
+/* A key of a big table: the index beside the others, then the constraint on it. */
+static void add_apart(struct bm_transfer *t, const struct bm_entry *entry,
+		const struct objects *objects, int row)
+{
+	const char *table = PQgetvalue(objects->rows, row, 1);
+	const char *text = bm_strbuf_text(&entry->sql);
+	size_t first = bm_statement_end(text, entry->sql.length, 0);
+	struct bm_work *index = add_work(t, BM_STAGE_BUILD, entry, table, "");
+
+	index->sql = bm_strdup(PQgetvalue(objects->rows, row, 4));
+	index->shares = true;
+	index->cost = strtoull(PQgetvalue(objects->rows, row, 3), NULL, 10);
+	struct bm_work *constraint = add_work(t, BM_STAGE_ADOPT, entry, table, "");
+	constraint->sql = bm_format("%s%s", PQgetvalue(objects->rows, row, 5), text + first);
+}
+
+static bool is_of_bucardo(const struct bm_entry *entry)
+{
+	const char *text = bm_strbuf_text(&entry->sql);
+
+	/* Its own, and the fence of a source that was a destination once. */
+	return strcmp(entry->type, "TRIGGER") == 0 &&
+			(strstr(text, " EXECUTE FUNCTION bucardo.") != NULL ||
+					strstr(text, " EXECUTE FUNCTION bucardo_machine.") !=
+							NULL);
+}
+
+static void add_entry(struct bm_transfer *t, const struct bm_entry *entry,
+		const struct objects *objects)
+{
+	enum bm_stage stage = bm_works_stage(entry->type);
+	int row = find_object(objects, entry);
+
+	if (stage == BM_STAGE_BUILD && row >= 0 &&
+			PQgetvalue(objects->rows, row, 4)[0] != '\0') {
+		add_apart(t, entry, objects, row);
+		return;
+	}
+	struct bm_work *work = add_work(t, stage, entry,
+			row >= 0 ? PQgetvalue(objects->rows, row, 1) : "",
+			row >= 0 ? PQgetvalue(objects->rows, row, 2) : "");
+	work->sql = bm_strdup(bm_strbuf_text(&entry->sql));
+	work->cost = row >= 0 ? strtoull(PQgetvalue(objects->rows, row, 3), NULL, 10) : 0;
+	work->shares = strcmp(entry->type, "INDEX") == 0;
+	work->with_path = entry->with_path;
+}
+
+/* An index of a materialised view that is itself made after the data waits for it. */
+static bool is_postponed(
+		const struct bm_entries *entries, size_t index, const struct objects *objects)
+{
+	const struct bm_entry *entry = &entries->list[index];
+	int row = find_object(objects, entry);
+
+	for (size_t i = 0; i < index && row >= 0; i++) {
+		const struct bm_entry *view = &entries->list[i];
+		if (strcmp(view->type, "MATERIALIZED VIEW") == 0 &&
+				bm_entry_is_named(view, PQgetvalue(objects->rows, row, 1))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int bm_plan_works(struct bm_transfer *t, const struct bm_entries *entries, struct bm_error *err)
+{
+	struct objects objects;
+
+	if (read_objects(t, &objects, err) != 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < entries->count; i++) {
+		const struct bm_entry *entry = &entries->list[i];
+		if (entry->sql.length == 0 || is_of_bucardo(entry)) {
+			continue;
+		}
+		size_t before = t->ledger.work_count;
+		add_entry(t, entry, &objects);
+		if (strcmp(entry->type, "INDEX") == 0 && is_postponed(entries, i, &objects)) {
+			t->ledger.works[before].stage = BM_STAGE_REST;
+		}
+	}
+	PQclear(objects.rows);
+	free(objects.list);
+	return 0;
+}

@@ -1,0 +1,66 @@
+"""scripts/check-layers finds a violation of each of its rules."""
+
+import os
+import subprocess
+
+import pytest
+
+REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
+CHECK = os.path.join(REPOSITORY, "scripts", "check-layers")
+
+CLEAN = {
+    "include/bucardo_machine/log.h": "",
+    "include/bucardo_machine/machine.h": '#include "bucardo_machine/log.h"\n',
+    "src/base/util/log.c": '#include "bucardo_machine/log.h"\n',
+    "src/base/event/loop.c": "#include <uv.h>\n",
+    "src/daemon/machine/machine.c": '#include "bucardo_machine/machine.h"\n#include "daemon/volume/lock.h"\n',
+    "src/daemon/volume/lock.c": '#include "bucardo_machine/log.h"\n#include "daemon/volume/lock.h"\n',
+    "src/daemon/volume/lock.h": "",
+    "src/worker/session/ask.c": "#include <libpq-fe.h>\nvoid f(void) { PQexec(c, s); }\n/* system() is not called */\n",
+    "src/worker/session/ask.h": "",
+    "src/client/commands/run.c": '#include "bucardo_machine/machine.h"\n',
+}
+
+VIOLATIONS = (
+    ("src/base/util/file.c", '#include "bucardo_machine/machine.h"', "base includes nothing of a role"),
+    ("include/bucardo_machine/log.h", '#include "bucardo_machine/machine.h"', "base includes nothing of a role"),
+    ("src/daemon/machine/act.c", '#include "worker/session/ask.h"', "another role"),
+    ("src/worker/session/dial.c", '#include "bucardo_machine/machine.h"', "another role"),
+    ("src/client/commands/ask.c", '#include "daemon/volume/lock.h"', "private header"),
+    ("src/daemon/volume/volume.c", '#include "bucardo_machine/machine.h"', "a later area"),
+    ("src/base/util/file.c", '#include "bucardo_machine/unknown.h"', "no area owns"),
+    ("src/base/util/file.c", '#include "file.h"', "no area owns"),
+    ("src/elsewhere/file.c", '#include "bucardo_machine/log.h"', "no area owns"),
+    ("src/daemon/machine/act.c", "#include <uv.h>", "<uv.h> belongs to"),
+    ("src/client/commands/ask.c", "#include <libpq-fe.h>", "<libpq-fe.h> belongs to"),
+    ("src/daemon/machine/act.c", "void f(void) { PQexec(c, s); }", "blocking libpq"),
+    ("src/daemon/machine/act.c", "void f(void) { getaddrinfo(a, b, c, d); }", "names are resolved"),
+    ("src/daemon/machine/act.c", "void f(void) { waitpid(0, 0, 0); }", "the only waitpid"),
+    ("src/daemon/machine/act.c", "void f(void) { fork(); }", "the only fork/exec"),
+    ("src/worker/session/dial.c", "void f(void) { execvp(a, b); }", "the only fork/exec"),
+    ("src/base/event/spawn.c", "void f(void) { system(a); }", "never uv_spawn"),
+    ("src/base/util/file.c", "void f(void) { sleep(1); }", "do not sleep"),
+    ("src/base/util/file.c", "void f(void) { strcpy(a, b); }", "banned"),
+    ("tests/unit/test_x.c", "void f(void) { sprintf(a, b); }", "banned"),
+)
+
+
+def check(folder, files):
+    for name, text in files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text)
+    return subprocess.run([CHECK, folder], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_tree_that_keeps_the_rules_passes(tmp_path):
+    done = check(str(tmp_path), CLEAN)
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
+@pytest.mark.parametrize("name, line, told", VIOLATIONS)
+def test_a_planted_violation_is_found(tmp_path, name, line, told):
+    done = check(str(tmp_path), {**CLEAN, name: line + "\n"})
+    assert done.returncode == 1, done
+    assert f"{name}:1: " in done.stdout and told in done.stdout, done

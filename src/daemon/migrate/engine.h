@@ -35,6 +35,7 @@ struct progress {
 	struct json_t *in_flight;		 /* NULL: nothing */
 	int64_t shown, shown_total; /* what the journal has: no crash takes it back */
 	char unit[16], text[160];
+	uint64_t told_msec; /* of the last line */
 	/* for the rate: */
 	uint64_t mark_msec;
 	int64_t mark_done;

@@ -81,6 +81,7 @@ static void take_progress(struct migration *migration, const struct bm_phase_lin
 	}
 	take_rate(progress, done);
 	progress->known = true;
+	progress->told_msec = bm_clock_msec();
 	progress->done = done;
 	progress->total = line->total > 0 && line->total < done ? done : line->total;
 	bm_text_copy(progress->unit, sizeof(progress->unit), line->unit);

@@ -67,12 +67,18 @@ static void fill_old_progress(const struct record *record, struct bm_migration_v
 	view->total = record->total;
 }
 
+/* A worker that says nothing for so long waits for something: for how long nobody knows. */
+#define QUIET_MSEC 3000
+
 /* None where a rate says nothing, or is not known. */
 static void fill_time(const struct progress *progress, struct bm_migration_view *view)
 {
 	const struct bm_phase_row *row = bm_phase_row(view->phase);
 	int64_t left = progress->total - progress->done;
 
+	if (bm_clock_msec() - progress->told_msec > QUIET_MSEC) {
+		return;
+	}
 	if (row->flows && progress->rate >= 0) {
 		view->rate = (int64_t)progress->rate;
 	}

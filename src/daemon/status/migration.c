@@ -91,6 +91,21 @@ const char *bm_database_part(
 	return strcmp(database->role, "target") == 0 ? "destination" : "source";
 }
 
+bool bm_migration_is_cut_off(
+		const struct bm_status *status, const struct bm_migration_view *migration)
+{
+	for (size_t i = 0; i < status->database_count; i++) {
+		const struct bm_status_database *database = &status->databases[i];
+		if (database->reach == BM_REACH_NO &&
+				(is_end_of(database->name, migration->name, "source") ||
+						is_end_of(database->name, migration->name,
+								"destination"))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- what is not kept in step ---- */
 
 /* The worker's clock is ours: CLOCK_BOOTTIME of one computer. */

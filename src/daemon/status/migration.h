@@ -21,6 +21,10 @@ const char *bm_migration_word(
 const char *bm_database_part(
 		const struct bm_status *status, const struct bm_status_database *database);
 
+/* A side of it is out of reach: nobody knows when it goes on. */
+bool bm_migration_is_cut_off(
+		const struct bm_status *status, const struct bm_migration_view *migration);
+
 /* Member "not_in_step", taken out of `tending`; null while nobody has looked. */
 json_t *bm_not_in_step_json(json_t *tending, const struct bm_status *status, int64_t wall_msec);
 

@@ -211,20 +211,32 @@ static bool is_done(const struct bm_migration_view *migration)
 			migration->phases[migration->phase].state == BM_RECORD_DONE;
 }
 
-static json_t *progress_json(const struct bm_migration_view *migration)
+/* All that was counted may be done while the phase is not: something may follow. */
+static json_t *percent_of_phase(const struct bm_migration_view *migration)
+{
+	if (is_done(migration)) {
+		return json_integer(100);
+	}
+	return migration->total > 0 && migration->done >= migration->total
+			? json_integer(99)
+			: percent(migration->done, migration->total);
+}
+
+static json_t *progress_json(
+		const struct bm_status *status, const struct bm_migration_view *migration)
 {
 	json_t *object = json_object();
+	int64_t eta_msec = bm_migration_is_cut_off(status, migration) ? -1
+								      : migration->eta_msec;
 
 	set_text(object, "unit", migration->unit);
 	set_text(object, "text", migration->text);
 	json_object_set_new(object, "done", json_integer(migration->done));
 	json_object_set_new(object, "total",
 			migration->total > 0 ? json_integer(migration->total) : json_null());
-	json_object_set_new(object, "percent",
-			is_done(migration) ? json_integer(100)
-					   : percent(migration->done, migration->total));
+	json_object_set_new(object, "percent", percent_of_phase(migration));
 	json_object_set_new(object, "rate", known(migration->rate));
-	json_object_set_new(object, "eta_msec", known(migration->eta_msec));
+	json_object_set_new(object, "eta_msec", known(eta_msec));
 	json_object_set_new(object, "rows", known(migration->rows));
 	json_object_set_new(object, "pieces_done", known(migration->pieces_done));
 	json_object_set_new(object, "pieces_total", known(migration->pieces_total));
@@ -329,7 +341,7 @@ static json_t *migration_json(const struct bm_status *status,
 	json_object_set_new(object, "not_in_step",
 			bm_not_in_step_json(tending, status, now->wall_msec));
 	json_object_set_new(object, "tending", tending);
-	json_object_set_new(object, "progress", progress_json(migration));
+	json_object_set_new(object, "progress", progress_json(status, migration));
 	json_object_set_new(
 			object, "replication", bm_replication_json(status, migration->name));
 	json_object_set_new(object, "teardown", teardown_json(&migration->leaving));

@@ -391,7 +391,10 @@ int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 				lost);
 	}
 	rc = rc == 0 ? bm_failures_tell(&building.failures, err) : -1;
-	rc = rc == 0 ? bm_sequences_copy(t, err) : -1;
+	if (rc == 0) {
+		bm_crew_tell(t, "setting the sequences");
+		rc = bm_sequences_copy(t, err);
+	}
 	rc = rc == 0 ? bm_ledger_close(t->control, err) : -1;
 	t->ledger.finished = rc == 0;
 	if (rc == 0) {

@@ -144,27 +144,40 @@ static void *member_main(void *ctx)
 	return NULL;
 }
 
+static void tell_progress(struct bm_transfer *t, int64_t left_msec, const char *remark)
+{
+	struct bm_transfer_progress view = bm_progress_view(&t->progress, false);
+
+	view.left_msec = left_msec;
+	view.remark = remark;
+	if (t->options.progress != NULL) {
+		t->options.progress(t->options.ctx, &view);
+	}
+}
+
+void bm_crew_tell(struct bm_transfer *t, const char *remark)
+{
+	tell_progress(t, -1, remark);
+}
+
 static void tell(struct bm_transfer *t)
 {
+	char news[sizeof(t->news)], remark[sizeof(t->waiting)];
+
 	if (t->look != NULL) {
 		t->look(t);
 	}
-	struct bm_transfer_progress view = bm_progress_view(&t->progress, false);
-	char news[sizeof(t->news)], remark[sizeof(t->waiting)];
-	view.left_msec = bm_left_msec(t);
+	int64_t left_msec = bm_left_msec(t);
 
 	pthread_mutex_lock(&t->mutex);
 	bm_text_copy(news, sizeof(news), t->news);
 	bm_text_copy(remark, sizeof(remark), t->waiting[0] != '\0' ? t->waiting : t->slowed);
 	t->news[0] = '\0';
 	pthread_mutex_unlock(&t->mutex);
-	view.remark = remark;
 	if (news[0] != '\0') {
 		bm_transfer_note(t, "%s", news);
 	}
-	if (t->options.progress != NULL) {
-		t->options.progress(t->options.ctx, &view);
-	}
+	tell_progress(t, left_msec, remark);
 }
 
 static void wait_for_members(struct crew *crew)

@@ -9,6 +9,11 @@
 /* The last bit of a flight is its commit. */
 #define NEARLY 0.99
 
+#define STILL_MSEC 5000
+
+/* When all is sent a commit is left, and triggers that fire for the rows. */
+#define ALL_SENT 0.98
+
 void bm_flights_init(struct bm_flights *flights)
 {
 	pthread_mutex_init(&flights->mutex, NULL);
@@ -40,6 +45,8 @@ struct bm_flight *bm_flight_begin(struct bm_flights *flights, const struct bm_fl
 		flight->kind = like->kind;
 		flight->step[0] = '\0';
 		flight->begun_msec = bm_clock_msec();
+		flight->seen = 0;
+		flight->seen_msec = flight->begun_msec;
 		atomic_store(&flight->moved, 0);
 		atomic_store(&flight->rows, 0);
 		flight->used = true;
@@ -109,6 +116,32 @@ static uint64_t flown(const struct bm_flight *flight)
 double bm_flight_part(const struct bm_flight *flight)
 {
 	return flight->weight > 0 ? (double)flown(flight) / (double)flight->weight : 0;
+}
+
+static bool stands_still(struct bm_flight *flight, uint64_t now)
+{
+	uint64_t moved = atomic_load(&flight->moved);
+
+	if (moved != flight->seen) {
+		flight->seen = moved;
+		flight->seen_msec = now;
+	}
+	return flight->backend == 0 && now - flight->seen_msec > STILL_MSEC &&
+			bm_flight_part(flight) < ALL_SENT;
+}
+
+bool bm_flights_stand_still(struct bm_flights *flights)
+{
+	uint64_t now = bm_clock_msec();
+	bool still = false;
+
+	pthread_mutex_lock(&flights->mutex);
+	for (size_t i = 0; i < BM_FLIGHTS; i++) {
+		struct bm_flight *flight = &flights->list[i];
+		still = (flight->used && stands_still(flight, now)) || still;
+	}
+	pthread_mutex_unlock(&flights->mutex);
+	return still;
 }
 
 struct bm_flown bm_flights_sum(struct bm_flights *flights)

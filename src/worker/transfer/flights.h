@@ -35,6 +35,7 @@ struct bm_flight {
 	int kind;		      /* enum bm_kind of what it builds */
 	char step[BM_PART_STEP_SIZE]; /* what the server says it is at */
 	uint64_t begun_msec;
+	uint64_t seen, seen_msec; /* of `moved` when it was looked at, and since when */
 };
 
 struct bm_flights {
@@ -61,6 +62,10 @@ void bm_flights_tell(struct bm_flights *flights, int backend, double part, const
 
 /* How far it is, by what was moved or told: 0 to 1. Of one that has not ended. */
 double bm_flight_part(const struct bm_flight *flight);
+
+/* Rows of one are to come, and no byte has for 5 s: a side does not answer, or a lock is in the
+ * way. */
+bool bm_flights_stand_still(struct bm_flights *flights);
 
 /* What all of them have done so far, in weight and in bytes of rows. */
 struct bm_flown {

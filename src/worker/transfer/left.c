@@ -455,6 +455,7 @@ static double ask(struct bm_transfer *t)
 	memcpy(estimate.measured, t->left.measured, sizeof(estimate.measured));
 	bool away = t->waiting[0] != '\0';
 	pthread_mutex_unlock(&t->mutex);
+	away = away || bm_flights_stand_still(&t->progress.flights);
 	/* Nothing is left, and it is not over: what goes on is in no plan. */
 	bool known = !away && estimate.count > 0;
 	double left = known ? bm_estimate_left(&estimate) : -1;

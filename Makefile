@@ -3,6 +3,12 @@
 VERSION := 0.1.0
 
 SHELL := /bin/bash
+# All processors, unless -j says otherwise.
+ifeq (,$(filter -j%,$(MAKEFLAGS)))
+MAKEFLAGS += -j$(shell nproc)
+endif
+# Scripts that are run from here call make for themselves.
+unexport MAKEFLAGS
 
 CC       ?= gcc
 SANITIZE ?=
@@ -15,10 +21,12 @@ LIBS     := libuv yaml-0.1 jansson
 LATE     := libpq libssl libcrypto
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
+# Asked once: CFLAGS is expanded for every file.
+PACKAGES := $(shell pkg-config --cflags $(LIBS) $(LATE))
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(WARNINGS) \
 	-fstack-protector-strong -fno-omit-frame-pointer -Iinclude -Isrc -I$(BUILD)/embedded \
-	$(shell pkg-config --cflags $(LIBS) $(LATE)) \
+	$(PACKAGES) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 # Tests make results of their own: -lpq beside it.
 LDLIBS   := $(shell pkg-config --libs $(LIBS))
@@ -28,6 +36,8 @@ SOURCES  := $(filter-out src/main.c,$(shell find src -name '*.c' | sort))
 # Code in other languages, each file a string literal that a C file includes.
 EMBEDDED := $(patsubst src/%,$(BUILD)/embedded/%.inc,$(shell find src -name '*.sql' -o -name '*.pl' | sort))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+# All of them but main.o, for tests: the linker takes what one needs.
+ARCHIVE  := $(BUILD)/machine.a
 BINARY   := $(BUILD)/bucardo-machine
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 HEADERS  := $(wildcard include/bucardo_machine/*.h) $(shell find src -name '*.h' | sort)
@@ -37,10 +47,29 @@ HELPERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*.c tests/ben
 FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all
-all: $(BINARY) ## the program, in build/
+all: $(BINARY) ## the program, in build/ (and compile_commands.json)
 
 $(BINARY): $(BUILD)/src/main.o $(OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Appended, not replaced: files of two folders may have one name.
+$(ARCHIVE): $(OBJECTS)
+	@rm -f $@
+	@$(AR) qcs $@ $^
+
+# What editors and clangd read. A folder is newer when a file came or went.
+COMPILED := src/main.c $(SOURCES) $(wildcard tests/*/*.c)
+as_json   = "$(subst ",\",$(subst \,\\,$(strip $1)))"
+define compile_command
+$(if $(filter-out src/main.c,$1),$(comma)){"directory": $(call as_json,$(CURDIR)), "file": "$1",
+ "command": $(call as_json,$(CC) $(CFLAGS) $(if $(filter tests/%,$1),-Itests) -c -o $(BUILD)/$(1:.c=.o) $1)}
+endef
+comma    := ,
+compile_commands.json: Makefile $(sort $(dir $(COMPILED)))
+	$(file >$@,[)$(foreach file,$(COMPILED),$(file >>$@,$(call compile_command,$(file))))$(file >>$@,])
+ifeq ($(BUILD),build)
+all: compile_commands.json
+endif
 
 # Comments are for readers: a line of SQL that begins with -- does not travel.
 $(BUILD)/embedded/%.inc: src/%
@@ -55,14 +84,14 @@ $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(OBJECTS)
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS) -lpq
 
-$(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(OBJECTS)
+$(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS) -lpq
-$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(OBJECTS)
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .SECONDARY:
@@ -87,9 +116,11 @@ image: ## the image bucardo-machine:VERSION, with podman or docker
 unit: $(UNIT) ## build and run the unit tests
 	@scripts/run-programs $(UNIT)
 
-.PHONY: helpers fuzzers
-helpers: $(HELPERS)
-fuzzers: $(FUZZERS)
+.PHONY: helpers
+helpers: $(HELPERS) ## the programs that the integration tests and benches use
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS) ## what fuzz runs (it knows the flags)
 
 .PHONY: fuzz
 fuzz: ## random input for the parsers, 20 s each (SECONDS=N)
@@ -124,24 +155,30 @@ check-format: ## fail where the format differs
 		{ echo "the format is checked with clang-format 14 only"; exit 0; }; \
 	clang-format --dry-run -Werror $(FORMATTED)
 
-# Each file is looked at again when its object is newer. Other versions than the house's find
-# other things.
-ANALYSED := $(OBJECTS:$(BUILD)/src/%.o=$(BUILD)/analysed/%)
-$(BUILD)/analysed/%: $(BUILD)/src/%.o .clang-tidy
+# Each file is looked at again when its object is newer, those for clang-tidy in one go. Other
+# versions than the house's find other things.
+ANALYSED := $(OBJECTS:$(BUILD)/src/%.o=$(BUILD)/analysis/%.c)
+$(BUILD)/analysis/%.c: $(BUILD)/src/%.o
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -O1 -fanalyzer -c -o /dev/null src/$*.c
+	@$(CC) $(CFLAGS) -O1 -g0 -fanalyzer -S -o /dev/null src/$*.c
+	@touch $@
+
+$(BUILD)/analysis/clang-tidy: .clang-tidy $(OBJECTS)
+	@mkdir -p $(@D)
 	@clang-tidy --version | grep -q 'version 14\.' || exit 0; \
-	clang-tidy --quiet src/$*.c -- $(CFLAGS) 2>&1 | grep -v ' warnings\? generated' ; \
+	clang-tidy --quiet $(patsubst $(BUILD)/%.o,%.c,$(filter %.o,$(if $(filter .clang-tidy,$?),$^,$?))) \
+		-- $(CFLAGS) 2>&1 | grep -v ' warnings\? generated' ; \
 	exit $${PIPESTATUS[0]}
 	@touch $@
 
-$(BUILD)/analysed/all: $(OBJECTS)
+$(BUILD)/analysis/cppcheck: $(OBJECTS)
+	@mkdir -p $(@D)
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 		--suppress=missingIncludeSystem --inline-suppr -Iinclude -Isrc -I$(BUILD)/embedded src
 	@touch $@
 
 .PHONY: analyse
-analyse: $(ANALYSED) $(BUILD)/analysed/all ## gcc -fanalyzer, clang-tidy, cppcheck: what has changed
+analyse: $(BUILD)/analysis/clang-tidy $(BUILD)/analysis/cppcheck $(ANALYSED) ## gcc -fanalyzer, clang-tidy, cppcheck: what has changed
 
 .PHONY: lint
 lint: check-headers check-layers check-shape check-format analyse ## all static checks
@@ -160,10 +197,18 @@ bench: all helpers ## measure, also against the peers, and print medians (about 
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf build build-*
+	rm -rf build build-* compile_commands.json
 
 .PHONY: help
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 28
+	@sed -nE 's/^## ([^ ]*) +/  make ... \1\t/p' Makefile | expand -t 28
+	@sed -snE '2s/^# ([a-z-]+) - /  scripts\/\1\t/p' scripts/* | expand -t 28
+
+## CC=clang         another compiler, and a build folder of its own
+## SANITIZE=LIST    sanitizers (address,undefined), and a build folder of its own
+## VERSION=1.2.3    what the program and the image say they are
+## PREFIX=/usr      where install puts it, below DESTDIR
+## ENGINE=docker    what builds the image that is named IMAGE
 
 -include $(OBJECTS:.o=.d) $(BUILD)/src/main.d $(wildcard $(BUILD)/tests/*/*.d)

@@ -170,3 +170,43 @@ def test_tables_are_spread_over_several_syncs_and_kin_stay_together(world):
         kick_all(machine, syncs)
         return not compare.differences(source, dest, "spread", sequences=False)
     wait_for(equal, 90, "the contents are equal", every=0.5, explain=machine.log_tail)
+
+
+QUIET = """
+    CREATE TABLE quiet (id int PRIMARY KEY, v text); INSERT INTO quiet SELECT i, 'x' FROM generate_series(1, 500) i;
+    CREATE TABLE later (id int PRIMARY KEY, v text); INSERT INTO later SELECT i, 'x' FROM generate_series(1, 500) i;
+    CREATE TABLE bare (id int PRIMARY KEY, v text); INSERT INTO bare SELECT i, 'x' FROM generate_series(1, 500) i"""
+
+
+def test_the_copy_calls_no_trigger_of_ours_and_they_fire_always_once_it_is_done(world):
+    machine, source, dest = world
+    for server in (source, dest):
+        server.create_database("quiet")
+    source.sql(QUIET, dbname="quiet")
+    dest.sql("ALTER DATABASE quiet SET track_functions = 'all'")
+    phases = Phases(machine, source, dest, "quiet", "quiet")
+    assert phases.run("schema").failed is None
+    # What is not behind the fence is captured at all times.
+    dest.sql("DROP TRIGGER bucardo_machine_fence ON bare", dbname="quiet")
+    assert phases.run("capture").failed is None
+    enabled = ("SELECT string_agg(concat_ws(' ', tgrelid::regclass, tgenabled), ', ' ORDER BY tgrelid::regclass::text)"
+               " FROM pg_trigger WHERE tgname = 'bucardo_delta'")
+    assert dest.value(enabled, dbname="quiet") == "bare A, later O, quiet O"
+    assert source.value(enabled, dbname="quiet") == "bare A, later A, quiet A"
+    with pytest.raises(psycopg2.Error, match="was not cut over yet"):
+        dest.sql("SET session_replication_role = replica; INSERT INTO quiet VALUES (0)", dbname="quiet")
+    watch = "SELECT tablename, gap FROM bucardo.machine_capture_watch('[\"quiet_sync\"]') ORDER BY 1"
+    assert dest.sql(watch, dbname="quiet") == [("public.later", ""), ("public.quiet", "")]
+    holder = dest.connect("quiet", autocommit=False)
+    holder.cursor().execute("LOCK TABLE quiet IN SHARE UPDATE EXCLUSIVE MODE")
+    run = phases.run("copy")
+    assert "of public.quiet on the destination fire always: process " in run.failed["message"], run.text()
+    assert run.failed["class"] == "transient" and "pg_terminate_backend" in run.failed["mend"], run.text()
+    holder.close()
+    assert phases.run("copy").failed is None
+    assert dest.value(enabled, dbname="quiet") == "bare A, later A, quiet A"
+    calls = dict(dest.sql("SELECT funcname, calls FROM pg_stat_user_functions WHERE funcname ~ '^delta_'",
+                          dbname="quiet"))
+    assert calls == {"delta_public_bare": 500}
+    assert not dest.sql(watch, dbname="quiet")
+    assert compare.row_count(dest, "quiet") == 1500

@@ -318,10 +318,15 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 	struct bm_phase *phase = capture->phase;
 	int rc = bm_capture_triggers_make(phase, BM_END_SOURCE, group->sync, list, "", err);
 
-	return rc == 0 && phase->order.is_both
-			? bm_capture_triggers_make(
-					  phase, BM_END_DESTINATION, group->sync, list, "", err)
-			: rc;
+	if (rc != 0 || !phase->order.is_both) {
+		return rc;
+	}
+	/* Of a table that is taken in later nothing is copied any more. */
+	return strcmp(phase->order.phase, "capture") == 0
+			? bm_capture_triggers_make_quiet(
+					  phase, BM_END_DESTINATION, group->sync, list, err)
+			: bm_capture_triggers_make(phase, BM_END_DESTINATION, group->sync, list,
+					  "", err);
 }
 
 /* Those that validate_sync() made just now; `worker observe` goes on with it. */

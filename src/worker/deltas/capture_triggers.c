@@ -47,6 +47,14 @@ static const char one_function[] =
 #include "worker/deltas/sql/machine_capture_one.sql.inc"
 ;
 
+static const char quiet_function[] =
+#include "worker/deltas/sql/machine_capture_quiet.sql.inc"
+;
+
+static const char wake_function[] =
+#include "worker/deltas/sql/machine_capture_wake.sql.inc"
+;
+
 static const char change_function[] =
 #include "worker/deltas/sql/machine_capture_change.sql.inc"
 ;
@@ -62,7 +70,8 @@ static const char *const prepare_steps[] = {
 	BM_CAPTURE_UNLOGGED_SQL,
 	"INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING",
 	base_function, cast_function, body_function, code_function, pin_function, truncation_function,
-	look_function, rows_function, values_function, one_function, change_function, watch_function,
+	look_function, rows_function, values_function, one_function, quiet_function, wake_function,
+	change_function, watch_function,
 };
 
 /* What of it a database takes that has no declared sync. */
@@ -98,6 +107,17 @@ int bm_capture_triggers_make(struct bm_phase *phase, enum bm_end end, const char
 			"SELECT bucardo.machine_capture_one($1, t->>'schema', t->>'name', $3)"
 			" FROM json_array_elements($2::json) t",
 			3, params, err);
+}
+
+int bm_capture_triggers_make_quiet(struct bm_phase *phase, enum bm_end end, const char *sync,
+		const char *tables, struct bm_error *err)
+{
+	const char *const params[] = {sync, tables};
+
+	return bm_phase_do(phase, end,
+			"SELECT bucardo.machine_capture_quiet($1, t->>'schema', t->>'name')"
+			" FROM json_array_elements($2::json) t",
+			2, params, err);
 }
 
 /* ---- functions of Bucardo ---- */

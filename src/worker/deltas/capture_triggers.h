@@ -34,6 +34,14 @@ int bm_capture_triggers_make(struct bm_phase *phase, enum bm_end end, const char
 		const char *tables, const char *gap, struct bm_error *err);
 
 /*
+ * The same on a destination whose rows are still to be copied: behind the fence the triggers
+ * for rows do not fire in replica role, so that the copy pays nothing for them, until
+ * bm_capture_wake().
+ */
+int bm_capture_triggers_make_quiet(struct bm_phase *phase, enum bm_end end, const char *sync,
+		const char *tables, struct bm_error *err);
+
+/*
  * Functions that Bucardo made there, for syncs that a person added too, get a body that
  * depends on no search_path, or a path of their own. One cheap statement where there are
  * none. What the role has no right to is left. In a transaction of its own.

@@ -15,6 +15,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/transfer.h"
+#include "worker/capture/capture_wake.h"
 #include "worker/phases/phase.h"
 #include "base/protocol/report.h"
 
@@ -131,7 +132,9 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 		json_object_set_new(phase->evidence, "reused_chunks",
 				json_integer((json_int_t)end.reused_chunks));
 	}
-	if (rc != 0 && transfer != NULL) {
+	if (rc == 0 && phase->order.is_both && strcmp(phase->order.phase, "copy") == 0) {
+		rc = bm_capture_wake(phase, err);
+	} else if (rc != 0 && transfer != NULL) {
 		offer_to_leave_out(phase, transfer, err);
 	}
 	bm_transfer_close(transfer);

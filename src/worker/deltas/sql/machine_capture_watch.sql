@@ -1,7 +1,8 @@
 -- machine_capture_watch - tables of these syncs that are not captured as it is written down. `gap`:
 -- why rows may have changed unseen since; '' they did not, and only something of ours is to be
--- renewed (an older machine made it, a key column got another name). A rewrite of all rows by ALTER
--- TABLE is no change to any trigger: it shows in the table's file and in its columns together;
+-- renewed (an older machine made it, a key column got another name, its trigger for rows does not
+-- fire always and may). A rewrite of all rows by ALTER TABLE is no change to any trigger: it shows in
+-- the table's file and in its columns together;
 -- nor is a column that is another one now, or new with a value for all rows (machine_capture_values),
 -- nor a label of an enum, or a part of a composite, that has another's place. A label that has gone is remembered, for it may come
 -- back in another place.
@@ -12,6 +13,7 @@ DECLARE n record; was jsonb; seen jsonb; moved jsonb; now_rows jsonb;
 BEGIN
   INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING;
   FOR n IN SELECT DISTINCT x.sync, d.tablename, d.deltaname, s.nspname, c.relname, c.oid,
+      pg_has_role(c.relowner, 'USAGE') AS is_owner,
       md5(bucardo.machine_capture_body(d.deltaname)) AS code, bucardo.machine_capture_rows(c.oid) AS rows
     FROM bucardo.bucardo_delta_names d
     JOIN json_array_elements_text(my_syncs) AS x(sync) ON d.sync IN (x.sync, x.sync || ' (paused)')
@@ -43,7 +45,8 @@ BEGIN
         THEN 'labels of an enum or parts of a type are others' END,
       CASE WHEN was->'table' = seen->'table' AND moved->>'unlogged' <> n.rows->>'unlogged'
         THEN 'a crash emptied it: it is unlogged' END);
-    IF gap <> '' OR was IS NULL OR was <> seen OR seen->>'body' IS DISTINCT FROM n.code THEN
+    IF gap <> '' OR was IS NULL OR was <> seen OR seen->>'body' IS DISTINCT FROM n.code
+      OR (n.is_owner AND seen->>'row' LIKE '% O') THEN
       RETURN NEXT;
     ELSIF moved IS DISTINCT FROM now_rows THEN
       UPDATE bucardo.machine_captured m SET rewrite = now_rows

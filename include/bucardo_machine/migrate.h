@@ -79,6 +79,8 @@ struct bm_leaving_view {
 
 struct bm_migration_view {
 	const char *name;
+	bool unread; /* nobody knows how far it came: the journal was not read since the start
+		      */
 	enum bm_phase phase; /* where it is; the last one when all are done */
 	enum bm_phase until; /* how far it goes by itself */
 	enum bm_migration_status status;

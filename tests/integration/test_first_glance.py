@@ -144,6 +144,27 @@ def test_with_bucardo_down_no_migration_is_live(world):
     wait_view(machine, lambda v: v["live"], "it is live again", 60)
 
 
+def test_after_a_restart_no_phase_is_named_before_the_journal_says_which(world):
+    machine, _, _ = world
+    machine.cli("service", "stop", "postgres").check()
+    machine.stop()
+    machine.start()
+    before = wait_for(lambda: view(machine), 30, "the migration is shown")
+    assert before["status"] == "waiting" and before["phase"] is None
+    assert before["why"] == "waits for the control database, to know how far it came"
+    assert before["progress"]["percent"] is None and not before["live"]
+    assert {phase["state"] for phase in before["phases"]} == {"unknown"}
+    for words in ((), ("--all",)):
+        text = machine.cli("status", *words).check()
+        assert re.search(r"^app +waiting +\S", text, re.MULTILINE) and "preflight" not in text, text
+        assert "to know how far it came" in " ".join(text.split())
+    assert "how far it came is not known yet" in machine.cli("plan", "app").output
+    machine.cli("service", "start", "postgres").check()
+    seen = []
+    wait_view(machine, lambda v: seen.append(v["phase"]) or v["live"], "it is live again", 60)
+    assert set(seen) <= {None, "replicate"}, seen
+
+
 def test_a_rejected_configuration_is_in_the_headline_and_not_ready(world):
     machine, source, dest = world
     machine.write_config(yaml(source, dest, "shop", extra=EXTRA) + "lgo: {}\nmore: 1\n")

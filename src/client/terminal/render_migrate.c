@@ -275,6 +275,8 @@ static void add_state(struct cli_table *table, const json_t *migration)
 		snprintf(text, sizeof(text), "%s", word);
 	} else if (is_gone(migration)) {
 		snprintf(text, sizeof(text), "torn down");
+	} else if (cli_text_of(migration, "phase")[0] == '\0') {
+		snprintf(text, sizeof(text), "%s", word); /* how far it came is not known */
 	} else {
 		snprintf(text, sizeof(text), "%s %s", phase_shown(migration, word), word);
 	}

@@ -59,6 +59,13 @@ void cli_render_plan(const json_t *status, const char *name, struct bm_strbuf *o
 	size_t index;
 	const json_t *entry;
 
+	if (migration != NULL && cli_text_of(migration, "phase")[0] == '\0') {
+		bm_strbuf_printf(out,
+				"Migration %s: how far it came is not known yet, it waits for the "
+				"control database\n",
+				name);
+		return;
+	}
 	bm_strbuf_printf(out, "Migration %s, by itself until %s:\n", name, until);
 	add_done(phases, out);
 	json_array_foreach(phases, index, entry)

@@ -237,7 +237,7 @@ struct bm_next bm_migrate_next(const struct bm_next_input *in)
 
 	if (!in->journal_known) {
 		next = answer(BM_STEP_WAIT, BM_MIGRATION_WAITING,
-				"the journal in the control database was not read yet");
+				"waits for the control database, to know how far it came");
 	} else if (in->teardown != NULL) {
 		phase = BM_PHASE_TEARDOWN;
 		next = leave(in);

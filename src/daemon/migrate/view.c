@@ -145,7 +145,7 @@ static void fill_reason(struct migration *migration, const struct record *record
 		view->why = record->error;
 		view->mend = record->mend != NULL ? record->mend : "";
 	}
-	if (view->why[0] == '\0' && migration->next.status == BM_MIGRATION_WAITING) {
+	if (view->unread && migration->migrate->journal_error[0] != '\0') {
 		view->why = migration->migrate->journal_error;
 	}
 }
@@ -174,6 +174,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 	const struct record *record = bm_record_of(migration, phase);
 	struct bm_migration_view view = {
 			.name = migration->name,
+			.unread = !migrate->journal_known,
 			.phase = phase,
 			.until = bm_migrate_until(migration),
 			.status = migration->next.status,

@@ -269,7 +269,9 @@ static json_t *phases_json(const struct bm_migration_view *migration)
 		json_t *object = json_object();
 		json_t *evidence = json_loads(view->evidence, 0, NULL);
 		set_text(object, "phase", bm_phase_name(phase));
-		set_text(object, "state", bm_record_state_name(view->state));
+		set_text(object, "state",
+				migration->unread ? "unknown"
+						  : bm_record_state_name(view->state));
 		json_object_set_new(object, "started_at", wall(view->started_at));
 		json_object_set_new(object, "ended_at", wall(view->ended_at));
 		json_object_set_new(
@@ -320,7 +322,9 @@ static json_t *migration_json(const struct bm_status *status,
 	json_t *object = json_object();
 
 	set_text(object, "name", migration->name);
-	set_text(object, "phase", bm_phase_name(migration->phase));
+	json_object_set_new(object, "phase",
+			migration->unread ? json_null()
+					  : json_string(bm_phase_name(migration->phase)));
 	set_text(object, "status", bm_migration_word(status, migration));
 	set_text(object, "until", bm_phase_name(migration->until));
 	set_since(object, migration->since_msec, now);

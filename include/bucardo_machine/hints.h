@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/phase_line.h"
 
 #define BM_SQLSTATE_DISK_FULL "53100"
 
@@ -17,5 +18,8 @@ const char *bm_hint_of(const struct bm_error *err);
 
 /* The server's disk is full: all will fail until somebody makes room. */
 bool bm_sql_is_full(const struct bm_error *err);
+
+/* Who has to do something about it. */
+enum bm_failure bm_failure_of(const struct bm_error *err);
 
 #endif

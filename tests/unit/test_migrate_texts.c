@@ -11,7 +11,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "daemon/migrate/definition.h"
-#include "daemon/workers/line.h"
+#include "bucardo_machine/phase_line.h"
 
 /* ---- lines of a worker ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "bucardo_machine/hints.h"
 #include "bucardo_machine/macros.h"
 #include "worker/phases/phase.h"
 #include "worker/session/phase_order.h"
@@ -100,7 +101,7 @@ static void test_an_error_says_who_has_to_act(void **state)
 	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
 		struct bm_error err = {.code = cases[i].code};
 		snprintf(err.sqlstate, sizeof(err.sqlstate), "%s", cases[i].sqlstate);
-		assert_string_equal(bm_report_class(&err), cases[i].class);
+		assert_string_equal(bm_failure_name(bm_failure_of(&err)), cases[i].class);
 	}
 }
 
@@ -111,28 +112,28 @@ static void test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for
 
 	(void)state;
 	snprintf(err.message, sizeof(err.message), "ERROR:  tuple concurrently updated");
-	assert_string_equal(bm_report_class(&err), "transient");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_TRANSIENT);
 	snprintf(err.message, sizeof(err.message),
 			"ERROR:  cache lookup failed for function 7");
-	assert_string_equal(bm_report_class(&err), "operator");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_OPERATOR);
 	snprintf(err.sqlstate, sizeof(err.sqlstate), "42710");
 	snprintf(err.message, sizeof(err.message),
 			"ERROR:  type \"delta_public_Odd Name\" already exists");
-	assert_string_equal(bm_report_class(&err), "transient");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_TRANSIENT);
 	snprintf(err.message, sizeof(err.message), "ERROR:  type \"mood\" already exists");
-	assert_string_equal(bm_report_class(&err), "operator");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_OPERATOR);
 	snprintf(err.sqlstate, sizeof(err.sqlstate), "23505");
 	snprintf(err.message, sizeof(err.message),
 			"ERROR:  duplicate key value violates unique "
 			"constraint \"pg_type_typname_nsp_index\"");
-	assert_string_equal(bm_report_class(&err), "transient");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_TRANSIENT);
 	snprintf(err.sqlstate, sizeof(err.sqlstate), "38000");
 	snprintf(err.message, sizeof(err.message),
 			"ERROR:  DBD::Pg::db do failed: ERROR:  duplicate key value violates "
 			"unique constraint \"pg_proc_proname_args_nsp_index\"");
-	assert_string_equal(bm_report_class(&err), "transient");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_TRANSIENT);
 	snprintf(err.message, sizeof(err.message), "ERROR:  Table has no primary key: t");
-	assert_string_equal(bm_report_class(&err), "operator");
+	assert_int_equal(bm_failure_of(&err), BM_FAILURE_OPERATOR);
 }
 
 static void test_the_control_database_is_reached_as_itself_and_not_as_the_destination(

@@ -10,11 +10,9 @@
 #include <stdint.h>
 
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/phase_line.h"
 
 struct json_t;
-
-enum bm_grade { BM_GRADE_NOTE, BM_GRADE_DEGRADES, BM_GRADE_STOPS };
-const char *bm_grade_name(enum bm_grade grade); /* "degrades"; static */
 
 /* `total` 0: unknown. A smaller `done` than before is told as the same again. */
 void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const char *text);
@@ -23,11 +21,11 @@ void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const c
 void bm_report_progress_with(uint64_t done, uint64_t total, const char *unit, const char *text,
 		struct json_t *more);
 
-void bm_report_finding(
-		enum bm_grade grade, const char *object, const char *why, const char *mend);
+void bm_report_finding(enum bm_severity severity, const char *object, const char *why,
+		const char *mend);
 /* The same where `mend` is a statement that `plan --fix` may run. */
-void bm_report_safe_finding(
-		enum bm_grade grade, const char *object, const char *why, const char *mend);
+void bm_report_safe_finding(enum bm_severity severity, const char *object, const char *why,
+		const char *mend);
 /* What would be done (worker/preflight/plan.h); takes it over. */
 void bm_report_plan(struct json_t *plan);
 void bm_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -39,10 +37,7 @@ void bm_report_alive(void);
 void bm_report_done(struct json_t *evidence);
 void bm_report_tended(struct json_t *evidence);
 
-/* `mend` may be "". The class comes from the error. */
-void bm_report_failed(const struct bm_error *err, const char *mend);
-
-/* "transient", "operator" or "internal": who has to do something about it. */
-const char *bm_report_class(const struct bm_error *err);
+/* `mend` may be "". */
+void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *mend);
 
 #endif

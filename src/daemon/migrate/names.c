@@ -5,30 +5,6 @@
 
 #define NAME_OF(names, value) ((size_t)(value) < BM_COUNT_OF(names) ? names[value] : "unknown")
 
-const char *bm_failure_name(enum bm_failure failure)
-{
-	static const char *const names[] = {
-			[BM_FAILURE_TRANSIENT] = "transient",
-			[BM_FAILURE_OPERATOR] = "operator",
-			[BM_FAILURE_INTERNAL] = "internal",
-	};
-	static_assert(BM_COUNT_OF(names) == BM_FAILURE_COUNT, "a failure has no name");
-
-	return NAME_OF(names, failure);
-}
-
-const char *bm_severity_name(enum bm_severity severity)
-{
-	static const char *const names[] = {
-			[BM_SEVERITY_STOPS] = "stops",
-			[BM_SEVERITY_DEGRADES] = "degrades",
-			[BM_SEVERITY_NOTE] = "note",
-	};
-	static_assert(BM_COUNT_OF(names) == BM_SEVERITY_COUNT, "a severity has no name");
-
-	return NAME_OF(names, severity);
-}
-
 const char *bm_migration_status_name(enum bm_migration_status status)
 {
 	static const char *const names[] = {

@@ -12,7 +12,6 @@
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/watchdog.h"
 #include "bucardo_machine/worker_child.h"
-#include "daemon/workers/line.h"
 
 /* Between the exit of the worker and the end of its lines. */
 #define LINGER_MSEC 1000

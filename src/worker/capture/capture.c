@@ -358,7 +358,7 @@ static void tell_left_out(struct bm_capture *capture, json_t *list)
 	for (size_t i = 0; i < capture->tables.count; i++) {
 		const struct bm_chosen_table *table = &capture->tables.tables[i];
 		if (table->left_out[0] != '\0') {
-			bm_report_finding(BM_GRADE_DEGRADES, table->quoted, table->left_out,
+			bm_report_finding(BM_SEVERITY_DEGRADES, table->quoted, table->left_out,
 					table->mend);
 			json_array_append_new(list, json_string(table->quoted));
 		}

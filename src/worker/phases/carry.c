@@ -53,7 +53,7 @@ static void on_note(void *ctx, const char *text)
 static void on_find(void *ctx, const char *object, const char *why, const char *mend)
 {
 	(void)ctx;
-	bm_report_finding(BM_GRADE_DEGRADES, object, why, mend);
+	bm_report_finding(BM_SEVERITY_DEGRADES, object, why, mend);
 }
 
 static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct bm_error *err)

@@ -25,17 +25,17 @@
 struct walk {
 	struct bm_phase *phase;
 	char *oids; /* of the chosen tables */
-	unsigned findings[BM_GRADE_STOPS + 1];
+	unsigned findings[BM_SEVERITY_COUNT];
 	uint64_t done, total;
 };
 
-static void find(void *ctx, enum bm_grade grade, const char *object, const char *why,
+static void find(void *ctx, enum bm_severity severity, const char *object, const char *why,
 		const char *mend)
 {
 	struct walk *walk = ctx;
 
-	walk->findings[grade]++;
-	bm_report_finding(grade, object, why, mend);
+	walk->findings[severity]++;
+	bm_report_finding(severity, object, why, mend);
 }
 
 /* The databases may be fit, but the machine will not begin with this definition. */
@@ -48,7 +48,7 @@ static void check_refusal(struct walk *walk)
 		order->fix = false;
 		snprintf(why, sizeof(why), "its changed definition is refused: %s",
 				order->refusal);
-		find(walk, BM_GRADE_STOPS, "machine.yaml", why,
+		find(walk, BM_SEVERITY_STOPS, "machine.yaml", why,
 				order->refusal_mend != NULL ? order->refusal_mend : "");
 	}
 }
@@ -90,7 +90,7 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 			? "check host, port, dbname, user, sslmode and sslrootcert in machine.yaml, "
 			  "the line for them in pgpass, and the server's pg_hba.conf"
 			: "the machine tries again by itself";
-	find(walk, BM_GRADE_STOPS, bm_end_name(end), err->message, mend);
+	find(walk, BM_SEVERITY_STOPS, bm_end_name(end), err->message, mend);
 	snprintf(walk->phase->mend, sizeof(walk->phase->mend), "%s", mend);
 	err->code = ours ? BM_ERR_PRECONDITION : err->code;
 	return -1;
@@ -108,7 +108,7 @@ static void check_tools(struct walk *walk)
 				"it runs PostgreSQL %d, and the pg_dump of this machine is of "
 				"version %d",
 				theirs, ours);
-		find(walk, BM_GRADE_STOPS, "the source", why,
+		find(walk, BM_SEVERITY_STOPS, "the source", why,
 				"use an image of the machine with a newer PostgreSQL");
 	}
 }
@@ -169,13 +169,13 @@ static int take_refusal(struct walk *walk, const struct bm_check *check, struct 
 		return -1;
 	}
 	if (check->refused != NULL && strcmp(err->sqlstate, "42501") == 0) {
-		find(walk, check->grade, bm_end_name(check->end), check->refused,
+		find(walk, check->severity, bm_end_name(check->end), check->refused,
 				check->refused_mend);
 		return 0;
 	}
 	snprintf(why, sizeof(why), "the %s could not be asked about '%s': %s",
 			bm_end_name(check->end), check->name, err->message);
-	find(walk, BM_GRADE_NOTE, check->name, why, "");
+	find(walk, BM_SEVERITY_NOTE, check->name, why, "");
 	return 0;
 }
 
@@ -194,11 +194,11 @@ static int run_check(struct walk *walk, const struct bm_check *check, struct bm_
 	for (int row = 0; row < PQntuples(rows); row++) {
 		const char *object = PQgetvalue(rows, row, 0), *why = PQgetvalue(rows, row, 1);
 		if (check->mend_is_safe) {
-			walk->findings[check->grade]++;
+			walk->findings[check->severity]++;
 			bm_report_safe_finding(
-					check->grade, object, why, PQgetvalue(rows, row, 2));
+					check->severity, object, why, PQgetvalue(rows, row, 2));
 		} else {
-			find(walk, check->grade, object, why, PQgetvalue(rows, row, 2));
+			find(walk, check->severity, object, why, PQgetvalue(rows, row, 2));
 		}
 	}
 	PQclear(rows);
@@ -237,12 +237,12 @@ static int check_tables(struct walk *walk, const struct bm_chosen *tables, struc
 		const struct bm_chosen_table *table = &tables->tables[i];
 		if (table->left_out[0] != '\0') {
 			left_out++;
-			find(walk, BM_GRADE_DEGRADES, table->quoted, table->left_out,
+			find(walk, BM_SEVERITY_DEGRADES, table->quoted, table->left_out,
 					table->mend);
 		}
 	}
 	if (tables->count == 0) {
-		find(walk, BM_GRADE_STOPS, "tables",
+		find(walk, BM_SEVERITY_STOPS, "tables",
 				"the source has no table that could be moved",
 				"name the right database as source in machine.yaml");
 	}
@@ -257,20 +257,20 @@ static int check_tables(struct walk *walk, const struct bm_chosen *tables, struc
 /* What the patterns of tables.include and tables.exclude mean here. */
 static const struct verdict {
 	const char *what;
-	enum bm_grade grade;
+	enum bm_severity severity;
 	const char *why; /* with the row's own reason after it */
 	const char *mend;
 } verdicts[] = {
-		{"follows", BM_GRADE_DEGRADES,
+		{"follows", BM_SEVERITY_DEGRADES,
 				"it needs something that is not chosen, and stays behind too",
 				"choose what it needs as well (tables in machine.yaml), or make it on "
 				"the destination afterwards"},
-		{"stops", BM_GRADE_STOPS, "it is chosen, and cannot be made without ",
+		{"stops", BM_SEVERITY_STOPS, "it is chosen, and cannot be made without ",
 				"choose that as well, or leave this out too (tables in machine.yaml)"},
-		{"attach", BM_GRADE_DEGRADES,
+		{"attach", BM_SEVERITY_DEGRADES,
 				"its parent is not chosen: it becomes an ordinary table",
 				"choose the parent instead (tables in machine.yaml)"},
-		{"unused", BM_GRADE_DEGRADES, "this pattern matches no table",
+		{"unused", BM_SEVERITY_DEGRADES, "this pattern matches no table",
 				"correct it in machine.yaml: SCHEMA.TABLE, with double quotes around "
 				"names that have capitals"},
 };
@@ -291,7 +291,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 			if (bm_choice_row_is(rows, row, verdict->what)) {
 				snprintf(why, sizeof(why), "%s%s", verdict->why,
 						PQgetvalue(rows, row, BM_CHOICE_WHY));
-				find(walk, verdict->grade,
+				find(walk, verdict->severity,
 						PQgetvalue(rows, row, BM_CHOICE_NAME), why,
 						verdict->mend);
 			}
@@ -301,7 +301,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 		snprintf(why, sizeof(why),
 				"of its tables, views and sequences %u %s not chosen, and left behind",
 				out, out == 1 ? "is" : "are");
-		find(walk, BM_GRADE_NOTE, "tables", why, "");
+		find(walk, BM_SEVERITY_NOTE, "tables", why, "");
 	}
 	char *outside = bm_choice_out(rows);
 	char *skipped = bm_extensions_skipped(&walk->phase->order.extensions);
@@ -393,18 +393,18 @@ int bm_preflight_run(struct bm_phase *phase, struct bm_error *err)
 			walk_all(&walk, err) != 0) {
 		return -1;
 	}
-	for (int grade = BM_GRADE_NOTE; grade <= BM_GRADE_STOPS; grade++) {
-		json_object_set_new(phase->evidence, bm_grade_name(grade),
-				json_integer(walk.findings[grade]));
+	for (int severity = BM_SEVERITY_NOTE; severity >= BM_SEVERITY_STOPS; severity--) {
+		json_object_set_new(phase->evidence, bm_severity_name(severity),
+				json_integer(walk.findings[severity]));
 	}
-	if (walk.findings[BM_GRADE_STOPS] > 0) {
+	if (walk.findings[BM_SEVERITY_STOPS] > 0) {
 		snprintf(phase->mend, sizeof(phase->mend),
 				"mend what the findings of severity 'stops' say; preflight runs "
 				"again by itself");
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"preflight found %u thing%s that must be mended first",
-				walk.findings[BM_GRADE_STOPS],
-				walk.findings[BM_GRADE_STOPS] == 1 ? "" : "s");
+				walk.findings[BM_SEVERITY_STOPS],
+				walk.findings[BM_SEVERITY_STOPS] == 1 ? "" : "s");
 	}
 	bm_report_progress(walk.total, walk.total, "checks", "all checks done");
 	return 0;

@@ -16,7 +16,7 @@
 struct bm_check {
 	const char *name;
 	enum bm_end end;
-	enum bm_grade grade;
+	enum bm_severity severity;
 	/* $1 of `sql`: what this statement gives at the other end. NULL: no parameter. */
 	const char *feed;
 	bool takes_tables; /* $1 of `sql` is the oid[] of the chosen tables instead */
@@ -28,7 +28,7 @@ struct bm_check {
 };
 
 /* How what a table cannot say finds something. */
-typedef void bm_preflight_find(void *ctx, enum bm_grade grade, const char *object,
+typedef void bm_preflight_find(void *ctx, enum bm_severity severity, const char *object,
 		const char *why, const char *mend);
 
 /* Owners and grants that would not come along as the source has them. */

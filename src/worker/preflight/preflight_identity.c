@@ -30,7 +30,7 @@ static void find_namesake(struct bm_phase *phase, bm_preflight_find *find, void 
 				"a sync that was made by hand uses a dbgroup %s_dbs on the "
 				"source: each would take what the other has applied for its own",
 				phase->order.name);
-		find(ctx, BM_GRADE_STOPS, "dbgroup", why,
+		find(ctx, BM_SEVERITY_STOPS, "dbgroup", why,
 				"give the migration another name in machine.yaml; or, when that sync is "
 				"gone for good, on the source: DELETE FROM bucardo.bucardo_delta_targets");
 		free(why);
@@ -53,7 +53,7 @@ void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void
 				bm_identity_is_foreign(state, owner)) {
 			bm_identity_tell_foreign(state, bm_end_name(sides[i]), &why);
 			bm_identity_hint_foreign(state, phase->order.name, hint, sizeof(hint));
-			find(ctx, BM_GRADE_STOPS, "owner", bm_strbuf_text(&why), hint);
+			find(ctx, BM_SEVERITY_STOPS, "owner", bm_strbuf_text(&why), hint);
 		}
 		json_decref(state);
 		bm_strbuf_finish(&why);

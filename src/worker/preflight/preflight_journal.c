@@ -76,6 +76,6 @@ void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void 
 	snprintf(mend, sizeof(mend),
 			"nothing; or `bucardo-machine pause %s`, if it had been paused",
 			phase->order.name);
-	find(ctx, BM_GRADE_DEGRADES, "journal", why, mend);
+	find(ctx, BM_SEVERITY_DEGRADES, "journal", why, mend);
 	bm_report_note("%s", why);
 }

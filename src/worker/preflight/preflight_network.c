@@ -67,11 +67,11 @@ void bm_preflight_network(
 				"the connection to another host is not encrypted (sslmode %.20s): "
 				"whoever is on the way reads all rows, and can change them",
 				mode);
-		find(ctx, BM_GRADE_DEGRADES, bm_end_name(end), why,
+		find(ctx, BM_SEVERITY_DEGRADES, bm_end_name(end), why,
 				"set sslmode: verify-full and sslrootcert, or at least sslmode: "
 				"require, and let the server offer TLS");
 	} else if (strncmp(mode, "verify", 6) != 0) {
-		find(ctx, BM_GRADE_NOTE, bm_end_name(end),
+		find(ctx, BM_SEVERITY_NOTE, bm_end_name(end),
 				"the connection is encrypted, but nobody checks that it is the right "
 				"server that answers",
 				"set sslmode: verify-full and sslrootcert, the file of its CA");

@@ -110,7 +110,7 @@ static void find_function(struct looking *looking, const PGresult *rows, int row
 				    "EXTENSION there: its functions do not come from the source"
 				  : "");
 
-	looking->find(looking->ctx, BM_GRADE_DEGRADES, relation, why, mend);
+	looking->find(looking->ctx, BM_SEVERITY_DEGRADES, relation, why, mend);
 	free(unsafe);
 	free(why);
 	free(mend);
@@ -150,7 +150,7 @@ static void find_operator(struct looking *looking, const PGresult *rows, int row
 			PQgetvalue(rows, row, BM_PATHS_OPERATORS),
 			fate_of(looking, looking->unsafe, false), looking->unsafe);
 
-	looking->find(looking->ctx, unsafe ? BM_GRADE_DEGRADES : BM_GRADE_NOTE,
+	looking->find(looking->ctx, unsafe ? BM_SEVERITY_DEGRADES : BM_SEVERITY_NOTE,
 			PQgetvalue(rows, row, BM_PATHS_RELATION), why,
 			"write the comparison on the source with OPERATOR(schema.=), which names it");
 	free(why);
@@ -180,7 +180,7 @@ static int look_at_views(struct looking *looking, struct bm_error *err)
 		char *mend = bm_format(
 				"DROP VIEW %s; or leave it out (tables.exclude in machine.yaml)",
 				view);
-		looking->find(looking->ctx, BM_GRADE_DEGRADES, view,
+		looking->find(looking->ctx, BM_SEVERITY_DEGRADES, view,
 				"the view reads itself: every query of it fails, it cannot be made, and "
 				"is left out with what depends on it",
 				mend);

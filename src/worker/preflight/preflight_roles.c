@@ -27,7 +27,7 @@ static void find_missing(struct look *look, int row)
 	char why[700], mend[700];
 
 	if (makes && look->may_create) {
-		look->find(look->ctx, BM_GRADE_NOTE, quoted,
+		look->find(look->ctx, BM_SEVERITY_NOTE, quoted,
 				"the destination has no such role: it is made there, without LOGIN and "
 				"password",
 				"ALTER ROLE ... LOGIN PASSWORD afterwards, if it has to log in");
@@ -46,7 +46,7 @@ static void find_missing(struct look *look, int row)
 				"create_roles, or owners and grants: drop",
 				quoted);
 	}
-	look->find(look->ctx, BM_GRADE_DEGRADES, quoted, why, mend);
+	look->find(look->ctx, BM_SEVERITY_DEGRADES, quoted, why, mend);
 }
 
 static void find_foreign(struct look *look, int row)
@@ -59,7 +59,7 @@ static void find_foreign(struct look *look, int row)
 			"it owns belongs to %s there",
 			look->us, look->us);
 	snprintf(mend, sizeof(mend), "GRANT %s TO %s", quoted, look->us);
-	look->find(look->ctx, BM_GRADE_NOTE, quoted, why, mend);
+	look->find(look->ctx, BM_SEVERITY_NOTE, quoted, why, mend);
 }
 
 static bool is_used(const PGresult *used, const char *pair)
@@ -123,7 +123,7 @@ static int find_policies(struct look *look, struct bm_error *err)
 				"on the destination, before the migration: CREATE ROLE %s; or map it "
 				"(roles in machine.yaml), or create_roles: true",
 				roles);
-		look->find(look->ctx, BM_GRADE_DEGRADES, object, why, mend);
+		look->find(look->ctx, BM_SEVERITY_DEGRADES, object, why, mend);
 	}
 	PQclear(rows);
 	free(missing);
@@ -136,7 +136,7 @@ static void walk(struct look *look)
 
 	for (const char *const *pair = rules->names; pair != NULL && *pair != NULL; pair++) {
 		if (!is_used(look->used, *pair)) {
-			look->find(look->ctx, BM_GRADE_DEGRADES, *pair,
+			look->find(look->ctx, BM_SEVERITY_DEGRADES, *pair,
 					"no such role owns anything on the source, or is granted "
 					"anything",
 					"correct roles in machine.yaml");

@@ -1,10 +1,36 @@
 /* One JSON object a line; an event with a member that is missing or wrong is nonsense. */
-#include "daemon/workers/line.h"
+#include "bucardo_machine/phase_line.h"
 
 #include <jansson.h>
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+
+#define NAME_OF(names, value) ((size_t)(value) < BM_COUNT_OF(names) ? names[value] : "unknown")
+
+const char *bm_failure_name(enum bm_failure failure)
+{
+	static const char *const names[] = {
+			[BM_FAILURE_TRANSIENT] = "transient",
+			[BM_FAILURE_OPERATOR] = "operator",
+			[BM_FAILURE_INTERNAL] = "internal",
+	};
+	static_assert(BM_COUNT_OF(names) == BM_FAILURE_COUNT, "a failure has no name");
+
+	return NAME_OF(names, failure);
+}
+
+const char *bm_severity_name(enum bm_severity severity)
+{
+	static const char *const names[] = {
+			[BM_SEVERITY_STOPS] = "stops",
+			[BM_SEVERITY_DEGRADES] = "degrades",
+			[BM_SEVERITY_NOTE] = "note",
+	};
+	static_assert(BM_COUNT_OF(names) == BM_SEVERITY_COUNT, "a severity has no name");
+
+	return NAME_OF(names, severity);
+}
 
 static const char *text_of(const json_t *root, const char *member)
 {
@@ -139,6 +165,11 @@ static const struct {
 		[BM_PHASE_EVENT_ALIVE] = {"alive", take_nothing},
 };
 static_assert(BM_COUNT_OF(events) == BM_PHASE_EVENT_COUNT, "an event has no row");
+
+const char *bm_phase_event_name(enum bm_phase_event event)
+{
+	return events[event].name;
+}
 
 static bool take_event(const json_t *root, struct bm_phase_line *line)
 {

@@ -26,16 +26,16 @@ enum bm_health {
 const char *bm_health_name(enum bm_health health); /* "catching-up"; static */
 
 /* The ladder for `stalled`, in this order, one rung at a time. */
-enum bm_rung {
-	BM_RUNG_NONE,
-	BM_RUNG_KICK,
-	BM_RUNG_RELOAD_SYNC,
-	BM_RUNG_RESTART_TREE,
-	BM_RUNG_RESTART_POSTGRES,
-	BM_RUNG_HOLD,
-	BM_RUNG_COUNT
+enum bm_escalation {
+	BM_ESCALATION_NONE,
+	BM_ESCALATION_KICK,
+	BM_ESCALATION_RELOAD_SYNC,
+	BM_ESCALATION_RESTART_TREE,
+	BM_ESCALATION_RESTART_POSTGRES,
+	BM_ESCALATION_HOLD,
+	BM_ESCALATION_COUNT
 };
-const char *bm_rung_name(enum bm_rung rung); /* "reload-sync"; static */
+const char *bm_escalation_name(enum bm_escalation rung); /* "reload-sync"; static */
 
 /* Which way the backlog goes. */
 enum bm_trend {
@@ -59,7 +59,7 @@ struct bm_sync_view {
 	const char *bad_text;
 	pid_t blocker_pid;
 	const char *blocker_query, *blocker_db;
-	enum bm_rung rung; /* the highest rung climbed in this stall */
+	enum bm_escalation rung; /* the highest rung climbed in this stall */
 	enum bm_trend trend;
 	int64_t shrink_rate;   /* rows a second that it shrinks by; below 0: it grows */
 	int64_t catch_up_msec; /* until nothing waits, when it shrinks; else -1 */

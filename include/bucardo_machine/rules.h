@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Which tables, by patterns: choice.h. */
-struct bm_choice {
+/* Which tables, by patterns: table_filter.h. */
+struct bm_table_filter {
 	const char *const *include, *const *exclude; /* NULL-terminated; NULL: no pattern */
 };
 

@@ -83,11 +83,11 @@ unsigned bm_chunk_count(uint64_t bytes, uint64_t chunk_bytes, bool whole);
 struct bm_transfer_options {
 	const struct bm_conninfo *source, *destination; /* copied */
 	unsigned jobs;					/* connections at once; 0: 4 */
-	uint64_t chunk_bytes;	    /* about this much a chunk; 0: 128 MiB, or whole */
-	uint64_t max_rate;	    /* bytes of rows a second, of all jobs; 0: any */
-	bool gentle;		    /* copy more slowly while the source answers late */
-	struct bm_choice choice;    /* which tables; borrowed */
-	struct bm_role_rules roles; /* whose they are then; borrowed */
+	uint64_t chunk_bytes;	       /* about this much a chunk; 0: 128 MiB, or whole */
+	uint64_t max_rate;	       /* bytes of rows a second, of all jobs; 0: any */
+	bool gentle;		       /* copy more slowly while the source answers late */
+	struct bm_table_filter choice; /* which tables; borrowed */
+	struct bm_role_rules roles;    /* whose they are then; borrowed */
 	struct bm_extension_rules extensions; /* borrowed */
 	bool fence;    /* refuse writes of others to the destination until it is lifted */
 	bool captured; /* what the source's applications write meanwhile is sent afterwards */
@@ -133,7 +133,7 @@ enum bm_outlook {
 enum bm_outlook bm_transfer_outlook(
 		const struct bm_transfer *transfer, const struct bm_error *err);
 
-/* The relation that failed, as a pattern that leaves it out (choice.h); "" when there is
+/* The relation that failed, as a pattern that leaves it out (table_filter.h); "" when there is
  * none. It serves an empty destination only: a ledger remembers what was chosen. */
 const char *bm_transfer_exclude(const struct bm_transfer *transfer);
 

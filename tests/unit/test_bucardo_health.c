@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "daemon/health/health.h"
-#include "daemon/health/ladder.h"
+#include "daemon/health/escalation.h"
 #include "bucardo_machine/macros.h"
 
 #define STALLED_AFTER 20000
@@ -62,7 +62,7 @@ static enum bm_health at(uint64_t msec)
 {
 	seen.taken_msec = START + msec;
 	health_remember(&history, &sync, seen.taken_msec);
-	return health_judge(&history, &sync, &seen, &limits, &why, &advice);
+	return health_evaluate(&history, &sync, &seen, &limits, &why, &advice);
 }
 
 /* The same, with the last good run fixed in time. */
@@ -309,98 +309,102 @@ static void test_an_unknown_backlog_is_no_health(void **state)
 static void test_climbs_every_rung_in_order_and_then_holds(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_NONE, 0};
-	enum bm_rung expected = BM_RUNG_KICK;
+	struct escalation_state ladder = {BM_ESCALATION_NONE, 0};
+	enum bm_escalation expected = BM_ESCALATION_KICK;
 
 	for (uint64_t t = START; t < START + 600000; t += 1000) {
-		enum bm_rung next = ladder_next(&ladder, BM_HEALTH_STALLED, START, t, 1);
-		if (next != BM_RUNG_NONE) {
+		enum bm_escalation next = escalation_next(
+				&ladder, BM_HEALTH_STALLED, START, t, 1);
+		if (next != BM_ESCALATION_NONE) {
 			assert_int_equal(next, expected);
-			ladder_climbed(&ladder, next, t);
+			escalation_taken(&ladder, next, t);
 			expected++;
 		}
 	}
-	assert_int_equal(ladder.rung, BM_RUNG_HOLD);
+	assert_int_equal(ladder.rung, BM_ESCALATION_HOLD);
 }
 
 static void test_a_rung_gets_more_time_on_a_slow_host(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_KICK, START};
+	struct escalation_state ladder = {BM_ESCALATION_KICK, START};
 
-	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, START, START + 100000, 10),
-			BM_RUNG_NONE);
-	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, START, START + 150000, 10),
-			BM_RUNG_RELOAD_SYNC);
+	assert_int_equal(escalation_next(&ladder, BM_HEALTH_STALLED, START, START + 100000, 10),
+			BM_ESCALATION_NONE);
+	assert_int_equal(escalation_next(&ladder, BM_HEALTH_STALLED, START, START + 150000, 10),
+			BM_ESCALATION_RELOAD_SYNC);
 }
 
 static void test_climbs_for_nothing_but_a_stall(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_KICK, START};
+	struct escalation_state ladder = {BM_ESCALATION_KICK, START};
 
 	for (int health = 0; health < BM_HEALTH_COUNT; health++) {
-		enum bm_rung next = ladder_next(
+		enum bm_escalation next = escalation_next(
 				&ladder, (enum bm_health)health, START, START * 2, 1);
 		assert_int_equal(next,
-				health == BM_HEALTH_STALLED ? BM_RUNG_RELOAD_SYNC
-							    : BM_RUNG_NONE);
+				health == BM_HEALTH_STALLED ? BM_ESCALATION_RELOAD_SYNC
+							    : BM_ESCALATION_NONE);
 	}
 }
 
 static void test_a_restart_is_not_held_against_the_last_rung(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_RESTART_TREE, START};
+	struct escalation_state ladder = {BM_ESCALATION_RESTART_TREE, START};
 	uint64_t steady = START + 300000;
 
-	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, steady, steady + 1000, 1),
-			BM_RUNG_NONE);
-	assert_int_equal(ladder_next(&ladder, BM_HEALTH_STALLED, steady, steady + 100000, 1),
-			BM_RUNG_RESTART_POSTGRES);
+	assert_int_equal(escalation_next(&ladder, BM_HEALTH_STALLED, steady, steady + 1000, 1),
+			BM_ESCALATION_NONE);
+	assert_int_equal(
+			escalation_next(&ladder, BM_HEALTH_STALLED, steady, steady + 100000, 1),
+			BM_ESCALATION_RESTART_POSTGRES);
 }
 
 static void test_a_restart_that_helps_nothing_is_followed_by_the_next_rung(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_RESTART_TREE, START};
+	struct escalation_state ladder = {BM_ESCALATION_RESTART_TREE, START};
 
-	assert_false(ladder_is_over(&ladder, BM_HEALTH_CATCHING_UP, START - 1000, START + 2000,
-			START + 60000));
-	assert_false(ladder_is_over(
+	assert_false(escalation_is_over(&ladder, BM_HEALTH_CATCHING_UP, START - 1000,
+			START + 2000, START + 60000));
+	assert_false(escalation_is_over(
 			&ladder, BM_HEALTH_STALLED, START - 1000, START + 2000, START + 60000));
-	assert_true(ladder_is_over(
+	assert_true(escalation_is_over(
 			&ladder, BM_HEALTH_RUNNING, START + 3000, START + 2000, START + 60000));
-	assert_true(ladder_is_over(
+	assert_true(escalation_is_over(
 			&ladder, BM_HEALTH_BLOCKED, START - 1000, START + 2000, START + 60000));
-	assert_true(ladder_is_over(&ladder, BM_HEALTH_UNREACHABLE, START - 1000, START + 2000,
-			START + 60000));
+	assert_true(escalation_is_over(&ladder, BM_HEALTH_UNREACHABLE, START - 1000,
+			START + 2000, START + 60000));
 }
 
 static void test_after_hold_a_persons_restart_begins_anew(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_HOLD, START};
+	struct escalation_state ladder = {BM_ESCALATION_HOLD, START};
 
-	assert_false(ladder_is_over(&ladder, BM_HEALTH_STALLED, 0, START - 1, START + 60000));
-	assert_true(ladder_is_over(&ladder, BM_HEALTH_CATCHING_UP, 0, START + 1, START + 2));
+	assert_false(escalation_is_over(
+			&ladder, BM_HEALTH_STALLED, 0, START - 1, START + 60000));
+	assert_true(escalation_is_over(
+			&ladder, BM_HEALTH_CATCHING_UP, 0, START + 1, START + 2));
 }
 
 static void test_after_hold_all_is_tried_again_in_a_while(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_HOLD, START};
+	struct escalation_state ladder = {BM_ESCALATION_HOLD, START};
 
-	assert_false(ladder_is_over(&ladder, BM_HEALTH_STALLED, 0, 0, START + 599000));
-	assert_true(ladder_is_over(&ladder, BM_HEALTH_STALLED, 0, 0, START + 600000));
+	assert_false(escalation_is_over(&ladder, BM_HEALTH_STALLED, 0, 0, START + 599000));
+	assert_true(escalation_is_over(&ladder, BM_HEALTH_STALLED, 0, 0, START + 600000));
 }
 
 static void test_who_has_climbed_nothing_has_nothing_to_forget(void **state)
 {
 	(void)state;
-	struct ladder_state ladder = {BM_RUNG_NONE, 0};
+	struct escalation_state ladder = {BM_ESCALATION_NONE, 0};
 
-	assert_false(ladder_is_over(&ladder, BM_HEALTH_IDLE, START, START, START + 60000));
+	assert_false(escalation_is_over(&ladder, BM_HEALTH_IDLE, START, START, START + 60000));
 }
 
 static void test_rows_that_begin_to_wait_after_a_long_quiet_are_no_stall(void **state)
@@ -432,8 +436,8 @@ static void test_names_are_those_of_the_status(void **state)
 	(void)state;
 	assert_string_equal(bm_health_name(BM_HEALTH_CATCHING_UP), "catching-up");
 	assert_string_equal(bm_health_name(BM_HEALTH_STOPPED), "stopped");
-	assert_string_equal(bm_rung_name(BM_RUNG_RELOAD_SYNC), "reload-sync");
-	assert_string_equal(bm_rung_name(BM_RUNG_HOLD), "hold");
+	assert_string_equal(bm_escalation_name(BM_ESCALATION_RELOAD_SYNC), "reload-sync");
+	assert_string_equal(bm_escalation_name(BM_ESCALATION_HOLD), "hold");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

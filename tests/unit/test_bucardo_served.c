@@ -17,8 +17,8 @@ static char name[] = "app_sync";
 /* A master that got ready a minute ago, and one sync that is meant to be applied. */
 struct scene {
 	struct bm_bucardo bucardo;
-	struct judged_sync sync;
-	struct kin_member controller;
+	struct evaluated_sync sync;
+	struct children_member controller;
 	uint64_t now;
 };
 
@@ -31,12 +31,12 @@ static void set(struct scene *scene)
 	scene->bucardo.daemon.phase = DAEMON_RUNNING;
 	scene->bucardo.daemon.begun_msec = now - 70 * SECOND;
 	scene->bucardo.daemon.ready_msec = now - 60 * SECOND;
-	scene->sync = (struct judged_sync){.name = name,
+	scene->sync = (struct evaluated_sync){.name = name,
 			.active = true,
 			.autokick = true,
 			.reachable = true,
 			.active_msec = now - 5 * SECOND};
-	scene->controller = (struct kin_member){
+	scene->controller = (struct children_member){
 			.role = BUCARDO_CTL, .watch = (struct bm_pidfd_watch *)scene};
 	snprintf(scene->controller.sync, sizeof(scene->controller.sync), "%s", name);
 }
@@ -55,7 +55,7 @@ static void test_one_with_a_controller_is_what_it_is(void **state)
 
 	(void)state;
 	set(&scene);
-	scene.bucardo.kin.members = &scene.controller;
+	scene.bucardo.children.members = &scene.controller;
 	assert_int_equal(show(&scene, BM_HEALTH_IDLE).health, BM_HEALTH_IDLE);
 }
 

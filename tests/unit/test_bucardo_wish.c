@@ -15,7 +15,7 @@ static char name[] = "app_1";
 static void test_a_wish_waits_for_a_master_that_was_not_told_yet(void **state)
 {
 	struct bm_bucardo starting = {.daemon.ready_msec = 0};
-	struct judged_sync sync = {.name = name, .active = false};
+	struct evaluated_sync sync = {.name = name, .active = false};
 
 	(void)state;
 	wish_set(&sync, 1);
@@ -26,7 +26,7 @@ static void test_a_wish_waits_for_a_master_that_was_not_told_yet(void **state)
 static void test_a_wish_is_over_when_its_effect_is_seen(void **state)
 {
 	struct bm_bucardo starting = {.daemon.ready_msec = 0};
-	struct judged_sync sync = {.name = name, .active = true};
+	struct evaluated_sync sync = {.name = name, .active = true};
 
 	(void)state;
 	wish_set(&sync, 1);
@@ -40,7 +40,7 @@ static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(
 			.master = {.heard_msec = 500, .pong_msec = 600},
 			.judge = {.taken_msec = 2000}};
 	/* It was told to deactivate it at 1000, and has not heard that yet. */
-	struct judged_sync sync = {.name = name, .active = true, .word_msec = 1000};
+	struct evaluated_sync sync = {.name = name, .active = true, .word_msec = 1000};
 
 	(void)state;
 	wish_set(&sync, 1);
@@ -62,7 +62,7 @@ static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(
 static void test_a_resume_counts_as_not_told_until_it_is_declared_and_lasts_until_its_effect(
 		void **state)
 {
-	struct judged_sync sync = {.name = name};
+	struct evaluated_sync sync = {.name = name};
 	struct bm_bucardo bucardo = {.judge = {.count = 1, .syncs = &sync}};
 	struct bm_declared_sync told = {.name = name, .released = true};
 

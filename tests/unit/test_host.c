@@ -23,7 +23,7 @@ static struct host_span span_of(uint64_t run_msec, uint64_t wait_msec)
 static void test_who_waits_as_long_as_it_runs_is_slow(void **state)
 {
 	struct host_span span = span_of(900, 4400);
-	struct host_verdict verdict = host_judge(&span, false);
+	struct host_verdict verdict = host_evaluate(&span, false);
 
 	(void)state;
 	assert_true(verdict.slow);
@@ -33,7 +33,7 @@ static void test_who_waits_as_long_as_it_runs_is_slow(void **state)
 	assert_int_equal(verdict.stolen_percent, HOST_UNKNOWN);
 	assert_int_equal(verdict.pressure_percent, HOST_UNKNOWN);
 	span = span_of(4400, 900);
-	assert_false(host_judge(&span, false).slow);
+	assert_false(host_evaluate(&span, false).slow);
 }
 
 static void test_waiting_matters_to_none_who_wants_next_to_nothing(void **state)
@@ -41,10 +41,10 @@ static void test_waiting_matters_to_none_who_wants_next_to_nothing(void **state)
 	struct host_span span = span_of(50, 600);
 
 	(void)state;
-	assert_false(host_judge(&span, false).slow);
+	assert_false(host_evaluate(&span, false).slow);
 	span.grown.periods = 100;
 	span.grown.throttled = 90;
-	assert_false(host_judge(&span, false).slow);
+	assert_false(host_evaluate(&span, false).slow);
 }
 
 static void test_a_limit_and_a_hypervisor_that_hold_back_are_seen(void **state)
@@ -54,15 +54,15 @@ static void test_a_limit_and_a_hypervisor_that_hold_back_are_seen(void **state)
 	(void)state;
 	limited.grown.periods = 100;
 	limited.grown.throttled = 40;
-	assert_true(host_judge(&limited, false).slow);
-	assert_int_equal(host_judge(&limited, false).throttled_percent, 40);
+	assert_true(host_evaluate(&limited, false).slow);
+	assert_int_equal(host_evaluate(&limited, false).throttled_percent, 40);
 	limited.grown.periods = 0; /* no limit */
 	limited.grown.throttled = 0;
-	assert_false(host_judge(&limited, false).slow);
+	assert_false(host_evaluate(&limited, false).slow);
 	stolen.grown.ticks = 2000;
 	stolen.grown.stolen = 700;
-	assert_true(host_judge(&stolen, false).slow);
-	assert_int_equal(host_judge(&stolen, false).stolen_percent, 35);
+	assert_true(host_evaluate(&stolen, false).slow);
+	assert_int_equal(host_evaluate(&stolen, false).stolen_percent, 35);
 }
 
 static void test_who_was_slow_is_so_until_it_is_clearly_better(void **state)
@@ -70,9 +70,9 @@ static void test_who_was_slow_is_so_until_it_is_clearly_better(void **state)
 	struct host_span span = span_of(3000, 1500), calm = span_of(3000, 500);
 
 	(void)state;
-	assert_false(host_judge(&span, false).slow);
-	assert_true(host_judge(&span, true).slow);
-	assert_false(host_judge(&calm, true).slow);
+	assert_false(host_evaluate(&span, false).slow);
+	assert_true(host_evaluate(&span, true).slow);
+	assert_false(host_evaluate(&calm, true).slow);
 }
 
 static void test_what_the_kernel_does_not_tell_calls_nobody_slow(void **state)
@@ -80,9 +80,9 @@ static void test_what_the_kernel_does_not_tell_calls_nobody_slow(void **state)
 	struct host_span span = span_of(0, 0);
 
 	(void)state;
-	assert_false(host_judge(&span, false).slow);
-	assert_int_equal(host_judge(&span, false).got_percent, HOST_UNKNOWN);
-	assert_int_equal(host_judge(&span, false).waited_percent, HOST_UNKNOWN);
+	assert_false(host_evaluate(&span, false).slow);
+	assert_int_equal(host_evaluate(&span, false).got_percent, HOST_UNKNOWN);
+	assert_int_equal(host_evaluate(&span, false).waited_percent, HOST_UNKNOWN);
 }
 
 static void test_limits_are_stretched_by_what_is_waited_and_not_without_end(void **state)

@@ -10,13 +10,14 @@
 static void test_a_ladder_is_at_its_end_only_while_the_sync_is_stalled(void **state)
 {
 	(void)state;
-	struct bm_sync_view sync = {.health = BM_HEALTH_STALLED, .rung = BM_RUNG_RESTART_TREE};
+	struct bm_sync_view sync = {
+			.health = BM_HEALTH_STALLED, .rung = BM_ESCALATION_RESTART_TREE};
 
-	assert_false(bm_judge_is_at_ladder_end(&sync));
-	sync.rung = BM_RUNG_HOLD;
-	assert_true(bm_judge_is_at_ladder_end(&sync));
+	assert_false(bm_evaluate_is_at_last_step(&sync));
+	sync.rung = BM_ESCALATION_HOLD;
+	assert_true(bm_evaluate_is_at_last_step(&sync));
 	sync.health = BM_HEALTH_CATCHING_UP;
-	assert_false(bm_judge_is_at_ladder_end(&sync));
+	assert_false(bm_evaluate_is_at_last_step(&sync));
 }
 
 static void insert(struct bm_events *events, uint64_t id)

@@ -1,4 +1,4 @@
-/* The crew's main thread: threads that cannot start, and a wall clock that jumps. */
+/* The pool's main thread: threads that cannot start, and a wall clock that jumps. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "worker/transfer/crew.h"
+#include "worker/transfer/pool.h"
 
 static unsigned started, may_start;
 static unsigned told;
@@ -68,7 +68,7 @@ static int no_work(struct bm_member *member, void *ctx, struct bm_error *err)
 }
 
 /* Members that find no server, and try again and again, work off nothing. */
-static int run_crew(unsigned jobs, struct bm_error *err)
+static int run_pool(unsigned jobs, struct bm_error *err)
 {
 	struct bm_transfer t = {.options = {.progress = on_progress, .jobs = jobs},
 			.progress = {.phase = "copy"}};
@@ -76,13 +76,13 @@ static int run_crew(unsigned jobs, struct bm_error *err)
 
 	started = told = 0;
 	pthread_mutex_init(&t.mutex, NULL);
-	bm_flights_init(&t.progress.flights);
+	bm_activity_init(&t.progress.activity);
 	bm_conninfo_put(&nowhere, "host", "/nonexistent");
 	assert_int_equal(bm_endpoint_init(&t.destination, "destination", &nowhere, err), 0);
 	bm_conninfo_finish(&nowhere);
-	int rc = bm_crew_run(&t, jobs, false, no_work, NULL, err);
+	int rc = bm_pool_run(&t, jobs, false, no_work, NULL, err);
 	bm_endpoint_finish(&t.destination);
-	bm_flights_finish(&t.progress.flights);
+	bm_activity_finish(&t.progress.activity);
 	pthread_mutex_destroy(&t.mutex);
 	return rc;
 }
@@ -94,7 +94,7 @@ static void test_a_thread_that_cannot_start_is_told_with_its_own_reason(void **s
 	(void)state;
 	may_start = 1;
 	wall_jump_sec = 0;
-	assert_int_equal(run_crew(3, &err), -1);
+	assert_int_equal(run_pool(3, &err), -1);
 	assert_non_null(strstr(err.message, "cannot start a thread"));
 	assert_non_null(strstr(err.message, strerror(EAGAIN)));
 }
@@ -106,7 +106,7 @@ static void test_a_wall_clock_that_is_set_back_does_not_stop_the_progress(void *
 	(void)state;
 	may_start = 100;
 	wall_jump_sec = 3600; /* all who wait until then wait for an hour */
-	assert_int_equal(run_crew(1, &err), -1);
+	assert_int_equal(run_pool(1, &err), -1);
 	assert_non_null(strstr(err.message, "/nonexistent"));
 	assert_true(told >= 3);
 }

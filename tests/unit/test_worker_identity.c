@@ -78,7 +78,8 @@ static enum bm_identity_verdict judge(size_t i, const char *owner, struct bm_str
 	json_t *destination = cases[i].destination != NULL
 			? json_loads(cases[i].destination, 0, NULL)
 			: NULL;
-	enum bm_identity_verdict verdict = bm_identity_judge(source, destination, owner, why);
+	enum bm_identity_verdict verdict = bm_identity_evaluate(
+			source, destination, owner, why);
 
 	json_decref(source);
 	json_decref(destination);

@@ -9,7 +9,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/pattern.h"
-#include "base/config/report.h"
+#include "base/config/problems.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -11,8 +11,8 @@
 #include "bucardo_machine/macros.h"
 #include "base/util/arena.h"
 #include "base/config/load.h"
-#include "base/config/report.h"
-#include "base/config/tree.h"
+#include "base/config/problems.h"
+#include "base/config/yaml_tree.h"
 
 /* The arena cannot hold itself, so this is the one block beside it. */
 struct holder {

@@ -9,8 +9,8 @@
 
 #include "bucardo_machine/config.h"
 #include "base/util/arena.h"
-#include "base/config/report.h"
-#include "base/config/tree.h"
+#include "base/config/problems.h"
+#include "base/config/yaml_tree.h"
 
 /* Every default of the keys under `prefix`, into the struct at `base`. */
 void bm_load_defaults(const char *prefix, void *base);

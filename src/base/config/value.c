@@ -7,7 +7,7 @@
 
 #include "bucardo_machine/config.h"
 #include "bucardo_machine/macros.h"
-#include "base/config/report.h"
+#include "base/config/problems.h"
 
 /* More digits than this are beyond every limit; fewer never overflow. */
 #define MOST_DIGITS 12

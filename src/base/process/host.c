@@ -44,7 +44,7 @@ static int share(int64_t part, int64_t whole)
 	return part < 0 ? HOST_UNKNOWN : percent((double)part, (double)whole);
 }
 
-struct host_verdict host_judge(const struct host_span *span, bool was_slow)
+struct host_verdict host_evaluate(const struct host_span *span, bool was_slow)
 {
 	double span_nsec = (double)span->msec * 1e6;
 	double wanted = (double)span->run_nsec + (double)span->wait_nsec;
@@ -325,7 +325,7 @@ static bool conclude(struct host *host, const struct host_span *span)
 {
 	bool was_slow = host->verdict.slow;
 
-	host->verdict = host_judge(span, was_slow);
+	host->verdict = host_evaluate(span, was_slow);
 	host->known = true;
 	host->slowness = host_slowness(&host->verdict);
 	host->calm = host->verdict.slow ? 0 : host->calm + 1;

@@ -47,7 +47,7 @@ struct host_verdict {
 };
 
 /* Pure. One who `was_slow` is slow until it is clearly better. */
-struct host_verdict host_judge(const struct host_span *span, bool was_slow);
+struct host_verdict host_evaluate(const struct host_span *span, bool was_slow);
 
 struct host {
 	uint64_t looked_msec, due_msec, late_msec, told_late_msec, since_msec;

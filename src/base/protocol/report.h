@@ -26,7 +26,7 @@ void bm_report_finding(enum bm_severity severity, const char *object, const char
 /* The same where `mend` is a statement that `plan --fix` may run. */
 void bm_report_safe_finding(enum bm_severity severity, const char *object, const char *why,
 		const char *mend);
-/* What would be done (worker/preflight/plan.h); takes it over. */
+/* What would be done (worker/preflight/plan_report.h); takes it over. */
 void bm_report_plan(struct json_t *plan);
 void bm_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

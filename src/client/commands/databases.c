@@ -5,7 +5,7 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/sessions.h"
 #include "bucardo_machine/strbuf.h"
-#include "client/commands/client.h"
+#include "client/commands/control_client.h"
 #include "client/cli/command.h"
 #include "client/terminal/text.h"
 

@@ -7,7 +7,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/migrate.h"
-#include "client/commands/client.h"
+#include "client/commands/control_client.h"
 #include "client/cli/command.h"
 #include "client/terminal/render.h"
 #include "client/terminal/text.h"

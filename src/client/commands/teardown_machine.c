@@ -15,7 +15,7 @@
 #include "bucardo_machine/phase_host.h"
 #include "bucardo_machine/sessions.h"
 #include "bucardo_machine/words.h"
-#include "client/commands/client.h"
+#include "client/commands/control_client.h"
 #include "client/cli/command.h"
 #include "client/terminal/render.h"
 #include "client/terminal/text.h"

@@ -78,9 +78,9 @@ void bm_bucardo_close(struct bm_bucardo *bucardo)
 	}
 	installation_cancel(bucardo->installation);
 	daemon_close(bucardo);
-	kin_close(bucardo);
+	children_close(bucardo);
 	output_close(bucardo);
-	judge_close(bucardo);
+	evaluate_close(bucardo);
 	declared_finish(bucardo);
 	bm_unit_destroy(bucardo->unit);
 	free(bucardo->piddir);

@@ -161,14 +161,15 @@ static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *proc
 		bucardo->judge.syncs[i].known_to_master = true;
 		bucardo->judge.syncs[i].paused = false;
 	}
-	kin_rescan(bucardo);
+	children_rescan(bucardo);
 }
 
 static size_t served_count(const struct bm_bucardo *bucardo)
 {
 	size_t count = 0;
 
-	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
+	for (const struct children_member *m = bucardo->children.members; m != NULL;
+			m = m->next) {
 		count += m->role == BUCARDO_CTL && m->watch != NULL;
 	}
 	return count;
@@ -204,7 +205,7 @@ static void step_running(struct bm_bucardo *bucardo)
 	if (daemon->ready_msec != 0 || !read_master(daemon->pid, &process)) {
 		return;
 	}
-	kin_rescan(bucardo);
+	children_rescan(bucardo);
 	if (!is_ready(bucardo, &process)) {
 		master_watch_start(bucardo, &process);
 		beat(bucardo, PULSE_MSEC);
@@ -349,7 +350,7 @@ static void step_ending(struct bm_bucardo *bucardo)
 	}
 	daemon->stopping = false;
 	enter(bucardo, DAEMON_ABSENT);
-	kin_rescan(bucardo);
+	children_rescan(bucardo);
 	/* In a stop its words tell only how the stop went by. */
 	bm_unit_exited(bucardo->unit, daemon->exit_status, orderly ? "" : daemon->last_words,
 			daemon->lost_database || orderly);

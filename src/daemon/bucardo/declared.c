@@ -44,7 +44,7 @@ bool bm_bucardo_is_resuming(const struct bm_bucardo *bucardo, const char *sync)
 		return true; /* not told yet */
 	}
 	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		const struct judged_sync *judged = &bucardo->judge.syncs[i];
+		const struct evaluated_sync *judged = &bucardo->judge.syncs[i];
 		if (strcmp(judged->name, sync) == 0) {
 			return declared->resumed || judged->resuming;
 		}
@@ -56,7 +56,8 @@ bool bm_bucardo_is_resuming(const struct bm_bucardo *bucardo, const char *sync)
 static void deactivate_paused(struct bm_bucardo *bucardo)
 {
 	for (size_t i = 0; i < bucardo->declared.count; i++) {
-		struct judged_sync *sync = judge_find(bucardo, bucardo->declared.syncs[i].name);
+		struct evaluated_sync *sync = evaluate_find(
+				bucardo, bucardo->declared.syncs[i].name);
 		if (bucardo->declared.syncs[i].paused && sync != NULL && sync->active) {
 			if (sync->wish >= 0) {
 				wish_set(sync, -1);

@@ -91,7 +91,7 @@ static int prepare_files(struct bm_bucardo *bucardo, struct bm_error *err)
 	if (bm_file_make_folders(bucardo->options.home_dir, 0700, err) != 0 ||
 			bm_file_make_folders(bucardo->log_dir, 0700, err) != 0 ||
 			write_rc(bucardo, err) != 0 || output_open_fifo(bucardo, err) != 0 ||
-			kin_open(bucardo, err) != 0) {
+			children_open(bucardo, err) != 0) {
 		return -1;
 	}
 	return 0;

@@ -3,9 +3,9 @@
 #define DAEMON_BUCARDO_INTERNAL_H
 
 #include "daemon/health/health.h"
-#include "daemon/health/ladder.h"
+#include "daemon/health/escalation.h"
 #include "daemon/processes/title.h"
-#include "daemon/processes/tree.h"
+#include "daemon/processes/process_tree.h"
 #include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/lines.h"
 #include "bucardo_machine/log.h"
@@ -70,36 +70,36 @@ int output_open_fifo(struct bm_bucardo *bucardo, struct bm_error *err);
 int output_open_pipe(struct bm_bucardo *bucardo, struct bm_error *err);
 void output_close(struct bm_bucardo *bucardo);
 
-/* ---- kin.c: VAC, CTL and KID, watched so that their loss has no consequence ---- */
+/* ---- children.c: VAC, CTL and KID, watched so that their loss has no consequence ---- */
 
-struct kin_member {
+struct children_member {
 	enum bucardo_role role;
 	char sync[TREE_NAME_SIZE];
 	pid_t pid;
 	struct bm_pidfd_watch *watch;
 	struct bm_bucardo *bucardo;
-	struct kin_member *next;
+	struct children_member *next;
 };
 
-struct kin {
-	struct kin_member *members;
+struct children {
+	struct children_member *members;
 	struct bm_folder_watch *folder;
 	uint64_t vac_seen_msec; /* when a VAC was last there */
 };
 
-int kin_open(struct bm_bucardo *bucardo, struct bm_error *err);
+int children_open(struct bm_bucardo *bucardo, struct bm_error *err);
 /* Compare the pid files with what is watched. */
-void kin_rescan(struct bm_bucardo *bucardo);
-bool kin_has(const struct bm_bucardo *bucardo, enum bucardo_role role, const char *sync);
-void kin_close(struct bm_bucardo *bucardo);
+void children_rescan(struct bm_bucardo *bucardo);
+bool children_has(const struct bm_bucardo *bucardo, enum bucardo_role role, const char *sync);
+void children_close(struct bm_bucardo *bucardo);
 
 /* ---- judge.c: samples in, views and repairs out ---- */
 
-struct judged_sync {
+struct evaluated_sync {
 	char *name;
 	struct sync_history history;
-	struct ladder_state ladder;
-	int64_t ladder_lag_msec; /* when its first rung was climbed; -1: none */
+	struct escalation_state ladder;
+	int64_t escalation_lag_msec; /* when its first rung was climbed; -1: none */
 	enum bm_health health;
 	uint64_t since_msec;
 	struct bm_strbuf why, advice;
@@ -136,15 +136,15 @@ struct judged_sync {
 
 struct judge {
 	size_t count;
-	struct judged_sync *syncs;
+	struct evaluated_sync *syncs;
 	uint64_t taken_msec;   /* 0: no sample yet */
 	struct bm_strbuf away; /* names and errors of the databases that are away */
 	bool can_start;
 	bool stopped; /* by an operator, through the machine */
 };
 
-struct judged_sync *judge_find(struct bm_bucardo *bucardo, const char *name);
-void judge_close(struct bm_bucardo *bucardo);
+struct evaluated_sync *evaluate_find(struct bm_bucardo *bucardo, const char *name);
+void evaluate_close(struct bm_bucardo *bucardo);
 
 /* ---- master.c: what is said to the master, whether it hears, and whether it works ---- */
 
@@ -185,29 +185,29 @@ const char *master_trouble(struct bm_bucardo *bucardo, uint64_t now);
 /* ---- wish.c: `bucardo activate` and `deactivate`, which the master may miss ---- */
 
 /* Ours: 1 active, -1 not; said at the next check. */
-void wish_set(struct judged_sync *sync, int wish);
-void wish_active(struct bm_bucardo *bucardo, struct judged_sync *sync);
-void wish_inactive(struct bm_bucardo *bucardo, struct judged_sync *sync);
+void wish_set(struct evaluated_sync *sync, int wish);
+void wish_active(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
+void wish_inactive(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
 /* Say it again until it has its effect. */
-void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now);
+void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now);
 
 /* ---- served.c: whether a sync has its controller ---- */
 
 /* Those that have one have it now. */
 void served_note(struct bm_bucardo *bucardo);
 /* It is meant to be applied, and has no controller, which is not just being replaced. */
-bool served_is_missing(
-		const struct bm_bucardo *bucardo, const struct judged_sync *sync, uint64_t now);
+bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
+		uint64_t now);
 /* Say so in its view, unless that has a reason of its own why nothing is applied. */
-void served_show(const struct bm_bucardo *bucardo, const struct judged_sync *sync,
+void served_show(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
 		struct bm_sync_view *view, uint64_t now);
 
 /* ---- repair.c: what is done about it; each is lossless ---- */
 
-void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why);
+void repair_kick(struct bm_bucardo *bucardo, struct evaluated_sync *sync, const char *why);
 void repair_all(struct bm_bucardo *bucardo);
 /* A run of the sync has ended; one that nobody else kicks goes on at once. */
-void repair_run_ended(struct bm_bucardo *bucardo, struct judged_sync *sync);
+void repair_run_ended(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
 
 /* ---- settings.c: limits on databases and syncs, housekeeping of syncrun ---- */
 
@@ -227,10 +227,10 @@ void listen_hear(struct bm_bucardo *bucardo, const char *channel);
 
 /* ---- pause.c: `bucardo pause`, which no table knows of ---- */
 
-void pause_begins(struct bm_bucardo *bucardo, struct judged_sync *sync);
-void pause_ends(struct bm_bucardo *bucardo, struct judged_sync *sync);
+void pause_begins(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
+void pause_ends(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
 /* A sync that has a CTL again is paused no more: a reload overrides a pause. */
-void pause_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now);
+void pause_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now);
 
 /* ---- install.c ---- */
 
@@ -262,7 +262,7 @@ struct bm_bucardo {
 	char *told_dir; /* the piddir as Bucardo is told it: a path that it can deal with */
 	struct daemon daemon;
 	struct output output;
-	struct kin kin;
+	struct children children;
 	struct master master;
 	struct judge judge;
 	struct declared declared;

@@ -18,7 +18,7 @@
 
 static const struct {
 	const char *channel; /* the sync's name follows */
-	void (*hear)(struct bm_bucardo *bucardo, struct judged_sync *sync);
+	void (*hear)(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
 } words[] = {
 		{"bucardo_pause_sync_", pause_begins},
 		{"bucardo_resume_sync_", pause_ends},
@@ -69,7 +69,7 @@ static bool is_channel(const char *channel, const char *word, const char *sync)
 void listen_hear(struct bm_bucardo *bucardo, const char *channel)
 {
 	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		struct judged_sync *sync = &bucardo->judge.syncs[i];
+		struct evaluated_sync *sync = &bucardo->judge.syncs[i];
 		for (size_t word = 0; word < BM_COUNT_OF(words); word++) {
 			if (is_channel(channel, words[word].channel, sync->name)) {
 				words[word].hear(bucardo, sync);

@@ -293,15 +293,16 @@ static bool lacks_vac(struct bm_bucardo *bucardo, uint64_t now)
 	bool serves = false;
 	uint64_t limit = bucardo->daemon.loop_msec != 0 ? VAC_OWN_LIMIT_MSEC : VAC_LIMIT_MSEC;
 
-	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
+	for (const struct children_member *m = bucardo->children.members; m != NULL;
+			m = m->next) {
 		serves = serves || m->role == BUCARDO_CTL;
 	}
-	if (!serves || kin_has(bucardo, BUCARDO_VAC, "")) {
-		bucardo->kin.vac_seen_msec = now;
+	if (!serves || children_has(bucardo, BUCARDO_VAC, "")) {
+		bucardo->children.vac_seen_msec = now;
 		return false;
 	}
 	return bucardo->daemon.idle_at_start &&
-			now - bucardo->kin.vac_seen_msec >= limit * bucardo->slowness;
+			now - bucardo->children.vac_seen_msec >= limit * bucardo->slowness;
 }
 
 const char *master_trouble(struct bm_bucardo *bucardo, uint64_t now)

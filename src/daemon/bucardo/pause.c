@@ -17,7 +17,7 @@
 /* The CTL of a paused sync ends within a second. */
 #define PAUSE_SETTLES_MSEC 5000
 
-static void set_paused(struct bm_bucardo *bucardo, struct judged_sync *sync, bool paused)
+static void set_paused(struct bm_bucardo *bucardo, struct evaluated_sync *sync, bool paused)
 {
 	if (paused == sync->paused) {
 		return;
@@ -30,26 +30,26 @@ static void set_paused(struct bm_bucardo *bucardo, struct judged_sync *sync, boo
 			       : "is paused no more");
 }
 
-void pause_begins(struct bm_bucardo *bucardo, struct judged_sync *sync)
+void pause_begins(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	if (sync->active) {
 		set_paused(bucardo, sync, true);
 	}
 }
 
-void pause_ends(struct bm_bucardo *bucardo, struct judged_sync *sync)
+void pause_ends(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	set_paused(bucardo, sync, false);
 }
 
-void pause_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+void pause_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
 	bool settled = now - sync->paused_msec >= PAUSE_SETTLES_MSEC;
 
 	if (sync->paused &&
 			(!sync->active ||
 					(settled &&
-							kin_has(bucardo, BUCARDO_CTL,
+							children_has(bucardo, BUCARDO_CTL,
 									sync->name)))) {
 		set_paused(bucardo, sync, false);
 	}

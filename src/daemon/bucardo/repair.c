@@ -36,7 +36,7 @@
 /* How often a failing sync reads its tables anew. */
 #define REREAD_MSEC 20000
 
-void repair_kick(struct bm_bucardo *bucardo, struct judged_sync *sync, const char *why)
+void repair_kick(struct bm_bucardo *bucardo, struct evaluated_sync *sync, const char *why)
 {
 	uint64_t now = bm_clock_msec();
 	/* While it is in trouble the same kick comes every few seconds. */
@@ -62,7 +62,8 @@ static void restart_tree(struct bm_bucardo *bucardo, const char *why)
 
 /* ---- what was forgotten ---- */
 
-static void kick_forgotten(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+static void kick_forgotten(
+		struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
 	uint64_t patience = sync->released ? 0 : FORGOTTEN_MSEC;
 	uint64_t interval = sync->released ? RELEASED_INTERVAL_MSEC : KICK_INTERVAL_MSEC;
@@ -83,7 +84,7 @@ static void kick_forgotten(struct bm_bucardo *bucardo, struct judged_sync *sync,
  * away. Where none came the next run is an empty one, and the last of them: the look
  * after it says that nothing waits.
  */
-void repair_run_ended(struct bm_bucardo *bucardo, struct judged_sync *sync)
+void repair_run_ended(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	const struct daemon *daemon = &bucardo->daemon;
 
@@ -102,9 +103,11 @@ void repair_run_ended(struct bm_bucardo *bucardo, struct judged_sync *sync)
  * sync. While the tables differ, validation fails and the sync is not served;
  * watch_served() tries again, ever more rarely, until it passes.
  */
-static void reread_failing(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+static void reread_failing(
+		struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
-	if (sync->health != BM_HEALTH_FAILING || !kin_has(bucardo, BUCARDO_CTL, sync->name)) {
+	if (sync->health != BM_HEALTH_FAILING ||
+			!children_has(bucardo, BUCARDO_CTL, sync->name)) {
 		return;
 	}
 	if (now - sync->since_msec >= REREAD_MSEC && now - sync->reread_msec >= REREAD_MSEC) {
@@ -136,7 +139,7 @@ static uint64_t revive_interval(unsigned revivals)
  * restart: the person who has just added it is typing the next command, which
  * would find Bucardo down. The VAC that is missing then is seen to later.
  */
-static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+static void revive(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
 	/* Ours looks a name up when it is told (serve.pl). Of a person's we may be wrong: now
 	 * and then a reload all the same. */
@@ -156,7 +159,7 @@ static void revive(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_
 }
 
 static uint64_t missing_patience(
-		const struct bm_bucardo *bucardo, const struct judged_sync *sync)
+		const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	if (sync->known_to_master || declared_find(bucardo, sync->name) != NULL) {
 		return MISSING_MSEC;
@@ -164,9 +167,9 @@ static uint64_t missing_patience(
 	return sync->autokick ? MISSING_NEW_MSEC : MISSING_UNKICKED_MSEC;
 }
 
-static void watch_served(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+static void watch_served(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
-	bool has_ctl = kin_has(bucardo, BUCARDO_CTL, sync->name);
+	bool has_ctl = children_has(bucardo, BUCARDO_CTL, sync->name);
 
 	if (!sync->active || sync->paused || !sync->reachable || has_ctl ||
 			master_has_queue(bucardo, now)) {
@@ -195,38 +198,40 @@ static const char *say_lag(int64_t msec, char *out)
 	return msec < 0 ? "unknown" : bm_clock_format_span((uint64_t)msec, out);
 }
 
-static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_rung rung)
+static void climb(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
+		enum bm_escalation rung)
 {
 	char lag[BM_CLOCK_TEXT_SIZE];
 	char *text = bm_format("sync '%s' stalled, lag %s (%s): %s", sync->name,
 			say_lag(sync->lag_msec, lag), bm_strbuf_text(&sync->why),
-			bm_rung_name(rung));
+			bm_escalation_name(rung));
 
 	bm_log(BM_LOG_WARN, BUCARDO_AREA,
-			BM_FIELDS(bm_str("sync", sync->name), bm_str("to", bm_rung_name(rung)),
+			BM_FIELDS(bm_str("sync", sync->name),
+					bm_str("to", bm_escalation_name(rung)),
 					bm_int("rows", sync->backlog_rows),
 					bm_int("lag_ms", sync->lag_msec),
 					bm_str("why", bm_strbuf_text(&sync->why))),
 			"sync is stalled, climbing the ladder");
-	if (sync->ladder_lag_msec < 0) {
-		sync->ladder_lag_msec = sync->lag_msec;
+	if (sync->escalation_lag_msec < 0) {
+		sync->escalation_lag_msec = sync->lag_msec;
 	}
 	switch (rung) {
-	case BM_RUNG_KICK:
+	case BM_ESCALATION_KICK:
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
 		repair_kick(bucardo, sync, "stalled");
 		break;
-	case BM_RUNG_RELOAD_SYNC:
+	case BM_ESCALATION_RELOAD_SYNC:
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
 		master_say(bucardo, "reload", sync->name);
 		/* A reload is followed by no run unless asked for; this waits in the
 		 * master until it is done. */
 		master_say(bucardo, "kick", sync->name);
 		break;
-	case BM_RUNG_RESTART_TREE:
+	case BM_ESCALATION_RESTART_TREE:
 		restart_tree(bucardo, text);
 		break;
-	case BM_RUNG_RESTART_POSTGRES:
+	case BM_ESCALATION_RESTART_POSTGRES:
 		bucardo_tell(bucardo, BM_BUCARDO_RESTART_POSTGRES, "%s", text);
 		break;
 	default:
@@ -236,31 +241,32 @@ static void climb(struct bm_bucardo *bucardo, struct judged_sync *sync, enum bm_
 	free(text);
 }
 
-static void leave_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync)
+static void leave_escalation(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	char before[BM_CLOCK_TEXT_SIZE], after[BM_CLOCK_TEXT_SIZE];
 
 	bucardo_tell(bucardo, BM_BUCARDO_NOTE,
 			"off the ladder after %s: sync '%s' is %s, lag %s before and %s now",
-			bm_rung_name(sync->ladder.rung), sync->name,
-			bm_health_name(sync->health), say_lag(sync->ladder_lag_msec, before),
+			bm_escalation_name(sync->ladder.rung), sync->name,
+			bm_health_name(sync->health),
+			say_lag(sync->escalation_lag_msec, before),
 			say_lag(sync->lag_msec, after));
-	sync->ladder = (struct ladder_state){BM_RUNG_NONE, 0};
-	sync->ladder_lag_msec = -1;
+	sync->ladder = (struct escalation_state){BM_ESCALATION_NONE, 0};
+	sync->escalation_lag_msec = -1;
 }
 
-static void work_ladder(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+static void escalate(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
-	if (ladder_is_over(&sync->ladder, sync->health, sync->history.applied_msec,
+	if (escalation_is_over(&sync->ladder, sync->health, sync->history.applied_msec,
 			    bucardo->daemon.ready_msec, now)) {
-		leave_ladder(bucardo, sync);
+		leave_escalation(bucardo, sync);
 	}
-	enum bm_rung next = bucardo->options.ladder
-			? ladder_next(&sync->ladder, sync->health, bucardo->daemon.ready_msec,
-					  now, bucardo->slowness)
-			: BM_RUNG_NONE;
-	if (next != BM_RUNG_NONE) {
-		ladder_climbed(&sync->ladder, next, now);
+	enum bm_escalation next = bucardo->options.ladder
+			? escalation_next(&sync->ladder, sync->health,
+					  bucardo->daemon.ready_msec, now, bucardo->slowness)
+			: BM_ESCALATION_NONE;
+	if (next != BM_ESCALATION_NONE) {
+		escalation_taken(&sync->ladder, next, now);
 		climb(bucardo, sync, next);
 	}
 }
@@ -275,14 +281,14 @@ static void wait_for_master(struct bm_bucardo *bucardo)
 	}
 }
 
-static void repair_sync(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+static void repair_sync(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
 	pause_check(bucardo, sync, now);
 	wish_check(bucardo, sync, now);
 	kick_forgotten(bucardo, sync, now);
 	reread_failing(bucardo, sync, now);
 	watch_served(bucardo, sync, now);
-	work_ladder(bucardo, sync, now);
+	escalate(bucardo, sync, now);
 }
 
 void repair_all(struct bm_bucardo *bucardo)

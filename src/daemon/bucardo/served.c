@@ -19,9 +19,11 @@ void served_note(struct bm_bucardo *bucardo)
 {
 	uint64_t now = bm_clock_msec();
 
-	for (const struct kin_member *m = bucardo->kin.members; m != NULL; m = m->next) {
-		struct judged_sync *sync = m->role == BUCARDO_CTL ? judge_find(bucardo, m->sync)
-								  : NULL;
+	for (const struct children_member *m = bucardo->children.members; m != NULL;
+			m = m->next) {
+		struct evaluated_sync *sync = m->role == BUCARDO_CTL
+				? evaluate_find(bucardo, m->sync)
+				: NULL;
 		if (sync != NULL) {
 			sync->served_msec = now;
 		}
@@ -29,18 +31,18 @@ void served_note(struct bm_bucardo *bucardo)
 }
 
 /* By the master that runs now. */
-static bool was_served(const struct bm_bucardo *bucardo, const struct judged_sync *sync)
+static bool was_served(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	return sync->served_msec != 0 && sync->served_msec >= bucardo->daemon.begun_msec;
 }
 
-bool served_is_missing(
-		const struct bm_bucardo *bucardo, const struct judged_sync *sync, uint64_t now)
+bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
+		uint64_t now)
 {
 	const struct daemon *daemon = &bucardo->daemon;
 
 	if (daemon->phase != DAEMON_RUNNING || daemon->ready_msec == 0 ||
-			kin_has(bucardo, BUCARDO_CTL, sync->name) || sync->paused ||
+			children_has(bucardo, BUCARDO_CTL, sync->name) || sync->paused ||
 			!sync->active || !sync->reachable || !sync->autokick) {
 		return false;
 	}
@@ -49,7 +51,8 @@ bool served_is_missing(
 }
 
 /* Since when it waits: the master begins to hear once it is ready. */
-static uint64_t missing_since(const struct bm_bucardo *bucardo, const struct judged_sync *sync)
+static uint64_t missing_since(
+		const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	uint64_t asked = sync->active_msec > bucardo->daemon.ready_msec
 			? sync->active_msec
@@ -59,14 +62,15 @@ static uint64_t missing_since(const struct bm_bucardo *bucardo, const struct jud
 }
 
 /* Its migration has begun to replicate since it was judged. */
-static bool is_just_released(const struct bm_bucardo *bucardo, const struct judged_sync *sync)
+static bool is_just_released(
+		const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	const struct declared_sync *declared = declared_find(bucardo, sync->name);
 
 	return sync->was_held && declared != NULL && declared->released && !declared->paused;
 }
 
-void served_show(const struct bm_bucardo *bucardo, const struct judged_sync *sync,
+void served_show(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
 		struct bm_sync_view *view, uint64_t now)
 {
 	if (view->health == BM_HEALTH_STOPPED && is_just_released(bucardo, sync)) {

@@ -18,7 +18,7 @@
  */
 #define OFTEN 15
 
-void wish_set(struct judged_sync *sync, int wish)
+void wish_set(struct evaluated_sync *sync, int wish)
 {
 	sync->wish = wish;
 	sync->wish_said_msec = 0;
@@ -26,13 +26,13 @@ void wish_set(struct judged_sync *sync, int wish)
 	sync->resuming = false;
 }
 
-static void end_wish(struct judged_sync *sync)
+static void end_wish(struct evaluated_sync *sync)
 {
 	sync->wish = 0;
 	sync->resuming = false;
 }
 
-static void hear(struct judged_sync *sync, int wish)
+static void hear(struct evaluated_sync *sync, int wish)
 {
 	sync->wish_said_msec = sync->word_msec = bm_clock_msec();
 	/* Our own word is heard here as well. */
@@ -43,20 +43,20 @@ static void hear(struct judged_sync *sync, int wish)
 	}
 }
 
-void wish_active(struct bm_bucardo *bucardo, struct judged_sync *sync)
+void wish_active(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	(void)bucardo;
 	hear(sync, 1);
 }
 
-void wish_inactive(struct bm_bucardo *bucardo, struct judged_sync *sync)
+void wish_inactive(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	(void)bucardo;
 	hear(sync, -1);
 }
 
 /* The latest look at the sync shows what all words about it have led to. */
-static bool is_heard(const struct bm_bucardo *bucardo, const struct judged_sync *sync)
+static bool is_heard(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	const struct master *master = &bucardo->master;
 
@@ -65,7 +65,7 @@ static bool is_heard(const struct bm_bucardo *bucardo, const struct judged_sync 
 					bucardo->judge.taken_msec > master->pong_msec);
 }
 
-void wish_check(struct bm_bucardo *bucardo, struct judged_sync *sync, uint64_t now)
+void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
 	const char *verb = sync->wish > 0 ? "activate" : "deactivate";
 

@@ -18,7 +18,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/folder.h"
 #include "bucardo_machine/macros.h"
-#include "daemon/control/client.h"
+#include "daemon/control/connection.h"
 #include "daemon/control/host.h"
 
 #define CLIENTS 32

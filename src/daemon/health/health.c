@@ -340,7 +340,7 @@ static bool is_stalled(const struct sync_history *history, const struct bm_sync_
 }
 
 /* A sync with rows that wait. */
-static enum bm_health judge_backlog(const struct sync_history *history,
+static enum bm_health evaluate_backlog(const struct sync_history *history,
 		const struct bm_sync_sample *sync, uint64_t now_msec,
 		const struct health_limits *limits, struct bm_strbuf *why,
 		struct bm_strbuf *advice)
@@ -416,7 +416,7 @@ static enum bm_health judge(const struct sync_history *history,
 		return BM_HEALTH_FAILING;
 	}
 	if (sync->backlog_rows > 0) {
-		return judge_backlog(
+		return evaluate_backlog(
 				history, sync, observation->taken_msec, limits, why, advice);
 	}
 	if (sync->run_open) {
@@ -425,7 +425,7 @@ static enum bm_health judge(const struct sync_history *history,
 	return sync->backlog_rows == 0 ? BM_HEALTH_IDLE : BM_HEALTH_UNKNOWN;
 }
 
-enum bm_health health_judge(struct sync_history *history, const struct bm_sync_sample *sync,
+enum bm_health health_evaluate(struct sync_history *history, const struct bm_sync_sample *sync,
 		const struct bm_observation *observation, const struct health_limits *limits,
 		struct bm_strbuf *why, struct bm_strbuf *advice)
 {

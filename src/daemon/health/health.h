@@ -56,7 +56,7 @@ struct health_trend health_trend(const struct sync_history *history, bool runnin
  * empty when there is nothing to say. Time in which a sync could not move for a
  * reason that is named counts as progress, so that no stall begins in it.
  */
-enum bm_health health_judge(struct sync_history *history, const struct bm_sync_sample *sync,
+enum bm_health health_evaluate(struct sync_history *history, const struct bm_sync_sample *sync,
 		const struct bm_observation *observation, const struct health_limits *limits,
 		struct bm_strbuf *why, struct bm_strbuf *advice);
 

@@ -200,8 +200,8 @@ void bm_act_follow(struct bm_machine *machine);
 void bm_hold_check(struct bm_machine *machine);
 
 /* judge.c: the state of the whole machine, its reason and the advice. */
-void bm_judge(struct bm_machine *machine);
+void bm_evaluate(struct bm_machine *machine);
 /* Every rung was climbed and the sync is still stalled: over as soon as it recovers. */
-bool bm_judge_is_at_ladder_end(const struct bm_sync_view *sync);
+bool bm_evaluate_is_at_last_step(const struct bm_sync_view *sync);
 
 #endif

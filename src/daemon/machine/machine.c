@@ -184,7 +184,7 @@ static void tick(struct bm_machine *machine)
 		}
 	}
 	bm_settings_open(machine);
-	bm_judge(machine);
+	bm_evaluate(machine);
 	arm_heartbeat(machine, heartbeat_msec(machine, action));
 }
 

@@ -114,7 +114,7 @@ static const char *last_words(const char *tail, size_t *length)
 	return words;
 }
 
-static void judge_exit(const struct bm_job_result *result, struct bm_error *err)
+static void evaluate_exit(const struct bm_job_result *result, struct bm_error *err)
 {
 	char text[BM_EXIT_TEXT_SIZE];
 	size_t length;
@@ -134,7 +134,7 @@ static void on_initdb_end(void *ctx, const struct bm_job_result *result)
 
 	init->job = NULL;
 	if (err.code == BM_ERR_NONE && result->status != 0) {
-		judge_exit(result, &err);
+		evaluate_exit(result, &err);
 	} else if (err.code == BM_ERR_NONE) {
 		configure(init, &err);
 	}

@@ -67,7 +67,8 @@ static bool find_holder(struct bm_phase *phase, enum bm_end end, const char *tab
 /* An autovacuum is ended by the server for whoever waits longer than deadlock_timeout, which
  * triggers never do: so we wait for it with a lock that no writer has to queue behind. One to
  * prevent wraparound stays. Whether there was one that may have gone. */
-static bool nudge(struct bm_phase *phase, enum bm_end end, const struct bm_chosen_table *table)
+static bool nudge(
+		struct bm_phase *phase, enum bm_end end, const struct bm_selected_table *table)
 {
 	static const char limit[] = "SELECT set_config('lock_timeout', (setting::bigint + 1000)"
 				    "::text || 'ms', true) FROM pg_catalog.pg_settings"
@@ -91,7 +92,7 @@ static bool nudge(struct bm_phase *phase, enum bm_end end, const struct bm_chose
 }
 
 /* Fill phase->mend; the text says who holds `table`, as far as it can be seen. */
-static void name_holder(struct bm_capture *capture, const struct bm_chosen_table *table,
+static void name_holder(struct bm_capture *capture, const struct bm_selected_table *table,
 		char *out, size_t size)
 {
 	struct bm_phase *phase = capture->phase;
@@ -118,7 +119,7 @@ struct queue {
 };
 
 /* The next tables that are not done, from `from` on. */
-static size_t pick(const struct queue *queue, size_t *from, struct bm_chosen_table **tables,
+static size_t pick(const struct queue *queue, size_t *from, struct bm_selected_table **tables,
 		size_t *places)
 {
 	size_t count = 0;
@@ -147,7 +148,7 @@ static void note_taken(struct queue *queue, const size_t *places, size_t count)
 }
 
 /* A lock was not to be had: of one of several tables, or of this one. */
-static int note_locked(struct queue *queue, const struct bm_chosen_table *table, size_t count,
+static int note_locked(struct queue *queue, const struct bm_selected_table *table, size_t count,
 		struct bm_error *err)
 {
 	char holder[200];
@@ -168,7 +169,7 @@ static int note_locked(struct queue *queue, const struct bm_chosen_table *table,
 }
 
 /* Once more at once, when who held a lock has perhaps gone. */
-static int take(struct queue *queue, struct bm_chosen_table *const *tables, size_t count,
+static int take(struct queue *queue, struct bm_selected_table *const *tables, size_t count,
 		struct bm_error *err)
 {
 	struct bm_phase *phase = queue->capture->phase;
@@ -190,7 +191,7 @@ static int take(struct queue *queue, struct bm_chosen_table *const *tables, size
 /* One go over all that are not done. Returns how many are left, or -1. */
 static int go_over(struct queue *queue, struct bm_error *err)
 {
-	struct bm_chosen_table *tables[BATCH_LIMIT];
+	struct bm_selected_table *tables[BATCH_LIMIT];
 	size_t places[BATCH_LIMIT];
 	size_t from = 0, count, left = 0;
 
@@ -318,7 +319,7 @@ static void add_group(struct bm_capture *capture, unsigned number, const unsigne
 	group->tables = bm_alloc((capture->tables.count + 1) * sizeof(*group->tables));
 	group->is_done = bm_alloc((capture->tables.count + 1) * sizeof(*group->is_done));
 	for (size_t i = 0; i < capture->tables.count; i++) {
-		struct bm_chosen_table *table = &capture->tables.tables[i];
+		struct bm_selected_table *table = &capture->tables.tables[i];
 		if (table->left_out[0] == '\0' && places[i] == number) {
 			group->tables[group->count++] = table;
 		}
@@ -356,7 +357,7 @@ static int make_groups(struct bm_capture *capture, struct bm_error *err)
 static void tell_left_out(struct bm_capture *capture, json_t *list)
 {
 	for (size_t i = 0; i < capture->tables.count; i++) {
-		const struct bm_chosen_table *table = &capture->tables.tables[i];
+		const struct bm_selected_table *table = &capture->tables.tables[i];
 		if (table->left_out[0] != '\0') {
 			bm_report_finding(BM_SEVERITY_DEGRADES, table->quoted, table->left_out,
 					table->mend);
@@ -386,13 +387,13 @@ void bm_capture_finish(struct bm_capture *capture)
 		free(capture->groups[i].tables);
 		free(capture->groups[i].is_done);
 	}
-	bm_chosen_finish(&capture->tables);
+	bm_selected_finish(&capture->tables);
 }
 
 int bm_capture_open(struct bm_phase *phase, struct bm_capture *capture, struct bm_error *err)
 {
 	*capture = (struct bm_capture){.phase = phase};
-	if (bm_chosen_read(phase, &capture->tables, err) != 0) {
+	if (bm_selected_read(phase, &capture->tables, err) != 0) {
 		return -1;
 	}
 	return make_groups(capture, err);

@@ -9,7 +9,7 @@
 
 #include "bucardo_machine/syncs.h"
 #include "worker/session/sides.h"
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 
 #define BM_CAPTURE_NAME_BYTES 64
 
@@ -17,8 +17,8 @@
 struct bm_capture_group {
 	char herd[BM_CAPTURE_NAME_BYTES], sync[BM_CAPTURE_NAME_BYTES];
 	size_t count;
-	struct bm_chosen_table **tables; /* borrowed */
-	bool *is_done;			 /* of each: its triggers are there */
+	struct bm_selected_table **tables; /* borrowed */
+	bool *is_done;			   /* of each: its triggers are there */
 };
 
 struct bm_capture {
@@ -26,7 +26,7 @@ struct bm_capture {
 	/* Names in Bucardo, the same for all groups. */
 	char source[BM_CAPTURE_NAME_BYTES], destination[BM_CAPTURE_NAME_BYTES],
 			dbgroup[BM_CAPTURE_NAME_BYTES];
-	struct bm_chosen tables;
+	struct bm_selected tables;
 	struct bm_capture_group groups[BM_SYNCS_LIMIT]; /* those with tables */
 	size_t group_count;
 	size_t done, total; /* tables */
@@ -60,7 +60,7 @@ int bm_capture_identify(struct bm_capture *capture, struct bm_error *err);
 /* Take `count` tables into the sync: one transaction of the control database, one of
  * each end that is captured. Fails with sqlstate 55P03 when a lock was not to be had. */
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
-		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err);
+		struct bm_selected_table *const *tables, size_t count, struct bm_error *err);
 
 /* The phase. */
 int bm_capture_run(struct bm_phase *phase, struct bm_error *err);

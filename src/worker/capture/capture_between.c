@@ -27,7 +27,7 @@ static char *encode(const struct bm_capture *capture)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < capture->tables.count; i++) {
-		const struct bm_chosen_table *table = &capture->tables.tables[i];
+		const struct bm_selected_table *table = &capture->tables.tables[i];
 		json_array_append_new(list,
 				json_pack("{s:o, s:o}", "quoted", bm_json_text(table->quoted),
 						"key", bm_json_text(table->key)));
@@ -37,7 +37,7 @@ static char *encode(const struct bm_capture *capture)
 	return text;
 }
 
-static void leave_out(struct bm_chosen_table *table, const char *column)
+static void leave_out(struct bm_selected_table *table, const char *column)
 {
 	free(table->left_out);
 	free(table->mend);
@@ -75,7 +75,7 @@ int bm_between_set_aside(struct bm_capture *capture, struct bm_error *err)
 	}
 	for (int i = 0; i < PQntuples(rows); i++) {
 		size_t place = strtoul(PQgetvalue(rows, i, 0), NULL, 10);
-		struct bm_chosen_table *table = &capture->tables.tables[place];
+		struct bm_selected_table *table = &capture->tables.tables[place];
 		if (table->left_out[0] == '\0') {
 			leave_out(table,
 					PQgetisnull(rows, i, 1) ? NULL

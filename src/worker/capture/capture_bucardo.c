@@ -175,12 +175,12 @@ int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
 
 /* ---- taking tables in ---- */
 
-static char *encode_tables(struct bm_chosen_table *const *tables, size_t count)
+static char *encode_tables(struct bm_selected_table *const *tables, size_t count)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < count; i++) {
-		const struct bm_chosen_table *t = tables[i];
+		const struct bm_selected_table *t = tables[i];
 		json_array_append_new(list,
 				json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", t->schema,
 						"name", t->name, "key", t->key, "key_quoted",
@@ -341,7 +341,7 @@ static int pin_functions(struct bm_capture *capture, struct bm_error *err)
 }
 
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
-		struct bm_chosen_table *const *tables, size_t count, struct bm_error *err)
+		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
 {
 	char *list = encode_tables(tables, count);
 	int rc = bm_lossless_prepare(capture->phase, BM_END_SOURCE, list, err);

@@ -93,7 +93,7 @@ static int read_kin(struct bm_capture *capture, struct kin *kin, struct bm_error
 
 static int read_weights(struct bm_capture *capture, uint64_t *weights, struct bm_error *err)
 {
-	char *oids = bm_chosen_oids(&capture->tables);
+	char *oids = bm_selected_oids(&capture->tables);
 	PGresult *rows = bm_phase_ask(capture->phase, capture->phase->catalog,
 			"SELECT coalesce(pg_relation_size(t.oid), 0) FROM"
 			" unnest($1::oid[]) WITH ORDINALITY AS t(oid, n) ORDER BY n",

@@ -256,7 +256,7 @@ int bm_identity_settle(struct bm_phase *phase, struct bm_error *err)
 		rc = bm_identity_read(phase, BM_END_DESTINATION, &destination, err);
 	}
 	if (rc == 0 &&
-			bm_identity_judge(source, destination, owner, &why) ==
+			bm_identity_evaluate(source, destination, owner, &why) ==
 					BM_IDENTITY_REPLACED) {
 		if (is_new(destination)) {
 			rc = bm_identity_accept(phase, err);
@@ -312,7 +312,7 @@ static int ask_both(struct bm_phase *phase, const char *owner, struct both *both
 	}
 	json_decref(before);
 	if (rc == 0) {
-		both->verdict = bm_identity_judge(
+		both->verdict = bm_identity_evaluate(
 				both->source, both->destination, owner, &both->why);
 	}
 	return rc;

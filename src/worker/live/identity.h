@@ -42,7 +42,7 @@ enum bm_identity_verdict {
  * What both sides remember (machine_state(), NULL: nothing) means for the machine `owner`.
  * `why` gets a sentence unless it is good or new. Pure.
  */
-enum bm_identity_verdict bm_identity_judge(const struct json_t *source,
+enum bm_identity_verdict bm_identity_evaluate(const struct json_t *source,
 		const struct json_t *destination, const char *owner, struct bm_strbuf *why);
 
 /* The name of this host, for people; static. */

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 #include "worker/live/live.h"
 
 /* Entries that are told; the last one says how many more there are. */
@@ -24,25 +24,25 @@ static void add(json_t *list, const char *what, const char *why)
 
 static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
-	struct bm_chosen chosen;
-	int rc = bm_chosen_read(tend->phase, &chosen, err);
+	struct bm_selected chosen;
+	int rc = bm_selected_read(tend->phase, &chosen, err);
 
 	for (size_t i = 0; rc == 0 && i < chosen.count; i++) {
 		if (chosen.tables[i].left_out[0] != '\0') {
 			add(list, chosen.tables[i].quoted, chosen.tables[i].left_out);
 		}
 	}
-	bm_chosen_finish(&chosen);
+	bm_selected_finish(&chosen);
 	return rc;
 }
 
 static int add_unchosen(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
-	PGresult *choice = bm_chosen_choice(tend->phase, err);
+	PGresult *choice = bm_selected_filter(tend->phase, err);
 
 	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
-		if (bm_choice_row_is(choice, row, "out")) {
-			add(list, PQgetvalue(choice, row, BM_CHOICE_NAME),
+		if (bm_table_filter_row_is(choice, row, "out")) {
+			add(list, PQgetvalue(choice, row, BM_TABLE_FILTER_NAME),
 					"the patterns of the migration leave it out");
 		}
 	}

@@ -25,7 +25,7 @@
 #include "bucardo_machine/observation.h"
 #include "base/protocol/order.h"
 #include "worker/observe/sample.h"
-#include "worker/observe/watched.h"
+#include "worker/observe/monitored.h"
 
 /* Without news, a line this often: the sign of life. */
 #define QUIET_MSEC 5000
@@ -34,7 +34,7 @@
 #define TOGETHER_MSEC 50
 
 struct observer {
-	struct bm_board board;
+	struct bm_sampler sampler;
 	struct bm_conninfo control;
 	char *states;	       /* of the last line */
 	uint64_t printed_msec; /* when that was; 0 never */
@@ -42,29 +42,30 @@ struct observer {
 
 /* ---- the thread that reads the control database ---- */
 
-static void publish_catalog(struct bm_board *board, const struct bm_catalog *catalog)
+static void publish_catalog(struct bm_sampler *sampler, const struct bm_catalog *catalog)
 {
-	pthread_mutex_lock(&board->lock);
-	struct bm_catalog old = board->catalog;
-	board->catalog = *catalog;
-	board->problem[0] = '\0';
-	bm_watched_reconcile(board);
-	bm_board_ring(board);
-	pthread_mutex_unlock(&board->lock);
+	pthread_mutex_lock(&sampler->lock);
+	struct bm_catalog old = sampler->catalog;
+	sampler->catalog = *catalog;
+	sampler->problem[0] = '\0';
+	bm_monitored_reconcile(sampler);
+	bm_sampler_wake(sampler);
+	pthread_mutex_unlock(&sampler->lock);
 	bm_catalog_finish(&old);
 }
 
-static void publish_problem(struct bm_board *board, const char *why)
+static void publish_problem(struct bm_sampler *sampler, const char *why)
 {
-	pthread_mutex_lock(&board->lock);
-	snprintf(board->problem, sizeof(board->problem), "the control database: %.300s", why);
-	bm_board_ring(board);
-	pthread_mutex_unlock(&board->lock);
+	pthread_mutex_lock(&sampler->lock);
+	snprintf(sampler->problem, sizeof(sampler->problem), "the control database: %.300s",
+			why);
+	bm_sampler_wake(sampler);
+	pthread_mutex_unlock(&sampler->lock);
 }
 
 static void read_control(struct observer *observer, PGconn **conn)
 {
-	uint64_t limit = observer->board.timeout_msec;
+	uint64_t limit = observer->sampler.timeout_msec;
 	struct bm_catalog catalog = {0};
 	struct bm_error err = BM_ERROR_INIT;
 
@@ -76,13 +77,13 @@ static void read_control(struct observer *observer, PGconn **conn)
 		}
 	}
 	if (*conn != NULL && bm_catalog_read(*conn, limit, &catalog, &err) == 0) {
-		publish_catalog(&observer->board, &catalog);
+		publish_catalog(&observer->sampler, &catalog);
 		return;
 	}
 	bm_catalog_finish(&catalog);
 	PQfinish(*conn);
 	*conn = NULL;
-	publish_problem(&observer->board, err.message);
+	publish_problem(&observer->sampler, err.message);
 }
 
 static void *run_control(void *argument)
@@ -93,7 +94,7 @@ static void *run_control(void *argument)
 
 	for (;;) {
 		read_control(observer, &conn);
-		bm_board_rest(&observer->board, observer->board.interval_msec, &never);
+		bm_sampler_rest(&observer->sampler, observer->sampler.interval_msec, &never);
 	}
 	return NULL;
 }
@@ -111,41 +112,41 @@ static uint64_t due_in(const struct observer *observer, uint64_t now_msec, bool 
 		bool is_in_motion)
 {
 	uint64_t gap = is_news ? TOGETHER_MSEC
-			       : (is_in_motion ? observer->board.interval_msec : QUIET_MSEC);
+			       : (is_in_motion ? observer->sampler.interval_msec : QUIET_MSEC);
 	uint64_t due = observer->printed_msec == 0 ? 0 : observer->printed_msec + gap;
 
 	return due > now_msec ? due - now_msec : 0;
 }
 
-/* The states of the board, and with `line` the line that tells them. */
+/* The states of the sampler, and with `line` the line that tells them. */
 static char *describe(struct observer *observer, bool *is_in_motion, char **line)
 {
-	struct bm_board *board = &observer->board;
+	struct bm_sampler *sampler = &observer->sampler;
 	char *states;
 
-	pthread_mutex_lock(&board->lock);
+	pthread_mutex_lock(&sampler->lock);
 	uint64_t now_msec = bm_clock_msec(); /* not before what the threads wrote */
-	bm_watched_expire(board, now_msec);
-	if (board->problem[0] != '\0') {
+	bm_monitored_expire(sampler, now_msec);
+	if (sampler->problem[0] != '\0') {
 		*is_in_motion = false;
-		*line = bm_observation_encode_waiting(board->problem);
+		*line = bm_observation_encode_waiting(sampler->problem);
 		states = bm_strdup(*line);
 	} else {
-		struct bm_observation *sample = bm_sample_take(board, now_msec);
+		struct bm_observation *sample = bm_sample_take(sampler, now_msec);
 		*is_in_motion = bm_sample_is_in_motion(sample);
 		*line = bm_observation_encode(sample, BM_OBSERVATION_FULL);
 		states = bm_observation_encode(sample, BM_OBSERVATION_STATES);
 		bm_sample_free(sample);
 	}
-	pthread_mutex_unlock(&board->lock);
+	pthread_mutex_unlock(&sampler->lock);
 	return states;
 }
 
-static bool has_anything(struct bm_board *board)
+static bool has_anything(struct bm_sampler *sampler)
 {
-	pthread_mutex_lock(&board->lock);
-	bool any = board->catalog.taken_msec != 0 || board->problem[0] != '\0';
-	pthread_mutex_unlock(&board->lock);
+	pthread_mutex_lock(&sampler->lock);
+	bool any = sampler->catalog.taken_msec != 0 || sampler->problem[0] != '\0';
+	pthread_mutex_unlock(&sampler->lock);
 	return any;
 }
 
@@ -155,7 +156,7 @@ static int say(struct observer *observer)
 	bool is_in_motion;
 	char *line;
 
-	if (!has_anything(&observer->board)) {
+	if (!has_anything(&observer->sampler)) {
 		return QUIET_MSEC;
 	}
 	char *states = describe(observer, &is_in_motion, &line);
@@ -175,24 +176,24 @@ static int say(struct observer *observer)
 	return rc == 0 ? (int)due_in(observer, now_msec, false, is_in_motion) : -1;
 }
 
-static void poke(struct bm_board *board, bool anew)
+static void poke(struct bm_sampler *sampler, bool anew)
 {
-	pthread_mutex_lock(&board->lock);
-	board->pokes++;
-	board->renewals += anew;
-	pthread_cond_broadcast(&board->wake);
-	pthread_mutex_unlock(&board->lock);
+	pthread_mutex_lock(&sampler->lock);
+	sampler->wakes++;
+	sampler->renewals += anew;
+	pthread_cond_broadcast(&sampler->wake);
+	pthread_mutex_unlock(&sampler->lock);
 }
 
 /* Whatever comes on stdin asks for a look, "connect" for one with new connections. Returns -1
  * at its end. */
-static int hear(struct bm_board *board)
+static int hear(struct bm_sampler *sampler)
 {
 	char words[256];
 	ssize_t length = read(STDIN_FILENO, words, sizeof(words));
 
 	if (length > 0) {
-		poke(board, memchr(words, 'c', (size_t)length) != NULL);
+		poke(sampler, memchr(words, 'c', (size_t)length) != NULL);
 		return 0;
 	}
 	return length < 0 && errno == EINTR ? 0 : -1;
@@ -200,20 +201,20 @@ static int hear(struct bm_board *board)
 
 static void speak_until_stdin_ends(struct observer *observer)
 {
-	struct bm_board *board = &observer->board;
+	struct bm_sampler *sampler = &observer->sampler;
 	int wait = say(observer);
 
 	while (wait >= 0) {
 		struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-				{.fd = board->bell, .events = POLLIN}};
+				{.fd = sampler->wake_fd, .events = POLLIN}};
 		uint64_t rings;
 		if (poll(fds, 2, wait) < 0 && errno != EINTR) {
 			return;
 		}
-		if (fds[0].revents != 0 && hear(board) != 0) {
+		if (fds[0].revents != 0 && hear(sampler) != 0) {
 			return;
 		}
-		if (fds[1].revents != 0 && read(board->bell, &rings, sizeof(rings)) < 0) {
+		if (fds[1].revents != 0 && read(sampler->wake_fd, &rings, sizeof(rings)) < 0) {
 			return;
 		}
 		wait = say(observer);
@@ -247,28 +248,28 @@ static int read_order(struct bm_observe_order *order, struct bm_error *err)
 static int begin(struct observer *observer, const struct bm_observe_order *order,
 		struct bm_error *err)
 {
-	struct bm_board *board = &observer->board;
+	struct bm_sampler *sampler = &observer->sampler;
 	const struct bm_conninfo_row control = {.host = order->socket_dir,
 			.port = "5432",
 			.dbname = "bucardo",
 			.user = "bucardo"};
 	pthread_condattr_t attributes;
 
-	board->interval_msec = order->interval_msec;
-	board->timeout_msec = order->timeout_msec;
-	board->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (board->bell < 0) {
+	sampler->interval_msec = order->interval_msec;
+	sampler->timeout_msec = order->timeout_msec;
+	sampler->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sampler->wake_fd < 0) {
 		return bm_error_set(err, BM_ERR_IO, "cannot create an eventfd: %m");
 	}
-	pthread_mutex_init(&board->lock, NULL);
+	pthread_mutex_init(&sampler->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&board->wake, &attributes);
+	pthread_cond_init(&sampler->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
 	if (bm_conninfo_build(&control, &observer->control, err) != 0) {
 		return -1;
 	}
-	return bm_board_start_thread(run_control, observer, err);
+	return bm_sampler_start_thread(run_control, observer, err);
 }
 
 int bm_observe_run(void)

@@ -40,38 +40,38 @@ static int64_t older(int64_t age_msec, uint64_t by_msec)
 	return age_msec >= 0 ? age_msec + (int64_t)by_msec : -1;
 }
 
-static const struct bm_finding *finding_of(
-		struct bm_board *board, const struct bm_catalog_sync *sync, size_t member)
+static const struct bm_sync_probe *finding_of(
+		struct bm_sampler *sampler, const struct bm_catalog_sync *sync, size_t member)
 {
-	const char *db = board->catalog.dbs[sync->members[member].db].name;
-	const struct bm_watched *watched = bm_watched_find(board, db);
+	const char *db = sampler->catalog.dbs[sync->members[member].db].name;
+	const struct bm_monitored *monitored = bm_monitored_find(sampler, db);
 
-	return watched != NULL ? bm_watched_finding(watched, sync->name) : NULL;
+	return monitored != NULL ? bm_monitored_probe(monitored, sync->name) : NULL;
 }
 
 /* Rows of a source that is not known make the sum unknown, unless others have some. */
-static void add_backlog(const struct bm_finding *finding, uint64_t now_msec,
+static void add_backlog(const struct bm_sync_probe *probe, uint64_t now_msec,
 		struct bm_sync_sample *out, bool *is_complete)
 {
-	if (finding == NULL || !finding->is_known) {
+	if (probe == NULL || !probe->is_known) {
 		*is_complete = false;
 		return;
 	}
-	out->backlog_rows += finding->backlog.rows;
-	int64_t lag = finding->backlog.rows > 0
-			? older(finding->backlog.lag_msec, now_msec - finding->taken_msec)
+	out->backlog_rows += probe->backlog.rows;
+	int64_t lag = probe->backlog.rows > 0
+			? older(probe->backlog.lag_msec, now_msec - probe->taken_msec)
 			: 0;
 	out->lag_msec = lag > out->lag_msec ? lag : out->lag_msec;
 }
 
-static void take_backlog(struct bm_board *board, const struct bm_catalog_sync *sync,
+static void take_backlog(struct bm_sampler *sampler, const struct bm_catalog_sync *sync,
 		uint64_t now_msec, struct bm_sync_sample *out)
 {
 	bool is_complete = true;
 
 	for (size_t i = 0; i < sync->member_count; i++) {
 		if (sync->members[i].is_source) {
-			add_backlog(finding_of(board, sync, i), now_msec, out, &is_complete);
+			add_backlog(finding_of(sampler, sync, i), now_msec, out, &is_complete);
 		}
 	}
 	if (!is_complete && out->backlog_rows == 0) {
@@ -87,41 +87,41 @@ static void take_backlog(struct bm_board *board, const struct bm_catalog_sync *s
  * it waits for a server or a dead network, and the time its sessions were seen to
  * work by themselves, which covers a long statement that the KID waits for.
  */
-static void take_run(struct bm_board *board, const struct bm_catalog_sync *sync,
+static void take_run(struct bm_sampler *sampler, const struct bm_catalog_sync *sync,
 		struct bm_sync_sample *out)
 {
 	int64_t kid = cpu_msec(sync->kid_pid);
 	int64_t worked = 0;
 
 	for (size_t i = 0; i < sync->member_count; i++) {
-		const struct bm_finding *finding = finding_of(board, sync, i);
-		if (finding == NULL) {
+		const struct bm_sync_probe *probe = finding_of(sampler, sync, i);
+		if (probe == NULL) {
 			continue;
 		}
-		worked += finding->worked_msec;
-		if (finding->session.blocker_pid != 0 && out->blocker_pid == 0) {
-			out->blocker_pid = finding->session.blocker_pid;
-			out->blocker_query = finding->session.blocker_query;
-			out->blocker_db = board->catalog.dbs[sync->members[i].db].name;
+		worked += probe->worked_msec;
+		if (probe->session.blocker_pid != 0 && out->blocker_pid == 0) {
+			out->blocker_pid = probe->session.blocker_pid;
+			out->blocker_query = probe->session.blocker_query;
+			out->blocker_db = sampler->catalog.dbs[sync->members[i].db].name;
 		}
 	}
 	out->run_moved = kid >= 0 || worked > 0 ? (kid > 0 ? kid : 0) + worked : -1;
 }
 
 /* A database that has not answered yet has healed nothing that we know of. */
-static void take_healed(struct bm_board *board, const struct bm_catalog_sync *sync,
+static void take_healed(struct bm_sampler *sampler, const struct bm_catalog_sync *sync,
 		struct bm_sync_sample *out)
 {
 	for (size_t i = 0; i < sync->member_count; i++) {
-		const struct bm_finding *finding = finding_of(board, sync, i);
-		out->healed_rows += finding != NULL ? finding->healed_rows : 0;
+		const struct bm_sync_probe *probe = finding_of(sampler, sync, i);
+		out->healed_rows += probe != NULL ? probe->healed_rows : 0;
 	}
 }
 
-static void take_sync(struct bm_board *board, const struct bm_catalog_sync *sync,
+static void take_sync(struct bm_sampler *sampler, const struct bm_catalog_sync *sync,
 		uint64_t now_msec, struct bm_sync_sample *out)
 {
-	uint64_t passed = now_msec - board->catalog.taken_msec;
+	uint64_t passed = now_msec - sampler->catalog.taken_msec;
 	size_t *dbs = bm_alloc((sync->member_count + 1) * sizeof(*dbs));
 
 	for (size_t i = 0; i < sync->member_count; i++) {
@@ -145,39 +145,39 @@ static void take_sync(struct bm_board *board, const struct bm_catalog_sync *sync
 			.blocker_db = "",
 			.conflicts = sync->conflicts,
 	};
-	take_backlog(board, sync, now_msec, out);
-	take_healed(board, sync, out);
+	take_backlog(sampler, sync, now_msec, out);
+	take_healed(sampler, sync, out);
 	if (sync->run_open) {
-		take_run(board, sync, out);
+		take_run(sampler, sync, out);
 	}
 }
 
-static void take_db(struct bm_board *board, const struct bm_catalog_db *db, uint64_t now_msec,
-		struct bm_db_sample *out)
+static void take_db(struct bm_sampler *sampler, const struct bm_catalog_db *db,
+		uint64_t now_msec, struct bm_db_sample *out)
 {
-	const struct bm_watched *watched = bm_watched_find(board, db->name);
+	const struct bm_monitored *monitored = bm_monitored_find(sampler, db->name);
 
 	*out = (struct bm_db_sample){
 			.name = db->name,
 			.role = db->is_source ? "source" : "target",
-			.reach = watched != NULL ? watched->reach : BM_REACH_UNKNOWN,
-			.error = watched != NULL ? watched->error : "",
-			.since_msec = watched != NULL ? watched->since_msec : now_msec,
+			.reach = monitored != NULL ? monitored->reach : BM_REACH_UNKNOWN,
+			.error = monitored != NULL ? monitored->error : "",
+			.since_msec = monitored != NULL ? monitored->since_msec : now_msec,
 	};
 }
 
-struct bm_observation *bm_sample_take(struct bm_board *board, uint64_t now_msec)
+struct bm_observation *bm_sample_take(struct bm_sampler *sampler, uint64_t now_msec)
 {
-	const struct bm_catalog *catalog = &board->catalog;
+	const struct bm_catalog *catalog = &sampler->catalog;
 	struct bm_observation *out = bm_alloc(sizeof(*out));
 	struct bm_db_sample *dbs = bm_alloc((catalog->db_count + 1) * sizeof(*dbs));
 	struct bm_sync_sample *syncs = bm_alloc((catalog->sync_count + 1) * sizeof(*syncs));
 
 	for (size_t i = 0; i < catalog->db_count; i++) {
-		take_db(board, &catalog->dbs[i], now_msec, &dbs[i]);
+		take_db(sampler, &catalog->dbs[i], now_msec, &dbs[i]);
 	}
 	for (size_t i = 0; i < catalog->sync_count; i++) {
-		take_sync(board, &catalog->syncs[i], now_msec, &syncs[i]);
+		take_sync(sampler, &catalog->syncs[i], now_msec, &syncs[i]);
 	}
 	*out = (struct bm_observation){.taken_msec = now_msec,
 			.db_count = catalog->db_count,

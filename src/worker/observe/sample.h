@@ -1,7 +1,7 @@
 /*
- * sample - from what the threads wrote on the board to one observation
+ * sample - from what the threads wrote into the sampler's state to one observation
  *
- * Texts are borrowed from the board: encode the observation before its lock is
+ * Texts are borrowed from the sampler: encode the observation before its lock is
  * let go.
  */
 #ifndef WORKER_OBSERVE_SAMPLE_H
@@ -10,10 +10,10 @@
 #include <stdbool.h>
 
 #include "bucardo_machine/observation.h"
-#include "worker/observe/watched.h"
+#include "worker/observe/monitored.h"
 
 /* Lock held. Free the result with bm_sample_free(). */
-struct bm_observation *bm_sample_take(struct bm_board *board, uint64_t now_msec);
+struct bm_observation *bm_sample_take(struct bm_sampler *sampler, uint64_t now_msec);
 void bm_sample_free(struct bm_observation *observation);
 
 /* Whether a backlog, a run or a database that is away makes each look worth a line. */

@@ -20,7 +20,7 @@
 
 struct sample {
 	struct bm_phase *phase;
-	const struct bm_chosen_table *table;
+	const struct bm_selected_table *table;
 	char *columns, *types, *filter; /* of SQL */
 	char *encoding;
 	char **rows; /* as COPY sends them */
@@ -295,7 +295,7 @@ static void finish(struct sample *sample)
 	free(sample->encoding);
 }
 
-void bm_calibrate(struct bm_phase *phase, const struct bm_chosen_table *table, uint64_t bytes,
+void bm_calibrate(struct bm_phase *phase, const struct bm_selected_table *table, uint64_t bytes,
 		uint64_t rows, struct bm_speed *out)
 {
 	struct sample sample = {.phase = phase, .table = table};

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 
 struct bm_speed { /* bytes of the table a second, on one connection; 0 not known */
 	double read, write, index;
@@ -20,7 +20,7 @@ struct bm_speed { /* bytes of the table a second, on one connection; 0 not known
 };
 
 /* Measure with `table`, which has `bytes` and about `rows` rows (0: not known). Never fails. */
-void bm_calibrate(struct bm_phase *phase, const struct bm_chosen_table *table, uint64_t bytes,
+void bm_calibrate(struct bm_phase *phase, const struct bm_selected_table *table, uint64_t bytes,
 		uint64_t rows, struct bm_speed *out);
 
 #endif

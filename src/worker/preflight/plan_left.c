@@ -6,7 +6,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
-#include "worker/preflight/plan.h"
+#include "worker/preflight/plan_report.h"
 
 /* Names in a message; the count says how many there are. */
 #define NAMED 5
@@ -90,13 +90,13 @@ static void add_row(struct bm_phase *phase, size_t row, json_t *left)
 	PQclear(found);
 }
 
-static void add_tables(const struct bm_chosen *tables, json_t *left)
+static void add_tables(const struct bm_selected *tables, json_t *left)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT;
 	json_int_t count = 0;
 
 	for (size_t i = 0; i < tables->count; i++) {
-		const struct bm_chosen_table *table = &tables->tables[i];
+		const struct bm_selected_table *table = &tables->tables[i];
 		if (table->left_out[0] != '\0' && count++ < NAMED) {
 			bm_strbuf_printf(&names, "%s%s", count > 1 ? ", " : "", table->quoted);
 		}
@@ -114,7 +114,7 @@ static void add_tables(const struct bm_chosen *tables, json_t *left)
 static void add_outside(struct bm_phase *phase, json_t *left)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	char *outside = bm_chosen_outside(phase, &ignored);
+	char *outside = bm_selected_outside(phase, &ignored);
 	PGresult *found = outside == NULL
 			? NULL
 			: bm_phase_ask(phase, BM_END_SOURCE,
@@ -129,7 +129,7 @@ static void add_outside(struct bm_phase *phase, json_t *left)
 	free(outside);
 }
 
-json_t *bm_plan_left(struct bm_phase *phase, const struct bm_chosen *tables)
+json_t *bm_plan_left(struct bm_phase *phase, const struct bm_selected *tables)
 {
 	json_t *left = json_array();
 

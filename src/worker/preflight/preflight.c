@@ -15,12 +15,12 @@
 #include <string.h>
 
 #include "bucardo_machine/extensions.h"
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 #include "worker/live/identity.h"
-#include "worker/preflight/plan.h"
+#include "worker/preflight/plan_report.h"
 
 struct walk {
 	struct bm_phase *phase;
@@ -223,7 +223,8 @@ static int run_checks(struct walk *walk, const struct bm_check *checks, size_t c
 
 /* ---- the tables ---- */
 
-static int check_tables(struct walk *walk, const struct bm_chosen *tables, struct bm_error *err)
+static int check_tables(
+		struct walk *walk, const struct bm_selected *tables, struct bm_error *err)
 {
 	size_t left_out = 0;
 	PGresult *size = bm_phase_ask(walk->phase, BM_END_SOURCE,
@@ -234,7 +235,7 @@ static int check_tables(struct walk *walk, const struct bm_chosen *tables, struc
 		return bm_error_wrap(err, "reading the size of the tables");
 	}
 	for (size_t i = 0; i < tables->count; i++) {
-		const struct bm_chosen_table *table = &tables->tables[i];
+		const struct bm_selected_table *table = &tables->tables[i];
 		if (table->left_out[0] != '\0') {
 			left_out++;
 			find(walk, BM_SEVERITY_DEGRADES, table->quoted, table->left_out,
@@ -277,7 +278,7 @@ static const struct verdict {
 
 static int check_choice(struct walk *walk, struct bm_error *err)
 {
-	PGresult *rows = bm_chosen_choice(walk->phase, err);
+	PGresult *rows = bm_selected_filter(walk->phase, err);
 	unsigned out = 0;
 	char why[900];
 
@@ -285,15 +286,15 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 		return -1;
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
-		out += bm_choice_row_is(rows, row, "out");
+		out += bm_table_filter_row_is(rows, row, "out");
 		for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
 			const struct verdict *verdict = &verdicts[i];
-			if (bm_choice_row_is(rows, row, verdict->what)) {
+			if (bm_table_filter_row_is(rows, row, verdict->what)) {
 				snprintf(why, sizeof(why), "%s%s", verdict->why,
-						PQgetvalue(rows, row, BM_CHOICE_WHY));
+						PQgetvalue(rows, row, BM_TABLE_FILTER_WHY));
 				find(walk, verdict->severity,
-						PQgetvalue(rows, row, BM_CHOICE_NAME), why,
-						verdict->mend);
+						PQgetvalue(rows, row, BM_TABLE_FILTER_NAME),
+						why, verdict->mend);
 			}
 		}
 	}
@@ -303,7 +304,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 				out, out == 1 ? "is" : "are");
 		find(walk, BM_SEVERITY_NOTE, "tables", why, "");
 	}
-	char *outside = bm_choice_out(rows);
+	char *outside = bm_table_filter_out(rows);
 	char *skipped = bm_extensions_skipped(&walk->phase->order.extensions);
 	char *versions = bm_extensions_versions(&walk->phase->order.extensions);
 	const char *const params[] = {outside, skipped, versions};
@@ -347,7 +348,7 @@ static int look_at_paths(struct walk *walk, struct bm_error *err)
 
 static int walk_all(struct walk *walk, struct bm_error *err)
 {
-	struct bm_chosen tables = {0};
+	struct bm_selected tables = {0};
 	const char *const name[] = {walk->phase->order.name};
 	int rc = -1;
 
@@ -357,10 +358,10 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 			tell_connections(walk, BM_END_SOURCE, err) != 0 ||
 			tell_connections(walk, BM_END_DESTINATION, err) != 0 ||
 			check_choice(walk, err) != 0 ||
-			bm_chosen_read(walk->phase, &tables, err) != 0) {
+			bm_selected_read(walk->phase, &tables, err) != 0) {
 		return -1;
 	}
-	walk->oids = bm_chosen_oids(&tables);
+	walk->oids = bm_selected_oids(&tables);
 	check_tools(walk);
 	bm_preflight_network(walk->phase, BM_END_SOURCE, find, walk);
 	bm_preflight_network(walk->phase, BM_END_DESTINATION, find, walk);
@@ -376,7 +377,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 				? bm_plan_tell(walk->phase, &tables, walk->oids, err)
 				: 0;
 	}
-	bm_chosen_finish(&tables);
+	bm_selected_finish(&tables);
 	free(walk->oids);
 	return rc;
 }

@@ -21,7 +21,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 #include "worker/live/live.h"
 #include "base/protocol/report.h"
 #include "worker/live/tend.h"
@@ -118,7 +118,7 @@ static PGresult *read_some(struct bm_tend *tend, enum bm_end end, const PGresult
 /* The sequences of a side that are chosen by the live side's catalog. */
 static PGresult *read_names(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
 {
-	char *outside = end == tend->live ? bm_chosen_outside(tend->phase, err)
+	char *outside = end == tend->live ? bm_selected_outside(tend->phase, err)
 					  : bm_strdup("{}");
 	PGresult *names = outside == NULL ? NULL
 					  : bm_phase_ask(tend->phase, end, list_sql, 1,

@@ -12,11 +12,11 @@
 
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 #include "worker/tables/tend_tables.h"
 
 /* A pass rests this many times as long as it took, within these bounds. */
@@ -49,11 +49,11 @@ static void add(json_t *list, const char *kind, const char *name, const char *wh
 
 static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
-	struct bm_chosen chosen;
-	int rc = bm_chosen_read(tend->phase, &chosen, err);
+	struct bm_selected chosen;
+	int rc = bm_selected_read(tend->phase, &chosen, err);
 
 	for (size_t i = 0; rc == 0 && i < chosen.count; i++) {
-		const struct bm_chosen_table *table = &chosen.tables[i];
+		const struct bm_selected_table *table = &chosen.tables[i];
 		if (table->left_out[0] != '\0') {
 			bool keyless = table->key[0] == '\0';
 			add(list, keyless ? "keyless" : "left-out", table->quoted,
@@ -61,17 +61,17 @@ static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err
 					table->mend);
 		}
 	}
-	bm_chosen_finish(&chosen);
+	bm_selected_finish(&chosen);
 	return rc;
 }
 
 static int add_unchosen(struct bm_tend *tend, json_t *list, struct bm_error *err)
 {
-	PGresult *choice = bm_chosen_choice(tend->phase, err);
+	PGresult *choice = bm_selected_filter(tend->phase, err);
 
 	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
-		if (bm_choice_row_is(choice, row, "out")) {
-			add(list, "excluded", PQgetvalue(choice, row, BM_CHOICE_NAME),
+		if (bm_table_filter_row_is(choice, row, "out")) {
+			add(list, "excluded", PQgetvalue(choice, row, BM_TABLE_FILTER_NAME),
 					"machine.yaml leaves it out", "");
 		}
 	}

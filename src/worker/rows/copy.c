@@ -12,7 +12,7 @@
 #include "bucardo_machine/alloc.h"
 #include "worker/rows/batches.h"
 #include "worker/transfer/chunks.h"
-#include "worker/transfer/crew.h"
+#include "worker/transfer/pool.h"
 #include "worker/pace/gentle.h"
 #include "worker/transfer/large_objects.h"
 #include "worker/transfer/moments.h"
@@ -111,7 +111,7 @@ static void end_flight(struct bm_member *member, bool landed)
 
 	bm_left_end(member, !landed);
 	atomic_fetch_add(&progress->bytes_moved,
-			bm_flight_end(&progress->flights, member->flight, landed));
+			bm_active_end(&progress->activity, member->flight, landed));
 	member->flight = NULL;
 }
 
@@ -246,7 +246,7 @@ static int copy_batch(struct bm_member *member, struct bm_batch *batch, struct b
 		rc = set_path(member, batch, err);
 	}
 	if (rc == 0) {
-		member->flight = bm_flight_of_chunks(
+		member->flight = bm_activity_of_chunks(
 				member->transfer, batch->chunks, batch->count);
 		bm_left_begin_chunks(member, batch->chunks, batch->count);
 		rc = bm_chunk_is_large_objects(batch->chunks[0])
@@ -352,7 +352,7 @@ static int copy_wave(struct bm_transfer *t, bool late, struct bm_error *err)
 	if (copying.count > 0) {
 		size_t jobs = t->options.jobs;
 		jobs = copying.batch_count < jobs ? copying.batch_count : jobs;
-		rc = bm_crew_run(t, (unsigned)jobs, true, copy_next, &copying, err);
+		rc = bm_pool_run(t, (unsigned)jobs, true, copy_next, &copying, err);
 	}
 	bm_batches_finish(&copying);
 	return rc;

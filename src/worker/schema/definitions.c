@@ -73,10 +73,11 @@ int bm_moments_definitions(struct bm_transfer *t, struct bm_error *err)
 {
 	struct bm_tables now = {0};
 	int rc = bm_snapshot_hold(t, err) == 0 && bm_control_hold(t, err) == 0 &&
-					bm_tables_read(t->keeper, t->outside, &now, err) == 0
+					bm_tables_read(t->snapshot_session, t->outside, &now,
+							err) == 0
 			? 0
 			: -1;
-	PGresult *here = rc == 0 ? bm_sql(t->keeper, definitions_sql, err) : NULL;
+	PGresult *here = rc == 0 ? bm_sql(t->snapshot_session, definitions_sql, err) : NULL;
 	PGresult *there = here != NULL ? bm_sql(t->control, definitions_sql, err) : NULL;
 
 	rc = there != NULL ? refuse_changed(t, here, there, &now, err) : -1;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/file.h"
 #include "bucardo_machine/macros.h"
@@ -16,7 +16,7 @@
 static int run_dump(struct bm_transfer *t, const PGresult *choice, const char *archive,
 		struct bm_error *err)
 {
-	unsigned major = (unsigned)PQserverVersion(t->keeper) / 10000;
+	unsigned major = (unsigned)PQserverVersion(t->snapshot_session) / 10000;
 	char *program = bm_tool_find("pg_dump", major, err);
 	char *snapshot = bm_format("--snapshot=%s", t->snapshot);
 	char *file = bm_format("--file=%s", archive);
@@ -30,9 +30,9 @@ static int run_dump(struct bm_transfer *t, const PGresult *choice, const char *a
 
 	memcpy(argv, fixed, sizeof(fixed));
 	for (size_t row = 0; row < rows; row++) {
-		if (bm_choice_row_is(choice, (int)row, "dump")) {
+		if (bm_table_filter_row_is(choice, (int)row, "dump")) {
 			argv[count++] = "--exclude-table";
-			argv[count++] = PQgetvalue(choice, (int)row, BM_CHOICE_NAME);
+			argv[count++] = PQgetvalue(choice, (int)row, BM_TABLE_FILTER_NAME);
 		}
 	}
 	int rc = program != NULL ? bm_tool_run(argv, err) : -1;
@@ -73,17 +73,19 @@ static int read_section(const char *archive, const char *section, struct bm_entr
 
 static bool is_row(const struct bm_entry *entry, const PGresult *choice, int row)
 {
-	if (bm_choice_row_is(choice, row, "follows")) {
+	if (bm_table_filter_row_is(choice, row, "follows")) {
 		return entry->oid != 0 &&
 				entry->oid ==
-				strtoul(PQgetvalue(choice, row, BM_CHOICE_OBJECT), NULL, 10) &&
+				strtoul(PQgetvalue(choice, row, BM_TABLE_FILTER_OBJECT), NULL,
+						10) &&
 				entry->class_oid ==
-				strtoul(PQgetvalue(choice, row, BM_CHOICE_CLASS), NULL, 10);
+				strtoul(PQgetvalue(choice, row, BM_TABLE_FILTER_CLASS), NULL,
+						10);
 	}
-	bool detaches = bm_choice_row_is(choice, row, "attach") ||
-			bm_choice_row_is(choice, row, "detach");
+	bool detaches = bm_table_filter_row_is(choice, row, "attach") ||
+			bm_table_filter_row_is(choice, row, "detach");
 	return detaches && strstr(entry->type, " ATTACH") != NULL &&
-			bm_entry_is_named(entry, PQgetvalue(choice, row, BM_CHOICE_NAME));
+			bm_entry_is_named(entry, PQgetvalue(choice, row, BM_TABLE_FILTER_NAME));
 }
 
 static bool is_left_out(const struct bm_entry *entry, const PGresult *choice)

@@ -4,11 +4,11 @@
 
 #include "worker/dump/entries.h"
 #include "worker/transfer/internal.h"
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 
 /*
- * Run pg_dump in the keeper's snapshot; `choice` are the rows of bm_choice_sql, NULL when
- * everything is in. Finish both in either case.
+ * Run pg_dump in the snapshot session's snapshot; `choice` are the rows of bm_table_filter_sql,
+ * NULL when everything is in. Finish both in either case.
  */
 int bm_dump_read(struct bm_transfer *t, const PGresult *choice, struct bm_entries *before,
 		struct bm_entries *after, struct bm_error *err);

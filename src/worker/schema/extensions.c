@@ -106,7 +106,7 @@ int bm_extensions_apply(struct bm_transfer *t, struct bm_entries *entries,
 	const char *const params[] = {skipped, versions};
 
 	*out = (struct bm_extensions){0};
-	out->source = bm_sql_params(t->keeper, source_sql, 2, params, err);
+	out->source = bm_sql_params(t->snapshot_session, source_sql, 2, params, err);
 	free(skipped);
 	free(versions);
 	out->before = out->source == NULL
@@ -140,7 +140,7 @@ int bm_extensions_leave_out(struct bm_transfer *t, struct bm_error *err)
 {
 	char *skipped = bm_extensions_skipped(&t->options.extensions);
 	const char *const params[] = {t->outside, skipped};
-	PGresult *rows = bm_sql_params(t->keeper, outside_sql, 2, params, err);
+	PGresult *rows = bm_sql_params(t->snapshot_session, outside_sql, 2, params, err);
 
 	if (rows != NULL) {
 		free(t->outside);

@@ -223,8 +223,8 @@ static void add(struct bm_transfer *t, enum bm_stage stage, const char *verb, co
 
 int bm_plan_refresh(struct bm_transfer *t, struct bm_error *err)
 {
-	PGresult *rows = bm_sql_params(
-			t->keeper, views_sql, 1, (const char *const *)&t->outside, err);
+	PGresult *rows = bm_sql_params(t->snapshot_session, views_sql, 1,
+			(const char *const *)&t->outside, err);
 
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading the source's materialised views");

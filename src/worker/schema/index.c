@@ -280,11 +280,11 @@ static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
 	struct handful rest = handful;
 	int rc = drop_committed(member, &rest, err);
 	if (rc == 0 && rest.count > 0) {
-		member->flight = bm_flight_of_works(member, rest.list, rest.count);
+		member->flight = bm_activity_of_works(member, rest.list, rest.count);
 		bm_left_begin_works(member, rest.list, rest.count);
 		rc = run_handful(building, member, &rest, err);
 		bm_left_end(member, rc != 0);
-		bm_flight_end(&member->transfer->progress.flights, member->flight, false);
+		bm_active_end(&member->transfer->progress.activity, member->flight, false);
 		member->flight = NULL;
 	}
 	pthread_mutex_lock(&member->transfer->mutex);
@@ -321,7 +321,7 @@ static int build_missing(struct building *building, unsigned *lost, struct bm_er
 	*lost = 0;
 	if (left > 0) {
 		unsigned jobs = left < t->options.jobs ? left : t->options.jobs;
-		rc = bm_crew_run(t, jobs, false, build_next, building, err);
+		rc = bm_pool_run(t, jobs, false, build_next, building, err);
 	}
 	if (rc == 0) {
 		rc = bm_control_hold(t, err);

@@ -231,8 +231,8 @@ static int create_all(struct bm_transfer *t, const PGresult *used, const PGresul
 
 int bm_roles_read(struct bm_transfer *t, struct bm_roles *out, struct bm_error *err)
 {
-	PGresult *used = bm_sql(t->keeper, bm_roles_used_sql, err);
-	PGresult *members = used == NULL ? NULL : bm_sql(t->keeper, members_sql, err);
+	PGresult *used = bm_sql(t->snapshot_session, bm_roles_used_sql, err);
+	PGresult *members = used == NULL ? NULL : bm_sql(t->snapshot_session, members_sql, err);
 	PGresult *there = members == NULL ? NULL : ask_there(t, used, err);
 	int rc = there != NULL ? 0 : -1;
 

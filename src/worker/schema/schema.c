@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/alloc.h"
 #include "worker/schema/apply.h"
 #include "worker/schema/dump.h"
@@ -25,18 +25,18 @@
 
 /* ---- which tables ---- */
 
-/* The rows of bm_choice_sql, or NULL where nothing was chosen. */
+/* The rows of bm_table_filter_sql, or NULL where nothing was chosen. */
 static int choose(struct bm_transfer *t, PGresult **rows, struct bm_error *err)
 {
 	if (t->choice[0] != '\0') {
-		*rows = bm_sql_params(t->keeper, bm_choice_sql, 1,
+		*rows = bm_sql_params(t->snapshot_session, bm_table_filter_sql, 1,
 				(const char *const *)&t->choice, err);
 		if (*rows == NULL) {
 			return bm_error_wrap(err, "choosing the tables of the source");
 		}
 	}
 	free(t->outside);
-	t->outside = bm_choice_out(*rows);
+	t->outside = bm_table_filter_out(*rows);
 	return bm_extensions_leave_out(t, err);
 }
 
@@ -46,11 +46,11 @@ static void tell_choice(struct bm_transfer *t, const PGresult *choice)
 	unsigned out = 0;
 
 	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
-		const char *name = PQgetvalue(choice, row, BM_CHOICE_NAME);
-		out += bm_choice_row_is(choice, row, "out");
-		if (bm_choice_row_is(choice, row, "follows")) {
+		const char *name = PQgetvalue(choice, row, BM_TABLE_FILTER_NAME);
+		out += bm_table_filter_row_is(choice, row, "out");
+		if (bm_table_filter_row_is(choice, row, "follows")) {
 			bm_strbuf_printf(&names, "%s%s", names.length > 0 ? ", " : "", name);
-		} else if (bm_choice_row_is(choice, row, "unused")) {
+		} else if (bm_table_filter_row_is(choice, row, "unused")) {
 			bm_transfer_note(t, "the pattern '%s' matches no table", name);
 		}
 	}
@@ -132,9 +132,9 @@ int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 
 	t->progress.phase = "schema";
 	if (rc == 0) {
-		rc = bm_tables_read(t->keeper, t->outside, &t->tables, err);
+		rc = bm_tables_read(t->snapshot_session, t->outside, &t->tables, err);
 	}
-	rc = rc == 0 ? bm_tables_mark_late(t->keeper, &t->tables, err) : -1;
+	rc = rc == 0 ? bm_tables_mark_late(t->snapshot_session, &t->tables, err) : -1;
 	t->is_resumed = t->ledger.schema_done;
 	if (rc == 0 && !t->ledger.schema_done) {
 		tell_choice(t, choice);

@@ -39,7 +39,7 @@ struct bm_phase_order {
 	unsigned jobs;
 	uint64_t max_rate; /* of the copy, bytes a second; 0: no limit */
 	bool gentle;
-	struct bm_choice choice; /* which tables */
+	struct bm_table_filter choice; /* which tables */
 	struct bm_role_rules roles;
 	struct bm_extension_rules extensions;
 	bool fix;  /* preflight: apply the safe mends */

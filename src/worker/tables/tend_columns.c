@@ -7,7 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
-#include "worker/schema/chosen.h"
+#include "worker/schema/selected_tables.h"
 #include "worker/drift/tend_drift.h"
 #include "worker/tables/resend.h"
 #include "worker/tables/tend_pause.h"

@@ -185,7 +185,7 @@ int bm_keys_pass(struct bm_tend *tend, struct bm_error *err)
 	return 0;
 }
 
-bool bm_keys_judge(struct bm_tend *tend, const char *table, json_t *drift)
+bool bm_keys_evaluate(struct bm_tend *tend, const char *table, json_t *drift)
 {
 	json_t *wrong = json_object_get(tend->keyless, table);
 

@@ -19,7 +19,7 @@
 int bm_keys_pass(struct bm_tend *tend, struct bm_error *err);
 
 /* Whether no run could tell rows of the table apart; told in `drift`. */
-bool bm_keys_judge(struct bm_tend *tend, const char *table, struct json_t *drift);
+bool bm_keys_evaluate(struct bm_tend *tend, const char *table, struct json_t *drift);
 
 /* Tell Bucardo which columns the keys of the source have now. */
 int bm_keys_follow(struct bm_look *look, struct bm_error *err);

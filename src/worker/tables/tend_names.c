@@ -209,7 +209,7 @@ static int learn(
 
 static const char learning[] = "it got another name on both sides, and Bucardo has to learn it";
 
-int bm_names_judge(struct bm_look *look, const char *table, bool is_resting, json_t *drift,
+int bm_names_evaluate(struct bm_look *look, const char *table, bool is_resting, json_t *drift,
 		struct bm_error *err)
 {
 	const json_t *name = json_object_get(look->names, table);

@@ -25,7 +25,7 @@ const char *bm_names_goat(const struct bm_look *look, const char *table);
  * 1: the ends call it differently, or Bucardo has to learn its name first, and it has to
  * rest: told in `drift`. 0: nothing is wrong, any more. -1 with `err`.
  */
-int bm_names_judge(struct bm_look *look, const char *table, bool is_resting,
+int bm_names_evaluate(struct bm_look *look, const char *table, bool is_resting,
 		struct json_t *drift, struct bm_error *err);
 
 #endif

@@ -185,8 +185,8 @@ static void tell_paused(struct sync_look *it, const PGresult *captured, int row)
 }
 
 /* What Bucardo carries of it is renewed when no run can see it. */
-static int judge_columns(struct sync_look *it, const char *table, bool is_resting, bool *breaks,
-		json_t *drift, struct bm_error *err)
+static int evaluate_columns(struct sync_look *it, const char *table, bool is_resting,
+		bool *breaks, json_t *drift, struct bm_error *err)
 {
 	if (!bm_columns_are_stale(it->look, table)) {
 		return 0;
@@ -206,7 +206,8 @@ static int judge_columns(struct sync_look *it, const char *table, bool is_restin
 }
 
 /* A run failed at it, whatever the reason. */
-static void judge_refused(struct sync_look *it, const char *table, bool *breaks, json_t *drift)
+static void evaluate_refused(
+		struct sync_look *it, const char *table, bool *breaks, json_t *drift)
 {
 	json_t *refused = json_object_get(it->refused, table);
 
@@ -230,7 +231,7 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 	json_t *drift = json_array();
 	bool rewritten = false;
 
-	int odd = bm_names_judge(look, table, is_resting, drift, err);
+	int odd = bm_names_evaluate(look, table, is_resting, drift, err);
 	if (odd != 0) {
 		*breaks = true;
 		bm_look_tell_drift(look, drift);
@@ -243,9 +244,9 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 		*breaks = bm_drift_compare(table, bm_look_live(look), source, dest, look->exact,
 				drift, &rewritten);
 	}
-	*breaks = bm_keys_judge(look->tend, table, drift) || *breaks;
-	judge_refused(it, table, breaks, drift);
-	int rc = judge_columns(it, table, is_resting, breaks, drift, err);
+	*breaks = bm_keys_evaluate(look->tend, table, drift) || *breaks;
+	evaluate_refused(it, table, breaks, drift);
+	int rc = evaluate_columns(it, table, is_resting, breaks, drift, err);
 	if (rc == 0 && *breaks && rewritten) {
 		rc = bm_touch_owe(look->tend, table, err);
 	}

@@ -14,7 +14,7 @@
 
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/transfer.h"
-#include "worker/transfer/catalog.h"
+#include "worker/transfer/source_catalog.h"
 
 /* A SELECT that gives at most `count` - 1 boundaries in order, one text a key column. */
 void bm_chunk_boundaries(const struct bm_table *table, const struct bm_key *key, unsigned count,

@@ -6,10 +6,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/transfer.h"
-#include "worker/transfer/catalog.h"
+#include "worker/transfer/source_catalog.h"
 #include "worker/session/connect.h"
 #include "worker/dump/entries.h"
 #include "worker/transfer/ledger.h"
@@ -27,7 +27,7 @@ struct bm_transfer {
 	struct bm_transfer_options options;
 	struct bm_endpoint source, destination;
 	char *source_id; /* which cluster and database the source is */
-	char *choice;	 /* the parameter of bm_choice_sql; "" for all tables */
+	char *choice;	 /* the parameter of bm_table_filter_sql; "" for all tables */
 
 	PGconn *control; /* destination: the lock, the ledger */
 	bool destination_is_superuser;
@@ -38,8 +38,8 @@ struct bm_transfer {
 	bool is_resumed;   /* the schema was made by an earlier run */
 	bool is_closed;	   /* no run can go on with this destination */
 
-	pthread_mutex_t mutex;		    /* for what is below, and the queues of the crews */
-	PGconn *keeper;			    /* source: its transaction holds the snapshot */
+	pthread_mutex_t mutex;		    /* for what is below, and the queues of the pools */
+	PGconn *snapshot_session;	    /* source: its transaction holds the snapshot */
 	char snapshot[64];		    /* "" when there is none yet */
 	char *moment;			    /* of it, see moments.h */
 	unsigned renewals;		    /* how often a lost snapshot was replaced */
@@ -78,7 +78,7 @@ void bm_transfer_find(
 		struct bm_transfer *t, const char *object, const char *why, const char *mend);
 
 /*
- * Make sure the keeper lives and `snapshot` is valid; a new one is taken when the
+ * Make sure the snapshot session lives and `snapshot` is valid; a new one is taken when the
  * session was lost. Any thread.
  */
 int bm_snapshot_hold(struct bm_transfer *t, struct bm_error *err);

@@ -49,7 +49,7 @@ int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err)
 {
 	char *sql = bm_format(ranges_sql, OBJECTS_A_CHUNK,
 			(unsigned long long)t->options.chunk_bytes);
-	PGresult *rows = bm_sql(t->keeper, sql, err);
+	PGresult *rows = bm_sql(t->snapshot_session, sql, err);
 
 	free(sql);
 	if (rows == NULL) {

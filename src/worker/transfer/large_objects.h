@@ -7,7 +7,7 @@
 #ifndef WORKER_TRANSFER_LARGE_OBJECTS_H
 #define WORKER_TRANSFER_LARGE_OBJECTS_H
 
-#include "worker/transfer/crew.h"
+#include "worker/transfer/pool.h"
 
 /* The name of such a chunk, where others have their table's. */
 #define BM_LARGE_OBJECTS "large objects"

@@ -6,7 +6,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
-#include "worker/transfer/crew.h"
+#include "worker/transfer/pool.h"
 #include "worker/transfer/shown.h"
 #include "worker/transfer/works.h"
 
@@ -33,7 +33,7 @@ struct bm_left_item {
 struct bm_left_run {
 	struct bm_left_run *next;
 	const struct bm_member *owner;
-	const struct bm_flight *flight;
+	const struct bm_active *flight;
 	size_t *items, count;
 	uint64_t begun_msec;
 	double part, told_msec;
@@ -109,7 +109,9 @@ static int by_index(const void *a, const void *b)
 /* Without an answer the tables' sizes have to do. */
 static void read_sizes(struct bm_transfer *t, struct index_sizes *out)
 {
-	PGresult *rows = t->keeper != NULL ? bm_sql(t->keeper, sizes_sql, NULL) : NULL;
+	PGresult *rows = t->snapshot_session != NULL
+			? bm_sql(t->snapshot_session, sizes_sql, NULL)
+			: NULL;
 
 	*out = (struct index_sizes){
 			.rows = rows, .count = rows != NULL ? (size_t)PQntuples(rows) : 0};
@@ -402,7 +404,7 @@ static struct bm_estimate_item item_of_run(
 	struct bm_estimate_item item = item_of(t, run->items[longest]);
 	item.running = true;
 	item.nominal_msec = nominal_of(&t->left, run);
-	double part = bm_flight_part(run->flight) * share_of(&t->left, run);
+	double part = bm_active_part(run->flight) * share_of(&t->left, run);
 	item.spent_msec = (double)(now - run->begun_msec);
 	if (part > run->part) {
 		run->part = part;
@@ -455,7 +457,7 @@ static double ask(struct bm_transfer *t)
 	memcpy(estimate.measured, t->left.measured, sizeof(estimate.measured));
 	bool away = t->waiting[0] != '\0';
 	pthread_mutex_unlock(&t->mutex);
-	away = away || bm_flights_stand_still(&t->progress.flights);
+	away = away || bm_activity_stand_still(&t->progress.activity);
 	/* Nothing is left, and it is not over: what goes on is in no plan. */
 	bool known = !away && estimate.count > 0;
 	double left = known ? bm_estimate_left(&estimate) : -1;

@@ -9,7 +9,7 @@
 #define WORKER_TRANSFER_LEFT_H
 
 #include "worker/pace/estimate.h"
-#include "worker/transfer/flights.h"
+#include "worker/transfer/activity.h"
 #include "worker/transfer/ledger.h"
 
 struct bm_transfer;

@@ -409,7 +409,7 @@ static int plan_new_objects(struct bm_transfer *t, struct bm_error *err)
 {
 	char *any = bm_moments_is_planned(&t->ledger, BM_LARGE_OBJECTS)
 			? bm_strdup("f")
-			: bm_sql_value(t->keeper,
+			: bm_sql_value(t->snapshot_session,
 					  "SELECT EXISTS (SELECT 1 FROM pg_largeobject_metadata)",
 					  err);
 	int rc = any != NULL ? 0 : -1;
@@ -441,7 +441,7 @@ int bm_moments_look(struct bm_transfer *t, struct bm_error *err)
 	looking.changed = bm_alloc(t->ledger.chunk_count + 1);
 	looking.taken = bm_alloc(t->ledger.chunk_count + 1);
 	if (rc == 0) {
-		rc = bm_crew_run(t, t->options.jobs, true, look_next, &looking, err);
+		rc = bm_pool_run(t, t->options.jobs, true, look_next, &looking, err);
 	}
 	rc = rc == 0 ? bm_control_hold(t, err) : -1;
 	rc = rc == 0 ? empty_changed(t, looking.changed, err) : -1;

@@ -17,7 +17,7 @@
 #ifndef WORKER_TRANSFER_MOMENTS_H
 #define WORKER_TRANSFER_MOMENTS_H
 
-#include "worker/transfer/crew.h"
+#include "worker/transfer/pool.h"
 
 /* Which snapshot of the source this is, as a text: its timeline and its transactions. The
  * session has just begun its transaction. NULL with `err`; free() it. */

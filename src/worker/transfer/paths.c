@@ -154,7 +154,7 @@ static void mark(struct bm_entries *entries, const PGresult *rows)
 int bm_path_mark(struct bm_transfer *t, struct bm_entries *before, struct bm_entries *after,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_sql_params(t->keeper, bm_paths_operators_sql, 1,
+	PGresult *rows = bm_sql_params(t->snapshot_session, bm_paths_operators_sql, 1,
 			(const char *const *)&t->outside, err);
 
 	if (rows == NULL) {

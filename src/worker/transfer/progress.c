@@ -42,7 +42,7 @@ static void fill_work(
 
 struct bm_transfer_progress bm_progress_view(struct bm_progress *progress, bool finished)
 {
-	struct bm_flown flown = bm_flights_sum(&progress->flights);
+	struct bm_flown flown = bm_activity_sum(&progress->activity);
 	uint64_t units = atomic_load(&progress->units_done) + flown.weight;
 
 	progress->highest = bm_progress_percent(
@@ -62,6 +62,6 @@ struct bm_transfer_progress bm_progress_view(struct bm_progress *progress, bool 
 			.left_msec = finished ? 0 : -1,
 	};
 	fill_work(progress, units, &view);
-	view.part_count = bm_flights_view(&progress->flights, view.parts, BM_TRANSFER_PARTS);
+	view.part_count = bm_activity_view(&progress->activity, view.parts, BM_TRANSFER_PARTS);
 	return view;
 }

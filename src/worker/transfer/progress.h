@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "bucardo_machine/transfer.h"
-#include "worker/transfer/flights.h"
+#include "worker/transfer/activity.h"
 
 struct bm_progress {
 	uint64_t begun_msec, told_msec;
@@ -29,7 +29,7 @@ struct bm_progress {
 	/* of the phase whose progress is told: */
 	const char *work_phase;
 	uint64_t work_highest;
-	struct bm_flights flights;
+	struct bm_activity activity;
 };
 
 /* The percentage for so much done; below 100 unless `finished`. Pure. */

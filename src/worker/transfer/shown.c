@@ -17,7 +17,7 @@
 
 /* ---- rows ---- */
 
-static void add_chunk(const struct bm_chunk *chunk, struct bm_flight *flight, uint64_t *moved)
+static void add_chunk(const struct bm_chunk *chunk, struct bm_active *flight, uint64_t *moved)
 {
 	flight->total += chunk->estimate;
 	flight->done += chunk->done ? chunk->estimate : 0;
@@ -29,7 +29,7 @@ static void add_chunk(const struct bm_chunk *chunk, struct bm_flight *flight, ui
  * of this table, else of all that was copied so far. A table's chunks stand side by side.
  */
 static void measure_table(
-		struct bm_transfer *t, const struct bm_chunk *chunk, struct bm_flight *flight)
+		struct bm_transfer *t, const struct bm_chunk *chunk, struct bm_active *flight)
 {
 	const struct bm_chunk *first = t->ledger.chunks, *end = first + t->ledger.chunk_count;
 	uint64_t moved = 0;
@@ -56,7 +56,7 @@ static void measure_table(
 }
 
 /* "public.film", or the first of several that share a transaction. */
-static void set_name(struct bm_flight *flight, const char *first, size_t count)
+static void set_name(struct bm_active *flight, const char *first, size_t count)
 {
 	char name[BM_PART_NAME_SIZE];
 
@@ -79,10 +79,10 @@ uint64_t bm_chunk_rows(const struct bm_transfer *t, const struct bm_chunk *chunk
 	return (uint64_t)((double)table->rows * (double)chunk->estimate / (double)table->bytes);
 }
 
-struct bm_flight *bm_flight_of_chunks(
+struct bm_active *bm_activity_of_chunks(
 		struct bm_transfer *t, struct bm_chunk *const *chunks, size_t count)
 {
-	struct bm_flight like = {.ratio = 1};
+	struct bm_active like = {.ratio = 1};
 
 	measure_table(t, chunks[0], &like);
 	for (size_t i = 0; i < count; i++) {
@@ -94,15 +94,15 @@ struct bm_flight *bm_flight_of_chunks(
 		like.total = like.weight;
 	}
 	set_name(&like, chunks[0]->table, count);
-	return bm_flight_begin(&t->progress.flights, &like);
+	return bm_active_begin(&t->progress.activity, &like);
 }
 
 /* ---- objects ---- */
 
-struct bm_flight *bm_flight_of_works(
+struct bm_active *bm_activity_of_works(
 		struct bm_member *member, struct bm_work *const *works, size_t count)
 {
-	struct bm_flight like = {.ratio = 1,
+	struct bm_active like = {.ratio = 1,
 			.backend = PQbackendPID(member->destination),
 			.kind = bm_left_kind(member->transfer, works[0])};
 
@@ -111,7 +111,7 @@ struct bm_flight *bm_flight_of_works(
 	}
 	like.total = like.weight;
 	set_name(&like, works[0]->name, count);
-	return bm_flight_begin(&member->transfer->progress.flights, &like);
+	return bm_active_begin(&member->transfer->progress.activity, &like);
 }
 
 /* Columns of the question below. */
@@ -130,12 +130,12 @@ static void take_build(struct bm_transfer *t, const PGresult *rows, int row)
 	int backend = atoi(PQgetvalue(rows, row, PID)), kind;
 	struct bm_kind_progress progress;
 
-	if (bm_flights_kind(&t->progress.flights, backend, &kind) &&
+	if (bm_activity_kind(&t->progress.activity, backend, &kind) &&
 			bm_kind_progress((enum bm_kind)kind, PQgetvalue(rows, row, PHASE),
 					share(rows, row, BLOCKS_DONE, BLOCKS_TOTAL),
 					share(rows, row, TUPLES_DONE, TUPLES_TOTAL),
 					&progress)) {
-		bm_flights_tell(&t->progress.flights, backend, progress.part, progress.step);
+		bm_activity_tell(&t->progress.activity, backend, progress.part, progress.step);
 	}
 }
 

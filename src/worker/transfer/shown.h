@@ -1,5 +1,5 @@
 /*
- * shown - what is under way, as flights that a person can read
+ * shown - what is under way, as a person can read it
  *
  * Names, weights and how far a table is, from the ledger; how far the build of an
  * index is, from the server that builds it.
@@ -7,15 +7,15 @@
 #ifndef WORKER_TRANSFER_SHOWN_H
 #define WORKER_TRANSFER_SHOWN_H
 
-#include "worker/transfer/crew.h"
+#include "worker/transfer/pool.h"
 
 /* About how many rows it has, by its share of the table; 0: not known. */
 uint64_t bm_chunk_rows(const struct bm_transfer *t, const struct bm_chunk *chunk);
 
 /* Begin the flight of chunks, or of works, that are one transaction. At least one. */
-struct bm_flight *bm_flight_of_chunks(
+struct bm_active *bm_activity_of_chunks(
 		struct bm_transfer *t, struct bm_chunk *const *chunks, size_t count);
-struct bm_flight *bm_flight_of_works(
+struct bm_active *bm_activity_of_works(
 		struct bm_member *member, struct bm_work *const *works, size_t count);
 
 /* Ask the destination how far its builds are; at most once a second. Main thread. */

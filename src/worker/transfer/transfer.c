@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bucardo_machine/choice.h"
+#include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
@@ -59,19 +59,20 @@ void bm_transfer_find(
 
 static int take_snapshot(struct bm_transfer *t, struct bm_error *err)
 {
-	t->keeper = bm_endpoint_connect(&t->source, err);
-	if (t->keeper == NULL) {
+	t->snapshot_session = bm_endpoint_connect(&t->source, err);
+	if (t->snapshot_session == NULL) {
 		return -1;
 	}
-	unsigned timeline = bm_moment_timeline(t->keeper);
-	if (bm_sql_do(t->keeper, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) != 0) {
+	unsigned timeline = bm_moment_timeline(t->snapshot_session);
+	if (bm_sql_do(t->snapshot_session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+			    err) != 0) {
 		return -1;
 	}
 	free(t->moment);
-	t->moment = bm_moment_read(t->keeper, timeline, err);
+	t->moment = bm_moment_read(t->snapshot_session, timeline, err);
 	char *id = t->moment == NULL
 			? NULL
-			: bm_sql_value(t->keeper, "SELECT pg_export_snapshot()", err);
+			: bm_sql_value(t->snapshot_session, "SELECT pg_export_snapshot()", err);
 	if (id == NULL) {
 		return bm_error_wrap(err, "taking a snapshot of the source");
 	}
@@ -82,16 +83,17 @@ static int take_snapshot(struct bm_transfer *t, struct bm_error *err)
 
 static int hold_locked(struct bm_transfer *t, struct bm_error *err)
 {
-	if (t->keeper != NULL && bm_sql_do(t->keeper, "SELECT 1", NULL) == 0) {
+	if (t->snapshot_session != NULL &&
+			bm_sql_do(t->snapshot_session, "SELECT 1", NULL) == 0) {
 		return 0;
 	}
-	t->renewals += t->keeper != NULL;
-	PQfinish(t->keeper);
-	t->keeper = NULL;
+	t->renewals += t->snapshot_session != NULL;
+	PQfinish(t->snapshot_session);
+	t->snapshot_session = NULL;
 	t->snapshot[0] = '\0';
 	if (take_snapshot(t, err) != 0) {
-		PQfinish(t->keeper);
-		t->keeper = NULL;
+		PQfinish(t->snapshot_session);
+		t->snapshot_session = NULL;
 		return -1;
 	}
 	return 0;
@@ -108,9 +110,9 @@ int bm_snapshot_hold(struct bm_transfer *t, struct bm_error *err)
 void bm_snapshot_expire(struct bm_transfer *t, const char *snapshot)
 {
 	pthread_mutex_lock(&t->mutex);
-	if (t->keeper != NULL && strcmp(t->snapshot, snapshot) == 0) {
-		PQfinish(t->keeper);
-		t->keeper = NULL;
+	if (t->snapshot_session != NULL && strcmp(t->snapshot, snapshot) == 0) {
+		PQfinish(t->snapshot_session);
+		t->snapshot_session = NULL;
 		t->renewals++;
 	}
 	pthread_mutex_unlock(&t->mutex);
@@ -272,7 +274,7 @@ static int refuse_foreign_data(struct bm_transfer *t, struct bm_error *err)
 
 static int identify(struct bm_transfer *t, struct bm_error *err)
 {
-	t->source_id = bm_sql_value(t->keeper,
+	t->source_id = bm_sql_value(t->snapshot_session,
 			"SELECT 'system ' || s.system_identifier || ' database ' || d.oid"
 			" FROM pg_control_system() s, pg_database d"
 			" WHERE d.datname = current_database()",
@@ -301,7 +303,7 @@ static void compare_servers(struct bm_transfer *t)
 {
 	const char *theirs = PQparameterStatus(t->control, "server_encoding");
 
-	t->same_version = PQserverVersion(t->keeper) / 10000 ==
+	t->same_version = PQserverVersion(t->snapshot_session) / 10000 ==
 			PQserverVersion(t->control) / 10000;
 	/* "char" and the like carry bytes that no conversion sees. */
 	t->binary_allowed = theirs != NULL && strcmp(theirs, t->source.encoding) == 0;
@@ -349,14 +351,15 @@ struct bm_transfer *bm_transfer_open(
 	t->options.chunk_bytes = options->chunk_bytes != 0 ? options->chunk_bytes
 							   : BM_TRANSFER_CHUNK_BYTES;
 	t->may_be_whole = options->chunk_bytes == 0 && options->max_rate == 0;
-	t->choice = bm_choice_is_made(&options->choice) ? bm_choice_param(&options->choice)
-							: bm_strdup("");
+	t->choice = bm_table_filter_is_made(&options->choice)
+			? bm_table_filter_param(&options->choice)
+			: bm_strdup("");
 	t->progress.begun_msec = bm_clock_msec();
 	t->progress.phase = "connect";
 	pthread_mutex_init(&t->mutex, NULL);
 	pthread_mutex_init(&t->path_mutex, NULL);
 	bm_pace_init(&t->pace, options->max_rate, t->progress.begun_msec);
-	bm_flights_init(&t->progress.flights);
+	bm_activity_init(&t->progress.activity);
 	if (bm_endpoint_init(&t->source, "source", options->source, &failure) != 0 ||
 			bm_endpoint_init(&t->destination, "destination", options->destination,
 					&failure) != 0 ||
@@ -374,7 +377,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	if (t == NULL) {
 		return;
 	}
-	PQfinish(t->keeper);
+	PQfinish(t->snapshot_session);
 	PQfinish(t->control);
 	free(t->outside);
 	bm_sequences_forget(t);
@@ -389,7 +392,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	PQfinish(t->path_source);
 	free(t->usual_path);
 	bm_pace_finish(&t->pace);
-	bm_flights_finish(&t->progress.flights);
+	bm_activity_finish(&t->progress.activity);
 	bm_left_finish(&t->left);
 	free(t->source_id);
 	free(t->choice);

@@ -171,7 +171,7 @@ static int read_objects(struct bm_transfer *t, struct objects *out, struct bm_er
 	/* A big table's key is built as an index first, beside the table's others. */
 	char *sql = bm_format(objects_sql, (unsigned long long)t->options.chunk_bytes / 2);
 
-	*out = (struct objects){.rows = bm_sql(t->keeper, sql, err)};
+	*out = (struct objects){.rows = bm_sql(t->snapshot_session, sql, err)};
 	free(sql);
 	if (out->rows == NULL) {
 		return bm_error_wrap(err, "reading the source's indexes");

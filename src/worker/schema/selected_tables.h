@@ -1,0 +1,55 @@
+/*
+ * chosen - the tables of the source that a migration is about
+ *
+ * Ordinary tables and partitions that hold rows, without those of extensions, of
+ * Bucardo and of ours; with what Bucardo needs to know of each, or why it cannot
+ * carry it.
+ */
+#ifndef WORKER_SCHEMA_SELECTED_TABLES_H
+#define WORKER_SCHEMA_SELECTED_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "worker/session/sides.h"
+#include "bucardo_machine/table_filter.h"
+
+/* SQL: the columns of a table of the source that are to be carried when it has generated
+ * ones, which no server takes a value for; '' when all are. Servers before version 12 lack
+ * attgenerated. */
+#define BM_CHOSEN_COLUMNS(oid)                                                                  \
+	" coalesce((SELECT CASE WHEN bool_or(coalesce(to_jsonb(a)->>'attgenerated', '') <> '')" \
+	"   THEN string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"                    \
+	"    FILTER (WHERE coalesce(to_jsonb(a)->>'attgenerated', '') = '') END"                \
+	"  FROM pg_attribute a WHERE a.attrelid = " oid                                         \
+	" AND a.attnum > 0 AND NOT a.attisdropped), '')"
+
+struct bm_selected_table {
+	char *oid, *schema, *name;
+	char *quoted; /* public."My table" */
+	char *key;    /* columns of the key, "a|b"; "" none */
+	char *key_quoted, *key_types;
+	char *columns;	/* what to copy when there are generated columns; "" all */
+	char *left_out; /* why Bucardo cannot carry it; "" it can */
+	char *mend;	/* what would change that */
+};
+
+struct bm_selected {
+	size_t count;
+	struct bm_selected_table *tables;
+};
+
+/* The rows of bm_table_filter_sql: what the patterns of the order leave out. NULL with `err`;
+ * without patterns a result without rows. */
+PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err);
+
+/* The relations that they leave out, as a literal of oid[] (free()); NULL with `err`. */
+char *bm_selected_outside(struct bm_phase *phase, struct bm_error *err);
+
+int bm_selected_read(struct bm_phase *phase, struct bm_selected *out, struct bm_error *err);
+void bm_selected_finish(struct bm_selected *tables);
+
+/* All of them as a literal of oid[]: "{16384,16390}". */
+char *bm_selected_oids(const struct bm_selected *tables);
+
+#endif

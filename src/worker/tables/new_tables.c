@@ -1,0 +1,349 @@
+/*
+ * Tables that came later, on the live side.
+ *
+ * A partition whose parent is on the follower is made there. A table that is on both
+ * sides is captured first; then all rows that it has are noted as changed, so that
+ * Bucardo carries them: what is written meanwhile is captured, and nothing is copied
+ * twice or forgotten whenever the worker is killed, because the note that rows are owed
+ * (machine_touches) is written before the triggers are made.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "worker/capture/capture.h"
+#include "worker/capture/capture_between.h"
+#include "worker/live/live.h"
+#include "base/protocol/report.h"
+#include "worker/tables/resend.h"
+#include "worker/drift/tend_drift.h"
+#include "worker/tables/tend_pause.h"
+#include "worker/tables/tend_tables.h"
+
+/* Tables that are taken in together; one by one when a lock was not to be had. */
+#define MOST_AT_ONCE 16
+
+/* clang-format off */
+/* Above the leaf all that are partitions themselves, from the top. */
+static const char chain_sql[] =
+"WITH RECURSIVE up AS (SELECT to_regclass($1)::oid AS oid, 0 AS depth"
+"  UNION ALL SELECT i.inhparent, up.depth + 1 FROM up JOIN pg_class c ON c.oid = up.oid"
+"  JOIN pg_inherits i ON i.inhrelid = up.oid WHERE c.relispartition AND up.depth < 50)"
+" SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
+" quote_ident(pn.nspname) || '.' || quote_ident(p.relname),"
+" pg_get_expr(c.relpartbound, c.oid) || CASE c.relkind WHEN 'p'"
+"  THEN ' PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END"
+" FROM up JOIN pg_class c ON c.oid = up.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
+" JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent"
+" JOIN pg_namespace pn ON pn.oid = p.relnamespace"
+" WHERE c.relispartition ORDER BY up.depth DESC";
+
+static const char make_function[] =
+#include "worker/tables/sql/make_partition.sql.inc"
+;
+/* clang-format on */
+
+/* Fingerprints of the side that new tables come from, and of the other. */
+static const json_t *live_tables(const struct bm_look *look)
+{
+	return look->tend->live == BM_END_SOURCE ? look->source : look->destination;
+}
+
+static const json_t *follower_tables(const struct bm_look *look)
+{
+	return look->tend->live == BM_END_SOURCE ? look->destination : look->source;
+}
+
+/* ---- what is not captured ---- */
+
+/* Whether something was not looked at yet, or has changed since. */
+static bool has_strangers(const struct bm_look *look)
+{
+	const char *name;
+	json_t *print;
+
+	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
+	{
+		if (json_object_get(look->captured, name) == NULL &&
+				!json_equal(json_object_get(look->tend->aside, name), print)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void set_aside(struct bm_look *look, const char *table)
+{
+	json_object_set(look->tend->aside, table, json_object_get(live_tables(look), table));
+}
+
+static void tell_fresh(struct bm_look *look, const char *table, const char *why, char *mend)
+{
+	char *text = bm_format("%s: %s; %s", table, why, mend);
+
+	bm_tend_note(look->tend, text, text);
+	if (json_array_size(look->fresh) < BM_TEND_MOST_TOLD) {
+		json_array_append_new(look->fresh,
+				json_pack("{s:o, s:o, s:o}", "table", bm_json_text(table),
+						"why", bm_json_text(why), "mend",
+						bm_json_text(mend)));
+	}
+	free(text);
+	free(mend);
+}
+
+/* ---- partitions ---- */
+
+/* Seldom needed, so it is made when it is. */
+static int prepare_follower(struct bm_tend *tend, struct bm_error *err)
+{
+	static const char *const steps[] = {"CREATE SCHEMA IF NOT EXISTS bucardo_machine",
+			/* What older machines made. */
+			"DROP FUNCTION IF EXISTS bucardo_machine.make_partition(text, text, text)",
+			"DROP FUNCTION IF EXISTS bucardo_machine.fence_new()", make_function};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(steps); i++) {
+		rc = bm_phase_do(tend->phase, bm_tend_follower(tend), steps[i], 0, NULL, err);
+	}
+	return rc;
+}
+
+/* 1 when something was made, 0 when it is no partition of what is there, -1. */
+static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_error *err)
+{
+	struct bm_phase *phase = look->tend->phase;
+	enum bm_end end = bm_tend_follower(look->tend);
+	int made = prepare_follower(look->tend, err);
+
+	for (int row = 0; made >= 0 && row < PQntuples(chain); row++) {
+		const char *const params[] = {PQgetvalue(chain, row, 0),
+				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2),
+				end == BM_END_DESTINATION && look->tend->has_fence ? "t" : "f"};
+		PGresult *answer = bm_phase_ask(phase, end,
+				"SELECT bucardo_machine.make_partition($1, $2, $3, $4::boolean)",
+				4, params, err);
+		if (answer == NULL) {
+			made = -1;
+		} else if (strcmp(PQgetvalue(answer, 0, 0), "made") == 0) {
+			bm_report_note("partition %s was made on the %s", params[0],
+					bm_end_name(end));
+			made = 1;
+		}
+		PQclear(answer);
+	}
+	return made;
+}
+
+/* A server that refuses it says why, and does not keep the others back. */
+static int make_table(struct bm_look *look, const char *table, struct bm_error *err)
+{
+	PGresult *chain = bm_phase_ask(
+			look->tend->phase, look->tend->live, chain_sql, 1, &table, err);
+	int made = chain != NULL ? make_chain(look, chain, err) : -1;
+
+	PQclear(chain);
+	if (made < 0 && err->code != BM_ERR_SQL) {
+		return -1;
+	}
+	const char *live = bm_end_name(look->tend->live);
+	const char *follower = bm_end_name(bm_tend_follower(look->tend));
+	char *only = bm_format("it is on the %s only", live);
+	if (made > 0) {
+		look->tend->look_at_msec = 0; /* it is taken in at once */
+	} else {
+		tell_fresh(look, table, made < 0 ? err->message : only,
+				bm_format("make it on the %s (pg_dump --schema-only --table='%s' of "
+					  "the %s); it is taken in by itself then",
+						follower, table, live));
+	}
+	free(only);
+	return 0;
+}
+
+/* ---- taking in ---- */
+
+static int note_taken(struct bm_look *look, const struct bm_capture_group *group,
+		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		bm_report_note("%s is captured now", tables[i]->quoted);
+	}
+	look->tend->look_at_msec = 0;
+	if (bm_live_keep_fence(look->tend, err) != 0) {
+		return -1;
+	}
+	return bm_pause_reload(look->tend, group->sync, err);
+}
+
+/* What cannot be done now, for a lock mostly, is tried again at the next look. */
+static int take_some(struct bm_look *look, struct bm_capture *capture,
+		const struct bm_capture_group *group, struct bm_selected_table *const *tables,
+		size_t count, struct bm_error *err)
+{
+	*err = (struct bm_error)BM_ERROR_INIT;
+	if (bm_capture_take(capture, group, tables, count, err) == 0) {
+		return note_taken(look, group, tables, count, err);
+	}
+	if (err->code != BM_ERR_SQL) {
+		return bm_error_wrap(err, "capturing %s", tables[0]->quoted);
+	}
+	for (size_t i = 0; count > 1 && i < count; i++) {
+		if (take_some(look, capture, group, tables + i, 1, err) != 0) {
+			return -1;
+		}
+	}
+	if (count == 1) {
+		bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
+		tell_fresh(look, tables[0]->quoted,
+				is_locked ? "a lock on it was not to be had" : err->message,
+				bm_strdup(is_locked ? "end the transaction that has written to it"
+						    : "it is tried again by itself"));
+	}
+	return 0;
+}
+
+/* Told as drift, once it is on both sides and not the same. 1: its rows can be applied, 0, -1.
+ */
+static int compare_one(struct bm_look *look, const char *table, struct bm_error *err)
+{
+	struct bm_phase *phase = look->tend->phase;
+	json_t *names = json_pack("[s]", table), *drift = json_array();
+	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
+	json_t *dest = source == NULL ? NULL
+				      : bm_drift_definitions(phase, BM_END_DESTINATION, names,
+							look->exact, err);
+	bool breaks = true, rewritten;
+
+	if (dest != NULL) {
+		breaks = bm_drift_compare(table, bm_look_live(look),
+				json_object_get(source, table), json_object_get(dest, table),
+				look->exact, drift, &rewritten);
+		bm_look_tell_drift(look, drift);
+	}
+	int rc = dest == NULL ? -1 : breaks ? 0 : 1;
+	json_decref(names);
+	json_decref(drift);
+	json_decref(source);
+	json_decref(dest);
+	return rc;
+}
+
+/* A table that the copy brought, without its being captured since: deletes went unseen too. */
+static int owe(struct bm_look *look, const char *table, struct bm_error *err)
+{
+	int planned = look->tend->live == BM_END_SOURCE
+			? bm_between_is_planned(look->tend->phase, table, err)
+			: 0;
+
+	if (planned < 0) {
+		return bm_error_wrap(err, "looking whether %s was copied", table);
+	}
+	return planned == 0 ? bm_touch_owe(look->tend, table, err)
+			    : bm_resend_owe(look->tend, table,
+					      "it was copied, but not captured until now", err);
+}
+
+/* Whether it can be captured now; else what is missing is done or told. -1 with `err`. */
+static int prepare_one(struct bm_look *look, const char *table, struct bm_error *err)
+{
+	const json_t *here = json_object_get(live_tables(look), table);
+	const json_t *there = json_object_get(follower_tables(look), table);
+
+	if (here == NULL || json_object_get(look->captured, table) != NULL) {
+		return 0;
+	}
+	if (there == NULL) {
+		return make_table(look, table, err);
+	}
+	int fits = json_equal(here, there) ? 1 : compare_one(look, table, err);
+	if (fits <= 0) {
+		return fits;
+	}
+	return owe(look, table, err) == 0 ? 1 : -1;
+}
+
+static int take_group(struct bm_look *look, struct bm_capture *capture,
+		const struct bm_capture_group *group, struct bm_error *err)
+{
+	struct bm_selected_table *tables[MOST_AT_ONCE];
+	size_t count = 0;
+
+	for (size_t i = 0; i < group->count && count < MOST_AT_ONCE; i++) {
+		int ready = prepare_one(look, group->tables[i]->quoted, err);
+		if (ready < 0) {
+			return -1;
+		}
+		if (ready > 0) {
+			tables[count++] = group->tables[i];
+		}
+	}
+	if (count == 0) {
+		return 0;
+	}
+	return bm_capture_claim(capture, group, err) == 0
+			? take_some(look, capture, group, tables, count, err)
+			: -1;
+}
+
+/* Tables that Bucardo cannot carry, or that are not chosen. */
+static void note_others(struct bm_look *look, const struct bm_capture *capture)
+{
+	const char *name;
+	json_t *print;
+
+	for (size_t i = 0; i < capture->tables.count; i++) {
+		const struct bm_selected_table *table = &capture->tables.tables[i];
+		if (table->left_out[0] == '\0') {
+			continue;
+		}
+		if (json_object_get(follower_tables(look), table->quoted) == NULL) {
+			tell_fresh(look, table->quoted, table->left_out,
+					bm_strdup(table->mend));
+		} else {
+			set_aside(look, table->quoted);
+		}
+	}
+	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
+	{
+		bool chosen = json_object_get(look->captured, name) != NULL;
+		for (size_t i = 0; !chosen && i < capture->tables.count; i++) {
+			chosen = strcmp(capture->tables.tables[i].quoted, name) == 0;
+		}
+		if (!chosen) {
+			set_aside(look, name);
+		}
+	}
+}
+
+static int take_all(struct bm_look *look, struct bm_capture *capture, struct bm_error *err)
+{
+	if (bm_capture_names(capture, err) != 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < capture->group_count; i++) {
+		if (take_group(look, capture, &capture->groups[i], err) != 0) {
+			return -1;
+		}
+	}
+	note_others(look, capture);
+	return 0;
+}
+
+int bm_look_at_newcomers(struct bm_look *look, struct bm_error *err)
+{
+	struct bm_capture capture;
+
+	if (!bm_tend_carries(look->tend) || !has_strangers(look)) {
+		return 0;
+	}
+	int rc = bm_capture_open(look->tend->phase, &capture, err);
+	if (rc == 0) {
+		rc = take_all(look, &capture, err);
+	}
+	bm_capture_finish(&capture);
+	return rc == 0 ? 0 : bm_error_wrap(err, "looking at new tables");
+}

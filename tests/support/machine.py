@@ -41,7 +41,8 @@ class Result:
 class Machine(Questions):
     """One machine, its volume, its runtime folder and its log."""
 
-    def __init__(self, folder, binary, mode="plain", name="machine", env=None):
+    def __init__(self, folder, binary, mode="plain", name="machine", env=None, wrapper=()):
+        """`wrapper`: a program, with its words, that runs the daemon (valgrind)."""
         self.binary, self.mode, self.name = binary, mode, name
         self.folder = os.path.join(folder, name)
         self.volume = os.path.join(self.folder, "volume")
@@ -49,7 +50,7 @@ class Machine(Questions):
         self.pgpass = os.path.join(self.folder, "pgpass")
         self.log_path = os.path.join(self.folder, "log")
         self.home = os.path.join(self.volume, "home")
-        self.extra_env = env or {}
+        self.extra_env, self.wrapper = env or {}, wrapper
         self.process = None
         for path in (self.folder, self.volume, self.runtime):
             os.makedirs(path, mode=0o755, exist_ok=True)
@@ -93,7 +94,7 @@ class Machine(Questions):
 
     def start(self, *options):
         """Run the daemon; does not wait."""
-        argv = [self.binary, "run", "--volume", self.volume, "--runtime", self.runtime,
+        argv = [*self.wrapper, self.binary, "run", "--volume", self.volume, "--runtime", self.runtime,
                 "--pgpass", self.pgpass, *options]
         if self.mode == "pod":
             argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork",

@@ -199,6 +199,10 @@ bench: all helpers ## measure, also against the peers, and print medians (about 
 clean: ## remove what was built
 	rm -rf build build-* compile_commands.json
 
+.PHONY: dev
+dev: ## a machine and two throw-away servers to play with, until Ctrl-C
+	@scripts/demo --dev
+
 .PHONY: help
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 28

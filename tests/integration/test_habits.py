@@ -1,14 +1,18 @@
-"""What a developer types: the Makefile and scripts/check, tried on a copy or a small stand-in."""
+"""What a developer types: make and scripts/check on a copy or a small stand-in, and the demos."""
 
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 
 import pytest
 
+from support.processes import cmdline, pids
 from support.samples import REPOSITORY
+from support.waiting import wait_for
 
 # As scripts/check finds it in CI: what is exported there is not what these runs should see.
 OURS = ("BM_BUILD", "BM_BINARY", "BM_FAILED_TESTS", "CI", "MAKEFLAGS", "PYTEST_ADDOPTS")
@@ -105,3 +109,68 @@ def test_a_check_that_fails_early_keeps_what_the_other_stages_took(small):
     failed = _run(["scripts/check", "--quick"], small)
     assert failed.returncode == 1 and failed.stdout.splitlines()[-1] == "1 passed, 1 failed"
     assert "integration 100" in known.read_text() and "build 60" not in known.read_text()
+
+
+class _Demo:
+    """scripts/demo without what it builds; what it prints is in `path`."""
+
+    def __init__(self, folder, *words):
+        self.path = folder / "printed"
+        with open(self.path, "w", encoding="utf-8") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-B", os.path.join(REPOSITORY, "tests/support/demo"), *words],
+                stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                env={**os.environ, "BM_DATA": str(folder)})
+
+    def printed(self):
+        return self.path.read_text(encoding="utf-8")
+
+    def wait_for(self, pattern, seconds=120):
+        return wait_for(lambda: re.search(pattern, self.printed()), seconds,
+                        f"the demo prints '{pattern}'", explain=self.printed)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
+
+def _working_in(folder):
+    """The command lines that name the folder."""
+    found = []
+    for pid in pids():
+        try:
+            found.append(cmdline(pid))
+        except OSError:
+            pass  # it has ended
+    return [line for line in found if folder in line]
+
+
+def test_make_dev_stays_answers_what_it_prints_and_leaves_nothing_behind(tmp_path):
+    with _Demo(tmp_path, "--dev") as dev:
+        dev.wait_for("(?m)^[0-9:]{8}  live$")
+        command = re.search("(?m)^  (/tmp/.*/shell -c '.*')$", dev.printed()).group(1)
+        folder = os.path.dirname(command.split()[0])
+        assert _working_in(folder)
+        assert re.search(r"(?m)^app +live ", _run(["sh", "-c", command], "/").stdout)
+        for psql in re.findall("(?m)^  (psql .*)$", dev.printed()):
+            done = _run(["sh", "-c", psql + " -XAtc 'SELECT count(*) FROM archive_2023'"], "/")
+            assert done.stdout == "20000\n", done.stderr
+        os.kill(int(re.search(r"(?m)^  kill -9 (\d+) ", dev.printed()).group(1)), signal.SIGKILL)
+        dev.wait_for(r"(?s)The machine ended with .*\n[0-9:]{8}  live\n")
+        assert re.search(r"(?m)^app +live ", _run(["sh", "-c", command], "/").stdout)
+        dev.process.send_signal(signal.SIGINT)
+        assert dev.process.wait(60) == 0
+        assert not os.path.exists(folder)
+        assert not _working_in(folder)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("words", [["--once"], ["--once", "--manual"]], ids=["declared", "manual"])
+def test_the_demo_proves_what_it_shows(tmp_path, words):
+    with _Demo(tmp_path, *words) as demo:
+        assert demo.process.wait(200) == 0, demo.printed()
+        assert "equal on both servers" in demo.printed().replace("\n", " ")

@@ -226,7 +226,7 @@ class Machine(Questions):
         env["PS1"] = "bucardo-machine $ "
         words = ["env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}",
                  *(f"{name}={value}" for name, value in env.items()), *command]
-        return "#!/bin/sh\nexec " + " ".join(shlex.quote(word) for word in words) + "\n"
+        return "#!/bin/sh\nexec " + " ".join(shlex.quote(word) for word in words) + ' "$@"\n'
 
     def _run(self, argv, seconds, env=None):
         command, inside = self.inside(argv)

@@ -1,6 +1,6 @@
 /*
- * Preloaded into a daemon that runs under valgrind, where /proc/self/exe is valgrind itself: what
- * the daemon starts of its own program is then this program, SELF, and not traced.
+ * Preloaded into a daemon that runs under valgrind, where /proc/self/exe is valgrind itself:
+ * what the daemon starts of its own program is then this program, SELF, and not traced.
  */
 #include <string.h>
 #include <unistd.h>

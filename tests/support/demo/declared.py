@@ -10,10 +10,6 @@ from support.waiting import Abandon, wait_for
 
 from .show import Show, good, paint, say, title, typed
 
-# Enough for the copy to be seen, and to be killed in its middle.
-YEARS = range(2019, 2025)
-ROWS_A_YEAR = 150000
-
 YAML = """\
 version: 1
 migrations:
@@ -30,6 +26,8 @@ class Declared(Show):
     """A person writes one file and watches."""
 
     sync = "app_sync"
+    # Enough for the copy to be seen, and to be killed in its middle.
+    years, rows_a_year = range(2019, 2025), 150000
 
     def acts(self):
         self.servers()
@@ -44,12 +42,12 @@ class Declared(Show):
         self.back()
 
     def fill(self):
-        for year in YEARS:
+        for year in self.years:
             self.source.sql(
                 f"CREATE TABLE archive_{year} (id bigint PRIMARY KEY, at timestamptz, who text, "
                 f"what jsonb); INSERT INTO archive_{year} SELECT i, timestamptz '{year}-01-01' + "
                 "i * interval '3 min', md5(i::text), jsonb_build_object('n', i, 'text', "
-                f"repeat(md5((i * 7)::text), 4)) FROM generate_series(1, {ROWS_A_YEAR}) i; "
+                f"repeat(md5((i * 7)::text), 4)) FROM generate_series(1, {self.rows_a_year}) i; "
                 f"CREATE INDEX ON archive_{year} (who)", dbname=self.dbname)
 
     def declare(self):
@@ -82,7 +80,7 @@ class Declared(Show):
             view = self.view()
             if view is None:
                 return None
-            line = _line_of(view)
+            line = line_of(view)
             if line != said:
                 say("  " + line)
                 said = line
@@ -121,7 +119,7 @@ class Declared(Show):
 
     def fence(self):
         title("A stray write on the destination, before the cut-over")
-        stray = f"DELETE FROM archive_{YEARS[0]} WHERE id = 1"
+        stray = f"DELETE FROM archive_{self.years[0]} WHERE id = 1"
         typed(f"psql destination -c '{stray}'")
         try:
             self.dest.sql(stray, dbname=self.dbname)
@@ -151,7 +149,7 @@ def _evidence(view, phase):
     return next(p["evidence"] for p in view["phases"] if p["phase"] == phase)
 
 
-def _line_of(view):
+def line_of(view):
     progress, percent = view["progress"], view["progress"]["percent"]
     is_live = view["status"] == "live"
     parts = ["live" if is_live else f"{view['phase']:9} {view['status']:8}"]

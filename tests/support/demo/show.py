@@ -108,8 +108,9 @@ class Show:
     def live_line(self):
         took = marker(self.source, self.dest, self.dbname, self.dbname, 60)
         sync = self.machine.sync(self.sync)
-        rows = [compare.row_count(server, self.dbname) for server in (self.source, self.dest)]
-        say(f"  transactions {self.traffic.total():>6}   rows {rows[0]:>7} -> {rows[1]:>7}   "
+        # The one that follows is counted first: it would else seem to be ahead.
+        there, here = (compare.row_count(server, self.dbname) for server in (self.dest, self.source))
+        say(f"  transactions {self.traffic.total():>6}   rows {here:>7} -> {there:>7}   "
             f"a new row needs {took:4.2f} s   sync is {sync['health']}")
 
     def status(self):
@@ -133,14 +134,19 @@ class Show:
             f"{counts.get('update', 0)} updating and {counts.get('delete', 0)} deleting "
             "transactions.")
 
-    def stay(self):
-        title("It is yours until Ctrl-C")
-        self.write()
+    def offer(self):
+        """What can be typed from another terminal."""
         path = os.path.join(self.folder, "shell")
         with open(path, "w", encoding="utf-8") as out:
             out.write(self.machine.shell_script())
         os.chmod(path, 0o755)
-        say(f"A shell like the one in the pod, from another terminal:  {path}")
+        say(f"  {path} -c 'bucardo-machine status'\n"
+            f"  {path}     a shell like the one in the pod")
+
+    def stay(self):
+        title("It is yours until Ctrl-C. From another terminal:")
+        self.write()
+        self.offer()
         while True:
             self.live_line()
             time.sleep(2)

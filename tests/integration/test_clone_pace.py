@@ -14,7 +14,7 @@ from support.phases import Phases
 from support.proxy import Proxy
 from support.waiting import wait_for
 
-MB = 1000000
+MB = 1 << 20  # as PostgreSQL has it
 RATE = 4 * MB
 
 

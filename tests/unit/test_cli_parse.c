@@ -212,7 +212,7 @@ static void test_clone_takes_two_databases_and_plain_numbers(void **state)
 	assert_string_equal(call.source, "dbname=a");
 	assert_string_equal(call.destination, "dbname=b");
 	assert_int_equal(call.jobs, 3);
-	assert_int_equal(call.max_rate, 2000000);
+	assert_int_equal(call.max_rate, 2097152);
 	assert_int_equal(call.chunk_mib, 128);
 	assert_true(call.json);
 	assert_refused(WORDS("clone", "--max-rate", "50"), "--max-rate: found '50', a number");

@@ -13,8 +13,8 @@
 #define SECOND (1000 * MS)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
-#define KILOBYTE ((uint64_t)1000)
-#define GIGABYTE (1000 * 1000 * KILOBYTE)
+#define KILOBYTE ((uint64_t)1024)
+#define GIGABYTE (1024 * 1024 * KILOBYTE)
 
 /* Numbered by enum bm_log_format and enum bm_log_level. */
 static const char *const log_formats[] = {"auto", "text", "json", NULL};
@@ -228,8 +228,8 @@ const struct bm_key bm_keys[] = {
 		.help = "Connections that copy at the same time, to each of the two servers."},
 	{"migrations[].copy.max_rate", RATE(100 * KILOBYTE, 1000 * GIGABYTE),
 		IN_MIGRATION(copy_max_rate),
-		.help = "Bytes of rows a second, of all connections together. May be changed while "
-			"it copies."},
+		.help = "Bytes of rows a second, of all connections together; 1 kB is 1024 bytes, as "
+			"everywhere in PostgreSQL. May be changed while it copies."},
 	{"migrations[].copy.gentle", .type = BM_KEY_BOOLEAN, .fallback = 1,
 		IN_MIGRATION(copy_gentle),
 		.help = "Copy more slowly while the source answers much later than before the copy, "

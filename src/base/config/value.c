@@ -20,8 +20,10 @@ struct unit {
 /* Largest first, and a NULL at the end: bm_value_write() takes the first that divides. */
 static const struct unit spans[] = {
 		{"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
-static const struct unit rates[] = {{"GiB", 1 << 30}, {"GB", 1000000000}, {"MiB", 1 << 20},
-		{"MB", 1000000}, {"KiB", 1 << 10}, {"kB", 1000}, {"B", 1}, {NULL, 0}};
+/* As PostgreSQL has them in its settings and sizes, and as words.h shows them: 1 kB is 1024 B.
+ * The second name of each means the same. */
+static const struct unit rates[] = {{"GB", 1 << 30}, {"GiB", 1 << 30}, {"MB", 1 << 20},
+		{"MiB", 1 << 20}, {"kB", 1 << 10}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 0}};
 
 /* How a rate that is no limit is written. */
 #define NO_RATE "none"

@@ -108,7 +108,7 @@ static void tell(
 	if (gentle->limit != 0) {
 		snprintf(t->slowed, sizeof(t->slowed),
 				"slowed to %.1f MB/s: the source answers in %.0f ms instead of %.1f",
-				(double)gentle->limit / 1e6, gentle->typical_msec,
+				(double)gentle->limit / (1 << 20), gentle->typical_msec,
 				gentle->baseline_msec);
 	}
 	if (turn == BM_GENTLE_SLOWED) {

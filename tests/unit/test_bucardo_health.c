@@ -250,6 +250,11 @@ static void test_an_error_is_told_without_the_row_and_the_wrapping(void **state)
 	assert_string_equal(bm_strbuf_text(&why),
 			"its runs fail: extra data after last expected column; CONTEXT:  COPY actor, "
 			"line 1");
+	sync.bad_text = "SQLSTATE 22P04 at public.t on app_source: DBD::Pg::db do failed: "
+			"ERROR:  extra data after last expected column at -e line 751.";
+	assert_int_equal(at(0), BM_HEALTH_FAILING);
+	assert_string_equal(bm_strbuf_text(&why),
+			"its runs fail: extra data after last expected column");
 }
 
 static void test_a_passing_error_is_failing_only_when_it_comes_for_ever(void **state)

@@ -242,7 +242,7 @@ static void say_error(struct bm_strbuf *out, const char *text)
 {
 	const char *said = strstr(text, "ERROR: ");
 	const char *start = said != NULL ? said + strlen("ERROR: ") : text;
-	static const char *const ends[] = {" at /usr/", ": \"", " Line: "};
+	static const char *const ends[] = {" at /usr/", " at -e line ", ": \"", " Line: "};
 
 	start += strspn(start, " ");
 	size_t length = strlen(start);

@@ -158,6 +158,7 @@ def test_after_a_restart_no_phase_is_named_before_the_journal_says_which(world):
         text = machine.cli("status", *words).check()
         assert re.search(r"^app +waiting +\S", text, re.MULTILINE) and "preflight" not in text, text
         assert "to know how far it came" in " ".join(text.split())
+        assert "The syncs were not looked at yet" in text and "No sync is known" not in text, text
     assert "how far it came is not known yet" in machine.cli("plan", "app").output
     machine.cli("service", "start", "postgres").check()
     seen = []

@@ -79,6 +79,7 @@ struct bm_leaving_view {
 
 struct bm_migration_view {
 	const char *name;
+	const char *refusal; /* why its changed definition is not in force; NULL: it is */
 	bool unread; /* nobody knows how far it came: the journal was not read since the start
 		      */
 	enum bm_phase phase; /* where it is; the last one when all are done */

@@ -378,9 +378,17 @@ def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(sta
     view = stage.wait_at("copy", "failed")
     assert 'source.host was "192.0.2.1" and is "192.0.2.77" now' in view["why"]
     assert view["pid"] is None and "put back" in view["mend"]
+    told = stage.machine.cli("events").check()
+    assert "configuration taken over (loaded), but not of migration 'app'" in " ".join(told.split())
     for word in ("resume", "migrate"):
         refused = stage.machine.cli(word, "app")
         assert refused.code == 1 and "its changed definition is refused: source.host" in refused.output
+    # What runs can be stopped, and what was stopped goes on.
+    stage.machine.cli("pause", "app").check()
+    view = stage.wait_at("copy", "paused")
+    assert "paused by" in view["why"] and "refused: source.host" in view["why"]
+    stage.machine.cli("resume", "app").check()
+    stage.wait_at("copy", "failed")
     stage.machine.stop()
     stage.machine.start()
     stage.wait_at("copy", "failed")

@@ -205,6 +205,32 @@ static int reload_in_hold(struct bm_machine *machine, struct bm_strbuf *errors)
 	return good ? 0 : -1;
 }
 
+/* ", but not of migration 'app' (source.host was ...)": what is refused of it, or nothing. */
+static void list_refused(struct bm_machine *machine, struct bm_strbuf *out)
+{
+	size_t count = machine->migrate != NULL ? bm_migrate_count(machine->migrate) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
+		if (view.refusal != NULL) {
+			bm_strbuf_printf(out, "%s'%s' (%s)",
+					out->length > 0 ? ", " : ", but not of migration ",
+					view.name, view.refusal);
+		}
+	}
+}
+
+static void tell_taken(struct bm_machine *machine, bool changed, const char *state)
+{
+	struct bm_strbuf refused = BM_STRBUF_INIT;
+
+	list_refused(machine, &refused);
+	bm_events_add(machine->events, refused.length > 0 ? BM_LOG_WARN : BM_LOG_INFO, "config",
+			"configuration %s (%s)%s", changed ? "taken over" : "is as it was",
+			state, bm_strbuf_text(&refused));
+	bm_strbuf_finish(&refused);
+}
+
 int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors)
 {
 	const char *state;
@@ -232,8 +258,7 @@ int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors)
 	bm_strbuf_finish(&later);
 	/* Somebody who asked for it wants an answer; a touched file does not. */
 	if (changed || was_rejected || errors != NULL) {
-		bm_events_add(machine->events, BM_LOG_INFO, "config", "configuration %s (%s)",
-				changed ? "taken over" : "is as it was", state);
+		tell_taken(machine, changed, state);
 	}
 	bm_config_destroy(old);
 	bm_machine_tick_soon(machine);

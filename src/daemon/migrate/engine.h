@@ -81,7 +81,7 @@ struct migration {
 	int64_t paused_at;
 	char *paused_by;
 	bool resuming; /* what the pause has stopped is to run again, and was not seen to */
-	char paused_why[128], shown_mend[128]; /* for the view */
+	char paused_why[768], shown_mend[128]; /* for the view */
 	struct stamp stamp;
 	struct record records[RECORD_COUNT]; /* of each phase; the last one of its teardown */
 

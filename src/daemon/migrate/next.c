@@ -166,10 +166,10 @@ static struct bm_next answer(
 static bool is_kept_back(
 		const struct bm_next_input *in, enum bm_phase phase, struct bm_next *out)
 {
-	if (in->refused) {
-		*out = answer(BM_STEP_WAIT, BM_MIGRATION_FAILED, NULL);
-	} else if (in->paused) {
+	if (in->paused) {
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_PAUSED, NULL);
+	} else if (in->refused) {
+		*out = answer(BM_STEP_WAIT, BM_MIGRATION_FAILED, NULL);
 	} else if (!in->configured) {
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_PAUSED,
 				"machine.yaml does not name it any more");

@@ -114,7 +114,8 @@ static int resume(struct migration *migration, enum bm_phase until, const char *
 		struct bm_error *err)
 {
 	(void)until;
-	if (must_be_taken(migration, err) != 0) {
+	/* What a pause has stopped goes on with the definition that is in force. */
+	if (!migration->paused && must_be_taken(migration, err) != 0) {
 		return -1;
 	}
 	end_pause(migration);

@@ -128,17 +128,20 @@ static void fill_reason(struct migration *migration, const struct record *record
 
 	view->why = why != NULL ? why : "";
 	view->mend = "";
-	if (migration->refusal != NULL) {
-		view->why = migration->refusal;
-		view->mend = BM_REFUSAL_MEND;
-	} else if (migration->paused) {
+	if (migration->paused) {
 		char at[BM_CLOCK_TEXT_SIZE];
+		bool refused = migration->refusal != NULL;
 		bm_clock_format(migration->paused_at, at);
 		snprintf(migration->paused_why, sizeof(migration->paused_why),
-				"paused by %s on %.10s at %.8s UTC", migration->paused_by, at,
-				at + sizeof("2026-11-23T") - 1);
+				"paused by %s on %.10s at %.8s UTC%s%s", migration->paused_by,
+				at, at + sizeof("2026-11-23T") - 1,
+				refused ? "; its changed definition is refused: " : "",
+				refused ? migration->refusal : "");
 		view->why = migration->paused_why;
 		view->mend = go_on_by(migration, "resume");
+	} else if (migration->refusal != NULL) {
+		view->why = migration->refusal;
+		view->mend = BM_REFUSAL_MEND;
 	} else if (why != NULL && migration->next.status == BM_MIGRATION_DONE) {
 		view->mend = go_on_by(migration, "migrate");
 	} else if (why == NULL && record->error != NULL) {
@@ -175,6 +178,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 	struct bm_migration_view view = {
 			.name = migration->name,
 			.unread = !migrate->journal_known,
+			.refusal = migration->refusal,
 			.phase = phase,
 			.until = bm_migrate_until(migration),
 			.status = migration->next.status,

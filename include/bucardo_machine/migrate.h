@@ -30,7 +30,7 @@ enum bm_migration_status {
 	BM_MIGRATION_WAITING, /* for a time, or for something that is named */
 	BM_MIGRATION_RUNNING,
 	BM_MIGRATION_PAUSED, /* by a person */
-	BM_MIGRATION_FAILED, /* a person must mend something */
+	BM_MIGRATION_FAILED, /* a person must fix something */
 	BM_MIGRATION_DONE,   /* as far as it shall go by itself */
 	BM_MIGRATION_STATUS_COUNT
 };
@@ -48,7 +48,7 @@ const char *bm_record_state_name(enum bm_record_state state); /* "pending"; stat
 
 struct bm_finding {
 	enum bm_severity severity;
-	const char *object, *why, *mend;
+	const char *object, *why, *hint;
 };
 
 struct bm_phase_view {
@@ -63,7 +63,7 @@ struct bm_tending_view {
 	const char *why;      /* why it does not work; "" */
 	const char *evidence; /* JSON, as docs/worker-protocol.md has it; "" none yet */
 	const char *trouble;  /* a table that is paused; "" none */
-	const char *mend;     /* of that */
+	const char *hint;     /* of that */
 	uint64_t told_msec;   /* bm_clock_msec() of it */
 };
 
@@ -74,7 +74,7 @@ struct bm_leaving_view {
 	const char *by, *without;
 	enum bm_record_state state;
 	const char *evidence; /* JSON, as docs/worker-protocol.md has it; "" none yet */
-	const char *mend;     /* what a person does once it is done */
+	const char *hint;     /* what a person does once it is done */
 };
 
 struct bm_migration_view {
@@ -85,7 +85,7 @@ struct bm_migration_view {
 	enum bm_phase phase; /* where it is; the last one when all are done */
 	enum bm_phase until; /* how far it goes by itself */
 	enum bm_migration_status status;
-	const char *why, *mend;	 /* "" when there is nothing to say */
+	const char *why, *hint;	 /* "" when there is nothing to say */
 	uint64_t since_msec;	 /* bm_clock_msec() when this status or phase began */
 	unsigned attempt;	 /* failed tries of this phase in a row */
 	enum bm_failure failure; /* of the last one, if there was one */
@@ -164,7 +164,7 @@ char *bm_migrate_teardown_look(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 
 /*
- * The line that orders a preflight of `name` (with `fix`: and the safe mends) from
+ * The line that orders a preflight of `name` (with `fix`: and the safe fixes) from
  * `worker phase`, for whoever wants to look without beginning. Caller frees; NULL
  * with `err` when there is no such migration.
  */

@@ -23,7 +23,7 @@ void bm_password_line(struct bm_strbuf *out, const char *host, const char *port,
 		const char *database, const char *user);
 
 /* Put that in front of the error of a connection that was refused for its password from
- * pgpass; then it is for a person to mend. Else nothing. */
+ * pgpass; then it is for a person to fix. Else nothing. */
 void bm_password_explain(const struct pg_conn *conn, struct bm_error *err);
 
 /* Whether `message` has such a line in it; then it goes to `out` (NULL: only asked). */

@@ -20,7 +20,7 @@ struct json_t;
 /* What is to be done about a failure. */
 enum bm_failure {
 	BM_FAILURE_TRANSIENT, /* try again by itself */
-	BM_FAILURE_OPERATOR,  /* a person must mend something first */
+	BM_FAILURE_OPERATOR,  /* a person must fix something first */
 	BM_FAILURE_INTERNAL,  /* ours: stop and keep the evidence */
 	BM_FAILURE_COUNT
 };
@@ -58,8 +58,8 @@ struct bm_phase_line {
 	const char *unit, *text;	   /* progress; note */
 	enum bm_severity severity;	   /* finding */
 	const char *object, *why;	   /* finding */
-	bool safe;			   /* finding: `plan --fix` may do the mend */
-	const char *mend;		   /* finding, failed */
+	bool safe;			   /* finding: `plan --fix` may do the fix */
+	const char *hint;		   /* finding, failed */
 	const char *message;		   /* failed */
 	enum bm_failure failure;	   /* failed */
 	const struct json_t *evidence;	   /* done, tended, plan: an object */

@@ -26,7 +26,7 @@ enum bm_machine_state {
 	BM_MACHINE_STARTING, /* on the way up */
 	BM_MACHINE_READY,    /* all that is wanted runs, no sync is in trouble */
 	BM_MACHINE_DEGRADED, /* something is wrong, and is being healed or waited for */
-	BM_MACHINE_HOLDING,  /* touches nothing until a person mends the cause */
+	BM_MACHINE_HOLDING,  /* touches nothing until a person fixes the cause */
 	BM_MACHINE_STOPPING,
 	BM_MACHINE_STATE_COUNT
 };
@@ -68,7 +68,7 @@ struct bm_status {
 	uint64_t since_msec;
 	bool ready;		      /* what `health ready` answers */
 	const char *why;	      /* one sentence; "" when all is well */
-	const char *advice;	      /* the mend; "" when nothing is to be done */
+	const char *advice;	      /* the fix; "" when nothing is to be done */
 	const char *volume, *runtime; /* paths */
 	const char *found;	      /* what was found on the volume at start, a phrase */
 	const char *config_path;

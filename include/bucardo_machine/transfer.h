@@ -100,7 +100,7 @@ struct bm_transfer_options {
 	void (*note)(void *ctx, const char *text);
 	/* The destination is less than the source in a way that may matter; NULL: it is a note.
 	 */
-	void (*find)(void *ctx, const char *object, const char *why, const char *mend);
+	void (*find)(void *ctx, const char *object, const char *why, const char *hint);
 	void *ctx;
 };
 
@@ -124,9 +124,9 @@ int bm_transfer_index(struct bm_transfer *transfer, struct bm_error *err);
 /* What the same command does after a failure of bm_transfer_*(). */
 enum bm_outlook {
 	BM_OUTLOOK_GOES_ON,    /* it goes on where this one stopped */
-	BM_OUTLOOK_FAILS,      /* it fails again until the cause is mended, then it goes on */
+	BM_OUTLOOK_FAILS,      /* it fails again until the cause is fixed, then it goes on */
 	BM_OUTLOOK_ANEW,       /* nothing was made: it begins anew */
-	BM_OUTLOOK_FAILS_ANEW, /* the same, and fails again until the cause is mended */
+	BM_OUTLOOK_FAILS_ANEW, /* the same, and fails again until the cause is fixed */
 	BM_OUTLOOK_NEVER,      /* it cannot go on: an empty destination is needed */
 	BM_OUTLOOK_COUNT
 };

@@ -276,7 +276,7 @@ static void test_what_is_no_file_or_too_big_is_refused(void **state)
 	assert_false(bm_file_exists("to"));
 }
 
-static void test_a_secret_that_cannot_be_read_is_told_with_the_mend(void **state)
+static void test_a_secret_that_cannot_be_read_is_told_with_the_hint(void **state)
 {
 	(void)state;
 	if (geteuid() == 0) {
@@ -341,7 +341,7 @@ int main(void)
 			IN_FOLDER(test_a_copy_that_others_changed_is_made_anew),
 			IN_FOLDER(test_a_missing_secret_is_told_and_the_last_copy_stays),
 			IN_FOLDER(test_what_is_no_file_or_too_big_is_refused),
-			IN_FOLDER(test_a_secret_that_cannot_be_read_is_told_with_the_mend),
+			IN_FOLDER(test_a_secret_that_cannot_be_read_is_told_with_the_hint),
 			IN_FOLDER(test_malformed_lines_are_told_and_the_copy_is_made),
 			IN_FOLDER(test_wide_rights_are_told_outside_of_kubernetes_only),
 	};

@@ -63,4 +63,4 @@ def test_a_missing_file_changes_nothing_and_says_so(volume):
 def test_a_volume_that_cannot_be_written_is_named(volume):
     volume.provided.write_text("one\n")
     volume.folder.rmdir()
-    assert "mend the volume" in volume.adopt()
+    assert "fix the volume" in volume.adopt()

@@ -59,7 +59,7 @@ def test_changes_that_no_trigger_saw_arrive_and_are_told(world):
     told = wait_view(machine, lambda v: v["tending"] and any(
         d.get("unseen") for d in v["tending"].get("drift", [])), "it is told", 40)
     finding = next(d for d in told["tending"]["drift"] if d.get("unseen"))
-    assert finding["table"].startswith("public.") and finding["mend"]
+    assert finding["table"].startswith("public.") and finding["hint"]
     compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
     machine.wait_ready(60)
     assert not [d for d in view(machine)["tending"]["drift"] if d.get("unseen")]
@@ -84,7 +84,7 @@ def test_a_table_that_is_locked_is_captured_again_once_it_is_free(world):
     source.sql("ALTER TABLE leftoff DISABLE TRIGGER ALL", dbname=dbname)
     writer = source.connect(dbname, autocommit=False)
     writer.cursor().execute("UPDATE leftoff SET v = 'in a long transaction'")
-    wait_view(machine, lambda v: any("not captured" in d["difference"] and "end the transaction" in d["mend"]
+    wait_view(machine, lambda v: any("not captured" in d["difference"] and "end the transaction" in d["hint"]
                                      for d in v["tending"].get("drift", [])), "it is told", 40)
     # Everything else goes on.
     source.sql("INSERT INTO blind (id, v) VALUES (901, 'meanwhile')", dbname=dbname)

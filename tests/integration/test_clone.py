@@ -302,18 +302,18 @@ def test_wrong_password_and_dead_server_say_so_and_change_nothing(pair):
                             dbname="unreachable")
 
 
-def test_an_object_that_cannot_be_made_is_named_and_made_after_the_mend(pair):
-    clone = clone_of(pair, "mend")
+def test_an_object_that_cannot_be_made_is_named_and_made_after_the_hint(pair):
+    clone = clone_of(pair, "hint")
     clone.source.sql("CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (id integer PRIMARY"
                      " KEY, a_id integer); INSERT INTO a VALUES (1);"
                      "INSERT INTO b VALUES (1, 1), (2, 99);"
                      "ALTER TABLE b ADD CONSTRAINT b_a FOREIGN KEY (a_id) REFERENCES a NOT VALID;"
                      "UPDATE pg_constraint SET convalidated = true WHERE conname = 'b_a'",
-                     dbname="mend")
+                     dbname="hint")
     done = clone.run()
     assert done.returncode == 1
     assert "b_a" in done.stderr and "same command" in done.stderr
-    clone.dest.sql("UPDATE b SET a_id = 1 WHERE id = 2", dbname="mend")
+    clone.dest.sql("UPDATE b SET a_id = 1 WHERE id = 2", dbname="hint")
     clone.must()
     assert clone.dest.value("SELECT count(*) FROM pg_constraint WHERE conname = 'b_a'",
-                            dbname="mend") == 1
+                            dbname="hint") == 1

@@ -148,7 +148,7 @@ def test_a_silent_network_is_waited_for(workshop, side):
         run.wait_chunks(3)
         namespace.drop()
         time.sleep(60)  # the outage itself
-        namespace.mend()
+        namespace.restore()
         assert run.end(240) == 0, run.output
         assert_whole(clone)
     finally:
@@ -216,7 +216,7 @@ needs_mount = pytest.mark.skipif(os.getuid() != 0, reason="mounting needs root")
 
 @needs_mount
 @pytest.mark.parametrize("stage", ["copy", "index"])
-def test_a_full_disk_ends_the_clone_with_the_mend_and_the_same_command_goes_on(small, stage):
+def test_a_full_disk_ends_the_clone_with_the_hint_and_the_same_command_goes_on(small, stage):
     clone, _, disk = small(f"full_{stage}", stage)
     before = {}
     for _ in range(3):  # trying again while it is full makes nothing worse
@@ -240,7 +240,7 @@ def test_a_full_disk_is_an_operators_failure_of_a_phase_that_then_goes_on(small,
     phases.run("schema")
     failed = phases.run(stage).failed
     assert failed["class"] == "operator", failed
-    assert "make room on the full disk" in failed["mend"]
+    assert "make room on the full disk" in failed["hint"]
     disk.resize("200m")
     for phase in ("copy", "index"):
         run = phases.run(phase)

@@ -22,10 +22,10 @@ def test_a_schema_that_cannot_be_made_leaves_nothing_and_says_what_to_leave_out(
     done = clone.run("--json")
     assert done.returncode == 1 and "making TABLE film" in done.stderr
     assert "Nothing was made on the destination" in done.stderr
-    assert "ends the same way until that is mended" in done.stderr
+    assert "ends the same way until that is fixed" in done.stderr
     assert "--exclude public.film" in done.stderr and "where it stopped" not in done.stderr
     failed = clone.events(done)[-1]
-    assert failed["exclude"] == "public.film" and failed["same_command"] == "fails-until-mended"
+    assert failed["exclude"] == "public.film" and failed["same_command"] == "fails-until-fixed"
     assert clone.dest.value("SELECT to_regnamespace('bucardo_machine') IS NULL", dbname="unmade")
     clone.must("--exclude", "public.film")
     assert clone.dest.value("SELECT count(*) FROM kept", dbname="unmade") == 1
@@ -47,7 +47,7 @@ def test_what_is_offered_to_be_left_out_can_be_pasted_into_a_shell(pair):
     clone.must("--exclude", told.stdout)
 
 
-def test_rows_that_are_refused_fail_again_until_that_is_mended_and_then_it_goes_on(pair):
+def test_rows_that_are_refused_fail_again_until_that_is_fixed_and_then_it_goes_on(pair):
     clone = clone_of(pair, "refused")
     clone.source.sql("CREATE TABLE many (id integer PRIMARY KEY, v text); INSERT INTO many "
                      "SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i;"
@@ -58,7 +58,7 @@ def test_rows_that_are_refused_fail_again_until_that_is_mended_and_then_it_goes_
     for _ in range(2):
         done = clone.run(jobs=1)
         assert done.returncode == 1 and "few_v_check" in done.stderr
-        assert "ends the same way until that is mended; then it goes on where it stopped" in done.stderr
+        assert "ends the same way until that is fixed; then it goes on where it stopped" in done.stderr
         assert "begin again with an empty database and --exclude public.few" in done.stderr
     before = clone.chunks()
     assert before, "the other table is there"

@@ -161,7 +161,7 @@ CASES = [
          live="ALTER TABLE {t}_p ATTACH PARTITION {t} FOR VALUES FROM (0) TO (100)",
          rows="UPDATE {t} SET n = 77 WHERE id < 5", breaks=False,
          told=("ATTACH PARTITION public.{t} FOR VALUES FROM (0) TO (100)",)),
-    # What was applied so is sent again when it is mended.
+    # What was applied so is sent again when it is fixed.
     Case("twice", TABLE + "; CREATE FUNCTION {t}_f() RETURNS trigger LANGUAGE plpgsql AS"
          " $$ BEGIN NEW.n := NEW.n + 1; RETURN NEW; END $$; CREATE TRIGGER s BEFORE INSERT ON {t}"
          " FOR EACH ROW EXECUTE FUNCTION {t}_f(); ALTER TABLE {t} ENABLE ALWAYS TRIGGER s",
@@ -213,7 +213,7 @@ def of(tending_now, name):
 
 
 def is_told(tending_now, case, live, follower):
-    said = " ".join(one["difference"] + " " + one["mend"] for one in of(tending_now, case.name))
+    said = " ".join(one["difference"] + " " + one["hint"] for one in of(tending_now, case.name))
     paused = f"public.{case.name}" in {one["table"] for one in tending_now["paused"]}
     return paused == case.breaks and all(filled(part, case.name, live, follower) in said
                                          for part in case.told) and bool(case.told) == bool(said)
@@ -221,8 +221,8 @@ def is_told(tending_now, case, live, follower):
 
 def hints(tending_now):
     """What the machine does by itself (rows are sent again) has none that is a statement."""
-    return [one["mend"] for one in tending_now["drift"] if "refused" not in one["difference"]
-            and not one["mend"].startswith("nothing is to be done")]
+    return [one["hint"] for one in tending_now["drift"] if "refused" not in one["difference"]
+            and not one["hint"].startswith("nothing is to be done")]
 
 
 def execute(servers, dbname, told):
@@ -259,7 +259,7 @@ def test_a_trigger_that_acts_twice_is_told_before_anything_is_moved_and_in_the_s
     machine, _, _, _ = world
     finding = [one for one in view(machine)["findings"] if one["object"] in ("twice", "public.twice")]
     assert [one["severity"] for one in finding] == ["degrades"]
-    assert "changes rows a second time" in finding[0]["why"] and "ENABLE TRIGGER s" in finding[0]["mend"]
+    assert "changes rows a second time" in finding[0]["why"] and "ENABLE TRIGGER s" in finding[0]["hint"]
     tending(machine, lambda t: any(one["kind"] == "twice" and one["name"] == "public.twice"
                                    for one in view(machine)["not_in_step"] or []), "tells it")
     assert "NOT in step" in machine.cli("status").check()
@@ -283,7 +283,7 @@ def test_rows_that_a_trigger_dropped_until_it_was_seen_are_sent_again(world):
     assert dest.sql("SELECT id FROM lost", dbname=dbname) == [(1,)]
     os.kill(pid, signal.SIGCONT)
     found = tending(machine, lambda t: of(t, "lost"), "tells it")
-    execute({"destination": dest}, dbname, [one["mend"] for one in of(found, "lost")])
+    execute({"destination": dest}, dbname, [one["hint"] for one in of(found, "lost")])
     wait_for(lambda: dest.sql("SELECT id FROM lost", dbname=dbname) == [(2,)], 60, "they are sent",
              explain=machine.log_tail)
     tending(machine, lambda t: t["drift"] == [], "sees no drift any more")

@@ -232,7 +232,7 @@ def test_a_change_of_type_on_both_sides_sends_no_old_row_over_a_live_one(world):
     dest.sql("UPDATE t SET v = 'live after', n = 10000000000 WHERE id BETWEEN 20 AND 39;"
              "DELETE FROM t WHERE id = 49; INSERT INTO t VALUES (51, 5, 'live new')", dbname=DB)
     source.sql("ALTER TABLE t ALTER COLUMN n TYPE bigint", dbname=DB)
-    tending(machine, lambda t: t["paused"] == [] and t["drift"] == [], "is mended")
+    tending(machine, lambda t: t["paused"] == [] and t["drift"] == [], "is fixed")
     wait_equal(machine, source, dest)
     assert value(dest, "SELECT count(*) FROM t WHERE v = 'live after'") == 20
     assert dest.sql("SELECT id FROM t WHERE id IN (49, 51)", dbname=DB) == [(51,)]
@@ -247,7 +247,7 @@ def test_what_is_made_on_the_live_side_comes_to_the_old_one(world):
     found = tending(machine, lambda t: [one["table"] for one in t["new"]] == ["public.fresh"],
                     "tells the new table")
     assert found["new"][0]["why"] == "it is on the destination only"
-    assert "make it on the source" in found["new"][0]["mend"]
+    assert "make it on the source" in found["new"][0]["hint"]
     assert "partition public.p2 was made on the source" in machine.cli("events").check()
     source.sql("CREATE TABLE fresh (id int PRIMARY KEY, v text); INSERT INTO fresh VALUES (1, 'old')",
                dbname=DB)

@@ -67,7 +67,7 @@ def test_a_certificate_of_somebody_else_is_refused_before_anything_is_touched(ma
     machine.write_config(_yaml(source, dest, dbname, source.ca_file()))
     machine.start()
     failed = wait_view(machine, lambda v: v["status"] == "failed", "it has looked")
-    assert failed["class"] == "operator" and "sslrootcert" in failed["mend"]
+    assert failed["class"] == "operator" and "sslrootcert" in failed["hint"]
     shown = machine.cli("plan", "app")
     assert shown.code == 1 and "certificate verify failed" in shown.output, shown.output
     assert dest.sql("SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace",

@@ -21,10 +21,10 @@ PHASES = ["preflight", "schema", "capture", "copy", "index", "replicate"]
 DONE = '{"v":1,"event":"done","evidence":{}}'
 
 
-def failed(kind, message, mend=""):
+def failed(kind, message, hint=""):
     """The lines of a worker that ends with this failure."""
     return json.dumps({"v": 1, "event": "failed", "class": kind, "message": message,
-                       "mend": mend}) + "\nexit 1"
+                       "hint": hint}) + "\nexit 1"
 
 
 def progress(done, total, unit="bytes", **more):
@@ -158,7 +158,7 @@ def test_run_until_stops_there_and_a_person_goes_further(stage):
     assert stage.orders() == ["preflight", "schema"]
     shown = stage.machine.cli("status").output
     assert re.search(r"^app +schema +done ", shown, re.MULTILINE)
-    assert "mend: `bucardo-machine migrate app` lets it go on" in shown
+    assert "hint: `bucardo-machine migrate app` lets it go on" in shown
     refused = stage.machine.cli("migrate", "app", "--until", "\udcff")
     assert refused.code == 1 and "not UTF-8" in refused.output
     refused = stage.machine.cli("migrate", "app", "--until", "cutover")
@@ -184,7 +184,7 @@ def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
     stage.machine.cli("pause", "app").check()
     view = stage.wait_at("copy", "paused")
     assert view["pid"] is None and view["why"].startswith("paused by uid")
-    assert view["mend"] == "`bucardo-machine resume app` lets it go on"
+    assert view["hint"] == "`bucardo-machine resume app` lets it go on"
     stage.touch("copy.go")
     stage.machine.kill9_everything()
     stage.machine.fresh_runtime()
@@ -260,19 +260,19 @@ def test_a_failure_of_ours_stops_until_a_person_resumes(stage):
     stage.wait_live()
 
 
-def test_an_operator_failure_names_the_mend_and_is_tried_again_when_pgpass_changes(stage):
+def test_an_operator_failure_names_the_hint_and_is_tried_again_when_pgpass_changes(stage):
     finding = {"v": 1, "event": "finding", "severity": "stops", "object": "public.t",
-               "why": "has no key", "mend": "ALTER TABLE t ADD PRIMARY KEY (id)"}
+               "why": "has no key", "hint": "ALTER TABLE t ADD PRIMARY KEY (id)"}
     stage.play("app", "preflight", json.dumps(finding),
-               failed("operator", "1 finding stops it", "mend it"))
+               failed("operator", "1 finding stops it", "fix it"))
     stage.machine.write_pgpass(text="h:1:d:u:p\n")
     stage.machine.write_config(yaml("app"))
     stage.machine.start()
     view = stage.wait_at("preflight", "failed")
-    assert view["mend"] == "mend it" and view["findings"] == [
-        {k: finding[k] for k in ("severity", "object", "why", "mend")}]
+    assert view["hint"] == "fix it" and view["findings"] == [
+        {k: finding[k] for k in ("severity", "object", "why", "hint")}]
     assert 5000 < view["retry_in_msec"] <= 30000
-    assert ("stops: public.t: has no key; mend: ALTER TABLE t ADD PRIMARY KEY (id)"
+    assert ("stops: public.t: has no key; hint: ALTER TABLE t ADD PRIMARY KEY (id)"
             in stage.machine.cli("status").check())
     stage.play("app", "preflight", DONE)
     stage.machine.write_pgpass(text="h:1:d:u:q\n")
@@ -377,7 +377,7 @@ def test_a_change_that_would_mix_databases_is_refused_until_it_is_taken_back(sta
     stage.machine.write_config(yaml("app", host="192.0.2.77"))
     view = stage.wait_at("copy", "failed")
     assert 'source.host was "192.0.2.1" and is "192.0.2.77" now' in view["why"]
-    assert view["pid"] is None and "put back" in view["mend"]
+    assert view["pid"] is None and "put back" in view["hint"]
     told = stage.machine.cli("events").check()
     assert "configuration taken over (loaded), but not of migration 'app'" in " ".join(told.split())
     for word in ("resume", "migrate"):
@@ -480,7 +480,7 @@ def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(s
 
 def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
     line = '{"v":1,"event":"tended","evidence":{"sequences":{"carried":7},"drift":[{"table":"t",' \
-           '"difference":"column c is on the source only","mend":"add it","breaks":true}]}}'
+           '"difference":"column c is on the source only","hint":"add it","breaks":true}]}}'
     stage.play("app", "index", "wait index.go", DONE)
     stage.play("app", "tend", line, "wait tend.go", failed("transient", "the source is away"))
     stage.machine.write_config(yaml("app"))
@@ -517,7 +517,7 @@ def test_progress_never_runs_backwards(stage):
 
 def test_a_preflight_that_failed_is_not_almost_done(stage):
     stage.play("app", "preflight", progress(52, 53, "checks"), "wait preflight.go",
-               failed("operator", "preflight found 1 thing that must be mended first", "mend it"))
+               failed("operator", "preflight found 1 thing that must be fixed first", "fix it"))
     stage.machine.write_config(yaml("app"))
     stage.machine.start()
     stage.wait(lambda v: v["progress"]["percent"] == 98, "looks")
@@ -534,7 +534,7 @@ def test_a_preflight_that_failed_is_not_almost_done(stage):
 
 def test_plan_looks_without_beginning(stage):
     finding = {"v": 1, "event": "finding", "severity": "degrades", "object": "public.t",
-               "why": "has no key: it is copied and not replicated", "mend": "add one"}
+               "why": "has no key: it is copied and not replicated", "hint": "add one"}
     stage.play("app", "preflight", json.dumps(finding),
                '{"v":1,"event":"done","evidence":{"tables":3,"bytes":1234567}}')
     stage.machine.write_config(yaml("app", extra="    run_until: schema\n"))
@@ -542,7 +542,7 @@ def test_plan_looks_without_beginning(stage):
     stage.wait_at("capture", "done")
     shown = stage.machine.cli("plan", "app")
     assert shown.code == 0, shown.output
-    assert "degrades public.t: has no key" in shown.output and "mend: add one" in shown.output
+    assert "degrades public.t: has no key" in shown.output and "hint: add one" in shown.output
     assert "capture    asked" in shown.output and "3 tables, 1.2 MB" in shown.output
     lines = [json.loads(line) for line in
              stage.machine.cli("plan", "app", "--json").check().splitlines()]

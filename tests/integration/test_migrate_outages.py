@@ -41,7 +41,7 @@ def silence(server, seconds):
 def drop_packets(server, seconds):
     server.netns.drop()
     time.sleep(seconds)  # the outage itself
-    server.netns.mend()
+    server.netns.restore()
 
 
 def end_chunks(server, _seconds):

@@ -44,7 +44,7 @@ def test_a_second_machine_is_refused_while_the_first_one_lives(world):
     assert view["phase"] == "preflight"
     found = [f for f in view["findings"] if f["object"] == "owner"]
     assert len(found) == 1 and owner in found[0]["why"]
-    assert "another name" in found[0]["mend"]
+    assert "another name" in found[0]["hint"]
     refused = second.cli("accept", "app", "take-over")
     assert refused.code != 0 and "lives" in refused.output, refused.output
     insert(source, 1000)
@@ -60,7 +60,7 @@ def test_a_dead_owner_is_replaced_on_command_only(world):
     source.sql(SILENT, dbname="app")
     second.cli("resume", "app").check()
     view = declared.wait_view(
-        second, lambda v: any("take-over" in f["mend"] and "gone for good" in f["mend"]
+        second, lambda v: any("take-over" in f["hint"] and "gone for good" in f["hint"]
                               for f in v["findings"]), "it says what can be done", 60)
     assert view["phase"] == "preflight"
     second.cli("accept", "app", "take-over").check()

@@ -35,7 +35,7 @@ def without(lines, names):
             and not any(name in line for name in names)]
 
 
-def test_plan_names_each_with_the_statement_that_mends_it(pair):
+def test_plan_names_each_with_the_statement_that_fixes_it(pair):
     source, dest, workshop = pair
     dest.create_database("app")
     machine = workshop.machine()

@@ -201,7 +201,7 @@ def test_the_copy_calls_no_trigger_of_ours_and_they_fire_always_once_it_is_done(
     holder.cursor().execute("LOCK TABLE quiet IN SHARE UPDATE EXCLUSIVE MODE")
     run = phases.run("copy")
     assert "of public.quiet on the destination fire always: process " in run.failed["message"], run.text()
-    assert run.failed["class"] == "transient" and "pg_terminate_backend" in run.failed["mend"], run.text()
+    assert run.failed["class"] == "transient" and "pg_terminate_backend" in run.failed["hint"], run.text()
     holder.close()
     assert phases.run("copy").failed is None
     assert dest.value(enabled, dbname="quiet") == "bare A, later A, quiet A"

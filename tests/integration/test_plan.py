@@ -137,13 +137,13 @@ def test_a_changed_definition_that_is_refused_is_in_the_way(world):
     assert shown.code == 1 and "Nothing is in the way" not in shown.output
     text = " ".join(shown.output.split())
     assert 'its changed definition is refused: destination.dbname was "app" and is "other" now' in text
-    assert "mend: put back what it was" in text
+    assert "hint: put back what it was" in text
     told = [json.loads(line) for line in machine.cli("plan", "app", "--json").output.splitlines()]
     assert told[-1]["event"] == "failed"
     assert [line["object"] for line in told if line.get("severity") == "stops"] == ["machine.yaml"]
 
 
-def test_a_table_that_was_never_analyzed_is_measured_and_mended_by_fix(world):
+def test_a_table_that_was_never_analyzed_is_measured_and_fixed_by_fix(world):
     machine, source, dest = world
     for server in (source, dest):
         server.create_database("fresh")
@@ -158,10 +158,10 @@ def test_a_table_that_was_never_analyzed_is_measured_and_mended_by_fix(world):
     line = next(line for line in shown.splitlines() if line.startswith("  public.fresh "))
     assert line.split()[-2] == "-", line
     assert "not known" not in shown and "measured on one connection" in shown
-    assert "`bucardo-machine plan fresh --fix` applies 1 of the mends" in shown
+    assert "`bucardo-machine plan fresh --fix` applies 1 of the fixes" in shown
     assert source.value("SELECT reltuples FROM pg_class WHERE relname = 'fresh'", dbname="fresh") <= 0
     shown = machine.cli("plan", "fresh", "--fix").check()
-    assert "mended on the source: ANALYZE public.fresh" in shown and "120,000" in shown
+    assert "fixed on the source: ANALYZE public.fresh" in shown and "120,000" in shown
     assert "never analyzed" not in machine.cli("plan", "fresh").check()
     assert source.value("SELECT reltuples FROM pg_class WHERE relname = 'fresh'",
                         dbname="fresh") == 120000

@@ -73,11 +73,11 @@ def test_finds_what_is_special_about_tables(phases):
     for grade, expected in (("degrades", DEGRADES), ("note", NOTES)):
         for name, words in expected.items():
             assert run.finding(f"{name}'", words)["severity"] == grade
-    assert "ALTER COLUMN a SET NOT NULL" in run.finding("nearly'", "no primary key")["mend"]
-    assert "GENERATED ALWAYS AS IDENTITY" in run.finding("nokey'", "no primary key")["mend"]
+    assert "ALTER COLUMN a SET NOT NULL" in run.finding("nearly'", "no primary key")["hint"]
+    assert "GENERATED ALWAYS AS IDENTITY" in run.finding("nokey'", "no primary key")["hint"]
     # A type that somebody has added to an extension; nothing uses the other one.
     assert run.finding("added to extension")["object"] == "type public.tint"
-    assert run.finding("added to extension")["mend"].endswith("ALTER EXTENSION hstore DROP TYPE public.tint")
+    assert run.finding("added to extension")["hint"].endswith("ALTER EXTENSION hstore DROP TYPE public.tint")
     assert [f["object"] for f in run.findings() if f["safe"]] == ["public.big"]
     assert not [f for f in run.findings() if "could not be asked" in f["why"]], run.text()
     assert run.evidence["left_out"] == 3 and run.evidence["stops"] == 0
@@ -86,7 +86,7 @@ def test_finds_what_is_special_about_tables(phases):
 def test_fix_applies_what_is_safe_and_nothing_else(phases, world):
     _, source, _ = world
     run = phases.run("preflight", fix=True)
-    assert [n["text"] for n in run.events("note")] == ["mended on the source: ANALYZE public.big"]
+    assert [n["text"] for n in run.events("note")] == ["fixed on the source: ANALYZE public.big"]
     assert not [f for f in run.findings() if f["object"].endswith("big")]
     assert source.value("SELECT relpersistence FROM pg_class WHERE relname = 'volatile'",
                         dbname="app") == "u"
@@ -135,7 +135,7 @@ def test_a_role_like_that_of_a_managed_server_is_enough(world, phases):
                      destination=endpoint(dest, "app", "plain"), direction="forward")
     assert run.failed is None, run.text()
     forced = run.finding("guarded", "row security is forced")
-    assert forced["severity"] == "degrades" and "BYPASSRLS" in forced["mend"]
+    assert forced["severity"] == "degrades" and "BYPASSRLS" in forced["hint"]
 
 
 def test_source_and_destination_must_differ(world, phases):
@@ -153,7 +153,7 @@ def test_a_destination_with_anything_in_it_stops(phases, world, made):
     kind = made.split()[0]
     try:
         found = phases.run("preflight").finding("foreign_thing", "not empty")
-        assert found["severity"] == "stops" and f"DROP {kind} public.foreign_thing" in found["mend"]
+        assert found["severity"] == "stops" and f"DROP {kind} public.foreign_thing" in found["hint"]
     finally:
         dest.sql(f"DROP {kind} foreign_thing", dbname="app")
 
@@ -163,7 +163,7 @@ def test_columns_that_differ_on_a_destination_that_is_ours(phases, world):
     dest.sql("CREATE SCHEMA bucardo_machine; CREATE TABLE parent (id bigint)", dbname="app")
     try:
         found = phases.run("preflight").finding("public.parent.id", "bigint")
-        assert found["severity"] == "degrades" and "TYPE integer" in found["mend"]
+        assert found["severity"] == "degrades" and "TYPE integer" in found["hint"]
     finally:
         dest.sql("DROP SCHEMA bucardo_machine; DROP TABLE parent", dbname="app")
 
@@ -177,7 +177,7 @@ def test_what_another_bucardo_left_is_seen_on_both_sides(phases, world):
                          destination=endpoint(dest, "app", "plain"))
         for end in ("source", "destination"):
             found = run.finding("schema bucardo", f"on the {end} already")
-            assert found["severity"] == "stops" and "GRANT USAGE, CREATE" in found["mend"]
+            assert found["severity"] == "stops" and "GRANT USAGE, CREATE" in found["hint"]
     finally:
         for server in (source, dest):
             server.sql("DROP SCHEMA bucardo", dbname="app")
@@ -189,7 +189,7 @@ def test_a_collation_that_only_the_source_has_stops(phases, world):
     dest.sql("ALTER COLLATION pg_catalog.\"de-x-icu\" RENAME TO hidden", dbname="app")
     try:
         found = phases.run("preflight").finding("de-x-icu", "collation")
-        assert found["severity"] == "stops" and "pg_import_system_collations" in found["mend"]
+        assert found["severity"] == "stops" and "pg_import_system_collations" in found["hint"]
     finally:
         dest.sql("ALTER COLLATION pg_catalog.hidden RENAME TO \"de-x-icu\"", dbname="app")
         source.sql("DROP TABLE german", dbname="app")

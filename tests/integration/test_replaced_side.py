@@ -55,7 +55,7 @@ def wait_stopped(machine, words):
     view = declared.wait_view(machine, lambda v: v["tending"] and v["tending"].get("stopped"),
                               "it is stopped", 90)
     assert words in view["tending"]["stopped"]["why"], view["tending"]["stopped"]
-    assert "accept app resend" in view["tending"]["stopped"]["mend"]
+    assert "accept app resend" in view["tending"]["stopped"]["hint"]
     wait_for(lambda: not machine.status_json()["ready"], 10, "not ready")
 
 

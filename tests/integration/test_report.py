@@ -1,4 +1,4 @@
-"""Story 6 as a plain process: what only a person can mend is reported, and not fought."""
+"""Story 6 as a plain process: what only a person can fix is reported, and not fought."""
 
 import pytest
 from support.stories import reports
@@ -15,5 +15,5 @@ def test_a_lock_on_the_destination_is_reported_with_its_holder_and_not_fought(pa
     reports.a_lock_on_the_destination_is_reported_with_its_holder_and_not_fought(parts)
 
 
-def test_a_column_added_on_the_source_only_is_reported_with_the_mend(parts):
-    reports.a_column_added_on_the_source_only_is_reported_with_the_mend(parts)
+def test_a_column_added_on_the_source_only_is_reported_with_the_hint(parts):
+    reports.a_column_added_on_the_source_only_is_reported_with_the_hint(parts)

@@ -151,7 +151,7 @@ def test_what_cannot_do_without_an_excluded_table_stops(world):
     for table, needed in (("child", "table public.parent"), ("user_of", "type public.shape"),
                           ("with_default", "default value")):
         finding = run.finding(f"table public.{table}", needed)
-        assert finding["severity"] == "stops" and "choose that as well" in finding["mend"]
+        assert finding["severity"] == "stops" and "choose that as well" in finding["hint"]
 
 
 def test_a_table_that_our_role_may_not_read_can_be_excluded(world):

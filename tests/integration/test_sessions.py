@@ -146,7 +146,7 @@ def test_an_event_trigger_that_our_role_cannot_pass_is_told(workshop):
     assert not [f for f in ours.findings("degrades") if f["object"] == "quiet"]
     plain = phases.run("preflight", source=phase_endpoint(source, "plain"))
     found = plain.finding("'quiet'", "may not set session_replication_role")
-    assert found["severity"] == "degrades" and "GRANT SET ON PARAMETER" in found["mend"]
+    assert found["severity"] == "degrades" and "GRANT SET ON PARAMETER" in found["hint"]
 
 
 def phase_endpoint(server, user, **more):
@@ -173,7 +173,7 @@ def test_a_connection_to_another_host_without_encryption_is_a_finding(workshop):
                              destination=phase_endpoint(dest, dest.user, sslmode=mode))
             found = run.finding("not encrypted")
             assert found["severity"] == "degrades" and found["object"] == "destination", run.text()
-            assert "verify-full" in found["mend"]
+            assert "verify-full" in found["hint"]
         dest.settings["ssl"] = "on"
         dest.restart()
         run = phases.run("preflight", source=phase_endpoint(source, source.user),

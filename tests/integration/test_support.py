@@ -101,7 +101,7 @@ def test_a_namespace_drops_packets_without_a_word(workshop):
             server.connect("postgres", over="tcp", timeout=2).close()
         assert time.monotonic() - started > 1.5, "refused at once: that is not silence"
         assert server.value("SELECT 1") == 1  # the unix socket is not the network
-        namespace.mend()
+        namespace.restore()
         with connection.cursor() as cursor:  # the old connection lives on
             cursor.execute("SELECT 1")
         connection.close()

@@ -154,7 +154,7 @@ class Application:
         self.longest = max(self.longest, time.monotonic() - begun)
 
 
-def wait_mended(machine, seconds=60):
+def wait_fixed(machine, seconds=60):
     wait_view(machine, lambda v: v["tending"] and v["tending"].get("paused") == []
               and v["tending"].get("drift") == [], "nothing is paused", seconds)
 
@@ -203,7 +203,7 @@ def test_a_key_is_followed_whatever_becomes_of_it(world, order):
         wait_view(machine, lambda v: set(paused) <= {p["table"] for p in v["tending"]["paused"]},
                   "the tables are paused", 30)
         change(dest)
-    wait_mended(machine)
+    wait_fixed(machine)
     compare.wait_equal(source, dest, dbname, sequences=False)
     for table in changes:
         application.write(f"UPDATE {table} SET v = 'after'")
@@ -226,7 +226,7 @@ def hints(machine, count):
     found = wait_view(machine, lambda v: len([d for d in v["tending"]["drift"]
                                               if "it is called" in d["difference"]]) == count
                       and len(v["tending"]["paused"]) == count, f"{count} names differ", 30)
-    return [d["mend"] for d in found["tending"]["drift"]], found["tending"]["pid"]
+    return [d["hint"] for d in found["tending"]["drift"]], found["tending"]["pid"]
 
 
 def test_rows_written_while_a_table_is_renamed_arrive_under_the_new_name(world):
@@ -254,7 +254,7 @@ def test_rows_written_while_a_table_is_renamed_arrive_under_the_new_name(world):
             dest.sql(hint.removeprefix("on the destination: "), dbname=dbname)
     source.sql(RENAMES["both_ways"][0], dbname=dbname)
     application.write("UPDATE other_way SET v = 'by its new name' WHERE id > 25")
-    wait_mended(machine)
+    wait_fixed(machine)
     for _, name in RENAMES.values():
         application.write(f"INSERT INTO {name} VALUES (600, 'later')")
     compare.wait_equal(source, dest, dbname, sequences=False)

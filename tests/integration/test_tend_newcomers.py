@@ -139,7 +139,7 @@ def test_a_new_table_is_told_and_taken_in_once_it_is_on_the_destination(world):
                "CREATE TABLE keyless (v text)", dbname=dbname)
     found = tending(machine, lambda t: len(t["new"]) == 2, "tells the new tables")
     told = {one["table"]: one for one in found["new"]}
-    assert "pg_dump" in told["public.later"]["mend"]
+    assert "pg_dump" in told["public.later"]["hint"]
     assert "no primary key" in told["public.keyless"]["why"]
     assert "public.later" in machine.cli("status").check()
     machine.wait_ready(20)

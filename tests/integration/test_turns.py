@@ -152,7 +152,7 @@ def test_parked_changes_and_those_of_paused_tables_count(world):
     refused(dest, RAISE, "public.apart")
     dest.sql("ALTER TABLE apart ADD COLUMN more int NOT NULL DEFAULT 0;"
              "ALTER TABLE apart ALTER COLUMN more DROP DEFAULT", dbname=DB)
-    tending(machine, lambda t: t["paused"] == [], "is mended")
+    tending(machine, lambda t: t["paused"] == [], "is fixed")
     assert "the fence stands" in dest.value(RAISE, dbname=DB)
     check(world, 4, "new")
     assert source.value("SELECT v FROM apart WHERE id = 1", dbname=DB) == "new"
@@ -246,7 +246,7 @@ def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_carried_once_
     found = tending(machine, lambda t: t["sequences"]["missing"], "names it")["sequences"]["missing"]
     assert [(one["sequence"], one["why"]) for one in found] == [("public.later", "it is on the source only")]
     assert "sequence public.later" in machine.cli("status", "--all").check()
-    side, statement = found[0]["mend"].split(": ", 1)
+    side, statement = found[0]["hint"].split(": ", 1)
     assert side == "on the destination"
     dest.sql(statement, dbname=DB)
     tending(machine, lambda t: t["sequences"]["missing"] == [], "carries it")
@@ -254,7 +254,7 @@ def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_carried_once_
     wait_for(lambda: not compare.sequences_behind(source, dest, DB), 30, "it is ahead")
 
 
-def test_a_sequence_that_could_not_be_set_is_told_by_the_lifting_and_until_it_is_mended(world):
+def test_a_sequence_that_could_not_be_set_is_told_by_the_lifting_and_until_it_is_fixed(world):
     machine, source, dest = world
     dest.sql("ALTER SEQUENCE used MAXVALUE 5000", dbname=DB)
     source.sql("SELECT setval('used', 9000)", dbname=DB)

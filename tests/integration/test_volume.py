@@ -216,7 +216,7 @@ def test_a_lock_whose_file_was_removed_is_taken_again(prepared):
         assert f"pid {prepared.pid()} " in text.read()
 
 
-def test_an_unparsable_configuration_holds_and_goes_on_when_mended(prepared):
+def test_an_unparsable_configuration_holds_and_goes_on_when_fixed(prepared):
     prepared.write_config("version: 1\nsupervision: {give_up_afterr: 3}\n")
     before = fingerprint(prepared.volume)
     prepared.start()
@@ -228,12 +228,12 @@ def test_an_unparsable_configuration_holds_and_goes_on_when_mended(prepared):
     prepared.wait_ready(60)
 
 
-def test_every_mistake_is_told_again_when_a_mend_leads_to_others(prepared):
+def test_every_mistake_is_told_again_when_a_hint_leads_to_others(prepared):
     prepared.write_config("version: 1\nlgo: {}\nsupervision: {give_up_after: -3}\n")
     prepared.start()
     status = assert_holds(prepared, "machine.yaml has 2 errors, the first is")
     assert len(status["config"]["errors"]) == 2
-    assert "REJECTED: nothing starts before it is mended" in " ".join(
+    assert "REJECTED: nothing starts before it is fixed" in " ".join(
         prepared.cli("status").output.split())
     # An event a line: a list of them would be cut.
     for line in status["config"]["errors"]:

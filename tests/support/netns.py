@@ -53,7 +53,7 @@ class Namespace:
         self._inside("neigh", "replace", self.gateway, "lladdr", "02:00:00:00:99:98",
                      "dev", self.inside, "nud", "permanent")
 
-    def mend(self):
+    def restore(self):
         _ip("neigh", "del", self.address, "dev", self.outside)
         self._inside("neigh", "del", self.gateway, "dev", self.inside)
 

@@ -153,7 +153,7 @@
 	"No sync is known (yet).\n" \
 	"\n" \
 	"  volume   /var/lib/bucardo-machine, found at the start: data of another PostgreSQL\n" \
-	"  config   /var/lib/bucardo-machine/machine.yaml, REJECTED: nothing starts before it is mended\n"
+	"  config   /var/lib/bucardo-machine/machine.yaml, REJECTED: nothing starts before it is fixed\n"
 
 #define GOLDEN_CLOSED_VOLUME \
 	"The machine has been holding for 3 min  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \

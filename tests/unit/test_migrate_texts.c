@@ -37,11 +37,11 @@ static void test_every_event_of_a_worker_is_understood(void **state)
 	assert_string_equal(got.line.unit, "bytes");
 	bm_phase_line_finish(&got);
 	assert_int_equal(decode("{\"v\":1,\"event\":\"finding\",\"severity\":\"degrades\","
-				"\"object\":\"o\",\"why\":\"w\",\"mend\":\"m\"}",
+				"\"object\":\"o\",\"why\":\"w\",\"hint\":\"m\"}",
 					 &got),
 			0);
 	assert_int_equal(got.line.severity, BM_SEVERITY_DEGRADES);
-	assert_string_equal(got.line.mend, "m");
+	assert_string_equal(got.line.hint, "m");
 	bm_phase_line_finish(&got);
 	assert_int_equal(decode("{\"v\":1,\"event\":\"note\",\"text\":\"t\"}", &got), 0);
 	bm_phase_line_finish(&got);
@@ -50,7 +50,7 @@ static void test_every_event_of_a_worker_is_understood(void **state)
 	assert_int_equal(json_object_size(got.line.evidence), 1);
 	bm_phase_line_finish(&got);
 	assert_int_equal(decode("{\"v\":1,\"event\":\"failed\",\"class\":\"operator\","
-				"\"message\":\"no\",\"mend\":\"do\"}",
+				"\"message\":\"no\",\"hint\":\"do\"}",
 					 &got),
 			0);
 	assert_int_equal(got.line.failure, BM_FAILURE_OPERATOR);

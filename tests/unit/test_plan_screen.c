@@ -16,19 +16,19 @@
 static json_t *make_findings(size_t keyless)
 {
 	json_t *findings = json_array();
-	char name[64], mend[128];
+	char name[64], hint[128];
 
 	for (size_t i = 0; i < keyless; i++) {
 		snprintf(name, sizeof(name), "warehouse_reporting.monthly_use_%02zu", i);
-		snprintf(mend, sizeof(mend), "ALTER TABLE %s ADD PRIMARY KEY (...)", name);
+		snprintf(hint, sizeof(hint), "ALTER TABLE %s ADD PRIMARY KEY (...)", name);
 		json_array_append_new(findings,
 				json_pack("{s:s, s:s, s:s, s:s}", "severity", "degrades",
-						"object", name, "why", "it has no key", "mend",
-						mend));
+						"object", name, "why", "it has no key", "hint",
+						hint));
 	}
 	json_array_append_new(findings,
 			json_pack("{s:s, s:s, s:s, s:s}", "severity", "degrades", "object",
-					"large objects", "why", "2 of them", "mend", ""));
+					"large objects", "why", "2 of them", "hint", ""));
 	return findings;
 }
 
@@ -55,7 +55,7 @@ static void test_eighteen_tables_without_a_key_are_one_paragraph(void **state)
 	assert_non_null(strstr(
 			text, "degrades 18 tables (warehouse_reporting.monthly_use_00, "));
 	assert_non_null(strstr(text, " and 6 more), of each: it has no key"));
-	assert_non_null(strstr(text, "mend: ALTER TABLE NAME ADD PRIMARY KEY (...)\n"));
+	assert_non_null(strstr(text, "hint: ALTER TABLE NAME ADD PRIMARY KEY (...)\n"));
 	assert_non_null(strstr(text, "degrades large objects: 2 of them\n"));
 	const char *first = strstr(text, "it has no key");
 	assert_null(strstr(first + 1, "it has no key"));
@@ -73,7 +73,7 @@ static void test_one_finding_stands_for_itself(void **state)
 	assert_non_null(strstr(bm_strbuf_text(&out),
 			"degrades warehouse_reporting.monthly_use_00: it has no key\n"));
 	assert_non_null(strstr(bm_strbuf_text(&out),
-			"mend: ALTER TABLE warehouse_reporting.monthly_use_00 ADD"));
+			"hint: ALTER TABLE warehouse_reporting.monthly_use_00 ADD"));
 	json_decref(findings);
 	bm_strbuf_finish(&out);
 }

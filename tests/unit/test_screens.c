@@ -33,7 +33,7 @@ static json_t *load(const char *text)
 
 static const char healthy[] =
 		"{\"phase\":\"replicate\",\"status\":\"live\",\"live\":true,\"until\":\"replicate\","
-		"\"age_msec\":360000,\"released\":true,\"why\":\"\",\"mend\":\"\",\"tending\":null,"
+		"\"age_msec\":360000,\"released\":true,\"why\":\"\",\"hint\":\"\",\"tending\":null,"
 		"\"not_in_step\":[],\"findings\":[],\"replication\":{\"backlog_rows\":0,"
 		"\"lag_msec\":0,\"trend\":\"steady\",\"shrink_rate\":0},\"progress\":{\"unit\":"
 		"\"rows\",\"text\":\"\",\"done\":0,\"percent\":100,\"in_flight\":[]},\"phases\":"
@@ -41,7 +41,7 @@ static const char healthy[] =
 
 static const char failed[] =
 		"{\"phase\":\"copy\",\"status\":\"failed\",\"live\":false,\"attempt\":4,\"class\":"
-		"\"operator\",\"retry_in_msec\":29000,\"mend\":\"correct the line of pgpass\"}";
+		"\"operator\",\"retry_in_msec\":29000,\"hint\":\"correct the line of pgpass\"}";
 
 static const char copying[] =
 		"{\"phase\":\"copy\",\"status\":\"running\",\"live\":false,\"progress\":{\"unit\":"

@@ -231,7 +231,7 @@ static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void
 			.until = BM_PHASE_REPLICATE,
 			.status = BM_MIGRATION_RUNNING,
 			.why = "",
-			.mend = "",
+			.hint = "",
 			.since_msec = AGO(65),
 			.pid = 99,
 			.done = 2048,
@@ -255,7 +255,7 @@ static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void
 	json_decref(parts);
 }
 
-static void test_what_tending_found_is_shown_with_the_mend(void **state)
+static void test_what_tending_found_is_shown_with_the_hint(void **state)
 {
 	(void)state;
 	static const struct bm_phase_view phases[BM_PHASE_COUNT];
@@ -266,7 +266,7 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 			.until = BM_PHASE_REPLICATE,
 			.status = BM_MIGRATION_DONE,
 			.why = "",
-			.mend = "",
+			.hint = "",
 			.since_msec = AGO(65),
 			.unit = "rows",
 			.text = "",
@@ -279,10 +279,10 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 						    "true,\"not_carried\":[{\"what\":\"public.k\","
 						    "\"why\":\"no key\"}]},"
 						    "\"tables\":21,\"drift\":[{\"table\":\"public.t\","
-						    "\"difference\":\"it differs\",\"mend\":\"mend "
+						    "\"difference\":\"it differs\",\"hint\":\"fix "
 						    "it\"}],\"paused\":[{\"table\":\"public.t\","
 						    "\"rows\":1234}],\"new\":[{\"table\":\"public.n\","
-						    "\"why\":\"it is new\",\"mend\":\"make it\"}]}"},
+						    "\"why\":\"it is new\",\"hint\":\"make it\"}]}"},
 			.phases = phases};
 
 	status.migration_count = 1;
@@ -295,7 +295,7 @@ static void test_what_tending_found_is_shown_with_the_mend(void **state)
 			"checked: 12 sequences carried (the fence is lifted), 21 tables compared, 4 s ago",
 			"live side: the destination: its fence is lifted",
 			"not carried: public.k: no key",
-			"differs: public.t: it differs; mend it",
+			"differs: public.t: it differs; fix it",
 			"paused: public.t, with 1,234 changes that wait",
 			"not migrated: public.n: it is new; make it",
 	};
@@ -327,7 +327,7 @@ int main(void)
 			cmocka_unit_test(test_colours_come_only_when_asked_for),
 			cmocka_unit_test(
 					test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes),
-			cmocka_unit_test(test_what_tending_found_is_shown_with_the_mend),
+			cmocka_unit_test(test_what_tending_found_is_shown_with_the_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

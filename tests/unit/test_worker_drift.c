@@ -1,4 +1,4 @@
-/* Two definitions of a table compared: what differs, whether it breaks, what mends it. */
+/* Two definitions of a table compared: what differs, whether it breaks, what fixes it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 
 struct expected {
 	const char *source, *destination; /* NULL: no such table */
-	const char *difference, *mend;	  /* parts of the first; NULL: nothing differs */
+	const char *difference, *hint;	  /* parts of the first; NULL: nothing differs */
 	bool breaks, rewritten;
 };
 
@@ -117,8 +117,8 @@ static void check(const struct expected *expected, size_t index)
 	} else if (first == NULL ||
 			strstr(json_string_value(json_object_get(first, "difference")),
 					expected->difference) == NULL ||
-			strstr(json_string_value(json_object_get(first, "mend")),
-					expected->mend) == NULL) {
+			strstr(json_string_value(json_object_get(first, "hint")),
+					expected->hint) == NULL) {
 		fail_msg("case %zu: %s", index, json_dumps(out, 0));
 	}
 	if (breaks != expected->breaks || rewritten != expected->rewritten) {
@@ -129,7 +129,7 @@ static void check(const struct expected *expected, size_t index)
 	json_decref(out);
 }
 
-static void test_what_differs_is_told_with_its_mend(void **state)
+static void test_what_differs_is_told_with_its_hint(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
@@ -170,12 +170,12 @@ static void test_statements_are_for_the_side_that_follows(void **state)
 	/* What the live side refuses no row of it is refused for. */
 	assert_false(bm_drift_compare(
 			"public.t", BM_END_DESTINATION, wide, narrow, true, out, &rewritten));
-	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "mend")),
+	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "hint")),
 			"on the source: ALTER TABLE public.t ADD CONSTRAINT c CHECK (v > 0)");
 	json_array_clear(out);
 	assert_true(bm_drift_compare(
 			"public.t", BM_END_DESTINATION, narrow, wide, true, out, &rewritten));
-	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "mend")),
+	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "hint")),
 			"on the source: ALTER TABLE public.t DROP CONSTRAINT c");
 	json_decref(wide);
 	json_decref(narrow);
@@ -185,7 +185,7 @@ static void test_statements_are_for_the_side_that_follows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(test_what_differs_is_told_with_its_mend),
+			cmocka_unit_test(test_what_differs_is_told_with_its_hint),
 			cmocka_unit_test(
 					test_defaults_are_compared_by_text_on_one_version_only),
 			cmocka_unit_test(test_statements_are_for_the_side_that_follows),

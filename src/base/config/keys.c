@@ -112,7 +112,7 @@ const struct bm_key bm_keys[] = {
 		.help = "Rows kept for each sync in Bucardo's history table syncrun; older ones are "
 			"deleted."},
 	{"bucardo.ladder", .type = BM_KEY_BOOLEAN, .fallback = 1, IN_CONFIG(ladder),
-		.help = "Mend stalled syncs without a person: kick, reload, restart Bucardo, "
+		.help = "Fix stalled syncs without a person: kick, reload, restart Bucardo, "
 			"restart PostgreSQL, hold. With false the machine only reports."},
 
 	{"postgres", SECTION, .help = "The control PostgreSQL, where Bucardo keeps its own data."},

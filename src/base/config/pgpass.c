@@ -20,7 +20,7 @@
 /*
  * Kubernetes mounts a Secret as links through `..data`, readable by all unless
  * told otherwise, in a folder that only this container sees: its rights are
- * nothing to mend. Elsewhere others on the host could read the file.
+ * nothing to fix. Elsewhere others on the host could read the file.
  */
 static bool is_in_kubernetes(const char *path)
 {

@@ -13,7 +13,7 @@
 
 #include "bucardo_machine/strbuf.h"
 
-/* More errors than this are counted only: nobody mends more in one go. */
+/* More errors than this are counted only: nobody fixes more in one go. */
 #define BM_REPORT_MOST 50
 
 struct bm_report {

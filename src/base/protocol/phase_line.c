@@ -194,7 +194,7 @@ int bm_phase_line_decode(const char *text, size_t length, struct bm_phase_decode
 					.text = text_of(root, "text"),
 					.object = text_of(root, "object"),
 					.why = text_of(root, "why"),
-					.mend = text_of(root, "mend"),
+					.hint = text_of(root, "hint"),
 					.message = text_of(root, "message")}};
 	if (!json_is_object(root) || json_integer_value(json_object_get(root, "v")) != 1 ||
 			!take_event(root, &out->line)) {

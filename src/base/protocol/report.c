@@ -60,28 +60,28 @@ void bm_report_progress(uint64_t done, uint64_t total, const char *unit, const c
 }
 
 static void send_finding(enum bm_severity severity, const char *object, const char *why,
-		const char *mend, bool safe)
+		const char *hint, bool safe)
 {
 	json_t *line = json_object();
 
 	json_object_set_new(line, "severity", json_string(bm_severity_name(severity)));
 	put_text(line, "object", object);
 	put_text(line, "why", why);
-	put_text(line, "mend", mend);
+	put_text(line, "hint", hint);
 	json_object_set_new(line, "safe", json_boolean(safe));
 	send(line, BM_PHASE_EVENT_FINDING);
 }
 
 void bm_report_finding(enum bm_severity severity, const char *object, const char *why,
-		const char *mend)
+		const char *hint)
 {
-	send_finding(severity, object, why, mend, false);
+	send_finding(severity, object, why, hint, false);
 }
 
 void bm_report_safe_finding(enum bm_severity severity, const char *object, const char *why,
-		const char *mend)
+		const char *hint)
 {
-	send_finding(severity, object, why, mend, true);
+	send_finding(severity, object, why, hint, true);
 }
 
 void bm_report_plan(json_t *plan)
@@ -129,12 +129,12 @@ void bm_report_tended(json_t *evidence)
 	send(line, BM_PHASE_EVENT_TENDED);
 }
 
-void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *mend)
+void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint)
 {
 	json_t *line = json_object();
 
 	json_object_set_new(line, "class", json_string(bm_failure_name(failure)));
 	put_text(line, "message", err->message);
-	put_text(line, "mend", mend);
+	put_text(line, "hint", hint);
 	send(line, BM_PHASE_EVENT_FAILED);
 }

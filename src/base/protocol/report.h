@@ -22,10 +22,10 @@ void bm_report_progress_with(uint64_t done, uint64_t total, const char *unit, co
 		struct json_t *more);
 
 void bm_report_finding(enum bm_severity severity, const char *object, const char *why,
-		const char *mend);
-/* The same where `mend` is a statement that `plan --fix` may run. */
+		const char *hint);
+/* The same where `hint` is a statement that `plan --fix` may run. */
 void bm_report_safe_finding(enum bm_severity severity, const char *object, const char *why,
-		const char *mend);
+		const char *hint);
 /* What would be done (worker/preflight/plan_report.h); takes it over. */
 void bm_report_plan(struct json_t *plan);
 void bm_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -37,7 +37,7 @@ void bm_report_alive(void);
 void bm_report_done(struct json_t *evidence);
 void bm_report_tended(struct json_t *evidence);
 
-/* `mend` may be "". */
-void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *mend);
+/* `hint` may be "". */
+void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint);
 
 #endif

@@ -188,10 +188,10 @@ static const struct cli_command commands[] = {
 		.least = 1, .most = 1,
 		.summary = "look ahead: sizes, time, what is wrong",
 		.help = "Begins nothing: it says which phases are to come, what was found in the way and\n"
-			"how to mend that, and what would be moved. To tell how long that takes it writes\n"
+			"how to fix that, and what would be moved. To tell how long that takes it writes\n"
 			"a sample to the destination and takes it back at once. Exit code 1 when something\n"
 			"stops the migration.\n"
-			"  --fix      carry out the mends that are safe\n"
+			"  --fix      carry out the fixes that are safe\n"
 			"  --json     one JSON object a line, as docs/worker-protocol.md describes them:\n"
 			"             finding, plan, note, done or failed\n" RUNTIME_HELP,
 		.run = cli_plan,

@@ -230,14 +230,14 @@ static const struct {
 		[BM_OUTLOOK_GOES_ON] = {"goes-on",
 				"The destination is not usable yet. The same command goes on where it "
 				"stopped."},
-		[BM_OUTLOOK_FAILS] = {"fails-until-mended",
+		[BM_OUTLOOK_FAILS] = {"fails-until-fixed",
 				"The destination is not usable yet. The same command ends the same way "
-				"until that is mended; then it goes on where it stopped."},
+				"until that is fixed; then it goes on where it stopped."},
 		[BM_OUTLOOK_ANEW] = {"begins-anew",
 				"Nothing was made on the destination. The same command begins anew."},
-		[BM_OUTLOOK_FAILS_ANEW] = {"fails-until-mended",
+		[BM_OUTLOOK_FAILS_ANEW] = {"fails-until-fixed",
 				"Nothing was made on the destination. The same command ends the same "
-				"way until that is mended."},
+				"way until that is fixed."},
 		[BM_OUTLOOK_NEVER] = {"needs-an-empty-database",
 				"The destination is not usable, and the same command cannot go on "
 				"with it."},
@@ -278,18 +278,18 @@ static void tell_outlook(const struct show *show)
 
 static void tell_failure(const struct show *show, const struct bm_error *err)
 {
-	const char *mend = bm_hint_of(err);
+	const char *hint = bm_hint_of(err);
 
 	if (show->json) {
 		print_json(json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o}", "event", "failed",
 				"code", bm_error_code_name(err->code), "error",
-				bm_json_text(err->message), "mend", mend, "same_command",
+				bm_json_text(err->message), "hint", hint, "same_command",
 				show->begun ? outlooks[show->outlook].word : NULL, "exclude",
 				show->exclude != NULL ? bm_json_text(show->exclude)
 						      : json_null()));
 	}
 	fprintf(stderr, "bucardo-machine: clone: %s%s%s\n", err->message,
-			mend[0] != '\0' ? "; " : "", mend);
+			hint[0] != '\0' ? "; " : "", hint);
 	if (show->begun) {
 		tell_outlook(show);
 	}

@@ -118,14 +118,14 @@ static void print_json(const struct bm_phase_line *line)
 	if (line->event == BM_PHASE_EVENT_FINDING) {
 		object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "finding",
 				"severity", bm_severity_name(line->severity), "object",
-				line->object, "why", line->why, "mend", line->mend, "safe",
+				line->object, "why", line->why, "hint", line->hint, "safe",
 				line->safe);
 	} else if (line->event == BM_PHASE_EVENT_DONE) {
 		object = json_pack("{s:s, s:O}", "event", "done", "evidence", line->evidence);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
 		object = json_pack("{s:s, s:s, s:s, s:s}", "event", "failed", "class",
 				bm_failure_name(line->failure), "message", line->message,
-				"mend", line->mend);
+				"hint", line->hint);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
 		object = json_pack("{s:s, s:s}", "event", "note", "text", line->text);
 	} else if (line->event == BM_PHASE_EVENT_PLAN) {
@@ -157,7 +157,7 @@ static void keep_finding(struct look *look, const struct bm_phase_line *line)
 	json_array_append_new(look->findings,
 			json_pack("{s:s, s:s, s:s, s:s}", "severity",
 					bm_severity_name(line->severity), "object",
-					line->object, "why", line->why, "mend", line->mend));
+					line->object, "why", line->why, "hint", line->hint));
 	look->safe_count += line->safe;
 }
 
@@ -175,7 +175,7 @@ static void print_text(struct look *look, const struct bm_phase_line *line)
 		add_findings(look, &out);
 		bm_strbuf_puts(&out, "\nSomething is in the way: ");
 		cli_text_wrapped(line->message, 25, 2, &out);
-		cli_text_wrapped(line->mend, 0, 2, &out);
+		cli_text_wrapped(line->hint, 0, 2, &out);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
 		cli_text_wrapped(line->text, 0, 2, &out);
 	} else if (line->event == BM_PHASE_EVENT_PLAN) {
@@ -230,7 +230,7 @@ static void print_fix(const struct look *look)
 	struct bm_strbuf text = BM_STRBUF_INIT, out = BM_STRBUF_INIT;
 
 	bm_strbuf_printf(&text,
-			"`bucardo-machine plan %s --fix` applies %zu of the mends; the others are "
+			"`bucardo-machine plan %s --fix` applies %zu of the fixes; the others are "
 			"for a person.",
 			look->call->words[0], look->safe_count);
 	cli_text_wrapped(bm_strbuf_text(&text), 0, 0, &out);
@@ -285,7 +285,7 @@ static void on_accept_line(void *ctx, const struct bm_phase_line *line)
 		look->rc = CLI_OK;
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
 		fprintf(stderr, "bucardo-machine: %s%s%s\n", line->message,
-				line->mend[0] != '\0' ? "; " : "", line->mend);
+				line->hint[0] != '\0' ? "; " : "", line->hint);
 	}
 }
 

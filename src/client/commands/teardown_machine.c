@@ -327,8 +327,8 @@ static int print_result(const struct leave *leave, const json_t *migration)
 				"bucardo-machine: teardown: %s%s%s\nIt goes on trying; "
 				"`bucardo-machine status` shows how far it is.\n",
 				cli_text_of(migration, "why"),
-				cli_text_of(migration, "mend")[0] != '\0' ? "; " : "",
-				cli_text_of(migration, "mend"));
+				cli_text_of(migration, "hint")[0] != '\0' ? "; " : "",
+				cli_text_of(migration, "hint"));
 		return CLI_FAILED;
 	}
 	json_array_foreach(sides, index, side)
@@ -336,7 +336,7 @@ static int print_result(const struct leave *leave, const json_t *migration)
 		clean = print_side(leave, side) && clean;
 	}
 	if (!leave->call->json) {
-		printf("%s is torn down: %s\n", leave->name, cli_text_of(migration, "mend"));
+		printf("%s is torn down: %s\n", leave->name, cli_text_of(migration, "hint"));
 	}
 	return clean ? CLI_OK : CLI_FAILED;
 }

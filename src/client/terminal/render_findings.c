@@ -36,33 +36,33 @@ static char *without_name(const char *text, const char *name)
 	return bm_strbuf_detach(&out);
 }
 
-/* Severity, reason and mend, without the name: what is equal in equal findings. */
+/* Severity, reason and fix, without the name: what is equal in equal findings. */
 static char *key_of(const json_t *finding)
 {
 	const char *object = cli_text_of(finding, "object");
 	char *why = without_name(cli_text_of(finding, "why"), object);
-	char *mend = without_name(cli_text_of(finding, "mend"), object);
+	char *hint = without_name(cli_text_of(finding, "hint"), object);
 	struct bm_strbuf key = BM_STRBUF_INIT;
 
-	bm_strbuf_printf(&key, "%s\n%s\n%s", cli_text_of(finding, "severity"), why, mend);
+	bm_strbuf_printf(&key, "%s\n%s\n%s", cli_text_of(finding, "severity"), why, hint);
 	free(why);
-	free(mend);
+	free(hint);
 	return bm_strbuf_detach(&key);
 }
 
 static void render_one(const json_t *finding, struct bm_strbuf *out)
 {
 	const char *object = cli_text_of(finding, "object"),
-		   *mend = cli_text_of(finding, "mend");
+		   *hint = cli_text_of(finding, "hint");
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
 	bm_strbuf_printf(&text, "%s%s%s", object, object[0] != '\0' ? ": " : "",
 			cli_text_of(finding, "why"));
 	bm_strbuf_printf(out, "  %-8s ", cli_text_of(finding, "severity"));
 	cli_text_wrapped(bm_strbuf_text(&text), 11, 11, out);
-	if (mend[0] != '\0') {
-		bm_strbuf_printf(out, "  %8s ", "mend:");
-		cli_text_wrapped(mend, 11, 11, out);
+	if (hint[0] != '\0') {
+		bm_strbuf_printf(out, "  %8s ", "hint:");
+		cli_text_wrapped(hint, 11, 11, out);
 	}
 	bm_strbuf_finish(&text);
 }
@@ -89,7 +89,7 @@ static void render_group(const json_t *group, struct bm_strbuf *out)
 	const json_t *first = json_array_get(group, 0);
 	const char *object = cli_text_of(first, "object");
 	char *why = without_name(cli_text_of(first, "why"), object);
-	char *mend = without_name(cli_text_of(first, "mend"), object);
+	char *hint = without_name(cli_text_of(first, "hint"), object);
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
 	/* Only tables have a name with a schema. */
@@ -100,13 +100,13 @@ static void render_group(const json_t *group, struct bm_strbuf *out)
 	bm_strbuf_printf(&text, "), of each: %s", why);
 	bm_strbuf_printf(out, "  %-8s ", cli_text_of(first, "severity"));
 	cli_text_wrapped(bm_strbuf_text(&text), 11, 11, out);
-	if (mend[0] != '\0') {
-		bm_strbuf_printf(out, "  %8s ", "mend:");
-		cli_text_wrapped(mend, 11, 11, out);
+	if (hint[0] != '\0') {
+		bm_strbuf_printf(out, "  %8s ", "hint:");
+		cli_text_wrapped(hint, 11, 11, out);
 	}
 	bm_strbuf_finish(&text);
 	free(why);
-	free(mend);
+	free(hint);
 }
 
 void cli_render_findings(const json_t *findings, struct bm_strbuf *out)

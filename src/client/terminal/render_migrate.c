@@ -25,7 +25,7 @@ static const struct cli_column columns[] = {
 #define APART_SHOWN 3
 #define MANY 3
 
-/* What keeps it from going on, and the mend. */
+/* What keeps it from going on, and the fix. */
 static void add_stops(struct cli_table *table, const json_t *findings)
 {
 	struct bm_strbuf text = BM_STRBUF_INIT;
@@ -36,11 +36,11 @@ static void add_stops(struct cli_table *table, const json_t *findings)
 	{
 		if (strcmp(cli_text_of(finding, "severity"), "stops") == 0 &&
 				shown++ < STOPS_SHOWN) {
-			const char *mend = cli_text_of(finding, "mend");
+			const char *hint = cli_text_of(finding, "hint");
 			bm_strbuf_clear(&text);
 			bm_strbuf_printf(&text, "%s: %s%s%s", cli_text_of(finding, "object"),
 					cli_text_of(finding, "why"),
-					mend[0] != '\0' ? "; mend: " : "", mend);
+					hint[0] != '\0' ? "; hint: " : "", hint);
 			cli_table_note(table, "stops", bm_strbuf_text(&text));
 		}
 	}
@@ -238,7 +238,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 	cli_render_apart(table, migration);
 	add_replication(table, migration);
 	cli_table_note(table, "why", cli_text_of(migration, "why"));
-	cli_table_note(table, "mend", cli_text_of(migration, "mend"));
+	cli_table_note(table, "hint", cli_text_of(migration, "hint"));
 	if (json_is_integer(json_object_get(migration, "retry_in_msec"))) {
 		bm_strbuf_printf(&text, "in %s (%s, ",
 				cli_text_span(migration, "retry_in_msec", span),

@@ -38,7 +38,7 @@ static void render_live_side(struct cli_table *table, const json_t *live)
 	bm_strbuf_finish(&text);
 }
 
-/* "public.s: why; what mends it". */
+/* "public.s: why; what fixes it". */
 static void render_sequences(struct cli_table *table, const json_t *sequences)
 {
 	static const struct {
@@ -51,11 +51,11 @@ static void render_sequences(struct cli_table *table, const json_t *sequences)
 		const json_t *one;
 		json_array_foreach(json_object_get(sequences, kinds[i].member), index, one)
 		{
-			const char *mend = cli_text_of(one, "mend");
+			const char *hint = cli_text_of(one, "hint");
 			bm_strbuf_clear(&text);
 			bm_strbuf_printf(&text, "sequence %s: %s%s%s",
 					cli_text_of(one, "sequence"), cli_text_of(one, "why"),
-					mend[0] != '\0' ? "; " : "", mend);
+					hint[0] != '\0' ? "; " : "", hint);
 			cli_table_note(table, kinds[i].label, bm_strbuf_text(&text));
 		}
 	}
@@ -67,7 +67,7 @@ static void render_sequences(struct cli_table *table, const json_t *sequences)
 static void render_drift(const json_t *one, struct bm_strbuf *out)
 {
 	bm_strbuf_printf(out, "%s: %s; %s", cli_text_of(one, "table"),
-			cli_text_of(one, "difference"), cli_text_of(one, "mend"));
+			cli_text_of(one, "difference"), cli_text_of(one, "hint"));
 }
 
 static void render_paused(const json_t *one, struct bm_strbuf *out)
@@ -79,7 +79,7 @@ static void render_paused(const json_t *one, struct bm_strbuf *out)
 static void render_kept(const json_t *one, struct bm_strbuf *out)
 {
 	bm_strbuf_printf(out, "changes of %s for %s; %s", cli_text_of(one, "table"),
-			cli_text_of(one, "target"), cli_text_of(one, "mend"));
+			cli_text_of(one, "target"), cli_text_of(one, "hint"));
 }
 
 static void render_unchecked(const json_t *one, struct bm_strbuf *out)
@@ -92,7 +92,7 @@ static void render_unchecked(const json_t *one, struct bm_strbuf *out)
 static void render_new(const json_t *one, struct bm_strbuf *out)
 {
 	bm_strbuf_printf(out, "%s: %s; %s", cli_text_of(one, "table"), cli_text_of(one, "why"),
-			cli_text_of(one, "mend"));
+			cli_text_of(one, "hint"));
 }
 
 static const struct {
@@ -149,7 +149,7 @@ static void render_stopped(struct cli_table *table, const json_t *stopped)
 
 	if (json_is_object(stopped)) {
 		bm_strbuf_printf(&text, "%s; %s", cli_text_of(stopped, "why"),
-				cli_text_of(stopped, "mend"));
+				cli_text_of(stopped, "hint"));
 		cli_table_note(table, "stopped", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);

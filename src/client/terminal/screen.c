@@ -57,7 +57,7 @@ static void add_headline(const json_t *status, bool colour, struct bm_strbuf *ou
 	free(more);
 }
 
-/* A sentence of a migration's row, just below, which says the rest and the mend. */
+/* A sentence of a migration's row, just below, which says the rest and the fix. */
 static bool is_told_below(const char *why)
 {
 	return strncmp(why, "migration '", strlen("migration '")) == 0 &&
@@ -117,7 +117,7 @@ static void add_config(const json_t *status, struct bm_strbuf *out)
 	} else if (strcmp(state, "rejected") == 0) {
 		bm_strbuf_printf(&line, "%s, REJECTED: %s", path,
 				has_units ? "the configuration before it is kept"
-					  : "nothing starts before it is mended");
+					  : "nothing starts before it is fixed");
 	} else {
 		bm_strbuf_printf(&line, "%s, %s", path, state);
 	}

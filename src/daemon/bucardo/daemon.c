@@ -275,7 +275,7 @@ static void step_learning(struct bm_bucardo *bucardo)
 			"started by hand with `bucardo start` (pid %d)", (int)pid);
 	bm_unit_handle(bucardo->unit, BM_UNIT_ADOPTED);
 	bm_unit_handle(bucardo->unit, BM_UNIT_BECAME_READY);
-	/* It runs without what launch.c mends. */
+	/* It runs without what launch.c fixes. */
 	if (bucardo->declared.count > 0) {
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
 				"it is as packaged, and declared migrations need the machine's "

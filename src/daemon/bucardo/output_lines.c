@@ -54,7 +54,7 @@ static bool is_chatter(const char *text)
 	return false;
 }
 
-/* A failing sync says these anew every two seconds, until somebody mends its cause. */
+/* A failing sync says these anew every two seconds, until somebody fixes its cause. */
 static bool may_repeat(const char *text)
 {
 	static const char *const phrases[] = {

@@ -99,7 +99,7 @@ void repair_run_ended(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 
 /*
  * A KID tries again every few seconds, which is enough when rights or rows were
- * mended. Columns it knows from its start: a changed table needs a reload of the
+ * fixed. Columns it knows from its start: a changed table needs a reload of the
  * sync. While the tables differ, validation fails and the sync is not served;
  * watch_served() tries again, ever more rarely, until it passes.
  */

@@ -173,7 +173,7 @@ enum run_error_class bucardo_classify(
 	if (found == NULL) {
 		if (advice != NULL) {
 			add_filled(advice,
-					"mend what the error names, then `bucardo reload` and "
+					"fix what the error names, then `bucardo reload` and "
 					"`bucardo kick %S`",
 					sync);
 		}

@@ -1,4 +1,4 @@
-/* classify - what an error text of a run means: whom it concerns, how to mend it. Pure. */
+/* classify - what an error text of a run means: whom it concerns, how to fix it. Pure. */
 #ifndef DAEMON_HEALTH_CLASSIFY_H
 #define DAEMON_HEALTH_CLASSIFY_H
 
@@ -7,7 +7,7 @@
 enum run_error_class {
 	RUN_ERROR_NONE,	     /* no error, or not one of a run: a stop, a restart */
 	RUN_ERROR_TRANSIENT, /* goes away by itself: conflicts, connections */
-	RUN_ERROR_PERMANENT, /* comes back until a person mends the cause */
+	RUN_ERROR_PERMANENT, /* comes back until a person fixes the cause */
 	RUN_ERROR_UNKNOWN    /* not in the table: permanent once it repeats */
 };
 

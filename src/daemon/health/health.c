@@ -269,14 +269,14 @@ static bool is_failing(const struct bm_sync_sample *sync, struct bm_strbuf *why,
 		return false;
 	}
 	unsigned needed = 1;
-	struct bm_strbuf mend = BM_STRBUF_INIT;
-	switch (bucardo_classify(sync->bad_text, sync->name, &mend)) {
+	struct bm_strbuf hint = BM_STRBUF_INIT;
+	switch (bucardo_classify(sync->bad_text, sync->name, &hint)) {
 	case RUN_ERROR_NONE:
 		needed = UINT32_MAX;
 		break;
 	case RUN_ERROR_TRANSIENT:
 		needed = TRANSIENT_IS_PERMANENT_AFTER;
-		bm_strbuf_puts(&mend,
+		bm_strbuf_puts(&hint,
 				"the error passes as a rule, but comes again and again: "
 				"look for what causes it");
 		break;
@@ -291,9 +291,9 @@ static bool is_failing(const struct bm_sync_sample *sync, struct bm_strbuf *why,
 	if (failing) {
 		bm_strbuf_puts(why, "its runs fail: ");
 		say_error(why, sync->bad_text);
-		bm_strbuf_puts(advice, bm_strbuf_text(&mend));
+		bm_strbuf_puts(advice, bm_strbuf_text(&hint));
 	}
-	bm_strbuf_finish(&mend);
+	bm_strbuf_finish(&hint);
 	return failing;
 }
 
@@ -385,7 +385,7 @@ static enum bm_health judge(const struct sync_history *history,
 	if (!sync->active && limits->declared) {
 		bm_strbuf_puts(why, "all of its tables are paused, or somebody deactivated it");
 		bm_strbuf_printf(advice,
-				"its migration says which tables, and what mends them: it goes on by "
+				"its migration says which tables, and what fixes them: it goes on by "
 				"itself then; where nothing is said: `bucardo activate %s`",
 				sync->name);
 		return BM_HEALTH_STOPPED;

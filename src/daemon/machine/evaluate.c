@@ -30,7 +30,7 @@ static bool is_holding(struct bm_machine *machine, struct verdict *verdict)
 {
 	verdict->state = BM_MACHINE_HOLDING;
 	WHY(verdict, "%s", machine->hold.why);
-	ADVISE(verdict, "%s", machine->hold.mend);
+	ADVISE(verdict, "%s", machine->hold.hint);
 	return machine->hold.active;
 }
 
@@ -235,7 +235,7 @@ static bool has_migration_in_trouble(struct bm_machine *machine, struct verdict 
 				(tried && view.status != BM_MIGRATION_PAUSED)) {
 			WHY(verdict, "migration '%s' is stuck in %s: %s", view.name,
 					bm_phase_name(view.phase), view.why);
-			ADVISE(verdict, "%s", view.mend);
+			ADVISE(verdict, "%s", view.hint);
 			return true;
 		}
 	}
@@ -248,7 +248,7 @@ static bool has_paused_table(struct bm_machine *machine, struct verdict *verdict
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
 		if (view.tending.trouble[0] != '\0') {
 			WHY(verdict, "migration '%s': %s", view.name, view.tending.trouble);
-			ADVISE(verdict, "%s; it goes on by itself then", view.tending.mend);
+			ADVISE(verdict, "%s; it goes on by itself then", view.tending.hint);
 			return true;
 		}
 	}

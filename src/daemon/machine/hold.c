@@ -1,7 +1,7 @@
 /*
  * Hold or go: before the control cluster runs, decide whether the volume may be
  * touched, and take its lock. Called at every tick until all is well, so the
- * machine goes on by itself when a person has mended the cause.
+ * machine goes on by itself when a person has fixed the cause.
  */
 #include "daemon/machine/internal.h"
 
@@ -16,7 +16,7 @@
 #include "daemon/volume/lock.h"
 
 static void set_hold(
-		struct bm_machine *machine, const char *what, const char *why, const char *mend)
+		struct bm_machine *machine, const char *what, const char *why, const char *hint)
 {
 	struct hold *hold = &machine->hold;
 	bool is_news = !hold->active || strcmp(hold->what, what) != 0;
@@ -24,10 +24,10 @@ static void set_hold(
 	hold->active = true;
 	bm_text_copy(hold->what, sizeof(hold->what), what);
 	bm_text_copy(hold->why, sizeof(hold->why), why);
-	bm_text_copy(hold->mend, sizeof(hold->mend), mend);
+	bm_text_copy(hold->hint, sizeof(hold->hint), hint);
 	if (is_news) {
 		bm_events_add(machine->events, BM_LOG_ERROR, "volume",
-				"holding (%s): %s; mend: %s", what, why, mend);
+				"holding (%s): %s; hint: %s", what, why, hint);
 	}
 }
 
@@ -129,7 +129,7 @@ static bool is_usable(struct bm_machine *machine)
 	bm_volume_inspect(paths->volume, paths->data_dir, paths->major, report);
 	if (report->state != BM_VOLUME_USABLE) {
 		set_hold(machine, bm_volume_state_name(report->state), report->why,
-				report->mend);
+				report->hint);
 		return false;
 	}
 	return true;
@@ -145,7 +145,7 @@ static size_t count_lines(const char *text)
 	return count;
 }
 
-/* Every error is a line of the log, told anew when a person's mend led to others. */
+/* Every error is a line of the log, told anew when a person's fix led to others. */
 static void hold_for_config(struct bm_machine *machine)
 {
 	const char *errors = bm_strbuf_text(&machine->config_errors);
@@ -160,7 +160,7 @@ static void hold_for_config(struct bm_machine *machine)
 		snprintf(why, sizeof(why), "%.*s", (int)strcspn(errors, "\n"), errors);
 	}
 	set_hold(machine, "bad-config", why,
-			"mend machine.yaml on the volume; `bucardo-machine config check` tells when it "
+			"fix machine.yaml on the volume; `bucardo-machine config check` tells when it "
 			"is right");
 	bool was_told = before.active && strcmp(before.what, "bad-config") == 0;
 	if (was_told ? strcmp(before.why, why) != 0 : count > 1) {

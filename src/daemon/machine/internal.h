@@ -64,7 +64,7 @@ struct hold {
 	bool active;
 	char what[64]; /* "read-only", "locked", "bad-config" ... */
 	char why[768];
-	char mend[512];
+	char hint[512];
 };
 
 struct bm_machine {

@@ -133,7 +133,7 @@ static void take_pause(struct bm_sync_view *sync, const struct bm_status *status
 			sync->health = BM_HEALTH_STOPPED;
 			sync->since_msec = migration->since_msec;
 			sync->why = migration->why;
-			sync->advice = migration->mend;
+			sync->advice = migration->hint;
 		}
 	}
 }

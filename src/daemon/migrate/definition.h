@@ -32,7 +32,7 @@ bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_
 	"put back what it was, or give the new definition a name of its own "                  \
 	"(what this one made stays)"
 
-/* What a worker is to do beside its phase: measure for `plan`, and apply safe mends. */
+/* What a worker is to do beside its phase: measure for `plan`, and apply safe fixes. */
 enum bm_order_kind { BM_ORDER_WORK, BM_ORDER_FIX, BM_ORDER_PLAN };
 
 /*

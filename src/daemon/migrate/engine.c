@@ -55,7 +55,7 @@ void bm_migrate_clear(struct migration *migration)
 	for (size_t i = 0; i < RECORD_COUNT; i++) {
 		struct record *record = &migration->records[i];
 		free(record->error);
-		free(record->mend);
+		free(record->hint);
 		free(record->evidence);
 		json_decref(record->findings);
 		*record = (struct record){.state = BM_RECORD_PENDING};

@@ -20,7 +20,7 @@ struct record {
 	int64_t started_at, ended_at; /* wall msec; 0 never */
 	unsigned attempt;	      /* failed tries in a row */
 	uint64_t retry_at_msec;
-	char *error, *mend;	 /* of the last failure; NULL none */
+	char *error, *hint;	 /* of the last failure; NULL none */
 	char *evidence;		 /* JSON; NULL none */
 	struct json_t *findings; /* array; NULL none */
 	int64_t done, total;	 /* how far it was when this was written last */
@@ -51,7 +51,7 @@ struct tending {
 	uint64_t retry_at_msec;
 	char *why;	      /* it does not work; NULL: it does, or is not wanted */
 	char *evidence;	      /* JSON, of its last line; NULL none */
-	char *trouble, *mend; /* of a table that is paused; NULL none */
+	char *trouble, *hint; /* of a table that is paused; NULL none */
 	uint64_t told_msec;
 };
 
@@ -64,7 +64,7 @@ struct leaving {
 	char *by;
 	char *without;	/* "source", "destination" or "both": gone for good; "" neither */
 	bool forgotten; /* its rows go out of the journal, then it is as if never named */
-	char mend[192]; /* for the view */
+	char hint[192]; /* for the view */
 };
 
 struct migration {
@@ -81,7 +81,7 @@ struct migration {
 	int64_t paused_at;
 	char *paused_by;
 	bool resuming; /* what the pause has stopped is to run again, and was not seen to */
-	char paused_why[768], shown_mend[128]; /* for the view */
+	char paused_why[768], shown_hint[128]; /* for the view */
 	struct stamp stamp;
 	struct record records[RECORD_COUNT]; /* of each phase; the last one of its teardown */
 

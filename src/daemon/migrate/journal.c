@@ -115,7 +115,7 @@ static int take_phases(void *ctx, const struct bm_result *result, struct bm_erro
 		record->started_at = number_at(result, i, 5);
 		record->ended_at = number_at(result, i, 6);
 		record->error = text_at(result, i, 7);
-		record->mend = text_at(result, i, 8);
+		record->hint = text_at(result, i, 8);
 		record->evidence = text_at(result, i, 9);
 		record->findings = json_at(result, i, 10);
 		record->done = number_at(result, i, 11);
@@ -248,7 +248,7 @@ static void write_phase(struct migration *migration, enum bm_phase phase)
 			bm_record_state_name(record->state),
 			failed ? bm_failure_name(record->failure) : NULL, attempt,
 			moment(record->started_at, started), moment(record->ended_at, ended),
-			record->error, record->mend, record->evidence, findings, done, total};
+			record->error, record->hint, record->evidence, findings, done, total};
 
 	snprintf(attempt, sizeof(attempt), "%u", record->attempt);
 	snprintf(done, sizeof(done), "%" PRId64, record->done);

@@ -47,14 +47,14 @@ static bool is_side(const char *word)
 static void begin_anew(struct record *record)
 {
 	free(record->error);
-	free(record->mend);
+	free(record->hint);
 	free(record->evidence);
 	json_decref(record->findings);
 	*record = (struct record){.state = BM_RECORD_PENDING, .stamp = record->stamp};
 	record->stamp.generation++;
 }
 
-/* Asked for again it looks at everything again: a side may be back, or somebody have mended
+/* Asked for again it looks at everything again: a side may be back, or somebody have fixed
  * what it could not do. */
 static void ask(struct migration *migration, const char *without, const char *by)
 {
@@ -219,7 +219,7 @@ struct bm_leaving_view bm_leaving_view_of(struct migration *migration)
 	if (!leaving->asked) {
 		return (struct bm_leaving_view){.asked = false};
 	}
-	snprintf(leaving->mend, sizeof(leaving->mend),
+	snprintf(leaving->hint, sizeof(leaving->hint),
 			migration->configured
 					? "delete '%s' from machine.yaml; named there again "
 					  "after that, it begins anew"
@@ -232,5 +232,5 @@ struct bm_leaving_view bm_leaving_view_of(struct migration *migration)
 			.without = leaving->without,
 			.state = record->state,
 			.evidence = record->evidence != NULL ? record->evidence : "",
-			.mend = leaving->mend};
+			.hint = leaving->hint};
 }

@@ -153,7 +153,7 @@ static int must_stay(struct migration *migration, struct bm_error *err)
 	return bm_error_set(err, BM_ERR_PRECONDITION, "migration '%s' %s%s", migration->name,
 			leaving.state == BM_RECORD_DONE ? "is torn down: "
 							: "is being torn down",
-			leaving.state == BM_RECORD_DONE ? leaving.mend : "");
+			leaving.state == BM_RECORD_DONE ? leaving.hint : "");
 }
 
 int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,

@@ -137,8 +137,8 @@ static void take_finding(struct migration *migration, const struct bm_phase_line
 			json_pack("{s:s, s:o, s:o, s:o}", "severity",
 					bm_severity_name(line->severity), "object",
 					bm_json_text(line->object), "why",
-					bm_json_text(line->why), "mend",
-					bm_json_text(line->mend)));
+					bm_json_text(line->why), "hint",
+					bm_json_text(line->hint)));
 }
 
 static void take_done(struct migration *migration, const struct bm_phase_line *line)
@@ -155,7 +155,7 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 	record->retry_at_msec = 0;
 	record->done = record->total;
 	replace(&record->error, NULL);
-	replace(&record->mend, NULL);
+	replace(&record->hint, NULL);
 	replace(&record->evidence, evidence);
 	touch(record);
 	bm_migrate_tell(migration, BM_LOG_INFO, "%s is done after %s: %s", bm_phase_name(phase),
@@ -167,7 +167,7 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 
 /* `attempt` is counted from the last try that had its way for a while. */
 static void fail(struct migration *migration, enum bm_phase phase, enum bm_failure failure,
-		const char *message, const char *mend)
+		const char *message, const char *hint)
 {
 	struct record *record = bm_record_of(migration, phase);
 	bool is_news = record->error == NULL || strcmp(record->error, message) != 0;
@@ -183,7 +183,7 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	uint64_t pause = bm_failure_pause_msec(failure, record->attempt);
 	record->retry_at_msec = pause == UINT64_MAX ? UINT64_MAX : now + pause;
 	replace(&record->error, message);
-	replace(&record->mend, mend);
+	replace(&record->hint, hint);
 	if (bm_phase_row(phase)->anew) {
 		bm_run_forget_progress(migration);
 		record->done = record->total = 0;
@@ -194,8 +194,8 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 				failure == BM_FAILURE_TRANSIENT ? BM_LOG_WARN : BM_LOG_ERROR,
 				"%s failed (%s): %s%s%s", bm_phase_name(phase),
 				bm_failure_name(failure), message,
-				record->mend != NULL ? "; " : "",
-				record->mend != NULL ? record->mend : "");
+				record->hint != NULL ? "; " : "",
+				record->hint != NULL ? record->hint : "");
 	}
 }
 
@@ -219,7 +219,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 	case BM_PHASE_EVENT_FAILED:
 		migration->has_verdict = true;
 		fail(migration, migration->worker_phase, line->failure, line->message,
-				line->mend);
+				line->hint);
 		break;
 	case BM_PHASE_EVENT_TENDED:
 	case BM_PHASE_EVENT_ALIVE:

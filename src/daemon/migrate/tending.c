@@ -50,7 +50,7 @@ void bm_tending_finish(struct migration *migration)
 	bm_tending_cancel(migration);
 	replace(&migration->tending.evidence, NULL);
 	replace(&migration->tending.trouble, NULL);
-	replace(&migration->tending.mend, NULL);
+	replace(&migration->tending.hint, NULL);
 }
 
 /* `message` says why the worker does not work. */
@@ -83,7 +83,7 @@ static void take_trouble(struct tending *tending, const json_t *evidence)
 	size_t index;
 	const json_t *one;
 
-	replace(&tending->mend, json_string_value(json_object_get(stopped, "mend")));
+	replace(&tending->hint, json_string_value(json_object_get(stopped, "hint")));
 	json_array_foreach(json_object_get(evidence, "drift"), index, one)
 	{
 		const char *table = json_string_value(json_object_get(one, "table"));
@@ -93,8 +93,8 @@ static void take_trouble(struct tending *tending, const json_t *evidence)
 		if (trouble == NULL && table != NULL && what != NULL && (breaks || unseen)) {
 			trouble = bm_format(breaks ? "table %s is paused: %s" : "table %s: %s",
 					table, what);
-			replace(&tending->mend,
-					json_string_value(json_object_get(one, "mend")));
+			replace(&tending->hint,
+					json_string_value(json_object_get(one, "hint")));
 		}
 	}
 	replace(&tending->trouble, trouble);

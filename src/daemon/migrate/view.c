@@ -18,6 +18,12 @@ static const char *text_of(const json_t *object, const char *member)
 	return text != NULL ? text : "";
 }
 
+/* Of an older machine's journal too. */
+static const char *hint_of(const json_t *finding)
+{
+	return text_of(finding, json_object_get(finding, "hint") != NULL ? "hint" : "mend");
+}
+
 static enum bm_severity severity_of(const json_t *finding)
 {
 	for (enum bm_severity s = 0; s < BM_SEVERITY_COUNT; s++) {
@@ -42,7 +48,7 @@ static void fill_findings(struct migration *migration, struct bm_migration_view 
 			const json_t *finding = json_array_get(findings, i);
 			migration->finding_views[count++] = (struct bm_finding){
 					severity_of(finding), text_of(finding, "object"),
-					text_of(finding, "why"), text_of(finding, "mend")};
+					text_of(finding, "why"), hint_of(finding)};
 		}
 	}
 	view->findings = migration->finding_views;
@@ -115,9 +121,9 @@ static void fill_progress(const struct migration *migration, const struct record
 
 static const char *go_on_by(struct migration *migration, const char *command)
 {
-	snprintf(migration->shown_mend, sizeof(migration->shown_mend),
+	snprintf(migration->shown_hint, sizeof(migration->shown_hint),
 			"`bucardo-machine %s %s` lets it go on", command, migration->name);
-	return migration->shown_mend;
+	return migration->shown_hint;
 }
 
 /* The reason, most particular first. */
@@ -127,7 +133,7 @@ static void fill_reason(struct migration *migration, const struct record *record
 	const char *why = migration->next.why;
 
 	view->why = why != NULL ? why : "";
-	view->mend = "";
+	view->hint = "";
 	if (migration->paused) {
 		char at[BM_CLOCK_TEXT_SIZE];
 		bool refused = migration->refusal != NULL;
@@ -138,15 +144,15 @@ static void fill_reason(struct migration *migration, const struct record *record
 				refused ? "; its changed definition is refused: " : "",
 				refused ? migration->refusal : "");
 		view->why = migration->paused_why;
-		view->mend = go_on_by(migration, "resume");
+		view->hint = go_on_by(migration, "resume");
 	} else if (migration->refusal != NULL) {
 		view->why = migration->refusal;
-		view->mend = BM_REFUSAL_MEND;
+		view->hint = BM_REFUSAL_MEND;
 	} else if (why != NULL && migration->next.status == BM_MIGRATION_DONE) {
-		view->mend = go_on_by(migration, "migrate");
+		view->hint = go_on_by(migration, "migrate");
 	} else if (why == NULL && record->error != NULL) {
 		view->why = record->error;
-		view->mend = record->mend != NULL ? record->mend : "";
+		view->hint = record->hint != NULL ? record->hint : "";
 	}
 	if (view->unread && migration->migrate->journal_error[0] != '\0') {
 		view->why = migration->migrate->journal_error;
@@ -160,7 +166,7 @@ static struct bm_tending_view tending_view(const struct tending *tending)
 			.why = tending->why != NULL ? tending->why : "",
 			.evidence = tending->evidence != NULL ? tending->evidence : "",
 			.trouble = tending->trouble != NULL ? tending->trouble : "",
-			.mend = tending->mend != NULL ? tending->mend : "",
+			.hint = tending->hint != NULL ? tending->hint : "",
 			.told_msec = tending->told_msec};
 }
 
@@ -203,7 +209,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 	fill_reason(migration, record, &view);
 	fill_progress(migration, record, &view);
 	if (phase == BM_PHASE_TEARDOWN && view.status == BM_MIGRATION_DONE) {
-		view.mend = view.leaving.mend;
+		view.hint = view.leaving.hint;
 	}
 	fill_findings(migration, &view);
 	fill_phases(migration, &view);

@@ -254,7 +254,7 @@ static json_t *findings_json(const struct bm_migration_view *migration)
 		set_text(object, "severity", bm_severity_name(finding->severity));
 		set_text(object, "object", finding->object);
 		set_text(object, "why", finding->why);
-		set_text(object, "mend", finding->mend);
+		set_text(object, "hint", finding->hint);
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -329,7 +329,7 @@ static json_t *migration_json(const struct bm_status *status,
 	set_text(object, "until", bm_phase_name(migration->until));
 	set_since(object, migration->since_msec, now);
 	set_text(object, "why", migration->why);
-	set_text(object, "mend", migration->mend);
+	set_text(object, "hint", migration->hint);
 	json_object_set_new(object, "pid", pid_or_null(migration->pid));
 	json_object_set_new(object, "attempt", json_integer(migration->attempt));
 	json_object_set_new(object, "class",

@@ -186,7 +186,7 @@ static const struct verdict {
 	enum bm_volume_state state;
 	const char *name;
 	check_fn *applies;
-	const char *mend;
+	const char *hint;
 } verdicts[] = {
 		{BM_VOLUME_ROOT_USER, "root-user", is_root_user,
 				"start it as another user: runAsUser in Kubernetes, --user in Docker, "
@@ -216,11 +216,11 @@ void bm_volume_inspect(const char *volume, const char *data_dir, unsigned major,
 {
 	struct place place = {volume, data_dir, major};
 
-	*report = (struct bm_volume_report){.cluster = BM_CLUSTER_ABSENT, .mend = ""};
+	*report = (struct bm_volume_report){.cluster = BM_CLUSTER_ABSENT, .hint = ""};
 	for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
 		if (verdicts[i].applies(&place, report)) {
 			report->state = verdicts[i].state;
-			report->mend = verdicts[i].mend;
+			report->hint = verdicts[i].hint;
 			return;
 		}
 	}

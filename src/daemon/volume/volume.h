@@ -2,7 +2,7 @@
  * volume - look at the persistent volume without changing it
  *
  * Answers one question: may the machine work on this volume, and if not, why and
- * what is the mend. Every row of the table in docs/architecture.md ("what is
+ * what is the fix. Every row of the table in docs/architecture.md ("what is
  * found at start") that ends in a hold is a verdict here.
  */
 #ifndef DAEMON_VOLUME_VOLUME_H
@@ -27,7 +27,7 @@ struct bm_volume_report {
 	enum bm_volume_state state;
 	enum bm_cluster_found cluster; /* meaningful when USABLE */
 	char why[512];		       /* one sentence; "" when usable */
-	const char *mend;	       /* static; "" when usable */
+	const char *hint;	       /* static; "" when usable */
 };
 
 /* Look at `volume`; the control cluster is expected in `data_dir`, of `major`. */

@@ -47,7 +47,7 @@ static const char holders_sql[] =
 #include "worker/capture/sql/lock_holder.sql.inc"
 		;
 
-/* Fill `out` and phase->mend when somebody holds a lock on the table at `end`. */
+/* Fill `out` and phase->fix when somebody holds a lock on the table at `end`. */
 static bool find_holder(struct bm_phase *phase, enum bm_end end, const char *table, char *out,
 		size_t size)
 {
@@ -58,7 +58,7 @@ static bool find_holder(struct bm_phase *phase, enum bm_end end, const char *tab
 	if (found) {
 		snprintf(out, size, "process %s on the %s (%.110s)", PQgetvalue(rows, 0, 0),
 				bm_end_name(end), PQgetvalue(rows, 0, 1));
-		snprintf(phase->mend, sizeof(phase->mend), "%s", PQgetvalue(rows, 0, 2));
+		snprintf(phase->hint, sizeof(phase->hint), "%s", PQgetvalue(rows, 0, 2));
 	}
 	PQclear(rows);
 	return found;
@@ -91,7 +91,7 @@ static bool nudge(
 	return yields;
 }
 
-/* Fill phase->mend; the text says who holds `table`, as far as it can be seen. */
+/* Fill phase->fix; the text says who holds `table`, as far as it can be seen. */
 static void name_holder(struct bm_capture *capture, const struct bm_selected_table *table,
 		char *out, size_t size)
 {
@@ -104,7 +104,7 @@ static void name_holder(struct bm_capture *capture, const struct bm_selected_tab
 		return;
 	}
 	snprintf(out, size, "somebody");
-	snprintf(phase->mend, sizeof(phase->mend),
+	snprintf(phase->hint, sizeof(phase->hint),
 			"end the transaction that has written to %.200s", table->quoted);
 }
 
@@ -207,7 +207,7 @@ static int go_over(struct queue *queue, struct bm_error *err)
 		}
 		if (strcmp(err->sqlstate, lock_not_available) != 0) {
 			/* What was said of a lock is no hint for this. */
-			queue->capture->phase->mend[0] = '\0';
+			queue->capture->phase->hint[0] = '\0';
 			return -1;
 		}
 		if (note_locked(queue, tables[0], count, err) != 0) {
@@ -360,7 +360,7 @@ static void tell_left_out(struct bm_capture *capture, json_t *list)
 		const struct bm_selected_table *table = &capture->tables.tables[i];
 		if (table->left_out[0] != '\0') {
 			bm_report_finding(BM_SEVERITY_DEGRADES, table->quoted, table->left_out,
-					table->mend);
+					table->hint);
 			json_array_append_new(list, json_string(table->quoted));
 		}
 	}

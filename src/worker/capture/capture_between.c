@@ -40,12 +40,12 @@ static char *encode(const struct bm_capture *capture)
 static void leave_out(struct bm_selected_table *table, const char *column)
 {
 	free(table->left_out);
-	free(table->mend);
+	free(table->hint);
 	table->left_out = column == NULL
 			? bm_strdup("it is not on the destination: it came, or went there, after "
 				    "phase schema")
 			: bm_format("the destination lacks column %s of its key", column);
-	table->mend = bm_format("make it on the destination as it is on the source (pg_dump "
+	table->hint = bm_format("make it on the destination as it is on the source (pg_dump "
 				"--schema-only --table='%s'); it is taken in by itself then",
 			table->quoted);
 }

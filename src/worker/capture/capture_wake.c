@@ -24,7 +24,7 @@ static const char holder_sql[] =
 static const char lock_not_available[] = "55P03";
 static const char undefined_table[] = "42P01";
 
-/* Who was in the way; phase->mend is filled when it can be seen. */
+/* Who was in the way; phase->fix is filled when it can be seen. */
 static int tell_locked(struct bm_phase *phase, const char *table, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
@@ -35,7 +35,7 @@ static int tell_locked(struct bm_phase *phase, const char *table, struct bm_erro
 	if (rows != NULL && PQntuples(rows) > 0) {
 		snprintf(holder, sizeof(holder), "process %s (%.110s)", PQgetvalue(rows, 0, 0),
 				PQgetvalue(rows, 0, 1));
-		snprintf(phase->mend, sizeof(phase->mend), "%s", PQgetvalue(rows, 0, 2));
+		snprintf(phase->hint, sizeof(phase->hint), "%s", PQgetvalue(rows, 0, 2));
 	}
 	PQclear(rows);
 	return bm_error_set(err, BM_ERR_TRANSIENT,

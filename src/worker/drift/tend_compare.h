@@ -18,10 +18,10 @@ struct bm_comparison {
 };
 
 /* One difference: what differs, a statement and where it belongs. Takes over both texts. */
-void bm_compare_add(struct bm_comparison *it, char *difference, char *mend, bool breaks);
+void bm_compare_add(struct bm_comparison *it, char *difference, char *hint, bool breaks);
 
 /* The one that was added last: "twice", it is not paused, and what is applied may come out
- * otherwise, so all rows are sent again once it is mended; "unsure", until it was seen rows may
+ * otherwise, so all rows are sent again once it is fixed; "unsure", until it was seen rows may
  * have been lost: all are sent again then, also those that are gone. */
 void bm_compare_mark(struct bm_comparison *it, const char *member);
 

@@ -46,7 +46,7 @@ static void compare_parents(
 {
 	const char *ours = bm_compare_text(live, "parents");
 	const char *theirs = bm_compare_text(follower, "parents");
-	char *mend = theirs[0] == '\0' ? bm_format("on the %s: ALTER TABLE %s INHERIT %s",
+	char *hint = theirs[0] == '\0' ? bm_format("on the %s: ALTER TABLE %s INHERIT %s",
 							 it->follower, it->table, ours)
 			: ours[0] == '\0'
 			? bm_format("on the %s: ALTER TABLE %s NO INHERIT %s", it->follower,
@@ -58,7 +58,7 @@ static void compare_parents(
 	bm_compare_add(it,
 			bm_format("it inherits from (%s) on the %s and from (%s) on the %s",
 					ours, it->live, theirs, it->follower),
-			mend, false);
+			hint, false);
 }
 
 /* ---- triggers, rules, row security ---- */

@@ -88,15 +88,15 @@ bool bm_compare_is_true(const json_t *object, const char *member)
 	return json_is_true(json_object_get(object, member));
 }
 
-void bm_compare_add(struct bm_comparison *it, char *difference, char *mend, bool breaks)
+void bm_compare_add(struct bm_comparison *it, char *difference, char *hint, bool breaks)
 {
 	json_array_append_new(it->out,
 			json_pack("{s:s, s:o, s:o, s:b}", "table", it->table, "difference",
-					bm_json_text(difference), "mend", bm_json_text(mend),
+					bm_json_text(difference), "hint", bm_json_text(hint),
 					"breaks", breaks));
 	it->breaks = it->breaks || breaks;
 	free(difference);
-	free(mend);
+	free(hint);
 }
 
 void bm_compare_mark(struct bm_comparison *it, const char *member)

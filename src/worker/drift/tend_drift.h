@@ -26,9 +26,9 @@ struct json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_end end,
 
 /*
  * What differs between two definitions (NULL: no such table), appended to `out` as
- * {table, difference, mend, breaks}: the mend is a statement for the side that it names,
+ * {table, difference, fix, breaks}: the fix is a statement for the side that it names,
  * `breaks` says that rows of the live side cannot be applied to the other, or may be refused.
- * Returns whether any breaks. `*rewritten`: existing rows may differ after the mend
+ * Returns whether any breaks. `*rewritten`: existing rows may differ after the fix
  * too, since the live side changed them without a trigger having seen it. Pure.
  */
 bool bm_drift_compare(const char *table, enum bm_end live, const struct json_t *source,

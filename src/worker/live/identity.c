@@ -175,7 +175,7 @@ int bm_identity_claim(
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
 		bm_identity_tell_foreign(state, bm_end_name(end), &why);
 		bm_identity_hint_foreign(
-				state, phase->order.name, phase->mend, sizeof(phase->mend));
+				state, phase->order.name, phase->hint, sizeof(phase->hint));
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
 	}
 	json_decref(state);
@@ -262,7 +262,7 @@ int bm_identity_settle(struct bm_phase *phase, struct bm_error *err)
 			rc = bm_identity_accept(phase, err);
 		} else {
 			bm_identity_hint_replaced(
-					phase->order.name, phase->mend, sizeof(phase->mend));
+					phase->order.name, phase->hint, sizeof(phase->hint));
 			rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
 		}
 	}
@@ -362,7 +362,7 @@ static void tell_stopped(struct bm_tend *tend, const char *owner, const struct b
 		bm_identity_hint_replaced(name, hint, sizeof(hint));
 	}
 	json_object_set_new(tend->phase->evidence, "stopped",
-			json_pack("{s:s, s:s}", "why", why, "mend", hint));
+			json_pack("{s:s, s:s}", "why", why, "hint", hint));
 	snprintf(news, sizeof(news), "stopped: %.600s; %.500s", why, hint);
 	bm_tend_note(tend, "stopped", news);
 }

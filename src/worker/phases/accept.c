@@ -41,7 +41,7 @@ static void name_holders(struct bm_phase *phase, enum bm_end end)
 			0, NULL, &ignored);
 
 	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
-		snprintf(phase->mend, sizeof(phase->mend), "when it hangs, on the %s: %.900s",
+		snprintf(phase->hint, sizeof(phase->hint), "when it hangs, on the %s: %.900s",
 				bm_end_name(end), PQgetvalue(rows, 0, 0));
 	}
 	PQclear(rows);
@@ -63,7 +63,7 @@ static int take_side(struct bm_phase *phase, enum bm_end end, const char *owner,
 	}
 	int rc = rows == NULL ? -1 : 0;
 	if (rc == 0 && PQgetvalue(rows, 0, 0)[0] != '\0') {
-		snprintf(phase->mend, sizeof(phase->mend),
+		snprintf(phase->hint, sizeof(phase->hint),
 				"stop it for good, wait for " SILENCE ", and say it again");
 		rc = bm_error_set(err, BM_ERR_PRECONDITION,
 				"the machine that owns the migration lives: the %s heard of it %s s ago",

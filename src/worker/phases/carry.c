@@ -50,10 +50,10 @@ static void on_note(void *ctx, const char *text)
 	bm_report_note("%s", text);
 }
 
-static void on_find(void *ctx, const char *object, const char *why, const char *mend)
+static void on_find(void *ctx, const char *object, const char *why, const char *hint)
 {
 	(void)ctx;
-	bm_report_finding(BM_SEVERITY_DEGRADES, object, why, mend);
+	bm_report_finding(BM_SEVERITY_DEGRADES, object, why, hint);
 }
 
 static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct bm_error *err)
@@ -87,8 +87,8 @@ static void offer_to_leave_out(struct bm_phase *phase, const struct bm_transfer 
 	if (pattern[0] != '\0' && bm_transfer_outlook(transfer, err) == BM_OUTLOOK_FAILS_ANEW) {
 		json_t *word = json_string(pattern);
 		char *quoted = json_dumps(word, JSON_ENCODE_ANY);
-		snprintf(phase->mend, sizeof(phase->mend),
-				"mend it on the source, or leave it out in machine.yaml: "
+		snprintf(phase->hint, sizeof(phase->hint),
+				"fix it on the source, or leave it out in machine.yaml: "
 				"`tables: {exclude: [%s]}`; nothing was made on the destination yet",
 				quoted != NULL ? quoted : pattern);
 		free(quoted);

@@ -193,7 +193,7 @@ static int check_owner(struct side *side, struct bm_error *err)
 
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
 		bm_identity_tell_foreign(state, bm_end_name(side->end), &why);
-		snprintf(phase->mend, sizeof(phase->mend),
+		snprintf(phase->hint, sizeof(phase->hint),
 				"`bucardo-machine teardown %s` there; when that machine is gone for "
 				"good: bucardo-machine accept %s take-over. To forget it here alone: "
 				"bucardo-machine teardown %s --without both",
@@ -308,7 +308,7 @@ static int remove_side(struct side *side, struct bm_error *err)
 	if (bm_traces_remove(side->traces, side->names, &removing, err) != 0) {
 		const json_t *first = json_array_get(side->told, 0);
 		if (first != NULL) {
-			snprintf(side->phase->mend, sizeof(side->phase->mend),
+			snprintf(side->phase->hint, sizeof(side->phase->hint),
 					"on the %s: %.300s; it was refused: %.500s",
 					bm_end_name(side->end),
 					json_string_value(json_object_get(first, "statement")),
@@ -328,8 +328,8 @@ static int remove_side(struct side *side, struct bm_error *err)
 
 static void tell_away(struct bm_phase *phase, enum bm_end end)
 {
-	if (phase->mend[0] == '\0') {
-		snprintf(phase->mend, sizeof(phase->mend),
+	if (phase->hint[0] == '\0') {
+		snprintf(phase->hint, sizeof(phase->hint),
 				"bring it back; when it is gone for good: bucardo-machine teardown "
 				"%s --without %s",
 				phase->order.name, bm_end_name(end));
@@ -389,8 +389,8 @@ static json_t *look_at(struct bm_phase *phase, enum bm_end end)
 	}
 	if (rc != 0) {
 		json_object_set_new(object, "error", bm_json_text(err.message));
-		json_object_set_new(object, "hint", bm_json_text(phase->mend));
-		phase->mend[0] = '\0';
+		json_object_set_new(object, "hint", bm_json_text(phase->hint));
+		phase->hint[0] = '\0';
 	} else {
 		json_object_set_new(
 				object, "place", bm_json_text(bm_traces_place(side.traces)));

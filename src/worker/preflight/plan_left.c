@@ -47,7 +47,7 @@ static const struct {
   " ON t.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace"
   " WHERE c.relkind IN ('r', 'i', 'm') AND " USER_SCHEMA " ORDER BY 1" },
 { "the work of triggers that fire always", "on the destination they do it once more, for each row that comes:"
-  " values may differ, and what they write elsewhere is there twice (the findings say what mends it)",
+  " values may differ, and what they write elsewhere is there twice (the findings say what fixes it)",
   "SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_trigger g"
   " JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
   " WHERE g.tgenabled = 'A' AND g.tgtype & 12 <> 0 AND NOT g.tgisinternal AND g.tgname !~ '^bucardo_'"
@@ -104,7 +104,7 @@ static void add_tables(const struct bm_selected *tables, json_t *left)
 	if (count > 0) {
 		add(left, "tables that Bucardo cannot carry",
 				"copied once; what changes after their copy is not carried (the "
-				"findings say why, and what mends it)",
+				"findings say why, and what fixes it)",
 				count, bm_strbuf_text(&names));
 	}
 	bm_strbuf_finish(&names);

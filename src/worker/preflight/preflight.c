@@ -3,7 +3,7 @@
  *
  *     connect to both ends, and say what is wrong when that fails
  *     read which tables there are, and which Bucardo cannot carry
- *     walk the table of checks; with `fix` run the mends that are safe
+ *     walk the table of checks; with `fix` run the fixes that are safe
  *
  * Nothing is changed without `fix`. A finding that stops fails the phase.
  */
@@ -30,12 +30,12 @@ struct walk {
 };
 
 static void find(void *ctx, enum bm_severity severity, const char *object, const char *why,
-		const char *mend)
+		const char *hint)
 {
 	struct walk *walk = ctx;
 
 	walk->findings[severity]++;
-	bm_report_finding(severity, object, why, mend);
+	bm_report_finding(severity, object, why, hint);
 }
 
 /* The databases may be fit, but the machine will not begin with this definition. */
@@ -49,14 +49,14 @@ static void check_refusal(struct walk *walk)
 		snprintf(why, sizeof(why), "its changed definition is refused: %s",
 				order->refusal);
 		find(walk, BM_SEVERITY_STOPS, "machine.yaml", why,
-				order->refusal_mend != NULL ? order->refusal_mend : "");
+				order->refusal_hint != NULL ? order->refusal_hint : "");
 	}
 }
 
 /* ---- the ends ---- */
 
-/* What a person has to mend; anything else may be over in a minute. */
-static bool is_ours_to_mend(const char *message)
+/* What a person has to fix; anything else may be over in a minute. */
+static bool is_ours_to_hint(const char *message)
 {
 	static const char *const signs[] = {"password", "pg_hba.conf", "does not exist",
 			"certificate", "SSL", "sslmode", "not permitted to log in", "passfile",
@@ -75,11 +75,11 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 	if (bm_phase_conn(walk->phase, end, err) != NULL) {
 		return 0;
 	}
-	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_mend(err->message);
+	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_hint(err->message);
 	bool pooled = strstr(err->message, "unsupported startup parameter") != NULL ||
 			strstr(err->message, "do not stay in force") != NULL;
 	bool secret = bm_password_find(err->message, NULL);
-	const char *mend = secret
+	const char *hint = secret
 			? "correct that line (host:port:database:user:password) in pgpass; it is "
 			  "taken by itself"
 			: pooled
@@ -90,8 +90,8 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 			? "check host, port, dbname, user, sslmode and sslrootcert in machine.yaml, "
 			  "the line for them in pgpass, and the server's pg_hba.conf"
 			: "the machine tries again by itself";
-	find(walk, BM_SEVERITY_STOPS, bm_end_name(end), err->message, mend);
-	snprintf(walk->phase->mend, sizeof(walk->phase->mend), "%s", mend);
+	find(walk, BM_SEVERITY_STOPS, bm_end_name(end), err->message, hint);
+	snprintf(walk->phase->hint, sizeof(walk->phase->hint), "%s", hint);
 	err->code = ours ? BM_ERR_PRECONDITION : err->code;
 	return -1;
 }
@@ -141,8 +141,8 @@ static PGresult *ask_check(
 	return rows;
 }
 
-/* Returns whether something was mended, so that the check is worth repeating. */
-static bool mend_rows(struct walk *walk, const struct bm_check *check, const PGresult *rows)
+/* Returns whether something was fixed, so that the check is worth repeating. */
+static bool fix_rows(struct walk *walk, const struct bm_check *check, const PGresult *rows)
 {
 	bool any = false;
 
@@ -150,10 +150,10 @@ static bool mend_rows(struct walk *walk, const struct bm_check *check, const PGr
 		struct bm_error err = BM_ERROR_INIT;
 		const char *sql = PQgetvalue(rows, row, 2);
 		if (bm_phase_do(walk->phase, check->end, sql, 0, NULL, &err) == 0) {
-			bm_report_note("mended on the %s: %s", bm_end_name(check->end), sql);
+			bm_report_note("fixed on the %s: %s", bm_end_name(check->end), sql);
 			any = true;
 		} else {
-			bm_report_note("could not mend on the %s: %s: %s",
+			bm_report_note("could not fix on the %s: %s: %s",
 					bm_end_name(check->end), sql, err.message);
 		}
 	}
@@ -170,7 +170,7 @@ static int take_refusal(struct walk *walk, const struct bm_check *check, struct 
 	}
 	if (check->refused != NULL && strcmp(err->sqlstate, "42501") == 0) {
 		find(walk, check->severity, bm_end_name(check->end), check->refused,
-				check->refused_mend);
+				check->refused_hint);
 		return 0;
 	}
 	snprintf(why, sizeof(why), "the %s could not be asked about '%s': %s",
@@ -183,8 +183,8 @@ static int run_check(struct walk *walk, const struct bm_check *check, struct bm_
 {
 	PGresult *rows = ask_check(walk, check, err);
 
-	if (rows != NULL && walk->phase->order.fix && check->mend_is_safe &&
-			mend_rows(walk, check, rows)) {
+	if (rows != NULL && walk->phase->order.fix && check->hint_is_safe &&
+			fix_rows(walk, check, rows)) {
 		PQclear(rows);
 		rows = ask_check(walk, check, err);
 	}
@@ -193,7 +193,7 @@ static int run_check(struct walk *walk, const struct bm_check *check, struct bm_
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
 		const char *object = PQgetvalue(rows, row, 0), *why = PQgetvalue(rows, row, 1);
-		if (check->mend_is_safe) {
+		if (check->hint_is_safe) {
 			walk->findings[check->severity]++;
 			bm_report_safe_finding(
 					check->severity, object, why, PQgetvalue(rows, row, 2));
@@ -239,7 +239,7 @@ static int check_tables(
 		if (table->left_out[0] != '\0') {
 			left_out++;
 			find(walk, BM_SEVERITY_DEGRADES, table->quoted, table->left_out,
-					table->mend);
+					table->hint);
 		}
 	}
 	if (tables->count == 0) {
@@ -260,7 +260,7 @@ static const struct verdict {
 	const char *what;
 	enum bm_severity severity;
 	const char *why; /* with the row's own reason after it */
-	const char *mend;
+	const char *hint;
 } verdicts[] = {
 		{"follows", BM_SEVERITY_DEGRADES,
 				"it needs something that is not chosen, and stays behind too",
@@ -294,7 +294,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 						PQgetvalue(rows, row, BM_TABLE_FILTER_WHY));
 				find(walk, verdict->severity,
 						PQgetvalue(rows, row, BM_TABLE_FILTER_NAME),
-						why, verdict->mend);
+						why, verdict->hint);
 			}
 		}
 	}
@@ -399,11 +399,11 @@ int bm_preflight_run(struct bm_phase *phase, struct bm_error *err)
 				json_integer(walk.findings[severity]));
 	}
 	if (walk.findings[BM_SEVERITY_STOPS] > 0) {
-		snprintf(phase->mend, sizeof(phase->mend),
-				"mend what the findings of severity 'stops' say; preflight runs "
+		snprintf(phase->hint, sizeof(phase->hint),
+				"fix what the findings of severity 'stops' say; preflight runs "
 				"again by itself");
 		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"preflight found %u thing%s that must be mended first",
+				"preflight found %u thing%s that must be fixed first",
 				walk.findings[BM_SEVERITY_STOPS],
 				walk.findings[BM_SEVERITY_STOPS] == 1 ? "" : "s");
 	}

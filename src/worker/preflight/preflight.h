@@ -2,7 +2,7 @@
  * preflight - the table of what is looked for before anything is touched
  *
  * A check is a statement at one end; each row it gives is a finding: object, why,
- * mend. Walked by preflight.c.
+ * fix. Walked by preflight.c.
  */
 #ifndef WORKER_PREFLIGHT_PREFLIGHT_H
 #define WORKER_PREFLIGHT_PREFLIGHT_H
@@ -21,15 +21,15 @@ struct bm_check {
 	const char *feed;
 	bool takes_tables; /* $1 of `sql` is the oid[] of the chosen tables instead */
 	bool only_both;	   /* matters with direction both only */
-	bool mend_is_safe; /* the mend is a statement for this end that fix may run */
+	bool hint_is_safe; /* the fix is a statement for this end that fix may run */
 	/* What it means when the server refuses `sql` for lack of rights; NULL: nothing. */
-	const char *refused, *refused_mend;
+	const char *refused, *refused_hint;
 	const char *sql;
 };
 
 /* How what a table cannot say finds something. */
 typedef void bm_preflight_find(void *ctx, enum bm_severity severity, const char *object,
-		const char *why, const char *mend);
+		const char *why, const char *hint);
 
 /* Owners and grants that would not come along as the source has them. */
 int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ctx,

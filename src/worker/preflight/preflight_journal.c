@@ -48,7 +48,7 @@ static void ask_text(struct bm_phase *phase, enum bm_end end, const char *table,
 
 void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void *ctx)
 {
-	char ledger[300], captured[200], why[1200], mend[120];
+	char ledger[300], captured[200], why[1200], hint[120];
 
 	if (journal_has_it(phase) != 0) {
 		return;
@@ -73,9 +73,9 @@ void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void 
 			"%s%s%s%s",
 			ledger, ledger[0] != '\0' && captured[0] != '\0' ? "; " : "", captured,
 			lost);
-	snprintf(mend, sizeof(mend),
+	snprintf(hint, sizeof(hint),
 			"nothing; or `bucardo-machine pause %s`, if it had been paused",
 			phase->order.name);
-	find(ctx, BM_SEVERITY_DEGRADES, "journal", why, mend);
+	find(ctx, BM_SEVERITY_DEGRADES, "journal", why, hint);
 	bm_report_note("%s", why);
 }

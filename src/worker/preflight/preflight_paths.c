@@ -105,15 +105,15 @@ static void find_function(struct looking *looking, const PGresult *rows, int row
 			"%s%s",
 			PQgetvalue(rows, row, BM_CALLS_WHAT),
 			PQgetvalue(rows, row, BM_CALLS_FUNCTIONS), fate, unsafe);
-	char *mend = bm_format("%s%s", PQgetvalue(rows, row, BM_CALLS_MENDS),
+	char *hint = bm_format("%s%s", PQgetvalue(rows, row, BM_CALLS_MENDS),
 			extension ? "; of an extension also on the destination, after CREATE "
 				    "EXTENSION there: its functions do not come from the source"
 				  : "");
 
-	looking->find(looking->ctx, BM_SEVERITY_DEGRADES, relation, why, mend);
+	looking->find(looking->ctx, BM_SEVERITY_DEGRADES, relation, why, hint);
 	free(unsafe);
 	free(why);
-	free(mend);
+	free(hint);
 }
 
 static int look_at_functions(struct looking *looking, struct bm_error *err)
@@ -177,14 +177,14 @@ static int look_at_views(struct looking *looking, struct bm_error *err)
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		const char *view = PQgetvalue(rows, row, 0);
-		char *mend = bm_format(
+		char *hint = bm_format(
 				"DROP VIEW %s; or leave it out (tables.exclude in machine.yaml)",
 				view);
 		looking->find(looking->ctx, BM_SEVERITY_DEGRADES, view,
 				"the view reads itself: every query of it fails, it cannot be made, and "
 				"is left out with what depends on it",
-				mend);
-		free(mend);
+				hint);
+		free(hint);
 	}
 	PQclear(rows);
 	return rows != NULL ? 0 : bm_error_wrap(err, "reading which views read themselves");

@@ -24,7 +24,7 @@ static void find_missing(struct look *look, int row)
 	bool makes = rules->create &&
 			PQgetvalue(look->used, row, BM_ROLE_SUPERUSER)[0] != 't' &&
 			strncmp(quoted, "pg_", 3) != 0;
-	char why[700], mend[700];
+	char why[700], hint[700];
 
 	if (makes && look->may_create) {
 		look->find(look->ctx, BM_SEVERITY_NOTE, quoted,
@@ -38,28 +38,28 @@ static void find_missing(struct look *look, int row)
 			"is granted to it is left out (objects concerned: %s)",
 			look->us, PQgetvalue(look->used, row, BM_ROLE_OBJECTS));
 	if (makes) {
-		snprintf(mend, sizeof(mend), "ALTER ROLE %s CREATEROLE, for create_roles",
+		snprintf(hint, sizeof(hint), "ALTER ROLE %s CREATEROLE, for create_roles",
 				look->us);
 	} else {
-		snprintf(mend, sizeof(mend),
+		snprintf(hint, sizeof(hint),
 				"on the destination: CREATE ROLE %s; or in machine.yaml: roles, "
 				"create_roles, or owners and grants: drop",
 				quoted);
 	}
-	look->find(look->ctx, BM_SEVERITY_DEGRADES, quoted, why, mend);
+	look->find(look->ctx, BM_SEVERITY_DEGRADES, quoted, why, hint);
 }
 
 static void find_foreign(struct look *look, int row)
 {
 	const char *quoted = PQgetvalue(look->there, row, 1);
-	char why[700], mend[700];
+	char why[700], hint[700];
 
 	snprintf(why, sizeof(why),
 			"%s is no member of it on the destination, and may not make it an owner: what "
 			"it owns belongs to %s there",
 			look->us, look->us);
-	snprintf(mend, sizeof(mend), "GRANT %s TO %s", quoted, look->us);
-	look->find(look->ctx, BM_SEVERITY_NOTE, quoted, why, mend);
+	snprintf(hint, sizeof(hint), "GRANT %s TO %s", quoted, look->us);
+	look->find(look->ctx, BM_SEVERITY_NOTE, quoted, why, hint);
 }
 
 static bool is_used(const PGresult *used, const char *pair)
@@ -107,7 +107,7 @@ static int find_policies(struct look *look, struct bm_error *err)
 	char *missing = missing_list(look);
 	PGresult *rows = bm_phase_ask(look->phase, BM_END_SOURCE, policies_sql, 1,
 			(const char *const *)&missing, err);
-	char object[400], why[700], mend[700];
+	char object[400], why[700], hint[700];
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		const char *roles = PQgetvalue(rows, row, 2);
@@ -119,11 +119,11 @@ static int find_policies(struct look *look, struct bm_error *err)
 				PQgetvalue(rows, row, 3)[0] == 't' ? "any" : "some", roles,
 				PQgetvalue(rows, row, 3)[0] == 't' ? "left out"
 								   : "made without them");
-		snprintf(mend, sizeof(mend),
+		snprintf(hint, sizeof(hint),
 				"on the destination, before the migration: CREATE ROLE %s; or map it "
 				"(roles in machine.yaml), or create_roles: true",
 				roles);
-		look->find(look->ctx, BM_SEVERITY_DEGRADES, object, why, mend);
+		look->find(look->ctx, BM_SEVERITY_DEGRADES, object, why, hint);
 	}
 	PQclear(rows);
 	free(missing);

@@ -80,10 +80,10 @@ const struct bm_check bm_checks_rights[] = {
 	" superuser), or use the owner of the table' FROM pg_class c WHERE c.oid = ANY ($1::oid[])"
 	" AND row_security_active(c.oid) ORDER BY 1" },
 { .name = "destination-replica-role", .end = BM_END_DESTINATION, .severity = BM_SEVERITY_STOPS,
-  .refused = REPLICA_REFUSED, .refused_mend = REPLICA_MEND, .sql = REPLICA_ROLE },
+  .refused = REPLICA_REFUSED, .refused_hint = REPLICA_MEND, .sql = REPLICA_ROLE },
 { .name = "source-replica-role", .end = BM_END_SOURCE, .severity = BM_SEVERITY_STOPS,
   .only_both = true, .refused = REPLICA_REFUSED " (the way back writes to the source; direction:"
-	" forward does not)", .refused_mend = REPLICA_MEND, .sql = REPLICA_ROLE },
+	" forward does not)", .refused_hint = REPLICA_MEND, .sql = REPLICA_ROLE },
 };
 const size_t bm_check_rights_count = BM_COUNT_OF(bm_checks_rights);
 
@@ -98,9 +98,9 @@ const size_t bm_check_rights_count = BM_COUNT_OF(bm_checks_rights);
 #define IS_OLDER "CASE WHEN e->>'wanted' IS NULL AND " HERE " ~ '^[0-9]+([.][0-9]+)*$' AND e->>'version' ~" \
 	" '^[0-9]+([.][0-9]+)*$' THEN string_to_array(" HERE ", '.')::int[] <" \
 	" string_to_array(e->>'version', '.')::int[] ELSE false END"
-#define EXTENSION_VERSIONS(condition, what, mend) \
+#define EXTENSION_VERSIONS(condition, what, hint) \
 	"SELECT e->>'name', 'version ' || (e->>'version') || ' on the source, ' || " HERE " || ' on the" \
-	" destination" what "', '" mend "' FROM json_array_elements($1::json) e" \
+	" destination" what "', '" hint "' FROM json_array_elements($1::json) e" \
 	" JOIN pg_available_extensions a ON a.name = e->>'name' WHERE " HERE " <> e->>'version'" \
 	condition " ORDER BY 1"
 /* Whatever a dump carries; the names of our own schemas are no part of it. */
@@ -279,7 +279,7 @@ const struct bm_check bm_checks_servers[] = {
 	" JOIN pg_extension e ON e.extname = s->>'name' JOIN pg_namespace n ON n.oid = e.extnamespace"
 	" WHERE n.nspname <> s->>'schema' ORDER BY 1" },
 { .name = "extensions-allowed", .end = BM_END_DESTINATION, .severity = BM_SEVERITY_DEGRADES,
-  .mend_is_safe = true,
+  .hint_is_safe = true,
   .feed = EXTENSIONS,
   .sql = "SELECT e->>'name', 'extension ' || (e->>'name') || ' is missing on the destination and"
 	" role ' || quote_ident(current_user) || ' may not create it', 'CREATE EXTENSION IF NOT"

@@ -133,7 +133,7 @@ const struct bm_check bm_checks_tables[] = {
 	"  AS most" CHOSEN " AND c.relfrozenxid <> '0'::xid) x"
 	" WHERE at > most * 9 / 10 ORDER BY at DESC, name LIMIT 20" },
 { .name = "never-analyzed", .end = BM_END_SOURCE, .severity = BM_SEVERITY_NOTE,
-  .takes_tables = true, .mend_is_safe = true,
+  .takes_tables = true, .hint_is_safe = true,
   .sql = "SELECT c.oid::regclass::text, 'it was never analyzed: sizes and the time it takes are"
 	" guesses', 'ANALYZE ' || c.oid::regclass" CHOSEN
 	" AND c.reltuples <= 0 AND pg_relation_size(c.oid) > 8388608"

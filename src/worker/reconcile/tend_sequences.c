@@ -263,18 +263,18 @@ static void tell_missing(struct bm_tend *tend, json_t *missing, const char *name
 	bool is_there = rows != NULL && PQntuples(rows) > 0;
 	const char *follower = bm_end_name(bm_tend_follower(tend));
 	char *why = bm_format("it is on the %s only", bm_end_name(tend->live));
-	char *mend = bm_format("on the %s: %s", follower,
+	char *hint = bm_format("on the %s: %s", follower,
 			is_there ? PQgetvalue(rows, 0, 0) : "make it as it is there");
-	char *text = bm_format("sequence %s: %s; %s", name, why, mend);
+	char *text = bm_format("sequence %s: %s; %s", name, why, hint);
 
 	bm_tend_note(tend, text, text);
 	if (json_array_size(missing) < MOST_NAMES) {
 		json_array_append_new(missing,
 				json_pack("{s:s, s:o, s:o}", "sequence", name, "why",
-						bm_json_text(why), "mend", bm_json_text(mend)));
+						bm_json_text(why), "hint", bm_json_text(hint)));
 	}
 	free(text);
-	free(mend);
+	free(hint);
 	free(why);
 	PQclear(rows);
 }

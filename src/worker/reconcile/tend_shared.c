@@ -26,7 +26,7 @@ static json_t *tell(struct bm_tend *tend, const PGresult *rows)
 				whom);
 		json_array_append_new(list,
 				json_pack("{s:s, s:s, s:s}", "table", table, "target", whom,
-						"mend", text));
+						"hint", text));
 		snprintf(text, sizeof(text),
 				"changes of %.200s that everybody else has applied are kept for %.200s; "
 				"if it is gone for good, on the source: SELECT "

@@ -58,7 +58,7 @@ static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err
 			bool keyless = table->key[0] == '\0';
 			add(list, keyless ? "keyless" : "left-out", table->quoted,
 					keyless ? "it has no key" : table->left_out,
-					table->mend);
+					table->hint);
 		}
 	}
 	bm_selected_finish(&chosen);
@@ -107,7 +107,7 @@ static void add_paused(struct bm_tend *tend, json_t *list)
 		const char *table = json_string_value(json_object_get(one, "table"));
 		const char *why = find_text(drift, table, "difference");
 		char *text = bm_format("it is paused%s%s", why[0] != '\0' ? ": " : "", why);
-		add(list, "paused", table, text, find_text(drift, table, "mend"));
+		add(list, "paused", table, text, find_text(drift, table, "hint"));
 		free(text);
 	}
 }
@@ -123,7 +123,7 @@ static void add_twice(struct bm_tend *tend, json_t *list)
 		if (json_is_true(json_object_get(one, "twice"))) {
 			add(list, "twice", json_string_value(json_object_get(one, "table")),
 					json_string_value(json_object_get(one, "difference")),
-					json_string_value(json_object_get(one, "mend")));
+					json_string_value(json_object_get(one, "hint")));
 		}
 	}
 }

@@ -11,9 +11,9 @@
 /* How many failures a message names. */
 #define NAMED_FAILURES 5
 
-/* What the destination can do without. `mend` NULL: no finding, a note. */
+/* What the destination can do without. `hint` NULL: no finding, a note. */
 static const struct kind {
-	const char *prefix, *mend;
+	const char *prefix, *hint;
 } kinds[] = {
 		{"COMMENT ", NULL},
 		{"SECURITY LABEL ", NULL},
@@ -29,14 +29,14 @@ static const struct kind {
 		{"USER MAPPING ", NULL},
 		{"REFRESH ",
 				"it is there, and empty; on the destination, when what the error names "
-				"is mended: "},
+				"is fixed: "},
 		{"VIEW ",
-				"make it on the destination when what the error names is mended; or "
+				"make it on the destination when what the error names is fixed; or "
 				"leave it out (--exclude, tables.exclude)"},
 		{"MATERIALIZED VIEW ",
-				"make it on the destination when what the error names is mended; or "
+				"make it on the destination when what the error names is fixed; or "
 				"leave it out (--exclude, tables.exclude)"},
-		{"CAST ", "make it on the destination when what the error names is mended"},
+		{"CAST ", "make it on the destination when what the error names is fixed"},
 };
 
 static const struct kind *kind_of(const struct bm_work *work)
@@ -170,15 +170,15 @@ static void tell_one(struct bm_failures *failures, size_t i, struct telling *tel
 		if (telling->count++ < NAMED_FAILURES) {
 			add_name(&telling->needed, work->name, why);
 		}
-	} else if (kind->mend == NULL) {
+	} else if (kind->hint == NULL) {
 		add_name(&telling->noted, work->name, why);
 	} else {
 		bool empty = work->stage == BM_STAGE_REFRESH;
 		char *text = bm_format(
 				"%s: %s", empty ? "it cannot be filled" : "left out", why);
-		char *mend = bm_format("%s%s", kind->mend, empty ? work->sql : "");
-		bm_transfer_find(failures->transfer, work->name, text, mend);
-		free(mend);
+		char *hint = bm_format("%s%s", kind->hint, empty ? work->sql : "");
+		bm_transfer_find(failures->transfer, work->name, text, hint);
+		free(hint);
 		free(text);
 	}
 }
@@ -207,7 +207,7 @@ int bm_failures_tell(struct bm_failures *failures, struct bm_error *err)
 	}
 	if (telling.count > 0) {
 		rc = bm_error_set(err, BM_ERR_SQL,
-				"%u of %u objects could not be made on the destination: %s; mend that "
+				"%u of %u objects could not be made on the destination: %s; fix that "
 				"and run the same command again",
 				telling.count, (unsigned)t->ledger.work_count,
 				bm_strbuf_text(&telling.needed));

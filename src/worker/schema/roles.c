@@ -347,14 +347,14 @@ static void tell_policy(struct bm_transfer *t, const struct mapping *mapping,
 			kept ? "made without these of its roles"
 			     : "left out for lack of its roles");
 	char *named = bm_format("%s (%s)", why, roles);
-	char *mend = bm_format(
+	char *hint = bm_format(
 			"make the roles on the destination before; or afterwards there%s: %.*s",
 			kept ? ", when the policy is dropped" : "", (int)length, text);
-	bm_transfer_find(t, object, named, mend);
+	bm_transfer_find(t, object, named, hint);
 	free(object);
 	free(why);
 	free(named);
-	free(mend);
+	free(hint);
 }
 
 static void apply_statement(struct bm_transfer *t, struct mapping *mapping,

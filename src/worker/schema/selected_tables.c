@@ -133,7 +133,7 @@ static void take_table(struct bm_selected_table *table, const PGresult *rows, in
 {
 	char **const fields[] = {&table->oid, &table->schema, &table->name, &table->quoted,
 			&table->key, &table->key_quoted, &table->key_types, &table->columns,
-			&table->left_out, &table->mend};
+			&table->left_out, &table->hint};
 
 	for (size_t i = 0; i < BM_COUNT_OF(fields); i++) {
 		*fields[i] = bm_strdup(PQgetvalue(rows, row, (int)i));
@@ -219,7 +219,7 @@ void bm_selected_finish(struct bm_selected *tables)
 	for (size_t i = 0; i < tables->count; i++) {
 		const struct bm_selected_table *t = &tables->tables[i];
 		char *const texts[] = {t->oid, t->schema, t->name, t->quoted, t->key,
-				t->key_quoted, t->key_types, t->columns, t->left_out, t->mend};
+				t->key_quoted, t->key_types, t->columns, t->left_out, t->hint};
 		for (size_t j = 0; j < BM_COUNT_OF(texts); j++) {
 			free(texts[j]);
 		}

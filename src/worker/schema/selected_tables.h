@@ -31,7 +31,7 @@ struct bm_selected_table {
 	char *key_quoted, *key_types;
 	char *columns;	/* what to copy when there are generated columns; "" all */
 	char *left_out; /* why Bucardo cannot carry it; "" it can */
-	char *mend;	/* what would change that */
+	char *hint;	/* what would change that */
 };
 
 struct bm_selected {

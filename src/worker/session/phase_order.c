@@ -116,7 +116,7 @@ int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order
 	out->plan = json_is_true(json_object_get(out->root, "plan"));
 	const json_t *refusal = json_object_get(out->root, "refusal");
 	out->refusal = json_string_value(json_object_get(refusal, "why"));
-	out->refusal_mend = json_string_value(json_object_get(refusal, "mend"));
+	out->refusal_hint = json_string_value(json_object_get(refusal, "hint"));
 	if (take_text(out->root, "phase", &out->phase, err) != 0 ||
 			take_text(json_object_get(out->root, "control"), "socket_dir",
 					&out->socket_dir, err) != 0) {

@@ -42,10 +42,10 @@ struct bm_phase_order {
 	struct bm_table_filter choice; /* which tables */
 	struct bm_role_rules roles;
 	struct bm_extension_rules extensions;
-	bool fix;  /* preflight: apply the safe mends */
+	bool fix;  /* preflight: apply the safe fixes */
 	bool plan; /* preflight: and tell what would be done, with a short measurement */
 	/* Preflight: why the machine refuses this definition, and the way out; NULL: no. */
-	const char *refusal, *refusal_mend;
+	const char *refusal, *refusal_hint;
 };
 
 /* Fails with BM_ERR_CONFIG; finish `out` in either case. */

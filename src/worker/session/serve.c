@@ -104,7 +104,7 @@ int bm_phase_serve(const char *title, bool beats,
 		bm_report_done(json_incref(phase.evidence));
 	} else {
 		bm_report_failed(bm_failure_of(&err), &err,
-				phase.mend[0] != '\0' ? phase.mend : bm_hint_of(&err));
+				phase.hint[0] != '\0' ? phase.hint : bm_hint_of(&err));
 	}
 	finish(&phase);
 	return rc == 0 ? 0 : 1;

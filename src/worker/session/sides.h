@@ -30,7 +30,7 @@ struct bm_phase {
 	uint64_t limit_msec;	       /* of each statement; 0 ten minutes */
 	void (*on_ask)(void);	       /* before each statement; NULL nothing */
 	struct json_t *evidence;       /* of the "done" line */
-	char mend[1024];	       /* of the "failed" line: what a person can do */
+	char hint[1024];	       /* of the "failed" line: what a person can do */
 };
 
 /* The connection to one end, made when there is none. NULL with `err`. */

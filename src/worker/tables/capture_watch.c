@@ -20,7 +20,7 @@ enum column { SYNC, TABLE, SCHEMA, NAME, GAP };
 static void add_finding(struct bm_look *look, const char *table, char *difference, char *hint)
 {
 	json_t *drift = json_pack("[{s:s, s:o, s:o, s:b, s:b}]", "table", table, "difference",
-			bm_json_text(difference), "mend", bm_json_text(hint), "breaks", 0,
+			bm_json_text(difference), "hint", bm_json_text(hint), "breaks", 0,
 			"unseen", 1);
 
 	bm_look_tell_drift(look, drift);

@@ -80,19 +80,19 @@ static void set_aside(struct bm_look *look, const char *table)
 	json_object_set(look->tend->aside, table, json_object_get(live_tables(look), table));
 }
 
-static void tell_fresh(struct bm_look *look, const char *table, const char *why, char *mend)
+static void tell_fresh(struct bm_look *look, const char *table, const char *why, char *hint)
 {
-	char *text = bm_format("%s: %s; %s", table, why, mend);
+	char *text = bm_format("%s: %s; %s", table, why, hint);
 
 	bm_tend_note(look->tend, text, text);
 	if (json_array_size(look->fresh) < BM_TEND_MOST_TOLD) {
 		json_array_append_new(look->fresh,
 				json_pack("{s:o, s:o, s:o}", "table", bm_json_text(table),
-						"why", bm_json_text(why), "mend",
-						bm_json_text(mend)));
+						"why", bm_json_text(why), "hint",
+						bm_json_text(hint)));
 	}
 	free(text);
-	free(mend);
+	free(hint);
 }
 
 /* ---- partitions ---- */
@@ -302,7 +302,7 @@ static void note_others(struct bm_look *look, const struct bm_capture *capture)
 		}
 		if (json_object_get(follower_tables(look), table->quoted) == NULL) {
 			tell_fresh(look, table->quoted, table->left_out,
-					bm_strdup(table->mend));
+					bm_strdup(table->hint));
 		} else {
 			set_aside(look, table->quoted);
 		}

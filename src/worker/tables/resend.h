@@ -35,7 +35,7 @@ int bm_touch_pay(struct bm_tend *tend, const struct json_t *running, struct bm_e
 int bm_resend_owe(
 		struct bm_tend *tend, const char *table, const char *why, struct bm_error *err);
 
-/* Tables that are sent again once they are mended: bm_resend_note_later() puts those into
+/* Tables that are sent again once they are fixed: bm_resend_note_later() puts those into
  * `later` that a comparison has marked so (bm_compare_mark()), bm_resend_hold() owes them; they
  * are due when a call does not name them any more. */
 void bm_resend_note_later(struct json_t *later, const char *table, const struct json_t *drift);

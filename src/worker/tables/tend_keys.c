@@ -66,16 +66,16 @@ static bool is_event(const PGresult *rows, int row, const char *event)
 }
 
 /* It is paused, and told of the first end; takes over both texts. */
-static void tell_wrong(struct bm_tend *tend, const char *table, char *what, char *mend)
+static void tell_wrong(struct bm_tend *tend, const char *table, char *what, char *hint)
 {
 	if (json_object_get(tend->keyless, table) == NULL) {
 		json_object_set_new(tend->keyless, table,
 				json_pack("{s:s, s:o, s:o, s:b}", "table", table, "difference",
-						bm_json_text(what), "mend", bm_json_text(mend),
+						bm_json_text(what), "hint", bm_json_text(hint),
 						"breaks", true));
 	}
 	free(what);
-	free(mend);
+	free(hint);
 }
 
 static void tell(struct bm_tend *tend, enum bm_end end, const PGresult *rows, int row)

@@ -164,17 +164,17 @@ static void tell_differing(
 					  json_is_true(json_object_get(name, "here_gone")))
 			: rename_text(here, there,
 					  json_is_true(json_object_get(name, "there_gone")));
-	char *mend = bm_format(
+	char *hint = bm_format(
 			"on the %s: %s", bm_end_name(bm_tend_follower(look->tend)), statement);
 	char *what = bm_format(
 			"it is called %s on the source and %s on the destination", here, there);
 
 	json_array_append_new(drift,
 			json_pack("{s:s, s:o, s:o, s:b}", "table", table, "difference",
-					bm_json_text(what), "mend", bm_json_text(mend),
+					bm_json_text(what), "hint", bm_json_text(hint),
 					"breaks", true));
 	free(what);
-	free(mend);
+	free(hint);
 	free(statement);
 }
 
@@ -232,7 +232,7 @@ int bm_names_evaluate(struct bm_look *look, const char *table, bool is_resting, 
 			json_pack("{s:s, s:s, s:s, s:b}", "table", table, "difference",
 					is_odd ? "Bucardo cannot carry a table of that name"
 					       : learning,
-					"mend",
+					"hint",
 					is_odd ? "give it another name, on both sides"
 					       : "nothing is to be done: it goes on in some seconds",
 					"breaks", true));

@@ -238,17 +238,17 @@ static void refuse(const struct bm_look *look, json_t *refused, const PGresult *
 	const char *name = look->tend->phase->order.name;
 	char *difference = bm_format("the %s refused its rows: %s", PQgetvalue(rows, row, SIDE),
 			PQgetvalue(rows, row, WORDS));
-	char *mend = bm_format(
+	char *hint = bm_format(
 			"correct on the %s what the error names; it is tried again when a "
 			"definition of the table changes, and at %s UTC; at once after "
 			"`bucardo-machine pause %s` and `bucardo-machine resume %s`",
 			PQgetvalue(rows, row, SIDE), PQgetvalue(rows, row, UNTIL), name, name);
 
 	json_object_set_new(refused, PQgetvalue(rows, row, NAME),
-			json_pack("{s:o, s:o}", "difference", bm_json_text(difference), "mend",
-					bm_json_text(mend)));
+			json_pack("{s:o, s:o}", "difference", bm_json_text(difference), "hint",
+					bm_json_text(hint)));
 	free(difference);
-	free(mend);
+	free(hint);
 }
 
 static bool is_gone(const struct bm_look *look, const char *table)

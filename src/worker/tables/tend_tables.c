@@ -2,7 +2,7 @@
  * One look at the tables that are captured:
  *
  *     compare the definitions of both ends
- *     take out of the sync those that cannot be applied, put back those that were mended
+ *     take out of the sync those that cannot be applied, put back those that were fixed
  *     send rows again that changed without a trigger having seen it
  *
  * Everything is found out anew each time, from the two databases and Bucardo's tables.
@@ -131,10 +131,10 @@ void bm_look_tell_drift(struct bm_look *look, const json_t *drift)
 	{
 		const char *table = json_string_value(json_object_get(one, "table"));
 		const char *what = json_string_value(json_object_get(one, "difference"));
-		const char *mend = json_string_value(json_object_get(one, "mend"));
+		const char *hint = json_string_value(json_object_get(one, "hint"));
 		bool breaks = json_is_true(json_object_get(one, "breaks"));
 		char *text = bm_format("%s: %s%s; %s", table, what,
-				breaks ? ": it is paused" : "", mend);
+				breaks ? ": it is paused" : "", hint);
 		if (!has(look->tend->drifted, text)) {
 			bm_report_note("%s", text);
 		}
@@ -198,7 +198,7 @@ static int evaluate_columns(struct sync_look *it, const char *table, bool is_res
 			json_pack("{s:s, s:s, s:s, s:b}", "table", table, "difference",
 					"a table with a generated column was altered, and "
 					"Bucardo has to learn its columns anew",
-					"mend",
+					"hint",
 					"nothing is to be done: it goes on in some seconds",
 					"breaks", true));
 	*breaks = true;
@@ -214,8 +214,8 @@ static void evaluate_refused(
 	if (refused != NULL) {
 		json_array_append_new(drift,
 				json_pack("{s:s, s:O, s:O, s:b}", "table", table, "difference",
-						json_object_get(refused, "difference"), "mend",
-						json_object_get(refused, "mend"), "breaks",
+						json_object_get(refused, "difference"), "hint",
+						json_object_get(refused, "hint"), "breaks",
 						true));
 		*breaks = true;
 	}
@@ -238,7 +238,7 @@ static int judge(struct sync_look *it, const char *table, bool is_resting, bool 
 		json_decref(drift);
 		return odd < 0 ? -1 : 0;
 	}
-	/* Gone on both sides: nothing to mend, and nothing to apply. */
+	/* Gone on both sides: nothing to fix, and nothing to apply. */
 	*breaks = source == NULL && dest == NULL && differs(look, table);
 	if (!*breaks && differs(look, table)) {
 		*breaks = bm_drift_compare(table, bm_look_live(look), source, dest, look->exact,
@@ -310,7 +310,7 @@ static void note_returned(const json_t *names)
 
 	json_array_foreach(names, index, name)
 	{
-		bm_report_note("%s is mended: what waited is applied", json_string_value(name));
+		bm_report_note("%s is fixed: what waited is applied", json_string_value(name));
 	}
 }
 

@@ -14,7 +14,7 @@ struct bm_look {
 	struct json_t *carried, *columns;    /* table -> what is carried of it, and should be */
 	struct json_t *names;		     /* table -> what it is called (tend_names.c) */
 	struct json_t *running;		     /* tables that are captured and not paused */
-	struct json_t *later;		     /* tables that are sent again once mended */
+	struct json_t *later;		     /* tables that are sent again once fixed */
 	struct json_t *uncaptured;	     /* tables whose changes are not captured now */
 	struct json_t *drifted;		     /* texts of what differs */
 	struct json_t *captured;	     /* tables that are, paused or not */

@@ -75,7 +75,7 @@ void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
 
 /* Something that is not on the destination as it is on the source; from the main thread. */
 void bm_transfer_find(
-		struct bm_transfer *t, const char *object, const char *why, const char *mend);
+		struct bm_transfer *t, const char *object, const char *why, const char *hint);
 
 /*
  * Make sure the snapshot session lives and `snapshot` is valid; a new one is taken when the

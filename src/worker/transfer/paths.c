@@ -116,7 +116,7 @@ void bm_path_other(struct bm_transfer *t, const char *type, const char *name,
 			why->message);
 
 	bm_transfer_find(t, object, text,
-			"mend that and make it anew there with the search_path of the source; or "
+			"fix that and make it anew there with the search_path of the source; or "
 			"write it on the source with OPERATOR(schema.=)");
 	free(text);
 	free(object);

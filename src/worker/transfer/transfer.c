@@ -45,13 +45,13 @@ void bm_transfer_note(struct bm_transfer *t, const char *format, ...)
 }
 
 void bm_transfer_find(
-		struct bm_transfer *t, const char *object, const char *why, const char *mend)
+		struct bm_transfer *t, const char *object, const char *why, const char *hint)
 {
 	if (t->options.find != NULL) {
-		t->options.find(t->options.ctx, object, why, mend);
+		t->options.find(t->options.ctx, object, why, hint);
 	} else {
 		bm_transfer_note(t, "%s: %s%s%s", object, why,
-				mend[0] != '\0' ? "; mend: " : "", mend);
+				hint[0] != '\0' ? "; hint: " : "", hint);
 	}
 }
 

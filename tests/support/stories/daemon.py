@@ -33,7 +33,7 @@ def a_stopped_unit_hears_term(machine):
 
 
 def holds(machine, what, seconds=15):
-    """It stays up, is not ready, and says why and what the mend is."""
+    """It stays up, is not ready, and says why and what the fix is."""
     machine.wait_state("holding", seconds)
     status = machine.status_json()
     assert what in status["why"], status["why"]

@@ -72,5 +72,5 @@ def dropped_packets_to_the_destination_end_in_unreachable_and_heal(parts, namesp
         assert "MyDestDB" in sync["why"], f"the message does not name the database: {sync['why']}"
         assert machine.cli("health", "live").code == 0
         time.sleep(max(0, seconds - (time.monotonic() - dropped_at)))  # the outage itself
-        namespace.mend()
+        namespace.restore()
         _goes_on(parts, traffic)

@@ -1,4 +1,4 @@
-"""What only a person can mend is reported with cause and mend, and not fought (story 6)."""
+"""What only a person can fix is reported with cause and fix, and not fought (story 6)."""
 
 import pytest
 from support import compare
@@ -29,7 +29,7 @@ def a_lock_on_the_destination_is_reported_with_its_holder_and_not_fought(parts):
     compare.wait_equal(source, dest, dbname)
 
 
-def a_column_added_on_the_source_only_is_reported_with_the_mend(parts):
+def a_column_added_on_the_source_only_is_reported_with_the_hint(parts):
     machine, source, dest, dbname = parts
     add = "ALTER TABLE product ADD COLUMN colour text DEFAULT 'grey'"
     source.sql(add, dbname=dbname)
@@ -37,7 +37,7 @@ def a_column_added_on_the_source_only_is_reported_with_the_mend(parts):
     mark = machine.log_size()
     sync = machine.wait_health("failing", 60)
     assert "product" in sync["bad_text"] + sync["why"], "the table is not named"
-    assert sync["advice"], "no mend is given"
+    assert sync["advice"], "no fix is given"
     assert "line 1:" not in sync["why"], "a row of the user's is in the reason"
     assert machine.cli("health", "ready").code != 0
     # It is tried again every two seconds; that is no news each time.

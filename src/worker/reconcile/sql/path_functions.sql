@@ -1,6 +1,6 @@
 -- path_functions - what calls functions, when it is built or written, that find something only through
 -- search_path: relation, what of it calls, the functions with what each looks for, the statements that
--- mend that, whether an extension's function is among them, and whether each change of a row calls it.
+-- fix that, whether an extension's function is among them, and whether each change of a row calls it.
 -- $1: relations that are left out, as oid[]; $2: the path for the statements.
 -- The bodies are read as text: what EXECUTE puts together, and what operators need, is not seen.
 WITH RECURSIVE code AS (SELECT p.oid, p.proname, p.oid::regprocedure::text AS signature,

@@ -152,7 +152,8 @@ def _evidence(view, phase):
 def line_of(view):
     progress, percent = view["progress"], view["progress"]["percent"]
     is_live = view["status"] == "live"
-    parts = ["live" if is_live else f"{view['phase']:9} {view['status']:8}"]
+    # No phase: a machine that starts has not read it yet.
+    parts = ["live" if is_live else f"{view['phase'] or '-':9} {view['status'] or '-':8}"]
     if view["status"] == "running" and percent is not None:
         parts.append(f"{paint('1', f'{percent:3} %')} {progress['text']}")
     if view["why"]:

@@ -66,7 +66,7 @@ def asleep(server):
 
 def kill_kid(machine, server, backend):
     for pid in processes.descendants(machine.pid()):
-        if "Bucardo Kid." in processes.cmdline(pid):
+        if processes.KINDS["kid"](pid):
             processes.send(pid, signal.SIGKILL)
     server.sql(f"SELECT pg_terminate_backend({backend})", dbname=DB)
     wait_for(lambda: not server.sql(f"SELECT 1 FROM pg_stat_activity WHERE pid = {backend}"), 20,

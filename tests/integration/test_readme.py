@@ -3,7 +3,7 @@
 import os
 import re
 
-from support import compare, readme_flow
+from support import compare, declared, readme_flow
 from support.traffic import marker
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
@@ -22,7 +22,7 @@ def test_the_manual_flow_of_our_readme_moves_a_database(workshop):
     machine = workshop.machine()
     machine.write_pgpass(source, dest)
     machine.start().wait_ready(60)
-    blocks = _blocks("Moving a database by hand")
+    blocks = _blocks("By hand")
     assert len(blocks) >= 5
     # The values are the reader's own; everything else is typed as it stands.
     script = re.sub(r"(?m)^export .*\n", "", "".join(blocks))
@@ -35,11 +35,41 @@ def test_the_manual_flow_of_our_readme_moves_a_database(workshop):
     compare.wait_equal(source, dest, dbname)
 
 
+def test_the_cut_over_of_our_readme_and_the_way_back_lose_nothing(workshop):
+    source, dest, dbname = workshop.pair()
+    source.sql("CREATE TABLE history (note text); INSERT INTO history VALUES ('before')", dbname=dbname)
+    machine = declared.replicating(workshop, source, dest, dbname)
+    source.sql("INSERT INTO history VALUES ('meanwhile')", dbname=dbname)
+    marker(source, dest, dbname, dbname, 60)
+    tables = [row[0] for row in source.sql("SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                                           " AND relkind IN ('r', 'p') AND relname <> 'history' ORDER BY 1", dbname=dbname)]
+    env = {**readme_flow.environment(source, dest, dbname), "tables": " ".join(tables), "keyless": "public.history"}
+    sides = {name: f"sslmode=require host={server.address} port={server.port} user={server.user} dbname={dbname}"
+             for name, server in (("source", source), ("dest", dest))}
+
+    def typed(heading):
+        script = re.sub(r"(?m)^(source|dest|tables|keyless)=.*\n", "", "".join(_blocks(heading)))
+        done = machine.shell("set -eo pipefail\n" + script, seconds=120, env={**env, **sides})
+        assert done.code == 0, done.output[-3000:]
+        return done.output
+
+    shown = [line for line in typed("Cut over").splitlines() if re.match(r"\w+\|\d+\|", line)]
+    assert len(shown) == 2 * len(tables) and shown[::2] == shown[1::2], shown
+    assert dest.sql("SELECT note FROM history ORDER BY 1", dbname=dbname) == [("before",), ("meanwhile",)]
+    declared.tending(machine, lambda t: t["live"]["side"] == "destination", "is live there", member="live")
+    marker(dest, source, dbname, dbname, 60)
+    typed("Go back")
+    marker(source, dest, dbname, dbname, 60)
+    compare.wait_equal(source, dest, dbname, sequences="ahead")
+    done = machine.shell("yes | " + _blocks("Clean up both sides")[0].strip() + " --yes", seconds=120)
+    assert "nothing of ours is left on" in done.output and done.code == 0, done.output
+
+
 def test_every_command_that_the_readme_names_exists(workshop):
     machine = workshop.machine()
     with open(README, encoding="utf-8") as file:
         named = set(re.findall(r"`bucardo-machine ((?:config|service|health|status|events"
-                               r"|plan|migrate|pause|resume|clone)"
+                               r"|plan|migrate|pause|resume|clone|accept|teardown|databases)"
                                r"[a-z ]*)", file.read().replace("\n", " ")))
     assert len(named) >= 5
     for words in sorted(named):
@@ -75,3 +105,27 @@ def test_the_reference_of_the_keys_is_what_the_program_prints(workshop):
     path = os.path.join(os.path.dirname(README), "docs", "configuration.md")
     with open(path, encoding="utf-8") as file:
         assert printed.strip() in file.read()
+
+
+def test_the_roles_of_our_readme_are_rights_enough(workshop):
+    with open(README, encoding="utf-8") as file:
+        shown = re.search(r"```sql\n(.*?)```", file.read(), re.DOTALL).group(1)
+    source, dest, dbname = workshop.pair()
+    source.sql("CREATE ROLE app_owner", dbname=dbname)
+    source.sql("""DO $$ DECLARE c record; BEGIN
+        FOR c IN SELECT oid::regclass AS name, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace
+         AND (relkind IN ('r', 'p', 'v', 'm') OR relkind = 'S' AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = pg_class.oid
+          AND d.deptype IN ('a', 'i'))) LOOP EXECUTE format('ALTER TABLE %s OWNER TO app_owner', c.name); END LOOP; END $$""",
+               dbname=dbname)
+    shown = shown.replace("'...'", "'word'").replace("DATABASE app", f'DATABASE "{dbname}"')
+    for server, script in zip((source, dest), shown.split("-- on the destination")):
+        server.sql(script, dbname=dbname)
+    machine = workshop.machine()
+    machine.write_pgpass(text="".join(f"{s.address}:{s.port}:*:mover:word\n" for s in (source, dest)))
+    machine.write_config(declared.yaml(source, dest, dbname).replace(f"user: {source.user}", "user: mover")
+                         .replace("migrations:\n  - name: app\n", "migrations:\n  - name: app\n    create_roles: true\n"))
+    machine.start()
+    found = declared.wait_live(machine)["findings"]
+    assert [one for one in found if one["severity"] == "stops"] == []
+    marker(source, dest, dbname, dbname, 60)
+    compare.wait_equal(source, dest, dbname, sequences="ahead")

@@ -213,12 +213,14 @@ def test_a_password_that_was_changed_is_told_when_only_new_sessions_are_refused(
     machine, source, dest = world
     line = f"{source.address}:{source.port}:shop:{source.user}"
     source.sql(f"ALTER ROLE {source.user} PASSWORD 'another'")
-    for kid in machine.find("kid"):
-        os.kill(kid, signal.SIGKILL)
-    source.sql("INSERT INTO orders (a) VALUES ('waits')", dbname="shop")
-    wait_for(lambda: line in machine.status_json()["why"], 15, "the line is named, before a stall",
-             explain=lambda: machine.status_json()["why"] + machine.log_tail())
-    source.sql(f"ALTER ROLE {source.user} PASSWORD '{source.password}'")
+    try:
+        for kid in machine.find("kid"):
+            os.kill(kid, signal.SIGKILL)
+        source.sql("INSERT INTO orders (a) VALUES ('waits')", dbname="shop")
+        wait_for(lambda: line in machine.status_json()["why"], 18, "the line is named, before a stall",
+                 explain=lambda: machine.status_json()["why"] + machine.log_tail())
+    finally:
+        source.sql(f"ALTER ROLE {source.user} PASSWORD '{source.password}'")
     wait_for(lambda: line not in machine.status_json()["why"], 60, "it is corrected")
     machine.write_pgpass(source, dest)
 

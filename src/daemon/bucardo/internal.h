@@ -62,6 +62,7 @@ struct output {
 		uint64_t hash, msec;
 	} told[16];
 	uint64_t refused_msec; /* when a session was last refused */
+	char refused[80];      /* the connection that was refused then */
 };
 
 /* Make the FIFO that .bucardorc names as the log, and read it. */

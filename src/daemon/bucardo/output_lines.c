@@ -25,8 +25,9 @@
 /* How often the same words of a failing sync are worth a line. */
 #define REPEAT_MSEC 60000
 
-/* How often a refused session is told. */
+/* How often a refused session is told: the same one, and any. */
 #define REFUSED_MSEC 10000
+#define REFUSED_ANY_MSEC 2000
 
 /* Each start prints its whole configuration and object, about 90 such lines. */
 static bool is_dump(const char *text)
@@ -136,15 +137,25 @@ static void listen_for_last_words(struct daemon *daemon, const char *text)
 			RUN_ERROR_TRANSIENT;
 }
 
+static bool was_refused_lately(const struct output *output, const char *tried, uint64_t now)
+{
+	bool same = strncmp(output->refused, tried, sizeof(output->refused) - 1) == 0;
+
+	return output->refused_msec != 0 &&
+			now - output->refused_msec < (same ? REFUSED_MSEC : REFUSED_ANY_MSEC);
+}
+
 /* Sessions that are open do not show it: of a password that was changed, for example. */
 static void listen_for_refused_sessions(struct bm_bucardo *bucardo, const char *text)
 {
+	struct output *output = &bucardo->output;
 	const char *tried = strstr(text, "DBI connect(");
-	uint64_t now = bm_clock_msec(), last = bucardo->output.refused_msec;
+	uint64_t now = bm_clock_msec();
 
 	if (tried != NULL && strstr(tried, ") failed: ") != NULL &&
-			(last == 0 || now - last >= REFUSED_MSEC)) {
-		bucardo->output.refused_msec = now;
+			!was_refused_lately(output, tried, now)) {
+		output->refused_msec = now;
+		bm_text_copy(output->refused, sizeof(output->refused), tried);
 		bucardo_tell(bucardo, BM_BUCARDO_NO_SESSION, "%s", tried);
 	}
 }

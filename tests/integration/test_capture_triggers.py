@@ -212,8 +212,9 @@ def test_functions_of_a_sync_that_a_person_made_are_made_safe(world):
                       f"port={server.port} user={server.user} conn=sslmode=require").check()
     machine.shell("bucardo add table mine guarded marked db=ms relgroup=mrg && bucardo add dbgroup mg ms:source"
                   " md:target && bucardo add sync manual relgroup=mrg dbs=mg").check()
-    assert source.sql(UNSAFE, dbname="manual")
     wait_for(lambda: not source.sql(UNSAFE, dbname="manual"), 30, "they are safe")
+    assert source.value("SELECT count(*) FROM pg_proc WHERE pronamespace = 'bucardo'::regnamespace AND prosecdef",
+                        dbname="manual") >= 3, "a function for each table"
     assert not attack(source, "manual")
     # It works as ever: replica role is not captured there, everything else is.
     source.sql("INSERT INTO mine VALUES (1, 'a'); UPDATE mine SET id = 2", dbname="manual")

@@ -532,6 +532,22 @@ def test_a_preflight_that_failed_is_not_almost_done(stage):
     stage.wait_live()
 
 
+def test_what_an_older_machine_wrote_into_the_journal_is_shown(stage):
+    """Its findings have the member mend, which is hint now."""
+    finding = {"v": 1, "event": "finding", "severity": "degrades", "object": "public.t", "why": "has no key", "hint": "add one"}
+    stage.play("app", "preflight", json.dumps(finding), DONE)
+    stage.machine.write_config(yaml("app", extra="    run_until: preflight\n"))
+    stage.machine.start()
+    stage.wait_at("schema", "done")
+    stage.machine.control_sql("UPDATE machine.phase SET findings = replace(findings::text, 'hint', 'mend')::jsonb"
+                              " WHERE phase = 'preflight'")
+    stage.machine.kill9_everything()
+    stage.machine.fresh_runtime()
+    stage.machine.start()
+    found, = stage.wait_at("schema", "done")["findings"]
+    assert (found["object"], found["why"], found["hint"]) == ("public.t", "has no key", "add one")
+
+
 def test_plan_looks_without_beginning(stage):
     finding = {"v": 1, "event": "finding", "severity": "degrades", "object": "public.t",
                "why": "has no key: it is copied and not replicated", "hint": "add one"}

@@ -224,6 +224,9 @@ def test_no_session_of_the_master_keeps_an_interpreter_and_no_process_what_it_ne
     dest.sql(f"ALTER TABLE {table} RENAME TO other", dbname=dbname)
     machine.shell("bucardo reload").check()
     wait_for(lambda: "Error from validate_sync" in machine.log(), 30, "it is not sound")
+    wait_for(lambda: not machine.status_json()["ready"] and "Bucardo cannot begin with it" in machine.status_json()["why"],
+             15, "the headline says so", explain=lambda: machine.status_json()["why"])
+    assert f'Could not find "{table}"' in machine.status_json()["why"]
     dest.sql(f"ALTER TABLE other RENAME TO {table}", dbname=dbname)
     machine.shell("bucardo reload").check()
     machine.one("kid", 60)

@@ -116,6 +116,32 @@ static void test_what_an_earlier_master_served_does_not_count(void **state)
 	assert_int_equal(show(&scene, BM_HEALTH_IDLE).health, BM_HEALTH_STARTING);
 }
 
+static void test_one_that_the_master_cannot_validate_is_no_news_to_wait_for(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set(&scene);
+	scene.bucardo.judge.syncs = &scene.sync;
+	scene.bucardo.judge.count = 1;
+	served_hear(&scene.bucardo,
+			"(7) [1] MCP Connection failed: DBI connect('dbname=a;host=b','u',...) failed: "
+			"FATAL:  password authentication failed for user \"u\" at -e line 7.");
+	served_hear(&scene.bucardo, "(7) [1] MCP Validation of sync app_sync FAILED");
+	scene.bucardo.daemon.begun_msec =
+			scene.sync.refused_msec; /* real time, as the note is */
+	struct bm_sync_view view = show(&scene, BM_HEALTH_IDLE);
+	assert_int_equal(view.health, BM_HEALTH_STARTING);
+	assert_true(view.is_overdue);
+	assert_string_equal(view.why,
+			"Bucardo cannot begin with it, nothing is applied: "
+			"FATAL:  password authentication failed for user \"u\"");
+	/* Another sync's, and what another master said. */
+	served_hear(&scene.bucardo, "(7) [1] MCP Validation of sync other FAILED");
+	scene.bucardo.daemon.begun_msec++;
+	assert_false(show(&scene, BM_HEALTH_IDLE).is_overdue);
+}
+
 static void test_who_has_a_reason_of_its_own_keeps_it(void **state)
 {
 	static const enum bm_health own[] = {BM_HEALTH_BLOCKED, BM_HEALTH_UNREACHABLE,
@@ -139,6 +165,8 @@ int main(void)
 			cmocka_unit_test(test_one_that_waits_for_its_turn_is_not_overdue),
 			cmocka_unit_test(test_a_controller_may_be_replaced_before_that_is_news),
 			cmocka_unit_test(test_what_an_earlier_master_served_does_not_count),
+			cmocka_unit_test(
+					test_one_that_the_master_cannot_validate_is_no_news_to_wait_for),
 			cmocka_unit_test(test_who_has_a_reason_of_its_own_keeps_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

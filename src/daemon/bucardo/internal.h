@@ -113,12 +113,14 @@ struct evaluated_sync {
 	bool autokick; /* it is meant to run by itself, or its migration released it */
 	bool released; /* nobody but us kicks it */
 	unsigned recent_failures;
-	bool was_lost;	      /* its KID ended and has not come back */
-	bool known_to_master; /* was there when the master got ready */
-	bool was_held;	      /* its migration had not begun to replicate when it was judged */
-	uint64_t active_msec; /* since when it is known to be active */
-	uint64_t served_msec; /* when its CTL was last there */
-	uint64_t kicked_msec; /* when we last kicked it */
+	bool was_lost;	       /* its KID ended and has not come back */
+	bool known_to_master;  /* was there when the master got ready */
+	bool was_held;	       /* its migration had not begun to replicate when it was judged */
+	uint64_t active_msec;  /* since when it is known to be active */
+	uint64_t served_msec;  /* when its CTL was last there */
+	uint64_t refused_msec; /* when the master last failed to validate it */
+	char refusal[300];     /* why, as a sentence */
+	uint64_t kicked_msec;  /* when we last kicked it */
 	uint64_t told_kick_msec; /* when the log last said so */
 	uint64_t reread_msec;	 /* when it last read its tables anew for failing */
 	uint64_t missing_msec;	 /* since when it has no CTL though it should; 0: it has */
@@ -150,6 +152,7 @@ void evaluate_close(struct bm_bucardo *bucardo);
 /* ---- master.c: what is said to the master, whether it hears, and whether it works ---- */
 
 struct master {
+	char refusal[200];	    /* its last words about a sync that it validates */
 	uint64_t stopped_seen_msec; /* since when it is in state T; 0 */
 	uint64_t ping_msec;	    /* a ping is on its way since; 0 */
 	uint64_t asked_msec;	    /* when that was sent last */
@@ -196,6 +199,8 @@ void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_
 
 /* Those that have one have it now. */
 void served_note(struct bm_bucardo *bucardo);
+/* A line of the master's: it says which sync it could not validate, and why. */
+void served_hear(struct bm_bucardo *bucardo, const char *line);
 /* It is meant to be applied, and has no controller, which is not just being replaced. */
 bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
 		uint64_t now);

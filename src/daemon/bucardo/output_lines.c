@@ -175,6 +175,7 @@ static void take_line(struct bm_bucardo *bucardo, enum bm_lines_event event, con
 	listen_for_last_words(&bucardo->daemon, text);
 	listen_for_refusal(bucardo, text);
 	master_spoke(bucardo, text);
+	served_hear(bucardo, text);
 	bm_log_child_line("bucardo", text, length, event == BM_LINES_PARTIAL);
 }
 

@@ -6,10 +6,13 @@
  * activated later, one after the other. It replaces one that has ended within a second, on a
  * slow host within some more: that alone is no news.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/bucardo/internal.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
 
 /* How long one that has ended may be missed, and one that was never there. */
 #define REPLACED_MSEC 10000
@@ -30,10 +33,70 @@ void served_note(struct bm_bucardo *bucardo)
 	}
 }
 
+/* What the server said, without the frame of Perl. */
+static void take_words(char *out, size_t size, const char *said)
+{
+	const char *cause = strstr(said, ") failed: ");
+
+	bm_text_copy(out, size, cause != NULL ? cause + strlen(") failed: ") : said);
+	char *end = strstr(out, " at -e line ");
+	if (end != NULL) {
+		*end = '\0';
+	}
+	out[strcspn(out, "\n")] = '\0';
+}
+
+static void note_refused(struct bm_bucardo *bucardo, const char *said)
+{
+	const char *end = strstr(said, " FAILED");
+	char name[256];
+
+	if (end == NULL || (size_t)(end - said) >= sizeof(name)) {
+		return;
+	}
+	bm_text_copy(name, (size_t)(end - said) + 1, said);
+	struct evaluated_sync *sync = evaluate_find(bucardo, name);
+	if (sync != NULL) {
+		sync->refused_msec = bm_clock_msec();
+		snprintf(sync->refusal, sizeof(sync->refusal),
+				"Bucardo cannot begin with it, nothing is applied: %s",
+				bucardo->master.refusal[0] != '\0' ? bucardo->master.refusal
+								   : "the log has why");
+	}
+	bucardo->master.refusal[0] = '\0';
+}
+
+void served_hear(struct bm_bucardo *bucardo, const char *line)
+{
+	static const char *const causes[] = {
+			" MCP Connection failed: ", " MCP Error from validate_sync: "};
+	static const char failed[] = " MCP Validation of sync ";
+	struct master *master = &bucardo->master;
+
+	for (size_t i = 0; i < BM_COUNT_OF(causes); i++) {
+		const char *said = strstr(line, causes[i]);
+		if (said != NULL) {
+			take_words(master->refusal, sizeof(master->refusal),
+					said + strlen(causes[i]));
+		}
+	}
+	const char *said = strstr(line, failed);
+	if (said != NULL) {
+		note_refused(bucardo, said + strlen(failed));
+	}
+}
+
 /* By the master that runs now. */
 static bool was_served(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	return sync->served_msec != 0 && sync->served_msec >= bucardo->daemon.begun_msec;
+}
+
+/* The master that runs now has tried, and could not. */
+static bool is_refused(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
+{
+	return sync->refused_msec != 0 && sync->refused_msec >= bucardo->daemon.begun_msec &&
+			sync->refused_msec > sync->served_msec;
 }
 
 bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
@@ -83,15 +146,17 @@ void served_show(const struct bm_bucardo *bucardo, const struct evaluated_sync *
 		return;
 	}
 	bool was_there = was_served(bucardo, sync);
+	bool refused = is_refused(bucardo, sync);
 	bool is_in_turn = !was_there && master_has_queue(bucardo, now);
 
 	view->health = BM_HEALTH_STARTING;
 	view->since_msec = missing_since(bucardo, sync);
-	view->is_overdue = was_there ||
+	view->is_overdue = was_there || refused ||
 			(!is_in_turn &&
 					now - view->since_msec >=
 							FIRST_MSEC * bucardo->slowness);
-	view->why = was_there
+	view->why = refused ? sync->refusal
+			: was_there
 			? "its controller has ended, and Bucardo has not started another yet: "
 			  "nothing is applied"
 			: is_in_turn

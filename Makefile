@@ -140,6 +140,10 @@ check-headers: $(EMBEDDED) ## every header compiles by itself
 check-layers: ## folders include only what lies below them; banned calls
 	@scripts/check-layers
 
+.PHONY: check-names
+check-names: ## comments and documents name files that are there
+	@scripts/check-names
+
 .PHONY: check-shape
 check-shape: ## lengths of functions and files
 	@scripts/check-shape
@@ -181,7 +185,7 @@ $(BUILD)/analysis/cppcheck: $(OBJECTS)
 analyse: $(BUILD)/analysis/clang-tidy $(BUILD)/analysis/cppcheck $(ANALYSED) ## gcc -fanalyzer, clang-tidy, cppcheck: what has changed
 
 .PHONY: lint
-lint: check-headers check-layers check-shape check-format analyse ## all static checks
+lint: check-headers check-layers check-names check-shape check-format analyse ## all static checks
 
 .PHONY: check
 check: all unit lint ## what to run before each commit; scripts/check runs everything

@@ -3,7 +3,7 @@
  *
  * Owns the daemon tree (MCP, VAC, CTL, KID) as one unit, installs Bucardo into
  * the control database, judges the health of each sync from what was observed,
- * and repairs without losing rows, one rung of a ladder at a time. Facts about
+ * and repairs without losing rows, one step of an escalation at a time. Facts about
  * Bucardo 5.6 come from its source and from fault experiments; the comments
  * beside the code say which.
  *
@@ -47,8 +47,8 @@ struct bm_bucardo_options {	 /* borrowed texts must outlive the object */
 enum bm_bucardo_event {
 	BM_BUCARDO_OPERATOR_STOPPED, /* `bucardo stop` by a person; text: its reason */
 	BM_BUCARDO_OPERATOR_STARTED, /* `bucardo start` by a person; the tree was adopted */
-	BM_BUCARDO_RESTART_POSTGRES, /* the ladder asks for it; text: which sync and why */
-	BM_BUCARDO_HOLD,	     /* the ladder is at its end; text: what is wrong */
+	BM_BUCARDO_RESTART_POSTGRES, /* the escalation asks for it; text: which sync and why */
+	BM_BUCARDO_HOLD,	     /* its last step was taken; text: what is wrong */
 	BM_BUCARDO_NO_SESSION,	     /* it was refused a new session with some database */
 	BM_BUCARDO_NOTE		     /* something for the event list; text */
 };
@@ -106,9 +106,9 @@ void bm_bucardo_install(struct bm_bucardo *bucardo, struct bm_conn *admin,
 int bm_bucardo_clear_leftovers(struct bm_bucardo *bucardo, struct bm_error *err);
 
 /*
- * Take in a sample: judge each sync, kick what waits and was forgotten, put the
- * timeouts on new databases and checktime on new syncs, prune syncrun, climb the
- * ladder. Also the moment at which a dead VAC is noticed.
+ * Take in a sample: evaluate each sync, kick what waits and was forgotten, put the
+ * timeouts on new databases and checktime on new syncs, prune syncrun, take the
+ * next step of an escalation. Also the moment at which a dead VAC is noticed.
  */
 void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation);
 
@@ -125,8 +125,8 @@ extern const char bm_bucardo_refusal_hint[];
  * of the samples to come are stopped, not unwell. */
 void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped);
 
-/* How many times as long everything takes on this host: a stall is judged, and a rung of the
- * ladder gets its time, by that. 1 on a host that gives what is asked for. */
+/* How many times as long everything takes on this host: a stall is evaluated, and a step of the
+ * escalation gets its time, by that. 1 on a host that gives what is asked for. */
 void bm_bucardo_set_slowness(struct bm_bucardo *bucardo, unsigned factor);
 
 size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo);

@@ -25,7 +25,7 @@ enum bm_health {
 };
 const char *bm_health_name(enum bm_health health); /* "catching-up"; static */
 
-/* The ladder for `stalled`, in this order, one rung at a time. */
+/* What is done about `stalled`, in this order, one step at a time. */
 enum bm_escalation {
 	BM_ESCALATION_NONE,
 	BM_ESCALATION_KICK,
@@ -35,7 +35,7 @@ enum bm_escalation {
 	BM_ESCALATION_HOLD,
 	BM_ESCALATION_COUNT
 };
-const char *bm_escalation_name(enum bm_escalation rung); /* "reload-sync"; static */
+const char *bm_escalation_name(enum bm_escalation step); /* "reload-sync"; static */
 
 /* Which way the backlog goes. */
 enum bm_trend {
@@ -59,7 +59,7 @@ struct bm_sync_view {
 	const char *bad_text;
 	pid_t blocker_pid;
 	const char *blocker_query, *blocker_db;
-	enum bm_escalation rung; /* the highest rung climbed in this stall */
+	enum bm_escalation step; /* the highest step taken in this stall */
 	enum bm_trend trend;
 	int64_t shrink_rate;   /* rows a second that it shrinks by; below 0: it grows */
 	int64_t catch_up_msec; /* until nothing waits, when it shrinks; else -1 */

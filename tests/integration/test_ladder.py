@@ -1,4 +1,4 @@
-"""A sync that stands still is repaired one rung at a time, and held when nothing helps."""
+"""A sync that stands still is repaired one step at a time, and held when nothing helps."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def nothing_moves(machine):
 
 def _climbed(machine):
     lines = [json.loads(line) for line in machine.log().splitlines() if line.startswith("{")]
-    return [line for line in lines if "climbing the ladder" in line["msg"]]
+    return [line for line in lines if "taking the next step" in line["msg"]]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_every_rung_is_climbed_until_one_helps_or_none_is_left(parts):
     events = machine.cli("events").output
     for rung in RUNGS:
         assert re.search(rf"sync 'MyDBSync' stalled, lag \d+ .*: {rung}\n", events), rung
-    over = (r"off the ladder after hold: sync 'MyDBSync' is \S+, lag \d+ .* before and "
+    over = (r"no escalation any more after hold: sync 'MyDBSync' is \S+, lag \d+ .* before and "
             r"\d+ .* now")
     wait_for(lambda: re.search(over, machine.cli("events").output), 20,
              "the end is told with its lag", explain=lambda: machine.cli("events").output)

@@ -1,4 +1,4 @@
-"""scripts/check-layers finds a violation of each of its rules."""
+"""scripts/check-layers and check-names find a violation of each of their rules."""
 
 import os
 import subprocess
@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
-CHECK = os.path.join(REPOSITORY, "scripts", "check-layers")
 
 CLEAN = {
     "include/bucardo_machine/log.h": "",
@@ -18,6 +17,7 @@ CLEAN = {
     "src/daemon/volume/lock.h": "",
     "src/worker/session/ask.c": "#include <libpq-fe.h>\nvoid f(void) { PQexec(c, s); }\n/* system() is not called */\n",
     "src/worker/session/ask.h": "",
+    "tests/unit/test_log.c": "",
     "src/client/commands/run.c": '#include "bucardo_machine/machine.h"\n',
 }
 
@@ -45,13 +45,13 @@ VIOLATIONS = (
 )
 
 
-def check(folder, files):
+def check(folder, files, script="check-layers"):
     for name, text in files.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="ascii") as out:
             out.write(text)
-    return subprocess.run([CHECK, folder], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([os.path.join(REPOSITORY, "scripts", script), folder], capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_tree_that_keeps_the_rules_passes(tmp_path):
@@ -64,3 +64,14 @@ def test_a_planted_violation_is_found(tmp_path, name, line, told):
     done = check(str(tmp_path), {**CLEAN, name: line + "\n"})
     assert done.returncode == 1, done
     assert f"{name}:1: " in done.stdout and told in done.stdout, done
+
+
+@pytest.mark.parametrize("text, told", [("/* loop - turns */", ""), ("/* see log.c */", ""), ("/*\n * loop - turns (log.h) */", ""),
+                                        ("/* event - turns */", ":1: it calls itself 'event'"),
+                                        ("/*\n * event - turns */", ":2: it calls itself 'event'"),
+                                        ("int a; /* gone.c */", ":1: there is no file 'gone.c'"),
+                                        ("/* (sql/gone.sql) */", ":1: there is no file 'gone.sql'")])
+def test_a_file_has_its_own_name_and_names_those_that_are_there(tmp_path, text, told):
+    done = check(str(tmp_path), {**CLEAN, "src/base/event/loop.c": text + "\n"}, "check-names")
+    assert done.stdout == (f"src/base/event/loop.c{told}\n" if told else ""), done
+    assert done.returncode == (1 if told else 0)

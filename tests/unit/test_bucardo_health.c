@@ -1,4 +1,4 @@
-/* A sync is judged by what moves, and repaired one rung at a time. */
+/* A sync is judged by what moves, and repaired one step at a time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -309,107 +309,111 @@ static void test_an_unknown_backlog_is_no_health(void **state)
 	assert_int_equal(at(0), BM_HEALTH_UNKNOWN);
 }
 
-/* ---- the ladder ---- */
+/* ---- the escalation ---- */
 
-static void test_climbs_every_rung_in_order_and_then_holds(void **state)
+static void test_climbs_every_step_in_order_and_then_holds(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_NONE, 0};
+	struct escalation_state escalation = {BM_ESCALATION_NONE, 0};
 	enum bm_escalation expected = BM_ESCALATION_KICK;
 
 	for (uint64_t t = START; t < START + 600000; t += 1000) {
 		enum bm_escalation next = escalation_next(
-				&ladder, BM_HEALTH_STALLED, START, t, 1);
+				&escalation, BM_HEALTH_STALLED, START, t, 1);
 		if (next != BM_ESCALATION_NONE) {
 			assert_int_equal(next, expected);
-			escalation_taken(&ladder, next, t);
+			escalation_taken(&escalation, next, t);
 			expected++;
 		}
 	}
-	assert_int_equal(ladder.rung, BM_ESCALATION_HOLD);
+	assert_int_equal(escalation.step, BM_ESCALATION_HOLD);
 }
 
-static void test_a_rung_gets_more_time_on_a_slow_host(void **state)
+static void test_a_step_gets_more_time_on_a_slow_host(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_KICK, START};
+	struct escalation_state escalation = {BM_ESCALATION_KICK, START};
 
-	assert_int_equal(escalation_next(&ladder, BM_HEALTH_STALLED, START, START + 100000, 10),
+	assert_int_equal(escalation_next(&escalation, BM_HEALTH_STALLED, START, START + 100000,
+					 10),
 			BM_ESCALATION_NONE);
-	assert_int_equal(escalation_next(&ladder, BM_HEALTH_STALLED, START, START + 150000, 10),
+	assert_int_equal(escalation_next(&escalation, BM_HEALTH_STALLED, START, START + 150000,
+					 10),
 			BM_ESCALATION_RELOAD_SYNC);
 }
 
 static void test_climbs_for_nothing_but_a_stall(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_KICK, START};
+	struct escalation_state escalation = {BM_ESCALATION_KICK, START};
 
 	for (int health = 0; health < BM_HEALTH_COUNT; health++) {
 		enum bm_escalation next = escalation_next(
-				&ladder, (enum bm_health)health, START, START * 2, 1);
+				&escalation, (enum bm_health)health, START, START * 2, 1);
 		assert_int_equal(next,
 				health == BM_HEALTH_STALLED ? BM_ESCALATION_RELOAD_SYNC
 							    : BM_ESCALATION_NONE);
 	}
 }
 
-static void test_a_restart_is_not_held_against_the_last_rung(void **state)
+static void test_a_restart_is_not_held_against_the_last_step(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_RESTART_TREE, START};
+	struct escalation_state escalation = {BM_ESCALATION_RESTART_TREE, START};
 	uint64_t steady = START + 300000;
 
-	assert_int_equal(escalation_next(&ladder, BM_HEALTH_STALLED, steady, steady + 1000, 1),
+	assert_int_equal(escalation_next(&escalation, BM_HEALTH_STALLED, steady, steady + 1000,
+					 1),
 			BM_ESCALATION_NONE);
-	assert_int_equal(
-			escalation_next(&ladder, BM_HEALTH_STALLED, steady, steady + 100000, 1),
+	assert_int_equal(escalation_next(&escalation, BM_HEALTH_STALLED, steady,
+					 steady + 100000, 1),
 			BM_ESCALATION_RESTART_POSTGRES);
 }
 
-static void test_a_restart_that_helps_nothing_is_followed_by_the_next_rung(void **state)
+static void test_a_restart_that_helps_nothing_is_followed_by_the_next_step(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_RESTART_TREE, START};
+	struct escalation_state escalation = {BM_ESCALATION_RESTART_TREE, START};
 
-	assert_false(escalation_is_over(&ladder, BM_HEALTH_CATCHING_UP, START - 1000,
+	assert_false(escalation_is_over(&escalation, BM_HEALTH_CATCHING_UP, START - 1000,
 			START + 2000, START + 60000));
-	assert_false(escalation_is_over(
-			&ladder, BM_HEALTH_STALLED, START - 1000, START + 2000, START + 60000));
-	assert_true(escalation_is_over(
-			&ladder, BM_HEALTH_RUNNING, START + 3000, START + 2000, START + 60000));
-	assert_true(escalation_is_over(
-			&ladder, BM_HEALTH_BLOCKED, START - 1000, START + 2000, START + 60000));
-	assert_true(escalation_is_over(&ladder, BM_HEALTH_UNREACHABLE, START - 1000,
+	assert_false(escalation_is_over(&escalation, BM_HEALTH_STALLED, START - 1000,
+			START + 2000, START + 60000));
+	assert_true(escalation_is_over(&escalation, BM_HEALTH_RUNNING, START + 3000,
+			START + 2000, START + 60000));
+	assert_true(escalation_is_over(&escalation, BM_HEALTH_BLOCKED, START - 1000,
+			START + 2000, START + 60000));
+	assert_true(escalation_is_over(&escalation, BM_HEALTH_UNREACHABLE, START - 1000,
 			START + 2000, START + 60000));
 }
 
 static void test_after_hold_a_persons_restart_begins_anew(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_HOLD, START};
+	struct escalation_state escalation = {BM_ESCALATION_HOLD, START};
 
 	assert_false(escalation_is_over(
-			&ladder, BM_HEALTH_STALLED, 0, START - 1, START + 60000));
+			&escalation, BM_HEALTH_STALLED, 0, START - 1, START + 60000));
 	assert_true(escalation_is_over(
-			&ladder, BM_HEALTH_CATCHING_UP, 0, START + 1, START + 2));
+			&escalation, BM_HEALTH_CATCHING_UP, 0, START + 1, START + 2));
 }
 
 static void test_after_hold_all_is_tried_again_in_a_while(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_HOLD, START};
+	struct escalation_state escalation = {BM_ESCALATION_HOLD, START};
 
-	assert_false(escalation_is_over(&ladder, BM_HEALTH_STALLED, 0, 0, START + 599000));
-	assert_true(escalation_is_over(&ladder, BM_HEALTH_STALLED, 0, 0, START + 600000));
+	assert_false(escalation_is_over(&escalation, BM_HEALTH_STALLED, 0, 0, START + 599000));
+	assert_true(escalation_is_over(&escalation, BM_HEALTH_STALLED, 0, 0, START + 600000));
 }
 
 static void test_who_has_climbed_nothing_has_nothing_to_forget(void **state)
 {
 	(void)state;
-	struct escalation_state ladder = {BM_ESCALATION_NONE, 0};
+	struct escalation_state escalation = {BM_ESCALATION_NONE, 0};
 
-	assert_false(escalation_is_over(&ladder, BM_HEALTH_IDLE, START, START, START + 60000));
+	assert_false(escalation_is_over(
+			&escalation, BM_HEALTH_IDLE, START, START, START + 60000));
 }
 
 static void test_rows_that_begin_to_wait_after_a_long_quiet_are_no_stall(void **state)
@@ -469,11 +473,11 @@ int main(void)
 			TEST(test_a_sync_that_its_migration_holds_back_is_not_advised_to_be_activated),
 			TEST(test_a_sync_whose_tables_are_all_paused_points_to_its_migration),
 			TEST(test_an_unknown_backlog_is_no_health),
-			TEST(test_climbs_every_rung_in_order_and_then_holds),
-			TEST(test_a_rung_gets_more_time_on_a_slow_host),
+			TEST(test_climbs_every_step_in_order_and_then_holds),
+			TEST(test_a_step_gets_more_time_on_a_slow_host),
 			TEST(test_climbs_for_nothing_but_a_stall),
-			TEST(test_a_restart_is_not_held_against_the_last_rung),
-			TEST(test_a_restart_that_helps_nothing_is_followed_by_the_next_rung),
+			TEST(test_a_restart_is_not_held_against_the_last_step),
+			TEST(test_a_restart_that_helps_nothing_is_followed_by_the_next_step),
 			TEST(test_after_hold_a_persons_restart_begins_anew),
 			TEST(test_after_hold_all_is_tried_again_in_a_while),
 			TEST(test_who_has_climbed_nothing_has_nothing_to_forget),

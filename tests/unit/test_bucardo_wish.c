@@ -73,7 +73,7 @@ static void test_a_resume_counts_as_not_told_until_it_is_declared_and_lasts_unti
 	bm_bucardo_declare(&bucardo, &told, 1);
 	assert_true(bm_bucardo_is_resuming(&bucardo, name));
 	assert_true(declared_find(&bucardo, name)->resumed);
-	/* judge.c takes it up; telling it again changes nothing. */
+	/* evaluate_syncs.c takes it up; telling it again changes nothing. */
 	declared_find(&bucardo, name)->resumed = false;
 	sync.resuming = true;
 	bm_bucardo_declare(&bucardo, &told, 1);

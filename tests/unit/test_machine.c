@@ -11,10 +11,10 @@ static void test_a_ladder_is_at_its_end_only_while_the_sync_is_stalled(void **st
 {
 	(void)state;
 	struct bm_sync_view sync = {
-			.health = BM_HEALTH_STALLED, .rung = BM_ESCALATION_RESTART_TREE};
+			.health = BM_HEALTH_STALLED, .step = BM_ESCALATION_RESTART_TREE};
 
 	assert_false(bm_evaluate_is_at_last_step(&sync));
-	sync.rung = BM_ESCALATION_HOLD;
+	sync.step = BM_ESCALATION_HOLD;
 	assert_true(bm_evaluate_is_at_last_step(&sync));
 	sync.health = BM_HEALTH_CATCHING_UP;
 	assert_false(bm_evaluate_is_at_last_step(&sync));

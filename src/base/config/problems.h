@@ -1,5 +1,5 @@
 /*
- * report - errors of one file, collected a line each
+ * problems - errors of one file, collected a line each
  *
  * Every line is `FILE:LINE:COLUMN: KEY.PATH: what was found; what is allowed`.
  * What a file says

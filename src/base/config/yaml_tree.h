@@ -1,5 +1,5 @@
 /*
- * tree - a YAML text as nodes with their places, nothing clever left in it
+ * yaml_tree - a YAML text as nodes with their places, nothing clever left in it
  *
  * One document, mappings with text keys, lists and scalars as they were
  * written. Anchors, aliases, tags, further documents, deep or large trees,

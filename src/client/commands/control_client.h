@@ -1,5 +1,5 @@
 /*
- * client - the other end of the control socket, blocking, with limits
+ * control_client - the other end of the control socket, blocking, with limits
  *
  * One request, then one or more answers, a JSON object each; the last has
  * "done": true (docs/control-protocol.md). Nothing here prints: a message says

@@ -1,5 +1,5 @@
 /*
- * settings - limits on new databases and syncs, and a bound for syncrun
+ * bucardo_settings - limits on new databases and syncs, and a bound for syncrun
  *
  * Whatever a person adds gets what lets it survive: time limits in dbconn, and
  * checktime on syncs that run by themselves (one with autokick off is still

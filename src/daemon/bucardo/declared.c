@@ -28,7 +28,7 @@ struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char
 }
 
 /* What a pause has deactivated is activated when that ends, and that waits until the sync was
- * seen; what is paused is deactivated whenever it is found active (judge.c). */
+ * seen; what is paused is deactivated whenever it is found active (evaluate_syncs.c). */
 static bool is_resumed(const struct bm_bucardo *bucardo, const struct bm_declared_sync *now)
 {
 	const struct declared_sync *before = declared_find(bucardo, now->name);

@@ -1,4 +1,4 @@
-/* judge - samples in, views and repairs out: the memory around health.c. */
+/* evaluate_syncs - samples in, views and repairs out: the memory around health.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,7 +270,7 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 			.blocker_pid = sync->blocker_pid,
 			.blocker_query = sync->blocker_query,
 			.blocker_db = sync->blocker_db,
-			.rung = sync->ladder.rung,
+			.step = sync->escalation.step,
 			.trend = trend.trend,
 			.shrink_rate = trend.shrink_rate,
 			.catch_up_msec = trend.catch_up_msec,

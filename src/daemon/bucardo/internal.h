@@ -53,7 +53,7 @@ void daemon_pulse(void *ctx);
 void daemon_piddir_changed(struct bm_bucardo *bucardo);
 void daemon_close(struct bm_bucardo *bucardo);
 
-/* ---- output.c: what Bucardo prints becomes our log ---- */
+/* ---- output_lines.c: what Bucardo prints becomes our log ---- */
 
 struct output {
 	struct bm_lines *pipe; /* stdout and stderr of the master we started */
@@ -94,13 +94,13 @@ void children_rescan(struct bm_bucardo *bucardo);
 bool children_has(const struct bm_bucardo *bucardo, enum bucardo_role role, const char *sync);
 void children_close(struct bm_bucardo *bucardo);
 
-/* ---- judge.c: samples in, views and repairs out ---- */
+/* ---- evaluate_syncs.c: samples in, views and repairs out ---- */
 
 struct evaluated_sync {
 	char *name;
 	struct sync_history history;
-	struct escalation_state ladder;
-	int64_t escalation_lag_msec; /* when its first rung was climbed; -1: none */
+	struct escalation_state escalation;
+	int64_t escalation_lag_msec; /* when its first step was taken; -1: none */
 	enum bm_health health;
 	uint64_t since_msec;
 	struct bm_strbuf why, advice;
@@ -215,7 +215,7 @@ void repair_all(struct bm_bucardo *bucardo);
 /* A run of the sync has ended; one that nobody else kicks goes on at once. */
 void repair_run_ended(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
 
-/* ---- settings.c: limits on databases and syncs, housekeeping of syncrun ---- */
+/* ---- bucardo_settings.c: limits on databases and syncs, housekeeping of syncrun ---- */
 
 struct settings {
 	bool busy;

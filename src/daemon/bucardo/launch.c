@@ -21,7 +21,7 @@
  * socket leads to /dev/null; Bucardo's children open connections of their own.
  *
  * Where a change finds no place in the source that is installed, or finds two, the script ends
- * with exit code 78 and the names of those changes; the machine holds (output.c).
+ * with exit code 78 and the names of those changes; the machine holds (output_lines.c).
  *
  * What the KID writes, it writes as text that the other server reads: sessions get the
  * same settings for it on both sides, whatever their databases are set to

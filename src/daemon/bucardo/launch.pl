@@ -105,7 +105,7 @@ my @changes = (
 my @replaced = qw(mcp_main reset_mcp_listeners db_unlisten_all db_get_notices connect_database validate_sync activate_sync reload_mcp
 	start_main_transaction enable_triggers truncate_table delete_rows push_rows);
 
-# The machine reads this line (output.c). The exit status is that of a bad configuration.
+# The machine reads this line (output_lines.c). The exit status is that of a bad configuration.
 sub refuse {
 	my ($version, $path, @lost) = @_;
 	print STDERR "cannot run this Bucardo: of version $version ($path) the machine does not know: "
@@ -254,7 +254,7 @@ sub end_validator {
 	undef $validator;
 }
 
-# The machine reads this line (output.c): from here on the master hears what it is told.
+# The machine reads this line (master.c): from here on the master hears what it is told.
 my $loop = \&Bucardo::mcp_main;
 *Bucardo::mcp_main = sub {
 	my ($self) = @_;

@@ -1,5 +1,5 @@
 /*
- * output - what Bucardo prints becomes our log
+ * output_lines - what Bucardo prints becomes our log
  *
  * The master we start writes to a pipe of ours. A tree that a person starts with
  * `bucardo start` must not hold their terminal, and a log file would grow

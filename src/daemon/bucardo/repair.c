@@ -191,32 +191,32 @@ static void watch_served(struct bm_bucardo *bucardo, struct evaluated_sync *sync
 	}
 }
 
-/* ---- the ladder ---- */
+/* ---- the escalation ---- */
 
 static const char *say_lag(int64_t msec, char *out)
 {
 	return msec < 0 ? "unknown" : bm_clock_format_span((uint64_t)msec, out);
 }
 
-static void climb(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
-		enum bm_escalation rung)
+static void take_step(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
+		enum bm_escalation step)
 {
 	char lag[BM_CLOCK_TEXT_SIZE];
 	char *text = bm_format("sync '%s' stalled, lag %s (%s): %s", sync->name,
 			say_lag(sync->lag_msec, lag), bm_strbuf_text(&sync->why),
-			bm_escalation_name(rung));
+			bm_escalation_name(step));
 
 	bm_log(BM_LOG_WARN, BUCARDO_AREA,
 			BM_FIELDS(bm_str("sync", sync->name),
-					bm_str("to", bm_escalation_name(rung)),
+					bm_str("to", bm_escalation_name(step)),
 					bm_int("rows", sync->backlog_rows),
 					bm_int("lag_ms", sync->lag_msec),
 					bm_str("why", bm_strbuf_text(&sync->why))),
-			"sync is stalled, climbing the ladder");
+			"sync is stalled, taking the next step");
 	if (sync->escalation_lag_msec < 0) {
 		sync->escalation_lag_msec = sync->lag_msec;
 	}
-	switch (rung) {
+	switch (step) {
 	case BM_ESCALATION_KICK:
 		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
 		repair_kick(bucardo, sync, "stalled");
@@ -246,28 +246,28 @@ static void leave_escalation(struct bm_bucardo *bucardo, struct evaluated_sync *
 	char before[BM_CLOCK_TEXT_SIZE], after[BM_CLOCK_TEXT_SIZE];
 
 	bucardo_tell(bucardo, BM_BUCARDO_NOTE,
-			"off the ladder after %s: sync '%s' is %s, lag %s before and %s now",
-			bm_escalation_name(sync->ladder.rung), sync->name,
+			"no escalation any more after %s: sync '%s' is %s, lag %s before and %s now",
+			bm_escalation_name(sync->escalation.step), sync->name,
 			bm_health_name(sync->health),
 			say_lag(sync->escalation_lag_msec, before),
 			say_lag(sync->lag_msec, after));
-	sync->ladder = (struct escalation_state){BM_ESCALATION_NONE, 0};
+	sync->escalation = (struct escalation_state){BM_ESCALATION_NONE, 0};
 	sync->escalation_lag_msec = -1;
 }
 
 static void escalate(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
-	if (escalation_is_over(&sync->ladder, sync->health, sync->history.applied_msec,
+	if (escalation_is_over(&sync->escalation, sync->health, sync->history.applied_msec,
 			    bucardo->daemon.ready_msec, now)) {
 		leave_escalation(bucardo, sync);
 	}
 	enum bm_escalation next = bucardo->options.ladder
-			? escalation_next(&sync->ladder, sync->health,
+			? escalation_next(&sync->escalation, sync->health,
 					  bucardo->daemon.ready_msec, now, bucardo->slowness)
 			: BM_ESCALATION_NONE;
 	if (next != BM_ESCALATION_NONE) {
-		escalation_taken(&sync->ladder, next, now);
-		climb(bucardo, sync, next);
+		escalation_taken(&sync->escalation, next, now);
+		take_step(bucardo, sync, next);
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
  * answer - from a request to the lines of its answer
  *
- * Only appends text; client.c carries it to the socket. docs/control-protocol.md
+ * Only appends text; connection.c carries it to the socket. docs/control-protocol.md
  * documents each member.
  */
 #ifndef DAEMON_CONTROL_ANSWER_H

@@ -1,5 +1,5 @@
 /*
- * client - one connection of the control socket
+ * connection - one connection of the control socket
  *
  * Reads requests, carries answers, streams events. Every client has a bound on
  * what it may make us keep and on how long it may keep us waiting; none is ever

@@ -1,8 +1,8 @@
 /*
- * ladder - which repair comes next for a sync that makes no progress. Pure.
+ * escalation - which repair comes next for a sync that makes no progress. Pure.
  *
- * Every rung is lossless: what was captured stays in the delta tables of the
- * source until a run has applied it. A rung gets time to work before the next.
+ * Every step is lossless: what was captured stays in the delta tables of the
+ * source until a run has applied it. A step gets time to work before the next.
  */
 #ifndef DAEMON_HEALTH_ESCALATION_H
 #define DAEMON_HEALTH_ESCALATION_H
@@ -14,27 +14,27 @@
 #include "bucardo_machine/observation.h"
 
 struct escalation_state {
-	enum bm_escalation rung; /* the highest one climbed in this stall */
-	uint64_t climbed_msec;	 /* when */
+	enum bm_escalation step; /* the highest one taken in this stall */
+	uint64_t taken_msec;	 /* when */
 };
 
 /*
- * The rung to climb now, BM_ESCALATION_NONE for none; does not change `state`.
+ * The step to take now, BM_ESCALATION_NONE for none; does not change `state`.
  * `steady_msec` is since when Bucardo runs undisturbed: time before that is not
- * held against the last rung. Only a stalled sync climbs. On a slow host each rung has
+ * held against the last step. Only for a stalled sync. On a slow host each step has
  * `slowness` times its time.
  */
 enum bm_escalation escalation_next(const struct escalation_state *state, enum bm_health health,
 		uint64_t steady_msec, uint64_t now_msec, unsigned slowness);
 
-/* Note that `rung` was climbed. */
+/* Note that `step` was taken. */
 void escalation_taken(
-		struct escalation_state *state, enum bm_escalation rung, uint64_t now_msec);
+		struct escalation_state *state, enum bm_escalation step, uint64_t now_msec);
 
 /*
- * Whether what was climbed can be forgotten: rows were applied since, or another
+ * Whether what was taken can be forgotten: rows were applied since, or another
  * trouble has a name. A restart alone proves nothing: the sync is not called stalled
- * for a while, and must go on where it was. Past the last rung a restart is a
+ * for a while, and must go on where it was. Past the last step a restart is a
  * person's, and everything is tried again; so it is after a while without one.
  */
 bool escalation_is_over(const struct escalation_state *state, enum bm_health health,

@@ -36,7 +36,7 @@ static bool is_holding(struct bm_machine *machine, struct verdict *verdict)
 
 bool bm_evaluate_is_at_last_step(const struct bm_sync_view *sync)
 {
-	return sync->health == BM_HEALTH_STALLED && sync->rung == BM_ESCALATION_HOLD;
+	return sync->health == BM_HEALTH_STALLED && sync->step == BM_ESCALATION_HOLD;
 }
 
 static bool is_at_last_step(struct bm_machine *machine, struct verdict *verdict)

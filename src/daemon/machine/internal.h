@@ -1,7 +1,7 @@
 /*
  * internal - the machine's object, shared by the files of this folder
  *
- * machine.c owns it and runs the tick; settings.c loads what a person wrote;
+ * machine.c owns it and runs the tick; machine_settings.c loads what a person wrote;
  * parts.c makes the units and the connections, reconfigure.c follows changes;
  * act.c carries out actions; snapshot.c tells about it.
  */
@@ -144,7 +144,7 @@ struct bm_machine {
 /* machine.c */
 void bm_machine_tick_soon(struct bm_machine *machine);
 
-/* settings.c */
+/* machine_settings.c */
 void bm_settings_open(struct bm_machine *machine);
 void bm_settings_close(struct bm_machine *machine);
 /* The folders may have been replaced: watch the present ones, and read them. */
@@ -168,7 +168,7 @@ struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine);
 /* Down and up again; what stands on it goes down before, as in a stop. */
 void bm_parts_restart(struct member *member, const char *why);
 
-/* probe.c */
+/* probes.c */
 /* The standing check of the control database: cheap, and never two at a time. */
 void bm_probe_control(struct bm_machine *machine);
 /* Ask for a sign of life over this connection. */
@@ -199,9 +199,9 @@ void bm_act_follow(struct bm_machine *machine);
 /* hold.c: may the volume be touched? Takes the lock on the way. */
 void bm_hold_check(struct bm_machine *machine);
 
-/* judge.c: the state of the whole machine, its reason and the advice. */
+/* evaluate.c: the state of the whole machine, its reason and the advice. */
 void bm_evaluate(struct bm_machine *machine);
-/* Every rung was climbed and the sync is still stalled: over as soon as it recovers. */
+/* Every step was taken and the sync is still stalled: over as soon as it recovers. */
 bool bm_evaluate_is_at_last_step(const struct bm_sync_view *sync);
 
 #endif

@@ -22,7 +22,7 @@ static uint64_t share(const struct bm_config *config, unsigned percent)
 }
 
 /* Crash recovery of the control cluster (max_wal_size is small) fits with room; while it works
- * (probe.c) it has more. */
+ * (probes.c) it has more. */
 #define POSTGRES_START_MSEC 120000
 #define BUCARDO_START_MSEC 30000
 

@@ -1,5 +1,5 @@
 /*
- * probe - whether the control database answers, and whether it works on it
+ * probes - whether the control database answers, and whether it works on it
  *
  * A server that recovers, or a host that gives little, takes longer: that it works shows in its
  * processes (watchdog.h), and neither ends its start nor makes it count as lost. The clock

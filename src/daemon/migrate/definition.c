@@ -173,7 +173,7 @@ char *bm_definition_order(const json_t *definition, enum bm_phase phase, const c
 	if (refusal != NULL) {
 		json_object_set_new(order, "refusal",
 				json_pack("{s:o, s:s}", "why", bm_json_text(refusal), "hint",
-						BM_REFUSAL_MEND));
+						BM_REFUSAL_HINT));
 	}
 	char *text = json_dumps(order, JSON_COMPACT);
 

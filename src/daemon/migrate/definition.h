@@ -28,7 +28,7 @@ void bm_definition_compare(
 bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_t *now);
 
 /* What to do when a changed definition is refused. */
-#define BM_REFUSAL_MEND                                                                        \
+#define BM_REFUSAL_HINT                                                                        \
 	"put back what it was, or give the new definition a name of its own "                  \
 	"(what this one made stays)"
 

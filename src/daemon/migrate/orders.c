@@ -69,7 +69,7 @@ static int must_be_taken(const struct migration *migration, struct bm_error *err
 	}
 	return bm_error_set(err, BM_ERR_PRECONDITION,
 			"migration '%s' cannot go on, its changed definition is refused: %s; %s",
-			migration->name, migration->refusal, BM_REFUSAL_MEND);
+			migration->name, migration->refusal, BM_REFUSAL_HINT);
 }
 
 static int go(struct migration *migration, enum bm_phase until, const char *by,

@@ -147,7 +147,7 @@ static void fill_reason(struct migration *migration, const struct record *record
 		view->hint = go_on_by(migration, "resume");
 	} else if (migration->refusal != NULL) {
 		view->why = migration->refusal;
-		view->hint = BM_REFUSAL_MEND;
+		view->hint = BM_REFUSAL_HINT;
 	} else if (why != NULL && migration->next.status == BM_MIGRATION_DONE) {
 		view->hint = go_on_by(migration, "migrate");
 	} else if (why == NULL && record->error != NULL) {

@@ -1,4 +1,4 @@
-/* tree - see tree.h */
+/* process_tree - see process_tree.h */
 #include "daemon/processes/process_tree.h"
 
 #include <dirent.h>

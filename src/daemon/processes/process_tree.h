@@ -1,5 +1,5 @@
 /*
- * tree - the processes of a Bucardo tree, as the piddir and /proc show them
+ * process_tree - the processes of a Bucardo tree, as the piddir and /proc show them
  *
  * Looks and signals; remembers nothing. A process belongs to our tree when its
  * title is Bucardo's, its user ours, and a pid file, its working folder or its

@@ -167,7 +167,7 @@ static json_t *sync_json(const struct bm_sync_view *sync, const struct moment *n
 	json_object_set_new(object, "bad_age_msec", known(sync->bad_age_msec));
 	set_text(object, "bad_text", sync->bad_text);
 	json_object_set_new(object, "blocker", blocker_json(sync));
-	set_text(object, "rung", bm_escalation_name(sync->rung));
+	set_text(object, "step", bm_escalation_name(sync->step));
 	set_text(object, "trend", bm_trend_name(sync->trend));
 	json_object_set_new(object, "shrink_rate", json_integer(sync->shrink_rate));
 	json_object_set_new(object, "catch_up_msec", known(sync->catch_up_msec));

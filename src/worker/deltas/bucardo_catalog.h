@@ -1,5 +1,5 @@
 /*
- * catalog - what the control database says: databases, syncs, their runs
+ * bucardo_catalog - what the control database says: databases, syncs, their runs
  *
  * Read whole at each look; small, and the only source of what to watch.
  */

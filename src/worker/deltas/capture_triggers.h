@@ -4,7 +4,7 @@
  * They are made here, with Bucardo's names, before Bucardo looks: its validate_sync() takes
  * what it finds, and would make others. Ours depend on no search_path, since they run with the
  * rights of their owner for every role that writes; they fire in replica role too, but not
- * in sessions that apply a migration (session.h); keys are compared by their bytes. What a
+ * in sessions that apply a migration (sessions.h); keys are compared by their bytes. What a
  * table was captured with is written down, in bucardo.machine_captured: capture_watch.h.
  */
 #ifndef WORKER_DELTAS_CAPTURE_TRIGGERS_H

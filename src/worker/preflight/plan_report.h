@@ -1,5 +1,5 @@
 /*
- * plan - what a migration would do, told before anything is touched
+ * plan_report - what a migration would do, told before anything is touched
  *
  * One line "plan" (docs/worker-protocol.md): the tables and their sizes, chunks and
  * connections, the locks that are taken, how long it takes by a short measurement,

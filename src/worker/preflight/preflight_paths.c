@@ -105,7 +105,7 @@ static void find_function(struct looking *looking, const PGresult *rows, int row
 			"%s%s",
 			PQgetvalue(rows, row, BM_CALLS_WHAT),
 			PQgetvalue(rows, row, BM_CALLS_FUNCTIONS), fate, unsafe);
-	char *hint = bm_format("%s%s", PQgetvalue(rows, row, BM_CALLS_MENDS),
+	char *hint = bm_format("%s%s", PQgetvalue(rows, row, BM_CALLS_HINTS),
 			extension ? "; of an extension also on the destination, after CREATE "
 				    "EXTENSION there: its functions do not come from the source"
 				  : "");

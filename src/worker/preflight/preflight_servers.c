@@ -43,7 +43,7 @@
 #define REPLICA_ROLE "SELECT 1, 2, 3 WHERE set_config('session_replication_role', 'replica', true) = ''"
 #define REPLICA_REFUSED "its role may not set session_replication_role, without which every" \
 	" write of Bucardo fires triggers and is captured as a change of its own"
-#define REPLICA_MEND "GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15" \
+#define REPLICA_HINT "GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15" \
 	" and later, by a superuser); or the provider's administrator role, as rds_superuser"
 
 const struct bm_check bm_checks_rights[] = {
@@ -80,10 +80,10 @@ const struct bm_check bm_checks_rights[] = {
 	" superuser), or use the owner of the table' FROM pg_class c WHERE c.oid = ANY ($1::oid[])"
 	" AND row_security_active(c.oid) ORDER BY 1" },
 { .name = "destination-replica-role", .end = BM_END_DESTINATION, .severity = BM_SEVERITY_STOPS,
-  .refused = REPLICA_REFUSED, .refused_hint = REPLICA_MEND, .sql = REPLICA_ROLE },
+  .refused = REPLICA_REFUSED, .refused_hint = REPLICA_HINT, .sql = REPLICA_ROLE },
 { .name = "source-replica-role", .end = BM_END_SOURCE, .severity = BM_SEVERITY_STOPS,
   .only_both = true, .refused = REPLICA_REFUSED " (the way back writes to the source; direction:"
-	" forward does not)", .refused_hint = REPLICA_MEND, .sql = REPLICA_ROLE },
+	" forward does not)", .refused_hint = REPLICA_HINT, .sql = REPLICA_ROLE },
 };
 const size_t bm_check_rights_count = BM_COUNT_OF(bm_checks_rights);
 

@@ -1,5 +1,5 @@
 /*
- * chosen - the tables of the source that a migration is about
+ * selected_tables - the tables of the source that a migration is about
  *
  * Ordinary tables and partitions that hold rows, without those of extensions, of
  * Bucardo and of ours; with what Bucardo needs to know of each, or why it cannot

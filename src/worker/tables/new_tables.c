@@ -333,7 +333,7 @@ static int take_all(struct bm_look *look, struct bm_capture *capture, struct bm_
 	return 0;
 }
 
-int bm_look_at_newcomers(struct bm_look *look, struct bm_error *err)
+int bm_look_at_new_tables(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_capture capture;
 

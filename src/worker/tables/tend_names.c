@@ -24,7 +24,7 @@ static const char *const prepare_steps[] = {
 static const char source_sql[] =
 "SELECT m.name, m.goat, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
 " to_regnamespace(quote_ident((parse_ident(m.goat))[1])) IS NULL,"
-/* As chosen.c has it. */
+/* As selected_tables.c has it. */
 " n.nspname || '_' || c.relname ~ '[]\"\\[(){}^$*+?|]|DBGROUP|TARGETNAME'"
 " OR (quote_ident(n.nspname) || quote_ident(c.relname) LIKE '%\"%' AND length(quote_ident(n.nspname)"
 "  || '.' || quote_ident(c.relname)) > 57)"

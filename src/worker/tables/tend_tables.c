@@ -427,7 +427,7 @@ static int look_at_all(struct bm_look *look, struct bm_error *err)
 	}
 	PQclear(syncs);
 	if (rc == 0) {
-		rc = bm_look_at_newcomers(look, err);
+		rc = bm_look_at_new_tables(look, err);
 	}
 	if (rc == 0 && json_object_size(look->captured) > 0) {
 		rc = bm_resend_hold(tend, look->later, err);

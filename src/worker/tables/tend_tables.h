@@ -36,6 +36,6 @@ void bm_look_tell_drift(struct bm_look *look, const struct json_t *drift);
  * What is on the source and not captured: partitions are made on the destination, what
  * is on both sides is captured and its rows sent, of others it is told what to do.
  */
-int bm_look_at_newcomers(struct bm_look *look, struct bm_error *err);
+int bm_look_at_new_tables(struct bm_look *look, struct bm_error *err);
 
 #endif

@@ -6,7 +6,7 @@
  * CASE and JOIN USING cannot name an operator's schema. What fails for such a reason is tried
  * once more with the path that the source has, and only if nobody can put a function into one
  * of its schemas on the destination who could not have code of his run with our rights anyway
- * (sql/safe_path.sql). Threads: any.
+ * (safe_path.sql). Threads: any.
  */
 #ifndef WORKER_TRANSFER_PATH_H
 #define WORKER_TRANSFER_PATH_H

@@ -1,5 +1,5 @@
 /*
- * catalog - the tables of the source that have rows to copy
+ * source_catalog - the tables of the source that have rows to copy
  *
  * Ordinary tables and partitions (a partitioned parent has no rows of its own), in
  * the order of their size, with what a COPY of each needs to know.

@@ -1,5 +1,5 @@
 -- machine_key_of - the numbers of the columns of a table's key, in its order, chosen as capture
--- does (chosen.c): the primary key, or else the unique index with the fewest columns that are all
+-- does (selected_tables.c): the primary key, or else the unique index with the fewest columns that are all
 -- NOT NULL. With $2, columns that may still be it: those when an index says that they are.
 CREATE OR REPLACE FUNCTION bucardo.machine_key_of(my_table oid, mine int2[]) RETURNS int2[]
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $machine$

@@ -129,3 +129,21 @@ def test_the_roles_of_our_readme_are_rights_enough(workshop):
     assert [one for one in found if one["severity"] == "stops"] == []
     marker(source, dest, dbname, dbname, 60)
     compare.wait_equal(source, dest, dbname, sequences="ahead")
+
+
+def test_after_a_lost_volume_a_new_machine_goes_on_as_our_readme_says(workshop):
+    source, dest, dbname = workshop.pair()
+    declared.replicating(workshop, source, dest, dbname).kill9_everything()
+    copied = dest.value("SELECT max(done) FROM bucardo_machine.chunk", dbname=dbname)
+    machine = workshop.machine(name="other")
+    machine.write_pgpass(source, dest)
+    machine.write_config(declared.yaml(source, dest, dbname))
+    machine.start()
+    declared.wait_view(machine, lambda v: v["class"] == "operator", "it is refused")
+    for server in (source, dest):  # instead of waiting a minute
+        server.sql("UPDATE bucardo.machine_beats SET seen = now() - interval '2 minutes'", dbname=dbname)
+    machine.cli("accept", "app", "take-over").check()
+    declared.wait_live(machine)
+    assert dest.value("SELECT max(done) FROM bucardo_machine.chunk", dbname=dbname) == copied, "copied again"
+    marker(source, dest, dbname, dbname, 60)
+    compare.wait_equal(source, dest, dbname, sequences="ahead")

@@ -140,6 +140,11 @@ static void test_one_that_the_master_cannot_validate_is_no_news_to_wait_for(void
 	served_hear(&scene.bucardo, "(7) [1] MCP Validation of sync other FAILED");
 	scene.bucardo.daemon.begun_msec++;
 	assert_false(show(&scene, BM_HEALTH_IDLE).is_overdue);
+	/* One that was served until then is not only being replaced. */
+	scene.sync.served_msec = scene.sync.refused_msec - 1;
+	scene.bucardo.daemon.begun_msec = scene.sync.refused_msec - SECOND;
+	scene.now = scene.sync.refused_msec;
+	assert_true(show(&scene, BM_HEALTH_IDLE).is_overdue);
 }
 
 static void test_who_has_a_reason_of_its_own_keeps_it(void **state)

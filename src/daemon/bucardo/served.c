@@ -13,6 +13,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
+#include "daemon/health/health.h"
 
 /* How long one that has ended may be missed, and one that was never there. */
 #define REPLACED_MSEC 10000
@@ -31,19 +32,6 @@ void served_note(struct bm_bucardo *bucardo)
 			sync->served_msec = now;
 		}
 	}
-}
-
-/* What the server said, without the frame of Perl. */
-static void take_words(char *out, size_t size, const char *said)
-{
-	const char *cause = strstr(said, ") failed: ");
-
-	bm_text_copy(out, size, cause != NULL ? cause + strlen(") failed: ") : said);
-	char *end = strstr(out, " at -e line ");
-	if (end != NULL) {
-		*end = '\0';
-	}
-	out[strcspn(out, "\n")] = '\0';
 }
 
 static void note_refused(struct bm_bucardo *bucardo, const char *said)
@@ -76,8 +64,11 @@ void served_hear(struct bm_bucardo *bucardo, const char *line)
 	for (size_t i = 0; i < BM_COUNT_OF(causes); i++) {
 		const char *said = strstr(line, causes[i]);
 		if (said != NULL) {
-			take_words(master->refusal, sizeof(master->refusal),
-					said + strlen(causes[i]));
+			struct bm_strbuf words = BM_STRBUF_INIT;
+			health_say_error(&words, said + strlen(causes[i]));
+			bm_text_copy(master->refusal, sizeof(master->refusal),
+					bm_strbuf_text(&words));
+			bm_strbuf_finish(&words);
 		}
 	}
 	const char *said = strstr(line, failed);
@@ -109,7 +100,7 @@ bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_
 			!sync->active || !sync->reachable || !sync->autokick) {
 		return false;
 	}
-	return !was_served(bucardo, sync) ||
+	return !was_served(bucardo, sync) || is_refused(bucardo, sync) ||
 			now - sync->served_msec >= REPLACED_MSEC * bucardo->slowness;
 }
 

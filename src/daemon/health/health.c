@@ -234,14 +234,23 @@ static bool is_blocked(const struct bm_sync_sample *sync, struct bm_strbuf *why,
 	return true;
 }
 
-/*
- * What the server said, without what Bucardo puts around it ("DBD::Pg::db do failed: ...
- * at Bucardo.pm line 1") and without the row: rows are the users', and long.
- */
-static void say_error(struct bm_strbuf *out, const char *text)
+/* Behind "DBD::Pg::db do failed: ERROR: ", or "DBI connect('dbname=...') failed: ". */
+static const char *begin_of_error(const char *text)
 {
-	const char *said = strstr(text, "ERROR: ");
-	const char *start = said != NULL ? said + strlen("ERROR: ") : text;
+	static const char *const frames[] = {"ERROR: ", ") failed: "};
+
+	for (size_t i = 0; i < BM_COUNT_OF(frames); i++) {
+		const char *frame = strstr(text, frames[i]);
+		if (frame != NULL) {
+			return frame + strlen(frames[i]);
+		}
+	}
+	return text;
+}
+
+void health_say_error(struct bm_strbuf *out, const char *text)
+{
+	const char *start = begin_of_error(text);
 	static const char *const ends[] = {" at /usr/", " at -e line ", ": \"", " Line: "};
 
 	start += strspn(start, " ");
@@ -290,7 +299,7 @@ static bool is_failing(const struct bm_sync_sample *sync, struct bm_strbuf *why,
 	bool failing = needed == 1 || sync->recent_failures >= needed;
 	if (failing) {
 		bm_strbuf_puts(why, "its runs fail: ");
-		say_error(why, sync->bad_text);
+		health_say_error(why, sync->bad_text);
 		bm_strbuf_puts(advice, bm_strbuf_text(&hint));
 	}
 	bm_strbuf_finish(&hint);

@@ -60,4 +60,10 @@ enum bm_health health_evaluate(struct sync_history *history, const struct bm_syn
 		const struct bm_observation *observation, const struct health_limits *limits,
 		struct bm_strbuf *why, struct bm_strbuf *advice);
 
+/*
+ * What the server said, without what Bucardo puts around it ("DBD::Pg::db do failed: ...
+ * at Bucardo.pm line 1") and without the row: rows are the users', and long.
+ */
+void health_say_error(struct bm_strbuf *out, const char *text);
+
 #endif

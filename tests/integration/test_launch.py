@@ -257,6 +257,8 @@ def test_a_sync_that_cannot_be_validated_is_in_the_headline_at_once(workshop):
 @pytest.mark.parametrize("verbs", [("deactivate", "activate"), ("activate", "deactivate")])
 def test_of_words_that_come_at_once_the_later_counts(machine, verbs):
     sync = machine.control_sql("SELECT name FROM sync LIMIT 1")[0]
+    # What the test before it has asked for is done.
+    wait_for(lambda: machine.sync(sync)["health"] == "idle" and machine.find("kid"), 30, "it is served", explain=machine.log_tail)
     controller, before = machine.one("ctl", 30), machine.log_size()
     machine.control_sql("BEGIN; " + "".join(f"NOTIFY bucardo, '{verb}_sync_{sync}';" for verb in verbs) + "COMMIT")
     status = f"SELECT status FROM sync WHERE name = '{sync}'"
@@ -268,7 +270,7 @@ def test_of_words_that_come_at_once_the_later_counts(machine, verbs):
     else:
         wait_for(lambda: machine.control_sql(status) == ["inactive"], 20, "it is off")
         machine.shell(f"bucardo activate {sync} 30").check()
-    assert "is told again" not in machine.log()[before:]
+    assert "is told again" not in machine.log()[before:], machine.log_tail()
     machine.one("kid", 30)
 
 

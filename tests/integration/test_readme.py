@@ -4,17 +4,19 @@ import os
 import re
 
 from support import compare, declared, readme_flow
+from support.documents import documented, shell_blocks
 from support.traffic import marker
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 
 
 def _blocks(heading):
-    """The shell blocks of one part of the README."""
-    with open(README, encoding="utf-8") as file:
-        part = file.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"```shell\n(.*?)```", part, re.DOTALL)
-    return [re.sub(r"(?m)^   ", "", block) for block in blocks]
+    return shell_blocks("README.md", heading)
+
+
+def test_the_commands_for_kubernetes_are_three_lines_to_type():
+    lines = documented("README.md", "kubectl apply -k")
+    assert [line.split()[0] for line in lines] == ["kubectl"] * 3, lines
 
 
 def test_the_manual_flow_of_our_readme_moves_a_database(workshop):

@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import time
 
+from .documents import REPOSITORY, documented
 from .init import METER, Init
 from .machine import Result
 from .processes import descendants
@@ -29,7 +30,6 @@ from .questions import Questions
 from .terminal import Terminal
 from .waiting import wait_for
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.environ.get("BM_SHARED") or os.path.join(os.path.dirname(REPOSITORY), "shared")
 # As the manifest names it; podman would say localhost/ otherwise.
 IMAGE_NAME = "docker.io/library/bucardo-machine"
@@ -140,14 +140,6 @@ def inner_pid(pid):
             return next(int(line.split()[-1]) for line in status if line.startswith("NSpid:"))
     except OSError:
         return None
-
-
-def documented(path, word):
-    """The commands of that shell block of a document which has this word, without a shell in the pod."""
-    with open(os.path.join(REPOSITORY, path), encoding="utf-8") as file:
-        blocks = re.findall(r"```shell\n(.*?)```", file.read(), re.DOTALL)
-    block = next(block for block in blocks if word in block)
-    return [line for line in block.replace("\\\n", "").splitlines() if " exec -i -t " not in line]
 
 
 class Container(Questions):

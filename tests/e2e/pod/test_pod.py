@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from support import compare, samples
-from support.containers import REPOSITORY, documented
 from support.declared import view, wait_live, wait_view, yaml
+from support.documents import REPOSITORY, documented
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.k8s

@@ -57,8 +57,8 @@ struct bm_phase_view {
 	const char *evidence;	      /* JSON; "" none */
 };
 
-/* What `worker tend` does and finds while a migration replicates. */
-struct bm_tending_view {
+/* What `worker reconcile` does and finds while a migration replicates. */
+struct bm_reconcile_view {
 	pid_t pid;	      /* 0: it does not run */
 	const char *why;      /* why it does not work; "" */
 	const char *evidence; /* JSON, as docs/worker-protocol.md has it; "" none yet */
@@ -101,7 +101,7 @@ struct bm_migration_view {
 	bool released;	  /* its sync is kicked */
 	bool recorded;	  /* the journal has its definition and the last order */
 	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
-	struct bm_tending_view tending;
+	struct bm_reconcile_view reconcile;
 	struct bm_leaving_view leaving;
 	size_t finding_count;
 	const struct bm_finding *findings;  /* of the last preflight */

@@ -1,5 +1,5 @@
 /*
- * phase_host - the parent side of `bucardo-machine worker phase` and `worker tend`
+ * phase_host - the parent side of `bucardo-machine worker phase` and `worker reconcile`
  *
  * Starts the worker, hands it its order, turns its lines into values, and says
  * how it ended: with its own verdict, or with none when it was killed, talked
@@ -24,7 +24,7 @@ struct json_t;
 
 struct bm_phase_options {
 	const char *program; /* path of our own binary: /proc/self/exe */
-	const char *worker;  /* "phase" or "tend" */
+	const char *worker;  /* "phase" or "reconcile" */
 	const char *pgpass;  /* PGPASSFILE of the worker */
 	const char *subject; /* whose messages these are, for the log */
 };

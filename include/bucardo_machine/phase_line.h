@@ -1,5 +1,5 @@
 /*
- * phase_line - the lines that `worker phase` and `worker tend` print, and the daemon reads
+ * phase_line - the lines that `worker phase` and `worker reconcile` print, and the daemon reads
  *
  * One JSON object a line (docs/worker-protocol.md). The worker's end is report.h; here are the
  * words of both ends, and the reading.
@@ -41,8 +41,8 @@ enum bm_phase_event {
 	BM_PHASE_EVENT_PLAN, /* what would be done */
 	BM_PHASE_EVENT_DONE,
 	BM_PHASE_EVENT_FAILED,
-	BM_PHASE_EVENT_TENDED, /* by `worker tend`: how things are */
-	BM_PHASE_EVENT_ALIVE,  /* nothing new */
+	BM_PHASE_EVENT_RECONCILED, /* by `worker reconcile`: how things are */
+	BM_PHASE_EVENT_ALIVE,	   /* nothing new */
 	BM_PHASE_EVENT_COUNT
 };
 const char *bm_phase_event_name(enum bm_phase_event event); /* "progress"; static */
@@ -62,7 +62,7 @@ struct bm_phase_line {
 	const char *hint;		   /* finding, failed */
 	const char *message;		   /* failed */
 	enum bm_failure failure;	   /* failed */
-	const struct json_t *evidence;	   /* done, tended, plan: an object */
+	const struct json_t *evidence;	   /* done, reconciled, plan: an object */
 };
 
 /* The longest line of a worker: the evidence of the largest schema fits. */

@@ -7,7 +7,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/observe/observe.h"
 #include "worker/phases/phase.h"
-#include "worker/live/tend.h"
+#include "worker/live/pass.h"
 
 static const struct {
 	const char *name;
@@ -15,7 +15,7 @@ static const struct {
 } workers[] = {
 		{"observe", bm_observe_run},
 		{"phase", bm_phase_run},
-		{"tend", bm_tend_run},
+		{"reconcile", bm_reconcile_run},
 };
 
 int bm_worker_main(int argc, char **argv)

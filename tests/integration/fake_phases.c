@@ -1,14 +1,14 @@
 /*
  * fake_phases - the real program with phase workers that do as they are told
  *
- * Everything but `worker phase` and `worker tend` is bucardo-machine itself. A phase
+ * Everything but `worker phase` and `worker reconcile` is bucardo-machine itself. A phase
  * worker writes its order to $FAKE_PHASES/orders and then plays the file
- * $FAKE_PHASES/NAME.PHASE; `worker tend` writes to "tends" and plays NAME.tend:
+ * $FAKE_PHASES/NAME.PHASE; `worker reconcile` writes to "reconciles" and plays NAME.reconcile:
  *     {...}       print this line
  *     wait FILE   until FILE is there, in the same folder
  *     exit N      end
  *     crash       end by a signal, without a verdict
- * Without such a file a phase prints some progress and is done, and `worker tend`
+ * Without such a file a phase prints some progress and is done, and `worker reconcile`
  * waits for the end of its stdin.
  */
 #include <errno.h>
@@ -73,7 +73,7 @@ static int play(const char *folder, const char *name, const char *phase)
 	char line[4096];
 
 	free(path);
-	if (file == NULL && strcmp(phase, "tend") == 0) {
+	if (file == NULL && strcmp(phase, "reconcile") == 0) {
 		wait_for_file(folder, "never");
 	} else if (file == NULL) {
 		puts("{\"v\":1,\"event\":\"progress\",\"done\":1,\"total\":2,\"unit\":\"tables\","
@@ -89,7 +89,7 @@ static int play(const char *folder, const char *name, const char *phase)
 	return 0;
 }
 
-static int work(bool is_tend)
+static int work(bool reconciles)
 {
 	const char *folder = getenv("FAKE_PHASES");
 	char *line = NULL;
@@ -98,12 +98,12 @@ static int work(bool is_tend)
 	if (folder == NULL || getline(&line, &size, stdin) < 0) {
 		return 2;
 	}
-	append_order(folder, is_tend ? "tends" : "orders", line);
+	append_order(folder, reconciles ? "reconciles" : "orders", line);
 	json_t *order = json_loads(line, 0, NULL);
 	const json_t *migration = json_object_get(order, "migration");
 	const char *name = json_string_value(json_object_get(migration, "name"));
-	const char *phase = is_tend ? "tend"
-				    : json_string_value(json_object_get(order, "phase"));
+	const char *phase = reconciles ? "reconcile"
+				       : json_string_value(json_object_get(order, "phase"));
 	int rc = name != NULL && phase != NULL ? play(folder, name, phase) : 2;
 	json_decref(order);
 	free(line);
@@ -114,8 +114,8 @@ int main(int argc, char **argv)
 {
 	bool is_worker = argc == 3 && strcmp(argv[1], "worker") == 0;
 
-	if (is_worker && (strcmp(argv[2], "phase") == 0 || strcmp(argv[2], "tend") == 0)) {
-		return work(strcmp(argv[2], "tend") == 0);
+	if (is_worker && (strcmp(argv[2], "phase") == 0 || strcmp(argv[2], "reconcile") == 0)) {
+		return work(strcmp(argv[2], "reconcile") == 0);
 	}
 	return bm_cli_main(argc, argv);
 }

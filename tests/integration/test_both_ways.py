@@ -51,10 +51,10 @@ def world(shared_workshop):
         server.create_database(DB)
     source.sql(SLEEPS + TABLES + FILL + ";" + SLEEPER.format("up"), dbname=DB)
     machine = replicating(shared_workshop, source, dest, DB, "    direction: both\n")
-    wait_view(machine, lambda v: v["tending"] and "sequences" in v["tending"], "it is tended to")
+    wait_view(machine, lambda v: v["reconcile"] and "sequences" in v["reconcile"], "it is reconciled")
     machine.wait_ready(60)
     dest.sql("SELECT bucardo_machine.lift_fence()", dbname=DB)
-    wait_view(machine, lambda v: v["tending"] and v["tending"]["live"]["side"] == "destination",
+    wait_view(machine, lambda v: v["reconcile"] and v["reconcile"]["live"]["side"] == "destination",
               "the destination is live")
     return machine, source, dest
 
@@ -80,7 +80,7 @@ class Sleeping:
         self.machine, source, dest = world
         self.server = server
         self.machine.cli("pause", "app").check()
-        wait_view(self.machine, lambda v: v["tending"]["pid"] is None, "it is not tended to")
+        wait_view(self.machine, lambda v: v["reconcile"]["pid"] is None, "it is not reconciled")
         source.sql(on_source, dbname=DB)
         dest.sql(on_dest, dbname=DB)
 

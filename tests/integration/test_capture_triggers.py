@@ -181,7 +181,7 @@ def test_what_an_older_machine_made_is_made_safe(world):
     with machine.control_session("UPDATE bucardo.db SET dbconn = regexp_replace(dbconn, "
                                  "';options=''[^'']*''', '')"):
         pass
-    os.kill(view(machine)["tending"]["pid"], signal.SIGKILL)
+    os.kill(view(machine)["reconcile"]["pid"], signal.SIGKILL)
     source.sql("DROP TRIGGER bucardo_delta ON fixture; CREATE OR REPLACE FUNCTION "
                "bucardo.delta_public_fixture() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $clone$ BEGIN IF "
                "(TG_OP = 'INSERT') THEN INSERT INTO bucardo.delta_public_fixture VALUES (NEW.\"id\");"

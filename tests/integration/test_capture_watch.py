@@ -56,13 +56,13 @@ def test_changes_that_no_trigger_saw_arrive_and_are_told(world):
     machine.wait_ready(60)
     # What is locked meanwhile is told, and captured once it is free.
     run(source, dbname, UNSEEN)
-    told = wait_view(machine, lambda v: v["tending"] and any(
-        d.get("unseen") for d in v["tending"].get("drift", [])), "it is told", 40)
-    finding = next(d for d in told["tending"]["drift"] if d.get("unseen"))
+    told = wait_view(machine, lambda v: v["reconcile"] and any(
+        d.get("unseen") for d in v["reconcile"].get("drift", [])), "it is told", 40)
+    finding = next(d for d in told["reconcile"]["drift"] if d.get("unseen"))
     assert finding["table"].startswith("public.") and finding["hint"]
     compare.wait_equal(source, dest, dbname, 90, sequences="ahead")
     machine.wait_ready(60)
-    assert not [d for d in view(machine)["tending"]["drift"] if d.get("unseen")]
+    assert not [d for d in view(machine)["reconcile"]["drift"] if d.get("unseen")]
     text = machine.cli("events").output
     for table, why in (("dropped", "another table has its name"), ("disabled", "switched off, or altered"),
                        ("leftoff", "is switched off"), ("blind", "was dropped"),
@@ -85,7 +85,7 @@ def test_a_table_that_is_locked_is_captured_again_once_it_is_free(world):
     writer = source.connect(dbname, autocommit=False)
     writer.cursor().execute("UPDATE leftoff SET v = 'in a long transaction'")
     wait_view(machine, lambda v: any("not captured" in d["difference"] and "end the transaction" in d["hint"]
-                                     for d in v["tending"].get("drift", [])), "it is told", 40)
+                                     for d in v["reconcile"].get("drift", [])), "it is told", 40)
     # Everything else goes on.
     source.sql("INSERT INTO blind (id, v) VALUES (901, 'meanwhile')", dbname=dbname)
     wait_for(lambda: dest.value("SELECT count(*) FROM blind WHERE id = 901", dbname=dbname) == 1, 20,
@@ -105,7 +105,7 @@ def test_writes_that_the_destination_hid_are_overwritten(world):
     dest.sql("ALTER TABLE blind ALTER v TYPE text USING upper(v)", dbname=dbname)
     compare.wait_equal(source, dest, dbname, 60, sequences="ahead")
     # Once: what was found is written down.
-    wait_view(machine, lambda v: v["tending"]["drift"] == [], "nothing is found any more", 40)
+    wait_view(machine, lambda v: v["reconcile"]["drift"] == [], "nothing is found any more", 40)
 
 
 def test_once_the_fence_is_lifted_the_live_side_is_sent_again(world):

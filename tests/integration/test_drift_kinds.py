@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from support import compare
-from support.declared import replicating, tending, view
+from support.declared import replicating, reconciled, view
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -208,20 +208,20 @@ def world(shared_workshop):
     return machine, source, dest, dbname
 
 
-def of(tending_now, name):
-    return [one for one in tending_now["drift"] if one["table"] == f"public.{name}"]
+def of(reconcile_now, name):
+    return [one for one in reconcile_now["drift"] if one["table"] == f"public.{name}"]
 
 
-def is_told(tending_now, case, live, follower):
-    said = " ".join(one["difference"] + " " + one["hint"] for one in of(tending_now, case.name))
-    paused = f"public.{case.name}" in {one["table"] for one in tending_now["paused"]}
+def is_told(reconcile_now, case, live, follower):
+    said = " ".join(one["difference"] + " " + one["hint"] for one in of(reconcile_now, case.name))
+    paused = f"public.{case.name}" in {one["table"] for one in reconcile_now["paused"]}
     return paused == case.breaks and all(filled(part, case.name, live, follower) in said
                                          for part in case.told) and bool(case.told) == bool(said)
 
 
-def hints(tending_now):
+def hints(reconcile_now):
     """What the machine does by itself (rows are sent again) has none that is a statement."""
-    return [one["hint"] for one in tending_now["drift"] if "refused" not in one["difference"]
+    return [one["hint"] for one in reconcile_now["drift"] if "refused" not in one["difference"]
             and not one["hint"].startswith("nothing is to be done")]
 
 
@@ -241,18 +241,18 @@ def drift_and_repair(machine, servers, dbname, live, follower, cases):
     for case in cases:
         run(servers[live], dbname, case.rows, case.name)
     servers[live].sql("UPDATE plain SET v = %s", (live,), dbname=dbname)
-    found = tending(machine, lambda t: all(is_told(t, case, live, follower) for case in cases),
-                    "tells all of it", 90)
+    found = reconciled(machine, lambda t: all(is_told(t, case, live, follower) for case in cases),
+                       "tells all of it", 90)
     # Every other table goes on.
     wait_for(lambda: servers[follower].value("SELECT v FROM plain", dbname=dbname) == live, 40,
              "the others are applied", explain=machine.log_tail)
     execute(servers, dbname, hints(found))
-    tending(machine, lambda t: t["paused"] == [], "goes on", 90)
+    reconciled(machine, lambda t: t["paused"] == [], "goes on", 90)
     compare.wait_equal(servers["source"], servers["destination"], dbname, 60, sequences=False)
     # A column that rows had to fill first can be NOT NULL only now.
-    tending(machine, lambda t: len(t["drift"]) <= 1, "looks again")
-    execute(servers, dbname, hints(tending(machine, lambda t: True, "looks again")))
-    tending(machine, lambda t: t["drift"] == [], "sees no drift any more")
+    reconciled(machine, lambda t: len(t["drift"]) <= 1, "looks again")
+    execute(servers, dbname, hints(reconciled(machine, lambda t: True, "looks again")))
+    reconciled(machine, lambda t: t["drift"] == [], "sees no drift any more")
 
 
 def test_a_trigger_that_acts_twice_is_told_before_anything_is_moved_and_in_the_status(world):
@@ -260,8 +260,8 @@ def test_a_trigger_that_acts_twice_is_told_before_anything_is_moved_and_in_the_s
     finding = [one for one in view(machine)["findings"] if one["object"] in ("twice", "public.twice")]
     assert [one["severity"] for one in finding] == ["degrades"]
     assert "changes rows a second time" in finding[0]["why"] and "ENABLE TRIGGER s" in finding[0]["hint"]
-    tending(machine, lambda t: any(one["kind"] == "twice" and one["name"] == "public.twice"
-                                   for one in view(machine)["not_in_step"] or []), "tells it")
+    reconciled(machine, lambda t: any(one["kind"] == "twice" and one["name"] == "public.twice"
+                                      for one in view(machine)["not_in_step"] or []), "tells it")
     assert "NOT in step" in machine.cli("status").check()
 
 
@@ -273,7 +273,7 @@ def test_each_kind_of_drift_is_told_with_the_statement_that_ends_it(world):
 
 def test_rows_that_a_trigger_dropped_until_it_was_seen_are_sent_again(world):
     machine, source, dest, dbname = world
-    pid = tending(machine, lambda t: t["pid"], "has a worker")["pid"]
+    pid = reconciled(machine, lambda t: t["pid"], "has a worker")["pid"]
     os.kill(pid, signal.SIGSTOP)
     dest.sql("CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
              "CREATE TRIGGER s BEFORE INSERT OR DELETE ON lost FOR EACH ROW EXECUTE FUNCTION swallow();"
@@ -282,11 +282,11 @@ def test_rows_that_a_trigger_dropped_until_it_was_seen_are_sent_again(world):
     wait_for(lambda: all(one["backlog_rows"] == 0 for one in machine.status_json()["syncs"]), 30, "it is applied")
     assert dest.sql("SELECT id FROM lost", dbname=dbname) == [(1,)]
     os.kill(pid, signal.SIGCONT)
-    found = tending(machine, lambda t: of(t, "lost"), "tells it")
+    found = reconciled(machine, lambda t: of(t, "lost"), "tells it")
     execute({"destination": dest}, dbname, [one["hint"] for one in of(found, "lost")])
     wait_for(lambda: dest.sql("SELECT id FROM lost", dbname=dbname) == [(2,)], 60, "they are sent",
              explain=machine.log_tail)
-    tending(machine, lambda t: t["drift"] == [], "sees no drift any more")
+    reconciled(machine, lambda t: t["drift"] == [], "sees no drift any more")
 
 
 def test_after_the_fence_is_lifted_the_statements_are_for_the_source(world):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from support import compare
-from support.declared import replicating, tending, wait_view
+from support.declared import replicating, reconciled, wait_view
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
@@ -58,8 +58,8 @@ def world(shared_workshop):
     return machine, source, dest, dbname
 
 
-def refused(tending_now):
-    return {one["table"].removeprefix("public."): one for one in tending_now["drift"]
+def refused(reconcile_now):
+    return {one["table"].removeprefix("public."): one for one in reconcile_now["drift"]
             if "refused" in one["difference"]}
 
 
@@ -70,8 +70,8 @@ def test_each_table_that_makes_a_run_fail_is_paused_alone_in_the_servers_words(w
     source.sql("".join(f"UPDATE {name} SET v = 5000 WHERE id < 10;" for name in KINDS),
                dbname=dbname)
     source.sql("UPDATE plain SET v = 7 WHERE id < 10", dbname=dbname)
-    found = refused(tending(machine, lambda t: len(refused(t)) == len(KINDS), "pauses all three",
-                            120))
+    found = refused(reconciled(machine, lambda t: len(refused(t)) == len(KINDS), "pauses all three",
+                               120))
     for name, (_, state, words, _) in KINDS.items():
         said = found[name]["difference"]
         assert state in said and words in said and "destination" in said, said
@@ -92,7 +92,7 @@ def test_it_is_tried_again_and_goes_on_when_the_cause_is_gone(world):
     for *_, repair in KINDS.values():
         dest.sql(repair, dbname=dbname)
     # No definition changed: the next try finds it, and a new worker tries at once.
-    os.kill(machine.host_pid(wait_view(machine, lambda v: v["tending"]["pid"], "is tended to")
-                             ["tending"]["pid"]), signal.SIGKILL)
-    tending(machine, lambda t: t["paused"] == [] and not refused(t), "goes on")
+    os.kill(machine.host_pid(wait_view(machine, lambda v: v["reconcile"]["pid"], "is reconciled")
+                             ["reconcile"]["pid"]), signal.SIGKILL)
+    reconciled(machine, lambda t: t["paused"] == [] and not refused(t), "goes on")
     compare.wait_equal(source, dest, dbname, 60, sequences=False)

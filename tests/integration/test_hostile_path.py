@@ -86,7 +86,7 @@ def test_a_migration_calls_nothing_that_the_owner_of_either_database_put_into_it
     shadow.cast(dest, "app", dest.user, schema="devil", relations=False)
     machine = replicating(workshop, source, dest, "app",
                           extra="    direction: both\n    tables: {exclude: [evil.*]}\n")
-    wait_view(machine, lambda v: v["tending"] and "paused" in v["tending"], "it tends")
+    wait_view(machine, lambda v: v["reconcile"] and "paused" in v["reconcile"], "it reconciles")
     plan = machine.cli("plan", "app")
     assert plan.code in (0, 3), plan.output
     source.sql(SAFE + "UPDATE public.plain SET v = 'new' WHERE id < 20; TRUNCATE public.gen;"
@@ -97,10 +97,10 @@ def test_a_migration_calls_nothing_that_the_owner_of_either_database_put_into_it
                " SELECT nextval('public.numbers') FROM generate_series(1, 300);", dbname="app")
     # Drift pauses one table, and its rows are sent again.
     source.sql(SAFE + "ALTER TABLE public.plain ADD COLUMN late int DEFAULT 1", dbname="app")
-    wait_view(machine, lambda v: v["tending"]["paused"] != [], "the table pauses", 60)
+    wait_view(machine, lambda v: v["reconcile"]["paused"] != [], "the table pauses", 60)
     dest.sql(SAFE + "SET session_replication_role = replica;"
              " ALTER TABLE public.plain ADD COLUMN late int DEFAULT 1", dbname="app")
-    wait_view(machine, lambda v: v["tending"]["paused"] == [], "it goes on", 60)
+    wait_view(machine, lambda v: v["reconcile"]["paused"] == [], "it goes on", 60)
     gone = "SELECT count(*) FROM bucardo.track_public_plain"
     assert wait_for(lambda: source.value(SAFE + gone, dbname="app") > 0, 60, "rows were applied")
     begin_by_hand(machine, source, dest)

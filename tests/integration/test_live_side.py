@@ -41,17 +41,17 @@ def world(shared_workshop):
         server.create_database(DB)
     source.sql(TABLES, dbname=DB)
     machine = replicating(shared_workshop, source, dest, DB)
-    tending(machine, lambda t: "paused" in t, "looks at the tables")
+    reconciled(machine, lambda t: "paused" in t, "looks at the tables")
     machine.wait_ready(60)
     return machine, source, dest
 
 
-tending = functools.partial(declared.tending, member="sequences", seconds=40)
+reconciled = functools.partial(declared.reconciled, member="sequences", seconds=40)
 
 
 def wait_side(machine, side):
-    return tending(machine, lambda t: t["live"]["side"] == side and t["sequences"]["to"] != side,
-                   f"sees that the {side} is live")
+    return reconciled(machine, lambda t: t["live"]["side"] == side and t["sequences"]["to"] != side,
+                      f"sees that the {side} is live")
 
 
 def last(server, name):
@@ -163,7 +163,7 @@ def test_the_fence_refuses_a_logical_subscription(world):
 def test_a_sequence_that_somebody_uses_at_the_destination_does_not_fall_behind(world):
     machine, source, dest = world
     value(dest, "SELECT nextval('used') FROM generate_series(1, 300) ORDER BY 1 DESC LIMIT 1")
-    tending(machine, lambda t: t["sequences"]["left"] == ["public.used"], "tells it")
+    reconciled(machine, lambda t: t["sequences"]["left"] == ["public.used"], "tells it")
     source.sql("SELECT nextval('used') FROM generate_series(1, 5000)", dbname=DB)
     wait_for(lambda: last(dest, "used") >= 5000, 20, "it is ahead", explain=machine.log_tail)
 
@@ -174,7 +174,7 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     machine, source, dest = world
     quiet(machine)
     machine.cli("pause", "app").check()
-    wait_view(machine, lambda v: v["tending"]["pid"] is None, "it is not tended to")
+    wait_view(machine, lambda v: v["reconcile"]["pid"] is None, "it is not reconciled")
     source.sql("UPDATE t SET v = 'pending' WHERE id <= 10", dbname=DB)
     source.sql("DELETE FROM t WHERE id = 11", dbname=DB)
     source.sql("INSERT INTO emptied VALUES (100, 'pending');"
@@ -217,7 +217,7 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
 
 def test_what_the_live_side_has_and_is_not_carried_back_is_told(world):
     machine, _, _ = world
-    found = tending(machine, lambda t: t["live"]["not_carried"], "tells what is not carried back")
+    found = reconciled(machine, lambda t: t["live"]["not_carried"], "tells what is not carried back")
     told = {one["what"]: one for one in found["live"]["not_carried"]}
     assert "public.keyless" in told and "no primary key" in told["public.keyless"]["why"]
     assert any("large object" in what for what in told)
@@ -228,11 +228,11 @@ def test_what_the_live_side_has_and_is_not_carried_back_is_told(world):
 def test_a_change_of_type_on_both_sides_sends_no_old_row_over_a_live_one(world):
     machine, source, dest = world
     dest.sql("ALTER TABLE t ALTER COLUMN n TYPE bigint", dbname=DB)
-    tending(machine, lambda t: [one["table"] for one in t["paused"]] == ["public.t"], "pauses it")
+    reconciled(machine, lambda t: [one["table"] for one in t["paused"]] == ["public.t"], "pauses it")
     dest.sql("UPDATE t SET v = 'live after', n = 10000000000 WHERE id BETWEEN 20 AND 39;"
              "DELETE FROM t WHERE id = 49; INSERT INTO t VALUES (51, 5, 'live new')", dbname=DB)
     source.sql("ALTER TABLE t ALTER COLUMN n TYPE bigint", dbname=DB)
-    tending(machine, lambda t: t["paused"] == [] and t["drift"] == [], "is fixed")
+    reconciled(machine, lambda t: t["paused"] == [] and t["drift"] == [], "is fixed")
     wait_equal(machine, source, dest)
     assert value(dest, "SELECT count(*) FROM t WHERE v = 'live after'") == 20
     assert dest.sql("SELECT id FROM t WHERE id IN (49, 51)", dbname=DB) == [(51,)]
@@ -244,14 +244,14 @@ def test_what_is_made_on_the_live_side_comes_to_the_old_one(world):
              "INSERT INTO p SELECT i, 150, 'live' FROM generate_series(1, 30) i;"
              "CREATE TABLE fresh (id int PRIMARY KEY, v text);"
              "INSERT INTO fresh SELECT i, 'live' FROM generate_series(1, 30) i", dbname=DB)
-    found = tending(machine, lambda t: [one["table"] for one in t["new"]] == ["public.fresh"],
-                    "tells the new table")
+    found = reconciled(machine, lambda t: [one["table"] for one in t["new"]] == ["public.fresh"],
+                       "tells the new table")
     assert found["new"][0]["why"] == "it is on the destination only"
     assert "make it on the source" in found["new"][0]["hint"]
     assert "partition public.p2 was made on the source" in machine.cli("events").check()
     source.sql("CREATE TABLE fresh (id int PRIMARY KEY, v text); INSERT INTO fresh VALUES (1, 'old')",
                dbname=DB)
-    tending(machine, lambda t: t["new"] == [], "has taken it in")
+    reconciled(machine, lambda t: t["new"] == [], "has taken it in")
     dest.sql("INSERT INTO fresh VALUES (100, 'later')", dbname=DB)
     wait_equal(machine, source, dest)
     assert value(dest, "SELECT count(*) FROM fresh WHERE v = 'live'") == 30
@@ -293,7 +293,7 @@ def test_at_the_moment_of_lifting_no_sequence_is_behind(world):
     # Somebody who still draws on the old side moves nothing on the live one.
     stood = last(dest, "down")
     source.sql("SELECT nextval('down') FROM generate_series(1, 20000)", dbname=DB)
-    tending(machine, lambda t: "public.down" in t["sequences"]["left"], "tells it")
+    reconciled(machine, lambda t: "public.down" in t["sequences"]["left"], "tells it")
     assert last(dest, "down") == stood
     wait_equal(machine, source, dest)
     assert value(source, f"SELECT v FROM t WHERE id = {first}") == "first"
@@ -303,8 +303,8 @@ def test_at_the_moment_of_lifting_no_sequence_is_behind(world):
 def test_the_live_side_is_remembered_when_the_schema_of_the_machine_is_dropped(world):
     machine, source, dest = world
     dest.sql("DROP SCHEMA bucardo_machine CASCADE", dbname=DB)
-    tending(machine, lambda t: t["live"] == {**t["live"], "side": "destination", "fence": False}
-            and t["problems"] == [], "knows which side is live", seconds=60)
+    reconciled(machine, lambda t: t["live"] == {**t["live"], "side": "destination", "fence": False}
+               and t["problems"] == [], "knows which side is live", seconds=60)
     dest.sql("CREATE TABLE fresh_2 (id int PRIMARY KEY, v text);"
              "INSERT INTO fresh_2 VALUES (1, 'no fence'); INSERT INTO fresh VALUES (200, 'no fence');"
              "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (200) TO (300)", dbname=DB)
@@ -317,7 +317,7 @@ def test_the_live_side_is_remembered_when_the_schema_of_the_machine_is_dropped(w
     source.sql("UPDATE fresh SET v = 'old' WHERE id = 6", dbname=DB)  # the latest of all
     dest.sql("CREATE TABLE bucardo_machine.fence (lifted timestamptz, lifted_by text)", dbname=DB)
     wait_for(lambda: "fence is raised once no changes wait" in machine.cli("events").check(), 30, "it is told")
-    assert tending(machine, lambda t: True, "waits")["live"]["side"] == "destination"
+    assert reconciled(machine, lambda t: True, "waits")["live"]["side"] == "destination"
     machine.cli("service", "start", "bucardo").check()
     wait_side(machine, "source")
     wait_equal(machine, source, dest)
@@ -342,7 +342,7 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
     machine.write_config(yaml(source, dest, DB, extra="    direction: forward\n"))
     machine.start()
     wait_live(machine)
-    tending(machine, lambda t: t["sequences"]["carried"] == 1, "carries the sequence")
+    reconciled(machine, lambda t: t["sequences"]["carried"] == 1, "carries the sequence")
     machine.cli("service", "stop", "bucardo").check()
     source.sql("INSERT INTO t (v) SELECT 'burst' FROM generate_series(1, 5000)", dbname=DB)
     # What waits on the source would never come.
@@ -354,8 +354,8 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
     assert value(dest, "INSERT INTO t (v) VALUES ('live') RETURNING id") > last(source, "t_id_seq")
     dest.sql("UPDATE t SET v = 'live' WHERE id = 1", dbname=DB)
     source.sql("UPDATE t SET v = 'old again' WHERE id <= 2; TRUNCATE emptied", dbname=DB)
-    found = tending(machine, lambda t: t["live"]["side"] == "destination" and t.get("paused"),
-                    "pauses all of it")
+    found = reconciled(machine, lambda t: t["live"]["side"] == "destination" and t.get("paused"),
+                       "pauses all of it")
     assert found["live"]["not_carried"][0]["what"] == "everything"
     assert "direction is forward" in machine.cli("status").check()
     assert dest.sql("SELECT id, v FROM t WHERE id <= 2 ORDER BY 1", dbname=DB) == [

@@ -21,7 +21,7 @@ def test_a_table_whose_name_has_many_bytes_is_left_out_and_stops_no_other(worksh
     for server in (source, dest):
         server.sql(f'ALTER TABLE renamed RENAME TO "{LONG}r"; ALTER TABLE t ADD COLUMN x int', dbname=DB)
     source.sql("INSERT INTO t VALUES (1)", dbname=DB)
-    wait_view(machine, lambda v: any(LONG in one["table"] for one in (v["tending"] or {}).get("paused", [])),
+    wait_view(machine, lambda v: any(LONG in one["table"] for one in (v["reconcile"] or {}).get("paused", [])),
               "pauses the table that got such a name", 60)
     wait_for(lambda: dest.value("SELECT count(*) FROM t", dbname=DB) == 1, 60, "the others go on")
     left = {one["name"]: one["kind"] for one in view(machine)["not_in_step"]}

@@ -51,7 +51,7 @@ def migrate(workshop, settings, direction):
     machine.write_config(yaml(source, dest, "app", extra=DIRECTIONS[direction]))
     machine.start()
     wait_live(machine, 180)
-    wait_view(machine, lambda v: v["tending"] and v["tending"].get("tables"), "reconciles", 60)
+    wait_view(machine, lambda v: v["reconcile"] and v["reconcile"].get("tables"), "reconciles", 60)
     return machine, source, dest
 
 
@@ -80,9 +80,9 @@ def change_everything(server):
 
 def is_quiet(machine):
     now = machine.status_json()
-    tended = view(machine)["tending"]
+    now = view(machine)["reconcile"]
     return now["syncs"] and all(sync["backlog_rows"] == 0 for sync in now["syncs"]) \
-        and tended and not tended["paused"]
+        and now and not now["paused"]
 
 
 FEW = [("twisted", "both"), ("plain", "back")]

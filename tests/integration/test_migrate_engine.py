@@ -325,7 +325,7 @@ def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage
     stage.machine.write_config(yaml("app"))
     stage.machine.start()
     for jobs, phase in ((6, "capture"), (7, "index"), (8, "replicate")):
-        stage.wait(lambda v, p=phase: v["phase"] == p and (v["tending"] or v["pid"]), f"is in {phase}")
+        stage.wait(lambda v, p=phase: v["phase"] == p and (v["reconcile"] or v["pid"]), f"is in {phase}")
         wait_for(lambda: stage.orders()[-1] == phase, 20, "the worker has its order")
         before = stage.view()
         stage.machine.write_config(yaml("app", extra=f"    copy: {{jobs: {jobs}, max_rate: 1MB}}\n"))
@@ -333,7 +333,7 @@ def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage
         after = stage.view()
         assert after["pid"] == before["pid"] and stage.orders().count(phase) == 1
         if phase == "replicate":
-            assert after["tending"]["pid"] == before["tending"]["pid"]
+            assert after["reconcile"]["pid"] == before["reconcile"]["pid"]
         else:
             stage.touch(f"{phase}.go")
     assert stage.orders() == PHASES and stage.full_orders()[3]["migration"]["copy"]["jobs"] == 6
@@ -479,27 +479,27 @@ def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(s
 
 
 def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
-    line = '{"v":1,"event":"tended","evidence":{"sequences":{"carried":7},"drift":[{"table":"t",' \
+    line = '{"v":1,"event":"reconciled","evidence":{"sequences":{"carried":7},"drift":[{"table":"t",' \
            '"difference":"column c is on the source only","hint":"add it","breaks":true}]}}'
     stage.play("app", "index", "wait index.go", DONE)
-    stage.play("app", "tend", line, "wait tend.go", failed("transient", "the source is away"))
+    stage.play("app", "reconcile", line, "wait reconcile.go", failed("transient", "the source is away"))
     stage.machine.write_config(yaml("app"))
     stage.machine.start()
     stage.wait_at("index", "running")
-    assert stage.view()["tending"] is None
+    assert stage.view()["reconcile"] is None
     stage.touch("index.go")
-    view = stage.wait(lambda v: v["tending"] and v["tending"].get("drift"), "is tended to")
-    assert view["tending"]["sequences"]["carried"] == 7 and view["tending"]["pid"]
+    view = stage.wait(lambda v: v["reconcile"] and v["reconcile"].get("drift"), "is reconciled")
+    assert view["reconcile"]["sequences"]["carried"] == 7 and view["reconcile"]["pid"]
     stage.wait_live()
     wait_for(lambda: "table t is paused: column c" in stage.machine.status_json()["why"], 10,
              "the machine says so")
-    stage.touch("tend.go")  # it fails from now on, and is tried again
-    stage.wait(lambda v: v["tending"]["why"] == "the source is away", "says why not")
-    stage.play("app", "tend", line.replace('"carried":7', '"carried":8'), "wait never")
-    view = stage.wait(lambda v: v["tending"]["sequences"]["carried"] == 8, "is tended to again")
-    assert view["tending"]["why"] == ""
+    stage.touch("reconcile.go")  # it fails from now on, and is tried again
+    stage.wait(lambda v: v["reconcile"]["why"] == "the source is away", "says why not")
+    stage.play("app", "reconcile", line.replace('"carried":7', '"carried":8'), "wait never")
+    view = stage.wait(lambda v: v["reconcile"]["sequences"]["carried"] == 8, "is reconciled again")
+    assert view["reconcile"]["why"] == ""
     stage.machine.write_config("version: 1\n")
-    stage.wait(lambda v: v["tending"]["pid"] is None, "is not tended to any more")
+    stage.wait(lambda v: v["reconcile"]["pid"] is None, "is not reconciled any more")
 
 
 def test_progress_never_runs_backwards(stage):

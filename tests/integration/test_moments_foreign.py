@@ -34,4 +34,4 @@ def test_a_copy_that_was_interrupted_while_parents_were_deleted_goes_live_with_i
              "the foreign keys hold, and are known to", explain=machine.log_tail)
     compare.wait_equal(source, dest, "app", sequences="ahead")
     assert "of_parent" in machine.log()
-    wait_for(lambda: not view(machine)["tending"].get("unchecked"), 20, "nothing waits any more")
+    wait_for(lambda: not view(machine)["reconcile"].get("unchecked"), 20, "nothing waits any more")

@@ -79,7 +79,7 @@ def test_an_owner_that_comes_back_applies_nothing(world):
         held.cursor().execute("LOCK TABLE t")
         insert(source, 4000)
         first.start()
-        declared.wait_view(first, lambda v: v["tending"] and v["tending"].get("stopped"),
+        declared.wait_view(first, lambda v: v["reconcile"] and v["reconcile"].get("stopped"),
                            "it finds out", 90)
         wait_for(lambda: "another machine owns" in first.status_json()["why"], 60, "it says so")
         assert not first.status_json()["ready"]

@@ -79,7 +79,7 @@ def test_a_migration_goes_live_with_all_of_them_and_their_changes_arrive(pair):
              "the changes arrive", every=0.5, explain=lambda: "\n".join(
                  compare.differences(source, dest, "app", sequences=False, path="public, more")
                  + [machine.cli("status").output]))
-    assert view(machine)["tending"]["paused"] == []
+    assert view(machine)["reconcile"]["paused"] == []
     found = {f["object"]: f["severity"] for f in view(machine)["findings"]}
     assert found['REFRESH "public"."matview_broken"'] == "degrades"
     assert found["VIEW public.view_of_itself_v"] == "degrades"

@@ -58,7 +58,7 @@ def test_the_cut_over_of_our_readme_and_the_way_back_lose_nothing(workshop):
     shown = [line for line in typed("Cut over").splitlines() if re.match(r"\w+\|\d+\|", line)]
     assert len(shown) == 2 * len(tables) and shown[::2] == shown[1::2], shown
     assert dest.sql("SELECT note FROM history ORDER BY 1", dbname=dbname) == [("before",), ("meanwhile",)]
-    declared.tending(machine, lambda t: t["live"]["side"] == "destination", "is live there", member="live")
+    declared.reconciled(machine, lambda t: t["live"]["side"] == "destination", "is live there", member="live")
     marker(dest, source, dbname, dbname, 60)
     typed("Go back")
     marker(source, dest, dbname, dbname, 60)

@@ -52,15 +52,15 @@ def wait_passes(machine, source):
 
 
 def wait_stopped(machine, words):
-    view = declared.wait_view(machine, lambda v: v["tending"] and v["tending"].get("stopped"),
+    view = declared.wait_view(machine, lambda v: v["reconcile"] and v["reconcile"].get("stopped"),
                               "it is stopped", 90)
-    assert words in view["tending"]["stopped"]["why"], view["tending"]["stopped"]
-    assert "accept app resend" in view["tending"]["stopped"]["hint"]
+    assert words in view["reconcile"]["stopped"]["why"], view["reconcile"]["stopped"]
+    assert "accept app resend" in view["reconcile"]["stopped"]["hint"]
     wait_for(lambda: not machine.status_json()["ready"], 10, "not ready")
 
 
 def wait_goes_on(machine):
-    declared.wait_view(machine, lambda v: v["tending"] and not v["tending"].get("stopped"),
+    declared.wait_view(machine, lambda v: v["reconcile"] and not v["reconcile"].get("stopped"),
                        "it goes on", 60)
 
 
@@ -158,7 +158,7 @@ def test_a_failover_that_lost_nothing_goes_on_by_itself(world):
     assert source.value(TIMELINE) == "00000002"
     wait_equal(machine, source, dest)
     wait_passes(machine, source)
-    assert not declared.view(machine)["tending"].get("stopped")
+    assert not declared.view(machine)["reconcile"].get("stopped")
     assert "another timeline" in machine.log()
 
 

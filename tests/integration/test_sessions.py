@@ -104,7 +104,7 @@ def test_rows_arrive_as_they_were_whatever_both_sides_are_set_to(workshop, level
     source.sql("CREATE EVENT TRIGGER forbidden ON ddl_command_start EXECUTE FUNCTION no()", dbname="app")
     machine = replicating(workshop, source, dest, "app", extra="    direction: both\n")
     assert dest.value("SELECT count(*) FROM pg_event_trigger", dbname="app") == 1
-    wait_view(machine, lambda v: v["tending"] and "paused" in v["tending"], "it tends")
+    wait_view(machine, lambda v: v["reconcile"] and "paused" in v["reconcile"], "it reconciles")
     source.sql(CHANGE + ROWS.format(first=1000, last=1100), dbname="app")
     compare.wait_equal(source, dest, "app", 60)
     # A row that is marked as done at the source is there after a crash of the destination.
@@ -122,8 +122,8 @@ def test_rows_arrive_as_they_were_whatever_both_sides_are_set_to(workshop, level
     dest.sql("SELECT bucardo_machine.lift_fence()", dbname="app")
     dest.sql(ROWS.format(first=7001, last=7050), dbname="app")
     compare.wait_equal(source, dest, "app", 60)
-    now = wait_view(machine, lambda v: v["tending"], "it tends")
-    assert now["tending"]["problems"] == [] and now["tending"]["drift"] == []
+    now = wait_view(machine, lambda v: v["reconcile"], "it reconciles")
+    assert now["reconcile"]["problems"] == [] and now["reconcile"]["drift"] == []
 
 
 def test_an_event_trigger_that_our_role_cannot_pass_is_told(workshop):

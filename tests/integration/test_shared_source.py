@@ -165,7 +165,7 @@ def test_a_table_that_is_ours_no_more_goes_back_to_stock(world):
 def test_a_released_migration_is_stopped_and_catches_up_on_command(world):
     machine, source, dest = world
     source.sql("SELECT bucardo.machine_release('two_sync')", dbname="app")
-    wait_for(lambda: (declared.view(machine, "two")["tending"] or {}).get("stopped"), 30,
+    wait_for(lambda: (declared.view(machine, "two")["reconcile"] or {}).get("stopped"), 30,
              "it finds out")
     source.sql("UPDATE t SET v = 'missed' WHERE id <= 30", dbname="app")
     wait_for(lambda: equal(source, dest, ("app",)), 30, "the other one is served")

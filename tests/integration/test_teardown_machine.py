@@ -102,7 +102,7 @@ def test_what_is_torn_down_does_not_begin_anew_until_it_was_forgotten(pair):
 def test_killed_anywhere_it_goes_on_also_after_the_sides_changed_places(pair, rng=random.Random(3)):
     machine, source, dest, before = pair
     dest.sql("SELECT bucardo_machine.lift_fence()", dbname="app")
-    declared.wait_view(machine, lambda v: v["tending"]["live"]["side"] == "destination", "it is live")
+    declared.wait_view(machine, lambda v: v["reconcile"]["live"]["side"] == "destination", "it is live")
     dest.sql("INSERT INTO \"Odd Name\" VALUES (2000, 'back')", dbname="app")
     wait_for(lambda: source.value("SELECT count(*) FROM \"Odd Name\" WHERE id = 2000", dbname="shop"), 30, "carried back")
     look = machine.cli("teardown", "two", "app")

@@ -35,12 +35,12 @@ def world(shared_workshop):
         server.create_database(DB)
     source.sql(TABLES, dbname=DB)
     machine = replicating(shared_workshop, source, dest, DB, "    direction: both\n")
-    tending(machine, lambda t: t["sequences"]["carried"] == 1 and "paused" in t, "is tended to")
+    reconciled(machine, lambda t: t["sequences"]["carried"] == 1 and "paused" in t, "is reconciled")
     machine.wait_ready(60)
     return machine, source, dest
 
 
-tending = functools.partial(declared.tending, member="sequences", seconds=40)
+reconciled = functools.partial(declared.reconciled, member="sequences", seconds=40)
 
 
 def turn(dest, statement):
@@ -123,7 +123,7 @@ def test_the_fence_is_lifted_again_only_when_the_destination_has_sent_what_it_ha
         refused(dest, LIFT, "changes", "here", "public.t", "public.emptied")
         # Without a machine the destination knows its own changes.
         machine.cli("pause", "app").check()
-        wait_view(machine, lambda v: v["tending"]["pid"] is None, "it is not tended to")
+        wait_view(machine, lambda v: v["reconcile"]["pid"] is None, "it is not reconciled")
         refused(dest, LIFT, "public.t")
         machine.cli("resume", "app").check()
     settled(world)
@@ -137,7 +137,7 @@ def test_parked_changes_and_those_of_paused_tables_count(world):
     machine, source, dest = world
     source.sql("ALTER TABLE apart ADD COLUMN more int NOT NULL DEFAULT 0;"
                "ALTER TABLE apart ALTER COLUMN more DROP DEFAULT", dbname=DB)
-    tending(machine, lambda t: [one["table"] for one in t["paused"]] == ["public.apart"], "pauses it")
+    reconciled(machine, lambda t: [one["table"] for one in t["paused"]] == ["public.apart"], "pauses it")
     source.sql("UPDATE apart SET v = 'old' WHERE id = 1", dbname=DB)
     with NoRuns(machine):
         source.sql("UPDATE t SET v = 'parked' WHERE id = 4;"
@@ -152,7 +152,7 @@ def test_parked_changes_and_those_of_paused_tables_count(world):
     refused(dest, RAISE, "public.apart")
     dest.sql("ALTER TABLE apart ADD COLUMN more int NOT NULL DEFAULT 0;"
              "ALTER TABLE apart ALTER COLUMN more DROP DEFAULT", dbname=DB)
-    tending(machine, lambda t: t["paused"] == [], "is fixed")
+    reconciled(machine, lambda t: t["paused"] == [], "is fixed")
     assert "the fence stands" in dest.value(RAISE, dbname=DB)
     check(world, 4, "new")
     assert source.value("SELECT v FROM apart WHERE id = 1", dbname=DB) == "new"
@@ -181,19 +181,19 @@ def test_rows_that_are_sent_again_wait_for_what_the_old_side_has_written(world):
 
 
 def view_of(machine):
-    return tending(machine, lambda t: True, "is seen")
+    return reconciled(machine, lambda t: True, "is seen")
 
 
 def test_without_a_machine_the_fence_is_raised_again_by_force_only_and_that_is_told(world):
     machine, source, dest = world
     assert turn(dest, LIFT) == "the fence is lifted"
     settled(world)
-    tended = tending(machine, lambda t: t["live"]["side"] == "destination", "sees it")
-    os.kill(tended["pid"], signal.SIGSTOP)  # slow
+    now = reconciled(machine, lambda t: t["live"]["side"] == "destination", "sees it")
+    os.kill(now["pid"], signal.SIGSTOP)  # slow
     refused(dest, RAISE, "did not say")
-    os.kill(tended["pid"], signal.SIGCONT)
+    os.kill(now["pid"], signal.SIGCONT)
     machine.cli("pause", "app").check()
-    wait_view(machine, lambda v: v["tending"]["pid"] is None, "it is not tended to")
+    wait_view(machine, lambda v: v["reconcile"]["pid"] is None, "it is not reconciled")
     put(source, 7, "straggler")
     put(dest, 7, "new")
     refused(dest, RAISE, "no machine is at work")
@@ -209,7 +209,7 @@ def test_without_a_machine_the_fence_is_raised_again_by_force_only_and_that_is_t
 def test_changes_that_are_on_their_way_are_told_when_the_sides_change_places(world):
     machine, source, dest = world
     settled(world)
-    tending(machine, lambda t: t["live"]["side"] == "source", "sees it")
+    reconciled(machine, lambda t: t["live"]["side"] == "source", "sees it")
     connection = dest.connect(DB)
     cursor = connection.cursor()
     with NoRuns(machine):
@@ -241,15 +241,15 @@ def test_a_transaction_that_would_not_see_the_answer_is_refused(world):
 def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_carried_once_both_have_it(world):
     machine, source, dest = world
     dest.value(RAISE, dbname=DB)
-    tending(machine, lambda t: t["live"]["side"] == "source", "has turned back")
+    reconciled(machine, lambda t: t["live"]["side"] == "source", "has turned back")
     source.sql("CREATE SEQUENCE later INCREMENT 3 START 7; SELECT nextval('later')", dbname=DB)
-    found = tending(machine, lambda t: t["sequences"]["missing"], "names it")["sequences"]["missing"]
+    found = reconciled(machine, lambda t: t["sequences"]["missing"], "names it")["sequences"]["missing"]
     assert [(one["sequence"], one["why"]) for one in found] == [("public.later", "it is on the source only")]
     assert "sequence public.later" in machine.cli("status", "--all").check()
     side, statement = found[0]["hint"].split(": ", 1)
     assert side == "on the destination"
     dest.sql(statement, dbname=DB)
-    tending(machine, lambda t: t["sequences"]["missing"] == [], "carries it")
+    reconciled(machine, lambda t: t["sequences"]["missing"] == [], "carries it")
     source.sql("SELECT nextval('later') FROM generate_series(1, 3000)", dbname=DB)
     wait_for(lambda: not compare.sequences_behind(source, dest, DB), 30, "it is ahead")
 
@@ -258,17 +258,17 @@ def test_a_sequence_that_could_not_be_set_is_told_by_the_lifting_and_until_it_is
     machine, source, dest = world
     dest.sql("ALTER SEQUENCE used MAXVALUE 5000", dbname=DB)
     source.sql("SELECT setval('used', 9000)", dbname=DB)
-    tending(machine, lambda t: [one["sequence"] for one in t["sequences"]["failed"]] == ["public.used"],
-            "tells it")
+    reconciled(machine, lambda t: [one["sequence"] for one in t["sequences"]["failed"]] == ["public.used"],
+               "tells it")
     assert "sequence public.used" in machine.cli("status", "--all").check()
     said = wait_for(lambda: dest.value(LIFT, dbname=DB), 60, "it is lifted")
     assert "not set were public.used" in said, said
     for _ in range(2):  # in each pass
-        told = tending(machine, lambda t: t["sequences"]["lifted"], "sees it")
-        wait_for(lambda told=told: tending(machine, lambda t: True, "goes on")["since"] != told["since"], 30,
+        told = reconciled(machine, lambda t: t["sequences"]["lifted"], "sees it")
+        wait_for(lambda told=told: reconciled(machine, lambda t: True, "goes on")["since"] != told["since"], 30,
                  "it has looked once more")
-    failed = tending(machine, lambda t: True, "goes on")["sequences"]["failed"]
+    failed = reconciled(machine, lambda t: True, "goes on")["sequences"]["failed"]
     assert [one["sequence"] for one in failed] == ["public.used"] and "5000" in failed[0]["why"]
     dest.sql("ALTER SEQUENCE used NO MAXVALUE", dbname=DB)
-    tending(machine, lambda t: t["sequences"]["failed"] == [], "has set it")
+    reconciled(machine, lambda t: t["sequences"]["failed"] == [], "has set it")
     assert dest.value("SELECT nextval('used')", dbname=DB) > 9000

@@ -33,10 +33,10 @@ def wait_live(machine, seconds=120, name="app"):
     return wait_view(machine, lambda v: v["status"] == "live", f"{name} replicates", seconds, name)
 
 
-def tending(machine, condition=lambda t: True, what="tends", seconds=60, member="paused"):
-    """The member `tending` of migration app, once it has `member` and `condition` holds for it."""
-    return wait_view(machine, lambda v: v["tending"] and member in v["tending"] and condition(v["tending"]),
-                     f"the migration {what}", seconds)["tending"]
+def reconciled(machine, condition=lambda t: True, what="reconciles", seconds=60, member="paused"):
+    """The member `reconcile` of migration app, once it has `member` and `condition` holds for it."""
+    return wait_view(machine, lambda v: v["reconcile"] and member in v["reconcile"] and condition(v["reconcile"]),
+                     f"the migration {what}", seconds)["reconcile"]
 
 
 def replicating(workshop, source, dest, dbname, extra=""):

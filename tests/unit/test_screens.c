@@ -33,7 +33,7 @@ static json_t *load(const char *text)
 
 static const char healthy[] =
 		"{\"phase\":\"replicate\",\"status\":\"live\",\"live\":true,\"until\":\"replicate\","
-		"\"age_msec\":360000,\"released\":true,\"why\":\"\",\"hint\":\"\",\"tending\":null,"
+		"\"age_msec\":360000,\"released\":true,\"why\":\"\",\"hint\":\"\",\"reconcile\":null,"
 		"\"not_in_step\":[],\"findings\":[],\"replication\":{\"backlog_rows\":0,"
 		"\"lag_msec\":0,\"trend\":\"steady\",\"shrink_rate\":0},\"progress\":{\"unit\":"
 		"\"rows\",\"text\":\"\",\"done\":0,\"percent\":100,\"in_flight\":[]},\"phases\":"

@@ -245,7 +245,7 @@ static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void
 			.pieces_total = 5,
 			.in_flight = parts,
 			.released = true,
-			.tending = {.evidence = "", .why = ""},
+			.reconcile = {.evidence = "", .why = ""},
 			.phases = phases};
 
 	sync.name = "app_sync";
@@ -255,7 +255,7 @@ static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void
 	json_decref(parts);
 }
 
-static void test_what_tending_found_is_shown_with_the_hint(void **state)
+static void test_what_reconciling_found_is_shown_with_the_hint(void **state)
 {
 	(void)state;
 	static const struct bm_phase_view phases[BM_PHASE_COUNT];
@@ -271,7 +271,7 @@ static void test_what_tending_found_is_shown_with_the_hint(void **state)
 			.unit = "rows",
 			.text = "",
 			.released = true,
-			.tending = {.pid = 77,
+			.reconcile = {.pid = 77,
 					.why = "",
 					.told_msec = AGO(4),
 					.evidence = "{\"sequences\":{\"carried\":12,\"lifted\":true},"
@@ -327,7 +327,7 @@ int main(void)
 			cmocka_unit_test(test_colours_come_only_when_asked_for),
 			cmocka_unit_test(
 					test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes),
-			cmocka_unit_test(test_what_tending_found_is_shown_with_the_hint),
+			cmocka_unit_test(test_what_reconciling_found_is_shown_with_the_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

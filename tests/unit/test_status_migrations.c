@@ -25,7 +25,7 @@ static void test_a_phase_without_a_record_has_no_percentage_of_one(void **state)
 			.text = "",
 			.total = 4,
 			.done = 1,
-			.tending = {.why = "", .evidence = ""},
+			.reconcile = {.why = "", .evidence = ""},
 			.phases = phases};
 
 	(void)state;
@@ -63,7 +63,7 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 			.unit = "rows",
 			.text = "",
 			.released = true,
-			.tending = {.why = "", .evidence = ""},
+			.reconcile = {.why = "", .evidence = ""},
 			.phases = phases};
 
 	for (size_t i = 0; i < BM_PHASE_COUNT; i++) {
@@ -80,7 +80,7 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 	assert_non_null(strstr(text, "\"part\":\"destination\""));
 	free(text);
 	two[1].view.state = BM_UNIT_BACKOFF;
-	migration.tending.evidence = "{\"live\":{\"side\":\"destination\",\"fence\":true}}";
+	migration.reconcile.evidence = "{\"live\":{\"side\":\"destination\",\"fence\":true}}";
 	text = bm_status_json_at(&status, WALL_MSEC);
 	assert_non_null(strstr(text, "\"live\":false"));
 	assert_non_null(strstr(text, "\"status\":\"halted\""));

@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/drift/tend_drift.h"
+#include "worker/drift/drift.h"
 
 /* Members of a column that are not given are as in ID. */
 #define ID "'id':{'name':'id','type':'integer','required':true}"

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/tables/tend_refused.h"
+#include "worker/tables/refused_tables.h"
 
 static const char *const tables[] = {
 		"public.t", "public.tt", "public.\"a on app_source: b\"", "\"S x\".t"};

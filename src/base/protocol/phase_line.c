@@ -161,7 +161,7 @@ static const struct {
 		[BM_PHASE_EVENT_PLAN] = {"plan", take_plan},
 		[BM_PHASE_EVENT_DONE] = {"done", take_evidence},
 		[BM_PHASE_EVENT_FAILED] = {"failed", take_failed},
-		[BM_PHASE_EVENT_TENDED] = {"tended", take_evidence},
+		[BM_PHASE_EVENT_RECONCILED] = {"reconciled", take_evidence},
 		[BM_PHASE_EVENT_ALIVE] = {"alive", take_nothing},
 };
 static_assert(BM_COUNT_OF(events) == BM_PHASE_EVENT_COUNT, "an event has no row");

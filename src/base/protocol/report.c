@@ -121,12 +121,12 @@ void bm_report_done(json_t *evidence)
 	send(line, BM_PHASE_EVENT_DONE);
 }
 
-void bm_report_tended(json_t *evidence)
+void bm_report_reconciled(json_t *evidence)
 {
 	json_t *line = json_object();
 
 	json_object_set_new(line, "evidence", evidence);
-	send(line, BM_PHASE_EVENT_TENDED);
+	send(line, BM_PHASE_EVENT_RECONCILED);
 }
 
 void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint)

@@ -1,5 +1,5 @@
 /*
- * report - the lines that `worker phase` and `worker tend` print
+ * report - the lines that `worker phase` and `worker reconcile` print
  *
  * One JSON object a line, at once. The reader is our parent: when nobody reads any
  * more the process ends. Threads: any; a line is written whole.
@@ -33,9 +33,9 @@ void bm_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* Nothing new; the parent gives up a worker from which it hears nothing. */
 void bm_report_alive(void);
 
-/* Take over `evidence`: of a phase at its end, of `worker tend` as it is now. */
+/* Take over `evidence`: of a phase at its end, of `worker reconcile` as it is now. */
 void bm_report_done(struct json_t *evidence);
-void bm_report_tended(struct json_t *evidence);
+void bm_report_reconciled(struct json_t *evidence);
 
 /* `hint` may be "". */
 void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint);

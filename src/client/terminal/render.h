@@ -50,11 +50,11 @@ bool cli_migration_is_live(const json_t *migration);
 bool cli_migration_ails(const json_t *migration);
 
 /* Notes under the row of a migration: how far its phase is; what is NOT in step, and the same
- * on one line; its member `tending`. */
+ * on one line; its member `reconcile`. */
 void cli_render_progress(struct cli_table *table, const json_t *migration);
 void cli_render_apart(struct cli_table *table, const json_t *migration);
 void cli_render_apart_brief(struct cli_table *table, const json_t *migration, size_t most);
-void cli_render_tending(struct cli_table *table, const json_t *tending);
+void cli_render_reconcile(struct cli_table *table, const json_t *reconcile);
 
 /* How many things of it are NOT in step. */
 size_t cli_apart_count(const json_t *migration);

@@ -247,7 +247,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 		bm_strbuf_putc(&text, ')');
 		cli_table_note(table, "next try", bm_strbuf_text(&text));
 	}
-	cli_render_tending(table, json_object_get(migration, "tending"));
+	cli_render_reconcile(table, json_object_get(migration, "reconcile"));
 	if (is_status(migration, "failed") &&
 			strcmp(cli_text_of(migration, "class"), "internal") == 0) {
 		bm_strbuf_clear(&text);
@@ -338,8 +338,8 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 /* One line about what is wrong with it. */
 static void add_brief(struct cli_table *table, const json_t *migration, size_t most)
 {
-	const json_t *tending = json_object_get(migration, "tending");
-	const json_t *stopped = json_object_get(tending, "stopped");
+	const json_t *reconcile = json_object_get(migration, "reconcile");
+	const json_t *stopped = json_object_get(reconcile, "stopped");
 
 	if (!is_status(migration, "running")) {
 		cli_table_brief(table, "why", cli_text_of(migration, "why"));

@@ -576,7 +576,7 @@ my $begin = \&Bucardo::start_main_transaction;
 apply_our_way();
 serve_our_way();
 
-# An error says which table a run was at, and on which database: see worker/tables/tend_refused.h.
+# An error says which table a run was at, and on which database: see worker/tables/refused_tables.h.
 for my $name (qw(delete_rows push_rows)) {
 	no strict 'refs';
 	my $sub = \&{"Bucardo::$name"};

@@ -82,7 +82,7 @@ static const struct pattern run_patterns[] = {
 	{"function", "does not exist", NULL, RUN_ERROR_PERMANENT,
 		"let Bucardo make its functions again: `bucardo validate %S`, then `bucardo reload`"},
 	/* Why a side refuses a value its error does not say: the definitions may differ, or the rows
-	 * may. worker/drift/tend_drift.h finds out which, and `status` shows that. */
+	 * may. worker/drift/drift.h finds out which, and `status` shows that. */
 	{"duplicate key value violates unique constraint", NULL, "23505", RUN_ERROR_PERMANENT,
 		"look whether both sides have the constraint that the error names: if they do, change or remove the row that has the value already; else drop it where it refuses the row"},
 	{"violates", "constraint", "23", RUN_ERROR_PERMANENT,

@@ -246,9 +246,9 @@ static bool has_paused_table(struct bm_machine *machine, struct verdict *verdict
 {
 	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
-		if (view.tending.trouble[0] != '\0') {
-			WHY(verdict, "migration '%s': %s", view.name, view.tending.trouble);
-			ADVISE(verdict, "%s; it goes on by itself then", view.tending.hint);
+		if (view.reconcile.trouble[0] != '\0') {
+			WHY(verdict, "migration '%s': %s", view.name, view.reconcile.trouble);
+			ADVISE(verdict, "%s; it goes on by itself then", view.reconcile.hint);
 			return true;
 		}
 	}

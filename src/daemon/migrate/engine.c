@@ -51,7 +51,7 @@ struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name)
 
 void bm_migrate_clear(struct migration *migration)
 {
-	bm_tending_finish(migration);
+	bm_reconciler_finish(migration);
 	for (size_t i = 0; i < RECORD_COUNT; i++) {
 		struct record *record = &migration->records[i];
 		free(record->error);
@@ -136,7 +136,7 @@ static void restart_workers(struct migration *migration)
 	}
 	bm_migrate_tell(migration, BM_LOG_INFO, "its changed definition is taken over");
 	bm_run_cancel(migration); /* it starts again, with the new one */
-	bm_tending_cancel(migration);
+	bm_reconciler_cancel(migration);
 }
 
 static void take_definition(struct migration *migration)
@@ -381,7 +381,7 @@ static void arm_retry(struct bm_migrate *migrate)
 		next = migrate->load_at_msec > now ? migrate->load_at_msec : now;
 	}
 	for (size_t i = 0; i < migrate->count; i++) {
-		uint64_t wake = migrate->migrations[i]->tending.retry_at_msec;
+		uint64_t wake = migrate->migrations[i]->reconciler.retry_at_msec;
 		if (wake > now && wake < next) {
 			next = wake;
 		}
@@ -411,7 +411,7 @@ static void turn(void *ctx)
 		for (int step = 0; step < MOST_STEPS && take_step(migrate->migrations[i]);
 				step++) {
 		}
-		bm_tending_settle(migrate->migrations[i]);
+		bm_reconciler_settle(migrate->migrations[i]);
 		bm_run_mark(migrate->migrations[i]);
 	}
 	arm_retry(migrate);
@@ -464,7 +464,7 @@ void bm_migrate_stop(struct bm_migrate *migrate)
 	migrate->stopped = true;
 	for (size_t i = 0; i < migrate->count; i++) {
 		bm_run_cancel(migrate->migrations[i]);
-		bm_tending_cancel(migrate->migrations[i]);
+		bm_reconciler_cancel(migrate->migrations[i]);
 	}
 }
 

@@ -44,7 +44,7 @@ struct progress {
 };
 
 /* What goes on beside the phases once the migration replicates. */
-struct tending {
+struct reconciler {
 	struct bm_phase_host *worker;
 	uint64_t started_msec;
 	unsigned attempt; /* ends in a row that were not asked for */
@@ -89,7 +89,7 @@ struct migration {
 	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
 	uint64_t worker_since_msec;
 	bool has_verdict;
-	struct tending tending;
+	struct reconciler reconciler;
 	struct leaving leaving;
 
 	/* what the last step said, for the views */
@@ -164,9 +164,9 @@ void bm_run_retry_now(struct migration *migration);
 void bm_run_mark(struct migration *migration);
 void bm_run_forget_progress(struct migration *migration);
 
-/* tending.c: `worker tend`. */
-void bm_tending_settle(struct migration *migration); /* start it, or end it */
-void bm_tending_cancel(struct migration *migration);
-void bm_tending_finish(struct migration *migration);
+/* reconciler.c: `worker reconcile`. */
+void bm_reconciler_settle(struct migration *migration); /* start it, or end it */
+void bm_reconciler_cancel(struct migration *migration);
+void bm_reconciler_finish(struct migration *migration);
 
 #endif

@@ -65,7 +65,7 @@ static void ask(struct migration *migration, const char *without, const char *by
 		return;
 	}
 	bm_run_cancel(migration);
-	bm_tending_finish(migration);
+	bm_reconciler_finish(migration);
 	free(migration->refusal);
 	migration->refusal = NULL;
 	migration->paused = migration->resuming = false;

@@ -61,7 +61,7 @@ static const struct bm_phase_row rows[] = {
 				.reversible = true,
 				.undo = "as schema: drop the tables on the destination, and its schema bucardo_machine"},
 		[BM_PHASE_REPLICATE] = {.worker = "phase",
-				.beside = "tend",
+				.beside = "reconcile",
 				.unit = "rows",
 				.flows = true,
 				.needs = AFTER(INDEX),

@@ -221,7 +221,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		fail(migration, migration->worker_phase, line->failure, line->message,
 				line->hint);
 		break;
-	case BM_PHASE_EVENT_TENDED:
+	case BM_PHASE_EVENT_RECONCILED:
 	case BM_PHASE_EVENT_ALIVE:
 	case BM_PHASE_EVENT_PLAN: /* nobody asked */
 	case BM_PHASE_EVENT_COUNT:

@@ -159,15 +159,16 @@ static void fill_reason(struct migration *migration, const struct record *record
 	}
 }
 
-static struct bm_tending_view tending_view(const struct tending *tending)
+static struct bm_reconcile_view reconcile_view(const struct reconciler *reconciler)
 {
-	return (struct bm_tending_view){
-			.pid = tending->worker != NULL ? bm_phase_host_pid(tending->worker) : 0,
-			.why = tending->why != NULL ? tending->why : "",
-			.evidence = tending->evidence != NULL ? tending->evidence : "",
-			.trouble = tending->trouble != NULL ? tending->trouble : "",
-			.hint = tending->hint != NULL ? tending->hint : "",
-			.told_msec = tending->told_msec};
+	return (struct bm_reconcile_view){.pid = reconciler->worker != NULL
+					? bm_phase_host_pid(reconciler->worker)
+					: 0,
+			.why = reconciler->why != NULL ? reconciler->why : "",
+			.evidence = reconciler->evidence != NULL ? reconciler->evidence : "",
+			.trouble = reconciler->trouble != NULL ? reconciler->trouble : "",
+			.hint = reconciler->hint != NULL ? reconciler->hint : "",
+			.told_msec = reconciler->told_msec};
 }
 
 size_t bm_migrate_count(const struct bm_migrate *migrate)
@@ -199,7 +200,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 							BM_RECORD_PENDING,
 			.recorded = bm_journal_has_order(migration),
 			.resuming = migration->resuming,
-			.tending = tending_view(&migration->tending),
+			.reconcile = reconcile_view(&migration->reconciler),
 			.leaving = bm_leaving_view_of(migration),
 	};
 

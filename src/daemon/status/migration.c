@@ -67,7 +67,7 @@ static bool is_end_of(const char *database, const char *migration, const char *e
 
 static bool is_destination_live(const struct bm_migration_view *migration)
 {
-	json_t *evidence = json_loads(migration->tending.evidence, 0, NULL);
+	json_t *evidence = json_loads(migration->reconcile.evidence, 0, NULL);
 	const char *side = json_string_value(
 			json_object_get(json_object_get(evidence, "live"), "side"));
 	bool is_live = side != NULL && strcmp(side, "destination") == 0;
@@ -126,14 +126,15 @@ static void set_age(json_t *entry, const struct bm_status *status, int64_t wall_
 	json_object_set_new(entry, "age_msec", json_integer(age));
 }
 
-json_t *bm_not_in_step_json(json_t *tending, const struct bm_status *status, int64_t wall_msec)
+json_t *bm_not_in_step_json(
+		json_t *reconcile, const struct bm_status *status, int64_t wall_msec)
 {
-	json_t *list = json_object_get(tending, "not_in_step");
+	json_t *list = json_object_get(reconcile, "not_in_step");
 	json_t *copy = json_is_array(list) ? json_deep_copy(list) : json_null();
 	size_t index;
 	json_t *entry;
 
-	json_object_del(tending, "not_in_step");
+	json_object_del(reconcile, "not_in_step");
 	json_array_foreach(copy, index, entry)
 	{
 		set_age(entry, status, wall_msec);

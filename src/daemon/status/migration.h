@@ -25,7 +25,8 @@ const char *bm_database_part(
 bool bm_migration_is_cut_off(
 		const struct bm_status *status, const struct bm_migration_view *migration);
 
-/* Member "not_in_step", taken out of `tending`; null while nobody has looked. */
-json_t *bm_not_in_step_json(json_t *tending, const struct bm_status *status, int64_t wall_msec);
+/* Member "not_in_step", taken out of `reconcile`; null while nobody has looked. */
+json_t *bm_not_in_step_json(
+		json_t *reconcile, const struct bm_status *status, int64_t wall_msec);
 
 #endif

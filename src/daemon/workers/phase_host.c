@@ -19,9 +19,10 @@
 /* Between the verdict and the exit: it only disconnects. */
 #define GOODBYE_MSEC 5000
 
-/* `worker phase` says every 10 s that it lives; `worker tend` says something every 10 s and
- * before each statement, which may take 2 minutes (ASK_LIMIT_MSEC in worker/reconcile/tend.c).
- * One that says nothing for so long and does not work either hangs (watchdog.h). */
+/* `worker phase` says every 10 s that it lives; `worker reconcile` says something every 10 s
+ * and before each statement, which may take 2 minutes (ASK_LIMIT_MSEC in
+ * worker/reconcile/reconcile.c). One that says nothing for so long and does not work either
+ * hangs (watchdog.h). */
 #define SILENT_MSEC 180000
 #define SILENT_LIMIT_MSEC (30 * 60 * 1000)
 

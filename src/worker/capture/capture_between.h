@@ -4,7 +4,7 @@
  * What is copied is planned in phase schema, what is captured is read in phase capture. A table
  * that came in between is captured, and its rows are owed (resend.h): no copy brings them.
  * A table that the destination lacks, or there lacks a column of the key, is not captured yet;
- * that is told, and `worker tend` takes it in once it is there (new_tables.c).
+ * that is told, and `worker reconcile` takes it in once it is there (new_tables.c).
  */
 #ifndef WORKER_CAPTURE_CAPTURE_BETWEEN_H
 #define WORKER_CAPTURE_CAPTURE_BETWEEN_H

@@ -11,9 +11,9 @@
 
 #include "worker/session/sides.h"
 
-/* Of all tables of the migration; those that fire always stay as they are. Before `worker tend`
- * begins, which watches the triggers. A table that somebody has locked fails it: the phase is
- * tried again. */
+/* Of all tables of the migration; those that fire always stay as they are. Before `worker
+ * reconcile` begins, which watches the triggers. A table that somebody has locked fails it: the
+ * phase is tried again. */
 int bm_capture_wake(struct bm_phase *phase, struct bm_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * key_steps - what follows the keys and names of captured tables at a side, see tend_keys.h
+ * key_steps - what follows the keys and names of captured tables at a side, see table_keys.h
  *
  * Functions of schema bucardo, and the table of what they have seen.
  */

@@ -179,7 +179,7 @@ int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_erro
 		       : -1;
 }
 
-/* ---- tending ---- */
+/* ---- reconciling ---- */
 
 static int64_t ask_number(PGconn *conn, const char *sql, const char *sync, uint64_t limit_msec,
 		struct bm_error *err)
@@ -210,7 +210,7 @@ static int64_t is_claimed(
 }
 
 /* -1 with `err`; the transaction is open then. */
-static int tend(PGconn *conn, const char *sync, bool purge,
+static int reconcile(PGconn *conn, const char *sync, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
 		struct bm_error *err)
 {
@@ -231,7 +231,8 @@ static int tend(PGconn *conn, const char *sync, bool purge,
 	if (*healed < 0) {
 		return -1;
 	}
-	if (staging != NULL && bm_staging_tend(conn, sync, staging, limit_msec, err) != 0) {
+	if (staging != NULL &&
+			bm_staging_reconcile(conn, sync, staging, limit_msec, err) != 0) {
 		return -1;
 	}
 	return ask_number(conn, "COMMIT", NULL, limit_msec, err) < 0 ? -1 : 0;
@@ -256,7 +257,7 @@ static int tell_alive(PGconn *conn, const char *sync, const char *owner, uint64_
 	return rc;
 }
 
-int bm_lossless_tend(PGconn *conn, const char *sync, const char *owner, bool purge,
+int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
 		struct bm_error *err)
 {
@@ -272,7 +273,7 @@ int bm_lossless_tend(PGconn *conn, const char *sync, const char *owner, bool pur
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 	}
 	*err = (struct bm_error)BM_ERROR_INIT;
-	if (tend(conn, sync, purge, staging, limit_msec, healed, err) != 0) {
+	if (reconcile(conn, sync, purge, staging, limit_msec, healed, err) != 0) {
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 		return -1;
 	}

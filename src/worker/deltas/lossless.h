@@ -38,7 +38,7 @@ int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tab
 /* Bring an end that an older machine claimed up to date; nothing is made where none did. */
 int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
 
-/* Name the sync whose deltas are tended to here; before its triggers are made. */
+/* Name the sync whose deltas are repaired here; before its triggers are made. */
 int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *target, struct bm_error *err);
 
@@ -52,7 +52,7 @@ int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_erro
  * the next time. First it says there that `owner` is alive (identity.h). `staging` may be NULL:
  * not known. `*healed`: rows that were healed since the sync was claimed. Within `limit_msec`.
  */
-int bm_lossless_tend(PGconn *conn, const char *sync, const char *owner, bool purge,
+int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
 		struct bm_error *err);
 

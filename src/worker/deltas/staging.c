@@ -43,7 +43,7 @@ static int tell(PGconn *conn, const char *sql, const char *sync,
 	return result != NULL ? 0 : -1;
 }
 
-int bm_staging_tend(PGconn *conn, const char *sync, const struct bm_staging_state *state,
+int bm_staging_reconcile(PGconn *conn, const char *sync, const struct bm_staging_state *state,
 		uint64_t limit_msec, struct bm_error *err)
 {
 	/* A run that failed has parked nothing: what it was about to park counts too. */

@@ -34,7 +34,7 @@ extern const size_t bm_staging_step_count;
 /* The name of the table beside a delta table, by an expression of SQL. */
 #define BM_STAGING_PARKED(delta) "regexp_replace(" delta ", '^(\"?)delta_', '\\1mpark_')"
 
-/* What is known of a sync when its staging is tended to. */
+/* What is known of a sync when its staging is reconciled. */
 struct bm_staging_state {
 	int64_t waiting, parked; /* rows; `waiting` has all */
 	bool collided;		 /* its newest run failed of a constraint */
@@ -47,7 +47,7 @@ bool bm_staging_is_collision(const char *text);
 
 /* Switch staging off or on again, and bring parked rows back that no run of ours comes
  * for (a tree that a person started does not call the function). */
-int bm_staging_tend(PGconn *conn, const char *sync, const struct bm_staging_state *state,
+int bm_staging_reconcile(PGconn *conn, const char *sync, const struct bm_staging_state *state,
 		uint64_t limit_msec, struct bm_error *err);
 
 #endif

@@ -212,7 +212,7 @@ int bm_identity_accept(struct bm_phase *phase, struct bm_error *err)
 	static const enum bm_end order[] = {BM_END_DESTINATION, BM_END_SOURCE};
 	char *owner = bm_identity_owner(phase, err);
 	json_t *state[BM_END_COUNT] = {NULL}, *runs = json_object();
-	char nonce[17], pass[24];
+	char nonce[17], pass_text[24];
 	json_int_t next = 0;
 	int rc = owner != NULL ? 0 : -1;
 
@@ -223,9 +223,9 @@ int bm_identity_accept(struct bm_phase *phase, struct bm_error *err)
 		next = after > next ? after : next;
 	}
 	char *list = json_dumps(runs, JSON_COMPACT);
-	const char *const params[] = {phase->order.name, owner, pass, nonce, list};
+	const char *const params[] = {phase->order.name, owner, pass_text, nonce, list};
 	make_nonce(nonce);
-	snprintf(pass, sizeof(pass), "%" JSON_INTEGER_FORMAT, next);
+	snprintf(pass_text, sizeof(pass_text), "%" JSON_INTEGER_FORMAT, next);
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(order); i++) {
 		rc = bm_phase_do(phase, order[i],
 				"SELECT bucardo.machine_accept($1, $2, $3::bigint, $4, $5::json)",
@@ -346,9 +346,9 @@ static void mark_stopped(struct bm_phase *phase, const char *owner, const char *
 	}
 }
 
-static void tell_stopped(struct bm_tend *tend, const char *owner, const struct both *both)
+static void tell_stopped(struct bm_pass *pass, const char *owner, const struct both *both)
 {
-	const char *name = tend->phase->order.name;
+	const char *name = pass->phase->order.name;
 	const char *why = bm_strbuf_text(&both->why);
 	char hint[600], news[1200];
 
@@ -358,13 +358,13 @@ static void tell_stopped(struct bm_tend *tend, const char *owner, const struct b
 				: both->destination;
 		bm_identity_hint_foreign(state, name, hint, sizeof(hint));
 	} else {
-		mark_stopped(tend->phase, owner, why);
+		mark_stopped(pass->phase, owner, why);
 		bm_identity_hint_replaced(name, hint, sizeof(hint));
 	}
-	json_object_set_new(tend->phase->evidence, "stopped",
+	json_object_set_new(pass->phase->evidence, "stopped",
 			json_pack("{s:s, s:s}", "why", why, "hint", hint));
 	snprintf(news, sizeof(news), "stopped: %.600s; %.500s", why, hint);
-	bm_tend_note(tend, "stopped", news);
+	bm_pass_note(pass, "stopped", news);
 }
 
 static void tell_moved(const struct bm_phase *phase, const json_t *state, const char *side)
@@ -388,12 +388,13 @@ static void tell_moved(const struct bm_phase *phase, const json_t *state, const 
 static int beat(struct bm_phase *phase, const char *owner, const struct both *both,
 		struct bm_error *err)
 {
-	char pass[24], nonce[17];
-	const char *const params[] = {phase->order.name, owner, pass, nonce};
+	char pass_text[24], nonce[17];
+	const char *const params[] = {phase->order.name, owner, pass_text, nonce};
 	int rc = 0;
 
 	make_nonce(nonce);
-	snprintf(pass, sizeof(pass), "%" JSON_INTEGER_FORMAT, number(both->source, "pass") + 1);
+	snprintf(pass_text, sizeof(pass_text), "%" JSON_INTEGER_FORMAT,
+			number(both->source, "pass") + 1);
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
 		PGresult *rows = bm_phase_ask(phase, sides[i],
 				"SELECT bucardo.machine_beat($1, $2, $3::bigint, $4)", 4,
@@ -434,10 +435,10 @@ static int is_captured(struct bm_phase *phase, struct bm_error *err)
 	return is;
 }
 
-static int act_on(struct bm_tend *tend, const char *owner, struct both *both,
+static int act_on(struct bm_pass *pass, const char *owner, struct both *both,
 		struct bm_error *err)
 {
-	struct bm_phase *phase = tend->phase;
+	struct bm_phase *phase = pass->phase;
 
 	if (both->verdict == BM_IDENTITY_NEW) {
 		int captured = is_captured(phase, err);
@@ -450,7 +451,7 @@ static int act_on(struct bm_tend *tend, const char *owner, struct both *both,
 				"migration: schema bucardo was dropped");
 	}
 	if (both->verdict != BM_IDENTITY_GOOD) {
-		tell_stopped(tend, owner, both);
+		tell_stopped(pass, owner, both);
 		return 1;
 	}
 	tell_moved(phase, both->source, "source");
@@ -458,19 +459,19 @@ static int act_on(struct bm_tend *tend, const char *owner, struct both *both,
 	int rc = beat(phase, owner, both, err);
 	if (rc == 0) {
 		json_object_del(phase->evidence, "stopped");
-		bm_tend_forget(tend, "stopped");
+		bm_pass_forget(pass, "stopped");
 	}
 	return rc;
 }
 
-int bm_identity_check(struct bm_tend *tend, struct bm_error *err)
+int bm_identity_check(struct bm_pass *pass, struct bm_error *err)
 {
 	struct both both = {.why = BM_STRBUF_INIT};
-	char *owner = bm_identity_owner(tend->phase, err);
-	int rc = owner != NULL ? look(tend->phase, owner, &both, err) : -1;
+	char *owner = bm_identity_owner(pass->phase, err);
+	int rc = owner != NULL ? look(pass->phase, owner, &both, err) : -1;
 
 	if (rc == 0) {
-		rc = act_on(tend, owner, &both, err);
+		rc = act_on(pass, owner, &both, err);
 	}
 	finish(&both);
 	free(owner);

@@ -24,7 +24,7 @@
 #include <stdbool.h>
 
 #include "worker/session/sides.h"
-#include "worker/live/tend.h"
+#include "worker/live/pass.h"
 
 struct json_t;
 
@@ -72,6 +72,6 @@ int bm_identity_accept(struct bm_phase *phase, struct bm_error *err);
 
 /* In each pass of the reconciler, before anything else: 1 when the migration is stopped
  * (member "stopped" of the evidence says why), 0, -1. */
-int bm_identity_check(struct bm_tend *tend, struct bm_error *err);
+int bm_identity_check(struct bm_pass *pass, struct bm_error *err);
 
 #endif

@@ -48,9 +48,9 @@ static int has_it(struct bm_phase *phase, enum bm_end end, const char *sql, bool
 	return rows != NULL ? 0 : -1;
 }
 
-static int has_fence(struct bm_tend *tend, bool *has, struct bm_error *err)
+static int has_fence(struct bm_pass *pass, bool *has, struct bm_error *err)
 {
-	return has_it(tend->phase, BM_END_DESTINATION,
+	return has_it(pass->phase, BM_END_DESTINATION,
 			"SELECT to_regclass('bucardo_machine.fence') IS NOT NULL", has, err);
 }
 
@@ -68,40 +68,40 @@ int bm_live_register(struct bm_phase *phase, struct bm_error *err)
 	return rc == 0 ? 0 : bm_error_wrap(err, "telling the destination whose it is");
 }
 
-static int renew_fence(struct bm_tend *tend, struct bm_error *err)
+static int renew_fence(struct bm_pass *pass, struct bm_error *err)
 {
 	for (size_t i = 0; i < bm_fence_step_count; i++) {
-		if (bm_phase_do(tend->phase, BM_END_DESTINATION, bm_fence_steps[i], 0, NULL,
+		if (bm_phase_do(pass->phase, BM_END_DESTINATION, bm_fence_steps[i], 0, NULL,
 				    err) != 0) {
 			return bm_error_wrap(err, "bringing the fence up to date");
 		}
 	}
-	return bm_live_register(tend->phase, err);
+	return bm_live_register(pass->phase, err);
 }
 
-int bm_live_prepare(struct bm_tend *tend, struct bm_error *err)
+int bm_live_prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	static const char quiet_sql[] = "SET client_min_messages = warning";
-	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
+	int rc = bm_phase_do(pass->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
 
 	/* Other parts keep something there too, and somebody may have dropped it. */
 	if (rc == 0) {
-		rc = bm_phase_do(tend->phase, BM_END_DESTINATION,
+		rc = bm_phase_do(pass->phase, BM_END_DESTINATION,
 				"CREATE SCHEMA IF NOT EXISTS bucardo_machine", 0, NULL, err);
 	}
 	if (rc == 0) {
-		rc = bm_phase_do(tend->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
+		rc = bm_phase_do(pass->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
 	}
 	if (rc == 0) {
-		rc = bm_phase_do(tend->phase, BM_END_SOURCE, remember_table, 0, NULL, err);
+		rc = bm_phase_do(pass->phase, BM_END_SOURCE, remember_table, 0, NULL, err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "making what remembers the live side");
 }
 
-int bm_live_keep_fence(struct bm_tend *tend, struct bm_error *err)
+int bm_live_keep_fence(struct bm_pass *pass, struct bm_error *err)
 {
-	return tend->has_fence
-			? bm_phase_do(tend->phase, BM_END_DESTINATION,
+	return pass->has_fence
+			? bm_phase_do(pass->phase, BM_END_DESTINATION,
 					  "SELECT bucardo_machine.raise_fence()", 0, NULL, err)
 			: 0;
 }
@@ -115,10 +115,10 @@ struct sight {
 };
 
 /* Without a fence: as it was seen last. */
-static int recall(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+static int recall(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
-	const char *const params[] = {tend->phase->order.name};
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_SOURCE,
+	const char *const params[] = {pass->phase->order.name};
+	PGresult *rows = bm_phase_ask(pass->phase, BM_END_SOURCE,
 			"SELECT destination FROM bucardo.machine_live WHERE migration = $1", 1,
 			params, err);
 
@@ -134,67 +134,67 @@ static int recall(struct bm_tend *tend, struct sight *sight, struct bm_error *er
  * granted when nothing of an earlier time waits there. 1 granted, or it was ours already; 0 not
  * yet: `sight` is as if it were not there; -1.
  */
-static int grant_wish(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+static int grant_wish(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
 	json_t *waits;
 
-	if (recall(tend, sight, err) != 0) {
+	if (recall(pass, sight, err) != 0) {
 		return -1;
 	}
-	waits = sight->lifted ? bm_live_waiting(tend, BM_END_SOURCE, err) : json_object();
+	waits = sight->lifted ? bm_live_waiting(pass, BM_END_SOURCE, err) : json_object();
 	int rc = waits == NULL ? -1 : json_object_size(waits) == 0;
 	json_decref(waits);
 	sight->fenced = rc == 1;
 	if (rc == 0) {
-		bm_tend_note(tend, "wish for a fence",
+		bm_pass_note(pass, "wish for a fence",
 				"the destination's fence is raised once no changes wait on the "
 				"source any more");
 	}
 	return rc;
 }
 
-static int take_fence(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+static int take_fence(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
 	bool is_wish;
-	int rc = has_it(tend->phase, BM_END_DESTINATION,
+	int rc = has_it(pass->phase, BM_END_DESTINATION,
 			"SELECT NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)", &is_wish,
 			err);
 
-	rc = rc == 0 && is_wish ? grant_wish(tend, sight, err) : rc == 0 ? 1 : -1;
+	rc = rc == 0 && is_wish ? grant_wish(pass, sight, err) : rc == 0 ? 1 : -1;
 	if (rc <= 0) {
 		return rc;
 	}
 	bool has_turned = is_wish && sight->lifted;
 	sight->lifted = false;
-	if (renew_fence(tend, err) != 0) {
+	if (renew_fence(pass, err) != 0) {
 		return -1;
 	}
 	return !has_turned ||
-					bm_phase_do(tend->phase, BM_END_DESTINATION,
+					bm_phase_do(pass->phase, BM_END_DESTINATION,
 							"UPDATE bucardo_machine.fence SET turn = turn + 1",
 							0, NULL, err) == 0
 			? 1
 			: -1;
 }
 
-static int read_sight(struct bm_tend *tend, struct sight *sight, struct bm_error *err)
+static int read_sight(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
 	*sight = (struct sight){0};
-	if (has_fence(tend, &sight->fenced, err) != 0) {
+	if (has_fence(pass, &sight->fenced, err) != 0) {
 		return -1;
 	}
 	if (!sight->fenced) {
-		return recall(tend, sight, err);
+		return recall(pass, sight, err);
 	}
 	/* Seen for the first time: an older machine may have made it, or a person. */
-	if (!tend->has_fence) {
-		int taken = take_fence(tend, sight, err);
+	if (!pass->has_fence) {
+		int taken = take_fence(pass, sight, err);
 		if (taken <= 0) {
 			return taken;
 		}
 	}
-	tend->has_fence = true;
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
+	pass->has_fence = true;
+	PGresult *rows = bm_phase_ask(pass->phase, BM_END_DESTINATION,
 			"SELECT count(lifted) > 0, coalesce(max(turn), 0), max(forced)"
 			" FROM bucardo_machine.fence",
 			0, NULL, err);
@@ -213,24 +213,24 @@ static enum bm_end live_end(const struct sight *sight)
 }
 
 static void print_epoch(
-		const struct bm_tend *tend, const struct sight *sight, char *out, size_t size)
+		const struct bm_pass *pass, const struct sight *sight, char *out, size_t size)
 {
-	snprintf(out, size, "%s %" PRId64 " %s", tend->phase->order.name, sight->turn,
+	snprintf(out, size, "%s %" PRId64 " %s", pass->phase->order.name, sight->turn,
 			bm_end_name(live_end(sight)));
 }
 
 /* What was known of the tables was known of the other side. */
-static void change_places(struct bm_tend *tend, const struct sight *sight)
+static void change_places(struct bm_pass *pass, const struct sight *sight)
 {
-	json_object_clear(tend->aside);
-	json_decref(tend->seen);
-	tend->seen = NULL;
-	tend->look_at_msec = 0;
-	tend->left_at_msec = 0;
+	json_object_clear(pass->aside);
+	json_decref(pass->seen);
+	pass->seen = NULL;
+	pass->look_at_msec = 0;
+	pass->left_at_msec = 0;
 	if (sight->lifted) {
 		bm_report_note("the destination's fence is lifted: the destination is the live "
 			       "side%s",
-				tend->phase->order.is_both
+				pass->phase->order.is_both
 						? ", and the source follows"
 						: "; direction is forward, so nothing of it is "
 						  "carried back to the source");
@@ -246,61 +246,61 @@ static void change_places(struct bm_tend *tend, const struct sight *sight)
 }
 
 /* So that somebody who lifts the fence knows that he is heard; for as long as the session. */
-static int announce(struct bm_tend *tend, struct bm_error *err)
+static int announce(struct bm_pass *pass, struct bm_error *err)
 {
-	const PGconn *conn = bm_phase_conn(tend->phase, BM_END_DESTINATION, err);
+	const PGconn *conn = bm_phase_conn(pass->phase, BM_END_DESTINATION, err);
 
-	if (conn == NULL || conn == tend->announced) {
+	if (conn == NULL || conn == pass->announced) {
 		return conn == NULL ? -1 : 0;
 	}
-	tend->announced = conn;
-	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+	pass->announced = conn;
+	return bm_phase_do(pass->phase, BM_END_DESTINATION,
 			"SELECT pg_advisory_lock_shared" LOCK(BM_FENCE_LOCK_ALIVE), 0, NULL,
 			err);
 }
 
-static int remember(struct bm_tend *tend, const struct sight *sight, struct bm_error *err)
+static int remember(struct bm_pass *pass, const struct sight *sight, struct bm_error *err)
 {
-	const char *const params[] = {tend->phase->order.name, sight->lifted ? "t" : "f"};
+	const char *const params[] = {pass->phase->order.name, sight->lifted ? "t" : "f"};
 
 	return sight->fenced
-			? bm_phase_do(tend->phase, BM_END_SOURCE, remember_sql, 2, params, err)
+			? bm_phase_do(pass->phase, BM_END_SOURCE, remember_sql, 2, params, err)
 			: 0;
 }
 
-int bm_live_find(struct bm_tend *tend, struct bm_error *err)
+int bm_live_find(struct bm_pass *pass, struct bm_error *err)
 {
 	struct sight sight;
-	char epoch[sizeof(tend->epoch)];
+	char epoch[sizeof(pass->epoch)];
 
-	if (announce(tend, err) != 0 || read_sight(tend, &sight, err) != 0) {
+	if (announce(pass, err) != 0 || read_sight(pass, &sight, err) != 0) {
 		return bm_error_wrap(err, "asking which side is live");
 	}
-	print_epoch(tend, &sight, epoch, sizeof(epoch));
-	if (strcmp(epoch, tend->epoch) != 0) {
-		if (remember(tend, &sight, err) != 0) {
+	print_epoch(pass, &sight, epoch, sizeof(epoch));
+	if (strcmp(epoch, pass->epoch) != 0) {
+		if (remember(pass, &sight, err) != 0) {
 			return bm_error_wrap(err, "noting which side is live");
 		}
-		change_places(tend, &sight);
+		change_places(pass, &sight);
 	}
-	tend->live = live_end(&sight);
-	tend->has_fence = sight.fenced;
-	tend->has_turned = sight.lifted || sight.turn > 0;
-	tend->turn = sight.turn;
-	snprintf(tend->epoch, sizeof(tend->epoch), "%s", epoch);
-	tend->phase->catalog = tend->live;
+	pass->live = live_end(&sight);
+	pass->has_fence = sight.fenced;
+	pass->has_turned = sight.lifted || sight.turn > 0;
+	pass->turn = sight.turn;
+	snprintf(pass->epoch, sizeof(pass->epoch), "%s", epoch);
+	pass->phase->catalog = pass->live;
 	return 0;
 }
 
 /* ---- while something is written ---- */
 
-int bm_live_hold(struct bm_tend *tend, struct bm_error *err)
+int bm_live_hold(struct bm_pass *pass, struct bm_error *err)
 {
 	static const char lock_not_available[] = "55P03";
 	struct sight sight;
-	char epoch[sizeof(tend->epoch)];
+	char epoch[sizeof(pass->epoch)];
 
-	if (bm_phase_do(tend->phase, BM_END_DESTINATION,
+	if (bm_phase_do(pass->phase, BM_END_DESTINATION,
 			    "SELECT pg_advisory_lock_shared" LOCK(BM_FENCE_LOCK_SIDE), 0, NULL,
 			    err) != 0) {
 		if (strcmp(err->sqlstate, lock_not_available) != 0) {
@@ -309,34 +309,34 @@ int bm_live_hold(struct bm_tend *tend, struct bm_error *err)
 		*err = (struct bm_error)BM_ERROR_INIT;
 		return 0;
 	}
-	int rc = read_sight(tend, &sight, err);
+	int rc = read_sight(pass, &sight, err);
 	if (rc == 0) {
-		print_epoch(tend, &sight, epoch, sizeof(epoch));
+		print_epoch(pass, &sight, epoch, sizeof(epoch));
 	}
-	if (rc == 0 && strcmp(epoch, tend->epoch) == 0) {
+	if (rc == 0 && strcmp(epoch, pass->epoch) == 0) {
 		return 1;
 	}
 	struct bm_error ignored = BM_ERROR_INIT;
-	bm_live_release(tend, rc == 0 ? err : &ignored);
+	bm_live_release(pass, rc == 0 ? err : &ignored);
 	return rc;
 }
 
-int bm_live_release(struct bm_tend *tend, struct bm_error *err)
+int bm_live_release(struct bm_pass *pass, struct bm_error *err)
 {
-	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+	return bm_phase_do(pass->phase, BM_END_DESTINATION,
 			"SELECT pg_advisory_unlock_shared" LOCK(BM_FENCE_LOCK_SIDE), 0, NULL,
 			err);
 }
 
 /* ---- before the sides change places ---- */
 
-int bm_live_asked(struct bm_tend *tend, int64_t *number, struct bm_error *err)
+int bm_live_asked(struct bm_pass *pass, int64_t *number, struct bm_error *err)
 {
 	*number = 0;
-	if (!tend->has_fence) {
+	if (!pass->has_fence) {
 		return 0;
 	}
-	PGresult *rows = bm_phase_ask(tend->phase, BM_END_DESTINATION,
+	PGresult *rows = bm_phase_ask(pass->phase, BM_END_DESTINATION,
 			"SELECT CASE WHEN a.is_called AND a.last_value > d.last_value"
 			" THEN a.last_value ELSE 0 END FROM bucardo_machine.handover_asked a,"
 			" bucardo_machine.handover_answered d",
@@ -348,18 +348,18 @@ int bm_live_asked(struct bm_tend *tend, int64_t *number, struct bm_error *err)
 	return rows != NULL ? 0 : -1;
 }
 
-json_t *bm_live_waiting(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+json_t *bm_live_waiting(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
 {
-	const char *const params[] = {tend->phase->order.name};
+	const char *const params[] = {pass->phase->order.name};
 	bool is_captured;
 
-	if (has_it(tend->phase, end,
+	if (has_it(pass->phase, end,
 			    "SELECT to_regprocedure('bucardo.machine_waiting(text)') IS NOT NULL",
 			    &is_captured, err) != 0) {
 		return NULL;
 	}
 	PGresult *rows = is_captured
-			? bm_phase_ask(tend->phase, end, "SELECT bucardo.machine_waiting($1)",
+			? bm_phase_ask(pass->phase, end, "SELECT bucardo.machine_waiting($1)",
 					  1, params, err)
 			: NULL;
 	json_t *names = is_captured && rows == NULL ? NULL : json_object();
@@ -390,10 +390,10 @@ static char *list_names(const json_t *names)
 }
 
 /* Those that failed, or that the follower lacks. */
-static char *list_sequences(const struct bm_tend *tend)
+static char *list_sequences(const struct bm_pass *pass)
 {
 	static const char *const members[] = {"failed", "missing"};
-	const json_t *sequences = json_object_get(tend->phase->evidence, "sequences");
+	const json_t *sequences = json_object_get(pass->phase->evidence, "sequences");
 	json_t *names = json_object();
 
 	for (size_t i = 0; i < BM_COUNT_OF(members); i++) {
@@ -411,32 +411,32 @@ static char *list_sequences(const struct bm_tend *tend)
 	return text;
 }
 
-int bm_live_report(struct bm_tend *tend, int64_t number, struct bm_error *err)
+int bm_live_report(struct bm_pass *pass, int64_t number, struct bm_error *err)
 {
-	json_t *names = bm_live_waiting(tend, BM_END_SOURCE, err);
+	json_t *names = bm_live_waiting(pass, BM_END_SOURCE, err);
 	char turn[24], text[24];
 
 	if (names == NULL) {
 		return bm_error_wrap(err, "looking what waits on the source");
 	}
-	char *waits = list_names(names), *sequences = list_sequences(tend);
-	snprintf(turn, sizeof(turn), "%" PRId64, tend->turn);
+	char *waits = list_names(names), *sequences = list_sequences(pass);
+	snprintf(turn, sizeof(turn), "%" PRId64, pass->turn);
 	snprintf(text, sizeof(text), "%" PRId64, number);
-	const char *const params[] = {tend->phase->order.name, turn, text, waits, sequences};
-	int rc = bm_phase_do(tend->phase, BM_END_DESTINATION, report_sql, 5, params, err);
+	const char *const params[] = {pass->phase->order.name, turn, text, waits, sequences};
+	int rc = bm_phase_do(pass->phase, BM_END_DESTINATION, report_sql, 5, params, err);
 	free(waits);
 	free(sequences);
 	json_decref(names);
 	return rc;
 }
 
-int bm_live_answer(struct bm_tend *tend, int64_t number, struct bm_error *err)
+int bm_live_answer(struct bm_pass *pass, int64_t number, struct bm_error *err)
 {
 	char text[24];
 	const char *const params[] = {text};
 
 	snprintf(text, sizeof(text), "%" PRId64, number);
-	return bm_phase_do(tend->phase, BM_END_DESTINATION,
+	return bm_phase_do(pass->phase, BM_END_DESTINATION,
 			"SELECT setval('bucardo_machine.handover_answered', $1::bigint)", 1,
 			params, err);
 }

@@ -22,10 +22,10 @@ static void add(json_t *list, const char *what, const char *why)
 					bm_json_text(why)));
 }
 
-static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err)
+static int add_left_out(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
 	struct bm_selected chosen;
-	int rc = bm_selected_read(tend->phase, &chosen, err);
+	int rc = bm_selected_read(pass->phase, &chosen, err);
 
 	for (size_t i = 0; rc == 0 && i < chosen.count; i++) {
 		if (chosen.tables[i].left_out[0] != '\0') {
@@ -36,9 +36,9 @@ static int add_left_out(struct bm_tend *tend, json_t *list, struct bm_error *err
 	return rc;
 }
 
-static int add_unchosen(struct bm_tend *tend, json_t *list, struct bm_error *err)
+static int add_unchosen(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	PGresult *choice = bm_selected_filter(tend->phase, err);
+	PGresult *choice = bm_selected_filter(pass->phase, err);
 
 	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
 		if (bm_table_filter_row_is(choice, row, "out")) {
@@ -50,9 +50,9 @@ static int add_unchosen(struct bm_tend *tend, json_t *list, struct bm_error *err
 	return choice != NULL ? 0 : -1;
 }
 
-static int add_large_objects(struct bm_tend *tend, json_t *list, struct bm_error *err)
+static int add_large_objects(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(tend->phase, tend->live,
+	PGresult *rows = bm_phase_ask(pass->phase, pass->live,
 			"SELECT count(*) FROM (SELECT 1 FROM pg_largeobject_metadata"
 			" LIMIT 1000000) x",
 			0, NULL, err);
@@ -67,10 +67,10 @@ static int add_large_objects(struct bm_tend *tend, json_t *list, struct bm_error
 }
 
 /* Sent from the side that was live before they would go over live rows: they stay there. */
-static int add_owed(struct bm_tend *tend, json_t *list, struct bm_error *err)
+static int add_owed(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	enum bm_end end = bm_tend_follower(tend);
-	PGresult *rows = bm_phase_ask(tend->phase, end,
+	enum bm_end end = bm_pass_follower(pass);
+	PGresult *rows = bm_phase_ask(pass->phase, end,
 			"SELECT tablename FROM bucardo.machine_touches WHERE NOT held ORDER BY 1",
 			0, NULL, err);
 
@@ -102,52 +102,52 @@ static void cut(json_t *list)
 	free(what);
 }
 
-static int list_left(struct bm_tend *tend, json_t *list, struct bm_error *err)
+static int list_left(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	bool is_live = tend->live == BM_END_DESTINATION;
+	bool is_live = pass->live == BM_END_DESTINATION;
 
-	if (tend->has_turned && (tend->phase->order.is_both || is_live) &&
-			add_owed(tend, list, err) != 0) {
+	if (pass->has_turned && (pass->phase->order.is_both || is_live) &&
+			add_owed(pass, list, err) != 0) {
 		return -1;
 	}
-	if (!bm_tend_carries(tend)) {
+	if (!bm_pass_carries(pass)) {
 		add(list, "everything",
 				"direction is forward: nothing that is written to the destination "
 				"is carried back to the source, and nothing of the source is "
 				"written over it any more");
 	} else if (is_live &&
-			(add_large_objects(tend, list, err) != 0 ||
-					add_left_out(tend, list, err) != 0 ||
-					add_unchosen(tend, list, err) != 0)) {
+			(add_large_objects(pass, list, err) != 0 ||
+					add_left_out(pass, list, err) != 0 ||
+					add_unchosen(pass, list, err) != 0)) {
 		return -1;
 	}
 	cut(list);
 	return 0;
 }
 
-static int find_left(struct bm_tend *tend, struct bm_error *err)
+static int find_left(struct bm_pass *pass, struct bm_error *err)
 {
-	if (tend->left != NULL && bm_clock_msec() < tend->left_at_msec) {
+	if (pass->left != NULL && bm_clock_msec() < pass->left_at_msec) {
 		return 0;
 	}
 	json_t *list = json_array();
-	if (list_left(tend, list, err) != 0) {
+	if (list_left(pass, list, err) != 0) {
 		json_decref(list);
 		return bm_error_wrap(err, "finding out what is not carried back");
 	}
-	json_decref(tend->left);
-	tend->left = list;
-	tend->left_at_msec = bm_clock_msec() + REST_MSEC;
+	json_decref(pass->left);
+	pass->left = list;
+	pass->left_at_msec = bm_clock_msec() + REST_MSEC;
 	return 0;
 }
 
-int bm_live_tell(struct bm_tend *tend, struct bm_error *err)
+int bm_live_tell(struct bm_pass *pass, struct bm_error *err)
 {
-	if (find_left(tend, err) != 0) {
+	if (find_left(pass, err) != 0) {
 		return -1;
 	}
-	json_object_set_new(tend->phase->evidence, "live",
-			json_pack("{s:s, s:b, s:O}", "side", bm_end_name(tend->live), "fence",
-					tend->has_fence, "not_carried", tend->left));
+	json_object_set_new(pass->phase->evidence, "live",
+			json_pack("{s:s, s:b, s:O}", "side", bm_end_name(pass->live), "fence",
+					pass->has_fence, "not_carried", pass->left));
 	return 0;
 }

@@ -188,7 +188,7 @@ static void credit_work(const struct bm_monitored *monitored, struct bm_sync_pro
 }
 
 /* Where it is not a declared sync this is one statement every few seconds. */
-static int tend(struct bm_monitored *monitored, PGconn *conn, const struct job *job,
+static int reconcile(struct bm_monitored *monitored, PGconn *conn, const struct job *job,
 		struct bm_sync_probe *probe, struct bm_error *err)
 {
 	const struct bm_sync_probe *old = bm_monitored_probe(monitored, probe->sync);
@@ -207,7 +207,7 @@ static int tend(struct bm_monitored *monitored, PGconn *conn, const struct job *
 	touch(monitored);
 	const struct bm_staging_state staging = {
 			probe->backlog.rows, probe->backlog.parked, job->collided, job->idle};
-	if (bm_lossless_tend(conn, probe->sync, job->owner, purge,
+	if (bm_lossless_reconcile(conn, probe->sync, job->owner, purge,
 			    probe->is_known ? &staging : NULL, monitored->sampler->timeout_msec,
 			    &healed, err) != 0) {
 		return err->code == BM_ERR_SQL ? 0 : -1;
@@ -241,7 +241,7 @@ static int do_job(struct bm_monitored *monitored, PGconn *conn, const struct job
 		if (!probe->is_known && err->code != BM_ERR_SQL) {
 			return -1;
 		}
-		if (tend(monitored, conn, job, probe, err) != 0) {
+		if (reconcile(monitored, conn, job, probe, err) != 0) {
 			return -1;
 		}
 	}

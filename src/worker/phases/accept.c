@@ -21,7 +21,7 @@
 #include "worker/live/live.h"
 #include "base/protocol/report.h"
 #include "worker/tables/resend.h"
-#include "worker/tables/tend_pause.h"
+#include "worker/tables/table_pause.h"
 #include "worker/phases/phase.h"
 
 /* The machine that owns it speaks every 3 s. */
@@ -113,10 +113,10 @@ static int claim_all(struct bm_phase *phase, struct bm_error *err)
 	return rc;
 }
 
-static int owe_all(struct bm_tend *tend, struct bm_error *err)
+static int owe_all(struct bm_pass *pass, struct bm_error *err)
 {
-	const char *const name[] = {tend->phase->order.name};
-	PGresult *tables = bm_phase_ask(tend->phase, tend->live,
+	const char *const name[] = {pass->phase->order.name};
+	PGresult *tables = bm_phase_ask(pass->phase, pass->live,
 			"SELECT DISTINCT d.tablename FROM bucardo.bucardo_delta_names d"
 			" JOIN bucardo.machine_syncs m ON m.sync ="
 			"  regexp_replace(d.sync, ' \\(paused\\)$', '')"
@@ -125,7 +125,7 @@ static int owe_all(struct bm_tend *tend, struct bm_error *err)
 	int rc = tables != NULL ? 0 : -1;
 
 	for (int row = 0; rc == 0 && row < PQntuples(tables); row++) {
-		rc = bm_resend_owe(tend, PQgetvalue(tables, row, 0),
+		rc = bm_resend_owe(pass, PQgetvalue(tables, row, 0),
 				"a side of the migration was replaced", err);
 	}
 	if (rc == 0) {
@@ -140,7 +140,7 @@ static int owe_all(struct bm_tend *tend, struct bm_error *err)
 
 static int resend(struct bm_phase *phase, const char *owner, struct bm_error *err)
 {
-	struct bm_tend tend = {.phase = phase, .told = json_object(), .aside = json_object()};
+	struct bm_pass pass = {.phase = phase, .told = json_object(), .aside = json_object()};
 	(void)owner;
 	int rc = claim_all(phase, err);
 
@@ -148,22 +148,22 @@ static int resend(struct bm_phase *phase, const char *owner, struct bm_error *er
 		rc = bm_capture_take_all(phase, err);
 	}
 	if (rc == 0) {
-		rc = bm_live_prepare(&tend, err);
+		rc = bm_live_prepare(&pass, err);
 	}
 	if (rc == 0) {
-		rc = bm_live_find(&tend, err);
+		rc = bm_live_find(&pass, err);
 	}
 	if (rc == 0) {
-		rc = bm_pause_prepare(&tend, err);
+		rc = bm_pause_prepare(&pass, err);
 	}
 	if (rc == 0) {
-		rc = bm_resend_prepare(&tend, err);
+		rc = bm_resend_prepare(&pass, err);
 	}
 	if (rc == 0) {
-		rc = owe_all(&tend, err);
+		rc = owe_all(&pass, err);
 	}
-	json_decref(tend.told);
-	json_decref(tend.aside);
+	json_decref(pass.told);
+	json_decref(pass.aside);
 	return rc == 0 ? bm_identity_accept(phase, err) : -1;
 }
 

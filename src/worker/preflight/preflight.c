@@ -321,7 +321,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 }
 
 /* Connections at one end, as seen: Bucardo's master and its VAC, two for each sync, `observe`
- * and `tend`; while copying one a job, and those that keep the snapshot and the ledger. */
+ * and `pass`; while copying one a job, and those that keep the snapshot and the ledger. */
 static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error *err)
 {
 	const struct bm_phase_order *order = &walk->phase->order;

@@ -131,13 +131,13 @@ int bm_table_paths_renew(struct bm_phase *phase, struct bm_error *err)
 	return rc == 0 ? 0 : bm_error_wrap(err, "reading which tables need a search_path");
 }
 
-int bm_tend_paths(struct bm_tend *tend, struct bm_error *err)
+int bm_reconcile_paths(struct bm_pass *pass, struct bm_error *err)
 {
 	uint64_t now = bm_clock_msec();
 
-	if (now < tend->paths_at_msec) {
+	if (now < pass->paths_at_msec) {
 		return 0;
 	}
-	tend->paths_at_msec = now + RENEW_MSEC;
-	return bm_table_paths_renew(tend->phase, err);
+	pass->paths_at_msec = now + RENEW_MSEC;
+	return bm_table_paths_renew(pass->phase, err);
 }

@@ -10,7 +10,7 @@
 #ifndef WORKER_RECONCILE_TABLE_PATHS_H
 #define WORKER_RECONCILE_TABLE_PATHS_H
 
-#include "worker/live/tend.h"
+#include "worker/live/pass.h"
 
 /* One row a relation that depends on the path: worker/reconcile/sql/path_functions.sql. */
 extern const char bm_path_functions_sql[];
@@ -27,6 +27,6 @@ enum {
 int bm_table_paths_renew(struct bm_phase *phase, struct bm_error *err);
 
 /* The same while it replicates, now and then. */
-int bm_tend_paths(struct bm_tend *tend, struct bm_error *err);
+int bm_reconcile_paths(struct bm_pass *pass, struct bm_error *err);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Chunks that were copied in different runs are of different moments of the source: a child may
  * be there without its parent. Where changes are captured (a declared migration) those that are
- * applied later make it hold. Until then it is there NOT VALID, and `worker tend` validates it.
+ * applied later make it hold. Until then it is there NOT VALID, and `worker reconcile`
+ * validates it.
  */
 #ifndef WORKER_SCHEMA_FOREIGN_H
 #define WORKER_SCHEMA_FOREIGN_H

@@ -1,5 +1,5 @@
 /*
- * serve - the frame of a worker that does one request: `worker phase`, `worker tend`
+ * serve - the frame of a worker that does one request: `worker phase`, `worker reconcile`
  *
  * The request comes on stdin, lines go to stdout (docs/worker-protocol.md). When stdin is
  * closed the process ends at once, wherever it is.

@@ -12,7 +12,7 @@
 #include "worker/deltas/capture_triggers.h"
 #include "worker/tables/emptied.h"
 #include "worker/tables/resend.h"
-#include "worker/tables/tend_pause.h"
+#include "worker/tables/table_pause.h"
 
 enum column { SYNC, TABLE, SCHEMA, NAME, GAP };
 
@@ -46,11 +46,11 @@ static void tell_uncaptured(struct bm_look *look, enum bm_end end, const char *t
 }
 
 /* What is owed is the live side's, and owed before the other side forgets why. */
-static int owe_for(struct bm_tend *tend, enum bm_end end, const char *table, const char *gap,
+static int owe_for(struct bm_pass *pass, enum bm_end end, const char *table, const char *gap,
 		struct bm_error *err)
 {
 	char *why = bm_format("on the %s %s", bm_end_name(end), gap);
-	int rc = bm_resend_owe(tend, table, why, err);
+	int rc = bm_resend_owe(pass, table, why, err);
 
 	free(why);
 	return rc;
@@ -60,18 +60,18 @@ static int owe_for(struct bm_tend *tend, enum bm_end end, const char *table, con
 static int capture_again(struct bm_look *look, enum bm_end end, const PGresult *rows, int row,
 		struct bm_error *err)
 {
-	struct bm_tend *tend = look->tend;
+	struct bm_pass *pass = look->pass;
 	const char *sync = PQgetvalue(rows, row, SYNC), *table = PQgetvalue(rows, row, TABLE);
 	const char *gap = PQgetvalue(rows, row, GAP);
 	json_t *list = json_pack("[{s:s, s:s}]", "schema", PQgetvalue(rows, row, SCHEMA),
 			"name", PQgetvalue(rows, row, NAME));
 	char *text = json_dumps(list, JSON_COMPACT);
-	bool is_live = end == tend->live;
-	int rc = gap[0] != '\0' && !is_live ? owe_for(tend, end, table, gap, err) : 0;
+	bool is_live = end == pass->live;
+	int rc = gap[0] != '\0' && !is_live ? owe_for(pass, end, table, gap, err) : 0;
 
 	if (rc == 0) {
 		rc = bm_capture_triggers_make(
-				tend->phase, end, sync, text, is_live ? gap : "", err);
+				pass->phase, end, sync, text, is_live ? gap : "", err);
 	}
 	free(text);
 	json_decref(list);
@@ -83,13 +83,13 @@ static int capture_again(struct bm_look *look, enum bm_end end, const PGresult *
 	if (rc != 0 || gap[0] == '\0') {
 		return rc;
 	}
-	return bm_pause_reload(tend, sync, err);
+	return bm_pause_reload(pass, sync, err);
 }
 
 static int watch_end(
 		struct bm_look *look, enum bm_end end, const char *syncs, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(look->tend->phase, end,
+	PGresult *rows = bm_phase_ask(look->pass->phase, end,
 			"SELECT sync, tablename, table_schema, table_name, gap"
 			" FROM bucardo.machine_capture_watch($1::json)",
 			1, &syncs, err);
@@ -104,10 +104,10 @@ static int watch_end(
 					 bm_end_name(end));
 }
 
-int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err)
+int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err)
 {
-	const char *const name[] = {tend->phase->order.name};
-	PGresult *old = bm_phase_ask(tend->phase, BM_END_CONTROL,
+	const char *const name[] = {pass->phase->order.name};
+	PGresult *old = bm_phase_ask(pass->phase, BM_END_CONTROL,
 			"SELECT 1 FROM bucardo.db WHERE name IN ($1 || '_source', $1 || '_destination')"
 			" AND coalesce(dbconn, '') NOT LIKE '%" BM_SESSION_APPLYING "%'",
 			1, name, err);
@@ -115,7 +115,7 @@ int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err)
 
 	if (rc == 0 && PQntuples(old) > 0) {
 		struct bm_capture capture;
-		rc = bm_capture_open(tend->phase, &capture, err);
+		rc = bm_capture_open(pass->phase, &capture, err);
 		rc = rc == 0 ? bm_capture_names(&capture, err) : rc;
 		bm_capture_finish(&capture);
 	}
@@ -125,7 +125,7 @@ int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err)
 
 int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err)
 {
-	bool is_both = look->tend->phase->order.is_both;
+	bool is_both = look->pass->phase->order.is_both;
 	json_t *names = json_array();
 	int rc = 0;
 
@@ -134,7 +134,7 @@ int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_erro
 	}
 	char *list = json_dumps(names, JSON_COMPACT);
 	/* With one direction nothing is carried any more once applications write there. */
-	if (bm_tend_carries(look->tend)) {
+	if (bm_pass_carries(look->pass)) {
 		rc = watch_end(look, BM_END_SOURCE, list, err);
 	}
 	if (rc == 0 && is_both) {
@@ -147,7 +147,7 @@ int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_erro
 
 static int tell_owed(struct bm_look *look, struct bm_error *err)
 {
-	PGresult *owed = bm_resend_unseen(look->tend, err);
+	PGresult *owed = bm_resend_unseen(look->pass, err);
 
 	for (int i = 0; owed != NULL && i < PQntuples(owed); i++) {
 		add_finding(look, PQgetvalue(owed, i, 0),
@@ -175,5 +175,5 @@ int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err)
 		return -1;
 	}
 	/* Told before it is done: it may not take as long as to the next look. */
-	return tell_owed(look, err) == 0 ? bm_touch_pay(look->tend, look->running, err) : -1;
+	return tell_owed(look, err) == 0 ? bm_touch_pay(look->pass, look->running, err) : -1;
 }

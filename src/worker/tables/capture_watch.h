@@ -9,11 +9,11 @@
 #ifndef WORKER_TABLES_CAPTURE_WATCH_H
 #define WORKER_TABLES_CAPTURE_WATCH_H
 
-#include "worker/tables/tend_tables.h"
+#include "worker/tables/table_check.h"
 
 /* What an older machine wrote into Bucardo's tables lets sessions of a tree that a person
  * starts pass for an application's: it is brought up to date, before triggers fire always. */
-int bm_capture_watch_prepare(struct bm_tend *tend, struct bm_error *err);
+int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err);
 
 /*
  * Look at the captured tables of both ends, for the syncs in column 0 of `syncs`. Tables that

@@ -20,48 +20,48 @@ static const char *const prepare_steps[] = {
 };
 /* clang-format on */
 
-static bool is_watched(const struct bm_tend *tend)
+static bool is_watched(const struct bm_pass *pass)
 {
-	return !tend->phase->order.is_both && bm_tend_carries(tend);
+	return !pass->phase->order.is_both && bm_pass_carries(pass);
 }
 
-int bm_emptied_prepare(struct bm_tend *tend, struct bm_error *err)
+int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	int rc = 0;
 
 	/* Schema bucardo is there: bm_identity_prepare() makes it. Which side is live is not
 	 * known yet. */
-	for (size_t i = 0; rc == 0 && !tend->phase->order.is_both &&
+	for (size_t i = 0; rc == 0 && !pass->phase->order.is_both &&
 			i < BM_COUNT_OF(prepare_steps);
 			i++) {
-		rc = bm_phase_do(tend->phase, BM_END_DESTINATION, prepare_steps[i], 0, NULL,
+		rc = bm_phase_do(pass->phase, BM_END_DESTINATION, prepare_steps[i], 0, NULL,
 				err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "preparing to see a crash of the destination");
 }
 
-static PGresult *ask(struct bm_tend *tend, const char *seen, struct bm_error *err)
+static PGresult *ask(struct bm_pass *pass, const char *seen, struct bm_error *err)
 {
-	return bm_phase_ask(tend->phase, BM_END_DESTINATION,
+	return bm_phase_ask(pass->phase, BM_END_DESTINATION,
 			"SELECT * FROM bucardo.machine_emptied($1::boolean)", 1, &seen, err);
 }
 
 int bm_emptied_owe(struct bm_look *look, struct bm_error *err)
 {
-	struct bm_tend *tend = look->tend;
-	PGresult *names = is_watched(tend) ? ask(tend, "false", err) : NULL;
-	int rc = names != NULL || !is_watched(tend) ? 0 : -1;
+	struct bm_pass *pass = look->pass;
+	PGresult *names = is_watched(pass) ? ask(pass, "false", err) : NULL;
+	int rc = names != NULL || !is_watched(pass) ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(names); i++) {
 		const char *name = PQgetvalue(names, i, 0);
 		if (json_object_get(look->captured, name) != NULL) {
-			rc = bm_resend_owe(tend, name,
+			rc = bm_resend_owe(pass, name,
 					"on the destination a crash emptied it: it is unlogged",
 					err);
 		}
 	}
 	if (rc == 0 && PQntuples(names) > 0) {
-		PGresult *seen = ask(tend, "true", err);
+		PGresult *seen = ask(pass, "true", err);
 		rc = seen != NULL ? 0 : -1;
 		PQclear(seen);
 	}

@@ -8,10 +8,10 @@
 #ifndef WORKER_TABLES_EMPTIED_H
 #define WORKER_TABLES_EMPTIED_H
 
-#include "worker/tables/tend_tables.h"
+#include "worker/tables/table_check.h"
 
 /* Make what it needs at the destination; harmless to repeat. Nothing for direction both. */
-int bm_emptied_prepare(struct bm_tend *tend, struct bm_error *err);
+int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err);
 
 /* Note what is owed of the tables in `look->captured`. */
 int bm_emptied_owe(struct bm_look *look, struct bm_error *err);

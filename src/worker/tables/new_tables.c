@@ -19,9 +19,9 @@
 #include "worker/live/live.h"
 #include "base/protocol/report.h"
 #include "worker/tables/resend.h"
-#include "worker/drift/tend_drift.h"
-#include "worker/tables/tend_pause.h"
-#include "worker/tables/tend_tables.h"
+#include "worker/drift/drift.h"
+#include "worker/tables/table_pause.h"
+#include "worker/tables/table_check.h"
 
 /* Tables that are taken in together; one by one when a lock was not to be had. */
 #define MOST_AT_ONCE 16
@@ -49,12 +49,12 @@ static const char make_function[] =
 /* Fingerprints of the side that new tables come from, and of the other. */
 static const json_t *live_tables(const struct bm_look *look)
 {
-	return look->tend->live == BM_END_SOURCE ? look->source : look->destination;
+	return look->pass->live == BM_END_SOURCE ? look->source : look->destination;
 }
 
 static const json_t *follower_tables(const struct bm_look *look)
 {
-	return look->tend->live == BM_END_SOURCE ? look->destination : look->source;
+	return look->pass->live == BM_END_SOURCE ? look->destination : look->source;
 }
 
 /* ---- what is not captured ---- */
@@ -68,7 +68,7 @@ static bool has_strangers(const struct bm_look *look)
 	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
 	{
 		if (json_object_get(look->captured, name) == NULL &&
-				!json_equal(json_object_get(look->tend->aside, name), print)) {
+				!json_equal(json_object_get(look->pass->aside, name), print)) {
 			return true;
 		}
 	}
@@ -77,15 +77,15 @@ static bool has_strangers(const struct bm_look *look)
 
 static void set_aside(struct bm_look *look, const char *table)
 {
-	json_object_set(look->tend->aside, table, json_object_get(live_tables(look), table));
+	json_object_set(look->pass->aside, table, json_object_get(live_tables(look), table));
 }
 
 static void tell_fresh(struct bm_look *look, const char *table, const char *why, char *hint)
 {
 	char *text = bm_format("%s: %s; %s", table, why, hint);
 
-	bm_tend_note(look->tend, text, text);
-	if (json_array_size(look->fresh) < BM_TEND_MOST_TOLD) {
+	bm_pass_note(look->pass, text, text);
+	if (json_array_size(look->fresh) < BM_PASS_MOST_TOLD) {
 		json_array_append_new(look->fresh,
 				json_pack("{s:o, s:o, s:o}", "table", bm_json_text(table),
 						"why", bm_json_text(why), "hint",
@@ -98,7 +98,7 @@ static void tell_fresh(struct bm_look *look, const char *table, const char *why,
 /* ---- partitions ---- */
 
 /* Seldom needed, so it is made when it is. */
-static int prepare_follower(struct bm_tend *tend, struct bm_error *err)
+static int prepare_follower(struct bm_pass *pass, struct bm_error *err)
 {
 	static const char *const steps[] = {"CREATE SCHEMA IF NOT EXISTS bucardo_machine",
 			/* What older machines made. */
@@ -107,7 +107,7 @@ static int prepare_follower(struct bm_tend *tend, struct bm_error *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(steps); i++) {
-		rc = bm_phase_do(tend->phase, bm_tend_follower(tend), steps[i], 0, NULL, err);
+		rc = bm_phase_do(pass->phase, bm_pass_follower(pass), steps[i], 0, NULL, err);
 	}
 	return rc;
 }
@@ -115,14 +115,14 @@ static int prepare_follower(struct bm_tend *tend, struct bm_error *err)
 /* 1 when something was made, 0 when it is no partition of what is there, -1. */
 static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_error *err)
 {
-	struct bm_phase *phase = look->tend->phase;
-	enum bm_end end = bm_tend_follower(look->tend);
-	int made = prepare_follower(look->tend, err);
+	struct bm_phase *phase = look->pass->phase;
+	enum bm_end end = bm_pass_follower(look->pass);
+	int made = prepare_follower(look->pass, err);
 
 	for (int row = 0; made >= 0 && row < PQntuples(chain); row++) {
 		const char *const params[] = {PQgetvalue(chain, row, 0),
 				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2),
-				end == BM_END_DESTINATION && look->tend->has_fence ? "t" : "f"};
+				end == BM_END_DESTINATION && look->pass->has_fence ? "t" : "f"};
 		PGresult *answer = bm_phase_ask(phase, end,
 				"SELECT bucardo_machine.make_partition($1, $2, $3, $4::boolean)",
 				4, params, err);
@@ -142,18 +142,18 @@ static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_err
 static int make_table(struct bm_look *look, const char *table, struct bm_error *err)
 {
 	PGresult *chain = bm_phase_ask(
-			look->tend->phase, look->tend->live, chain_sql, 1, &table, err);
+			look->pass->phase, look->pass->live, chain_sql, 1, &table, err);
 	int made = chain != NULL ? make_chain(look, chain, err) : -1;
 
 	PQclear(chain);
 	if (made < 0 && err->code != BM_ERR_SQL) {
 		return -1;
 	}
-	const char *live = bm_end_name(look->tend->live);
-	const char *follower = bm_end_name(bm_tend_follower(look->tend));
+	const char *live = bm_end_name(look->pass->live);
+	const char *follower = bm_end_name(bm_pass_follower(look->pass));
 	char *only = bm_format("it is on the %s only", live);
 	if (made > 0) {
-		look->tend->look_at_msec = 0; /* it is taken in at once */
+		look->pass->look_at_msec = 0; /* it is taken in at once */
 	} else {
 		tell_fresh(look, table, made < 0 ? err->message : only,
 				bm_format("make it on the %s (pg_dump --schema-only --table='%s' of "
@@ -172,11 +172,11 @@ static int note_taken(struct bm_look *look, const struct bm_capture_group *group
 	for (size_t i = 0; i < count; i++) {
 		bm_report_note("%s is captured now", tables[i]->quoted);
 	}
-	look->tend->look_at_msec = 0;
-	if (bm_live_keep_fence(look->tend, err) != 0) {
+	look->pass->look_at_msec = 0;
+	if (bm_live_keep_fence(look->pass, err) != 0) {
 		return -1;
 	}
-	return bm_pause_reload(look->tend, group->sync, err);
+	return bm_pause_reload(look->pass, group->sync, err);
 }
 
 /* What cannot be done now, for a lock mostly, is tried again at the next look. */
@@ -210,7 +210,7 @@ static int take_some(struct bm_look *look, struct bm_capture *capture,
  */
 static int compare_one(struct bm_look *look, const char *table, struct bm_error *err)
 {
-	struct bm_phase *phase = look->tend->phase;
+	struct bm_phase *phase = look->pass->phase;
 	json_t *names = json_pack("[s]", table), *drift = json_array();
 	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
 	json_t *dest = source == NULL ? NULL
@@ -235,15 +235,15 @@ static int compare_one(struct bm_look *look, const char *table, struct bm_error 
 /* A table that the copy brought, without its being captured since: deletes went unseen too. */
 static int owe(struct bm_look *look, const char *table, struct bm_error *err)
 {
-	int planned = look->tend->live == BM_END_SOURCE
-			? bm_between_is_planned(look->tend->phase, table, err)
+	int planned = look->pass->live == BM_END_SOURCE
+			? bm_between_is_planned(look->pass->phase, table, err)
 			: 0;
 
 	if (planned < 0) {
 		return bm_error_wrap(err, "looking whether %s was copied", table);
 	}
-	return planned == 0 ? bm_touch_owe(look->tend, table, err)
-			    : bm_resend_owe(look->tend, table,
+	return planned == 0 ? bm_touch_owe(look->pass, table, err)
+			    : bm_resend_owe(look->pass, table,
 					      "it was copied, but not captured until now", err);
 }
 
@@ -337,10 +337,10 @@ int bm_look_at_new_tables(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_capture capture;
 
-	if (!bm_tend_carries(look->tend) || !has_strangers(look)) {
+	if (!bm_pass_carries(look->pass) || !has_strangers(look)) {
 		return 0;
 	}
-	int rc = bm_capture_open(look->tend->phase, &capture, err);
+	int rc = bm_capture_open(look->pass->phase, &capture, err);
 	if (rc == 0) {
 		rc = take_all(look, &capture, err);
 	}

@@ -10,10 +10,10 @@
 #include "bucardo_machine/macros.h"
 #include "worker/live/live.h"
 #include "base/protocol/report.h"
-#include "worker/tables/tend_pause.h"
+#include "worker/tables/table_pause.h"
 
 /* Of a table at once: what takes about a second, 160 MB at most, one block at least; and how
- * long at a time, because other things are to be tended to as well. */
+ * long at a time, because other things have to be done as well. */
 #define TOUCH_BLOCKS_FIRST 16
 #define TOUCH_BLOCKS_MOST 20000
 #define TOUCH_FACTOR 4
@@ -79,20 +79,20 @@ int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_erro
 	return rc;
 }
 
-static int prepare_end(struct bm_tend *tend, enum bm_end end, struct bm_error *err)
+static int prepare_end(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
 {
-	int rc = bm_tend_prepare_end(tend, end, table_steps, BM_COUNT_OF(table_steps), err);
+	int rc = bm_pause_prepare_end(pass, end, table_steps, BM_COUNT_OF(table_steps), err);
 
-	return rc == 0 ? bm_tend_prepare_end(tend, end, function_steps,
+	return rc == 0 ? bm_pause_prepare_end(pass, end, function_steps,
 					 BM_COUNT_OF(function_steps), err)
 		       : -1;
 }
 
-int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
+int bm_resend_prepare(struct bm_pass *pass, struct bm_error *err)
 {
-	int rc = prepare_end(tend, BM_END_SOURCE, err);
+	int rc = prepare_end(pass, BM_END_SOURCE, err);
 
-	return rc == 0 ? prepare_end(tend, BM_END_DESTINATION, err) : -1;
+	return rc == 0 ? prepare_end(pass, BM_END_DESTINATION, err) : -1;
 }
 
 /* ---- the live side ---- */
@@ -101,11 +101,11 @@ int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err)
  * A statement that writes deltas of the live side, which stays the live side meanwhile: old
  * rows are never sent over those that applications write elsewhere by now.
  */
-static PGresult *ask_live(struct bm_tend *tend, const char *sql, int count,
+static PGresult *ask_live(struct bm_pass *pass, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	int held = bm_live_hold(tend, err);
+	int held = bm_live_hold(pass, err);
 
 	if (held == 0) {
 		bm_error_set(err, BM_ERR_SQL, "the sides change places: it is tried again");
@@ -113,27 +113,27 @@ static PGresult *ask_live(struct bm_tend *tend, const char *sql, int count,
 	if (held <= 0) {
 		return NULL;
 	}
-	PGresult *rows = bm_phase_ask(tend->phase, tend->live, sql, count, params, err);
-	if (bm_live_release(tend, rows != NULL ? err : &ignored) != 0) {
+	PGresult *rows = bm_phase_ask(pass->phase, pass->live, sql, count, params, err);
+	if (bm_live_release(pass, rows != NULL ? err : &ignored) != 0) {
 		PQclear(rows);
 		rows = NULL;
 	}
 	return rows;
 }
 
-static int do_live(struct bm_tend *tend, const char *sql, int count, const char *const *params,
+static int do_live(struct bm_pass *pass, const char *sql, int count, const char *const *params,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_tend_carries(tend) ? ask_live(tend, sql, count, params, err) : NULL;
-	int rc = rows != NULL || !bm_tend_carries(tend) ? 0 : -1;
+	PGresult *rows = bm_pass_carries(pass) ? ask_live(pass, sql, count, params, err) : NULL;
+	int rc = rows != NULL || !bm_pass_carries(pass) ? 0 : -1;
 
 	PQclear(rows);
 	return rc;
 }
 
-int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
+int bm_touch_owe(struct bm_pass *pass, const char *table, struct bm_error *err)
 {
-	return do_live(tend,
+	return do_live(pass,
 			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
 			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, held = false"
 			" WHERE t.file IS NOT NULL OR t.held",
@@ -141,11 +141,11 @@ int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err)
 }
 
 int bm_resend_owe(
-		struct bm_tend *tend, const char *table, const char *why, struct bm_error *err)
+		struct bm_pass *pass, const char *table, const char *why, struct bm_error *err)
 {
 	const char *const params[] = {table, why};
 
-	return do_live(tend,
+	return do_live(pass,
 			"INSERT INTO bucardo.machine_touches (tablename, why) VALUES ($1, $2)"
 			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, follower_file = NULL,"
 			" shipped = false, held = false, why = excluded.why",
@@ -171,20 +171,20 @@ void bm_resend_note_later(json_t *later, const char *table, const json_t *drift)
 }
 
 /* Where rows may be gone, keys that only the follower has go too: that has a reason. */
-int bm_resend_hold(struct bm_tend *tend, const json_t *later, struct bm_error *err)
+int bm_resend_hold(struct bm_pass *pass, const json_t *later, struct bm_error *err)
 {
 	char *text = json_dumps(later, JSON_COMPACT);
 	const char *const params[] = {text};
-	int rc = do_live(tend, hold_sql, 1, params, err);
+	int rc = do_live(pass, hold_sql, 1, params, err);
 
 	free(text);
 	return rc;
 }
 
-PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err)
+PGresult *bm_resend_unseen(struct bm_pass *pass, struct bm_error *err)
 {
 	/* An answer of no rows, where there is no such table. */
-	return bm_phase_ask(tend->phase, bm_tend_carries(tend) ? tend->live : BM_END_SOURCE,
+	return bm_phase_ask(pass->phase, bm_pass_carries(pass) ? pass->live : BM_END_SOURCE,
 			"SELECT tablename, why FROM bucardo.machine_touches WHERE why IS NOT NULL"
 			" AND NOT held ORDER BY 1",
 			0, NULL, err);
@@ -193,9 +193,9 @@ PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err)
 /* ---- portions ---- */
 
 /* However slow a server is, a portion is small enough in the end. */
-static void adapt(struct bm_tend *tend, uint64_t took_msec)
+static void adapt(struct bm_pass *pass, uint64_t took_msec)
 {
-	unsigned blocks = tend->touch_blocks;
+	unsigned blocks = pass->touch_blocks;
 
 	if (took_msec < TOUCH_QUICK_MSEC) {
 		blocks *= TOUCH_FACTOR;
@@ -203,7 +203,7 @@ static void adapt(struct bm_tend *tend, uint64_t took_msec)
 		blocks /= TOUCH_FACTOR;
 	}
 	blocks = blocks > 0 ? blocks : 1;
-	tend->touch_blocks = blocks < TOUCH_BLOCKS_MOST ? blocks : TOUCH_BLOCKS_MOST;
+	pass->touch_blocks = blocks < TOUCH_BLOCKS_MOST ? blocks : TOUCH_BLOCKS_MOST;
 }
 
 /* After a portion that failed: 1 a smaller one may work, -1. */
@@ -217,17 +217,17 @@ static int after_failure(unsigned tried, struct bm_error *err)
 }
 
 /* 1: there is more of it, 0: that was all, -1. */
-static int touch_some(struct bm_tend *tend, const char *table, struct bm_error *err)
+static int touch_some(struct bm_pass *pass, const char *table, struct bm_error *err)
 {
 	char blocks[16];
 	const char *const params[] = {table, blocks};
 	uint64_t begun = bm_clock_msec();
-	unsigned tried = tend->touch_blocks;
+	unsigned tried = pass->touch_blocks;
 
 	snprintf(blocks, sizeof(blocks), "%u", tried);
 	PGresult *rows = ask_live(
-			tend, "SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
-	adapt(tend, bm_clock_msec() - begun);
+			pass, "SELECT bucardo.machine_touch($1, $2::bigint)", 2, params, err);
+	adapt(pass, bm_clock_msec() - begun);
 	if (rows == NULL) {
 		return after_failure(tried, err);
 	}
@@ -249,21 +249,21 @@ static const char *value_or_null(const PGresult *rows, int column)
 
 /* The statement that reads a portion, its file and the next block; a table that is not there
  * has no rows. */
-static PGresult *plan_portion(struct bm_tend *tend, const char *table, const PGresult *debt,
+static PGresult *plan_portion(struct bm_pass *pass, const char *table, const PGresult *debt,
 		const char *blocks, struct bm_error *err)
 {
 	const char *const params[] = {table, PQgetvalue(debt, 0, 0), blocks,
 			value_or_null(debt, 1), value_or_null(debt, 2)};
 
-	return bm_phase_ask(tend->phase, bm_tend_follower(tend), follower_sql, 5, params, err);
+	return bm_phase_ask(pass->phase, bm_pass_follower(pass), follower_sql, 5, params, err);
 }
 
 /* 1: there is more of it, 0: that was all, -1. */
-static int ship_portion(struct bm_tend *tend, const char *table, const PGresult *plan,
+static int ship_portion(struct bm_pass *pass, const char *table, const PGresult *plan,
 		struct bm_error *err)
 {
 	bool is_there = PQntuples(plan) > 0;
-	PGresult *keys = is_there ? bm_phase_ask(tend->phase, bm_tend_follower(tend),
+	PGresult *keys = is_there ? bm_phase_ask(pass->phase, bm_pass_follower(pass),
 						    PQgetvalue(plan, 0, 0), 0, NULL, err)
 				  : NULL;
 
@@ -273,35 +273,35 @@ static int ship_portion(struct bm_tend *tend, const char *table, const PGresult 
 	const char *const params[] = {table, is_there ? PQgetvalue(keys, 0, 0) : "{}",
 			is_there ? PQgetvalue(plan, 0, 1) : NULL,
 			is_there ? value_or_null(plan, 2) : NULL};
-	PGresult *rows = ask_live(tend,
+	PGresult *rows = ask_live(pass,
 			"SELECT bucardo.machine_ship($1, $2::text[], $3::oid, $4::bigint)", 4,
 			params, err);
 	int rc = rows == NULL ? -1 : params[3] != NULL;
 	if (rc == 0 && strcmp(PQgetvalue(rows, 0, 0), "0") != 0) {
 		bm_report_note("%s: %s keys that only the %s had are sent, so that they go there too",
 				table, PQgetvalue(rows, 0, 0),
-				bm_end_name(bm_tend_follower(tend)));
+				bm_end_name(bm_pass_follower(pass)));
 	}
 	PQclear(rows);
 	PQclear(keys);
 	return rc;
 }
 
-static int ship_some(struct bm_tend *tend, const char *table, struct bm_error *err)
+static int ship_some(struct bm_pass *pass, const char *table, struct bm_error *err)
 {
-	PGresult *debt = bm_phase_ask(tend->phase, tend->live, debt_sql, 1, &table, err);
+	PGresult *debt = bm_phase_ask(pass->phase, pass->live, debt_sql, 1, &table, err);
 	char blocks[16];
 	uint64_t begun = bm_clock_msec();
-	unsigned tried = tend->touch_blocks < SHIP_BLOCKS_MOST ? tend->touch_blocks
+	unsigned tried = pass->touch_blocks < SHIP_BLOCKS_MOST ? pass->touch_blocks
 							       : SHIP_BLOCKS_MOST;
 	PGresult *plan = NULL;
 	int rc = debt == NULL ? -1 : 0;
 
 	snprintf(blocks, sizeof(blocks), "%u", tried);
 	if (rc == 0 && PQntuples(debt) > 0 && !PQgetisnull(debt, 0, 0)) {
-		plan = plan_portion(tend, table, debt, blocks, err);
-		rc = plan == NULL ? -1 : ship_portion(tend, table, plan, err);
-		adapt(tend, bm_clock_msec() - begun);
+		plan = plan_portion(pass, table, debt, blocks, err);
+		rc = plan == NULL ? -1 : ship_portion(pass, table, plan, err);
+		adapt(pass, bm_clock_msec() - begun);
 		rc = rc < 0 ? after_failure(tried, err) : rc;
 	}
 	PQclear(plan);
@@ -312,58 +312,58 @@ static int ship_some(struct bm_tend *tend, const char *table, struct bm_error *e
 /* ---- all of it ---- */
 
 /* One of the two until it is done or time is up; 1: there is more. */
-static int repeat(struct bm_tend *tend, const char *table,
-		int (*some)(struct bm_tend *tend, const char *table, struct bm_error *err),
+static int repeat(struct bm_pass *pass, const char *table,
+		int (*some)(struct bm_pass *pass, const char *table, struct bm_error *err),
 		uint64_t end_msec, struct bm_error *err)
 {
 	int rc;
 
 	do {
-		rc = some(tend, table, err);
+		rc = some(pass, table, err);
 	} while (rc > 0 && bm_clock_msec() < end_msec);
 	return rc;
 }
 
 /* What is gone goes first: it may be in the way of what comes, in a unique constraint. */
-static int pay_some(struct bm_tend *tend, const char *table, bool shipped, uint64_t end_msec,
+static int pay_some(struct bm_pass *pass, const char *table, bool shipped, uint64_t end_msec,
 		struct bm_error *err)
 {
-	int rc = shipped ? 0 : repeat(tend, table, ship_some, end_msec, err);
+	int rc = shipped ? 0 : repeat(pass, table, ship_some, end_msec, err);
 
-	return rc == 0 ? repeat(tend, table, touch_some, end_msec, err) : rc;
+	return rc == 0 ? repeat(pass, table, touch_some, end_msec, err) : rc;
 }
 
 /* Tables whose rows must not be sent now: what the follower has written while it was live is
  * newer than they are, and is not here yet. NULL with `err`. */
-static json_t *find_newer(struct bm_tend *tend, struct bm_error *err)
+static json_t *find_newer(struct bm_pass *pass, struct bm_error *err)
 {
-	return tend->has_turned ? bm_live_waiting(tend, bm_tend_follower(tend), err)
+	return pass->has_turned ? bm_live_waiting(pass, bm_pass_follower(pass), err)
 				: json_object();
 }
 
-int bm_touch_pay(struct bm_tend *tend, const json_t *running, struct bm_error *err)
+int bm_touch_pay(struct bm_pass *pass, const json_t *running, struct bm_error *err)
 {
 	json_t *newer;
 
-	if (!bm_tend_carries(tend)) {
+	if (!bm_pass_carries(pass)) {
 		return 0;
 	}
-	PGresult *owed = bm_phase_ask(tend->phase, tend->live,
+	PGresult *owed = bm_phase_ask(pass->phase, pass->live,
 			"SELECT tablename, shipped OR why IS NULL FROM bucardo.machine_touches"
 			" WHERE NOT held ORDER BY 1",
 			0, NULL, err);
 	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
-	newer = owed != NULL && PQntuples(owed) > 0 ? find_newer(tend, err) : NULL;
+	newer = owed != NULL && PQntuples(owed) > 0 ? find_newer(pass, err) : NULL;
 	int rc = owed == NULL || (PQntuples(owed) > 0 && newer == NULL) ? -1 : 0;
 
-	if (tend->touch_blocks == 0) {
-		tend->touch_blocks = TOUCH_BLOCKS_FIRST;
+	if (pass->touch_blocks == 0) {
+		pass->touch_blocks = TOUCH_BLOCKS_FIRST;
 	}
 	for (int i = 0; rc >= 0 && i < PQntuples(owed); i++) {
 		const char *table = PQgetvalue(owed, i, 0);
 		if (json_object_get(running, table) != NULL &&
 				json_object_get(newer, table) == NULL) {
-			rc = pay_some(tend, table, PQgetvalue(owed, i, 1)[0] == 't', end_msec,
+			rc = pay_some(pass, table, PQgetvalue(owed, i, 1)[0] == 't', end_msec,
 					err);
 		}
 	}

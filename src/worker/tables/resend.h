@@ -10,12 +10,12 @@
 #ifndef WORKER_TABLES_RESEND_H
 #define WORKER_TABLES_RESEND_H
 
-#include "worker/live/tend.h"
+#include "worker/live/pass.h"
 
 struct json_t;
 
 /* Make what it needs at both ends; harmless to repeat. */
-int bm_resend_prepare(struct bm_tend *tend, struct bm_error *err);
+int bm_resend_prepare(struct bm_pass *pass, struct bm_error *err);
 
 /* The table alone, where schema bucardo is: phase capture owes rows already. */
 int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
@@ -27,21 +27,21 @@ int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_erro
  * later call goes on with. Nothing is owed where nothing is carried: with one direction, once
  * the destination is live.
  */
-int bm_touch_owe(struct bm_tend *tend, const char *table, struct bm_error *err);
-int bm_touch_pay(struct bm_tend *tend, const struct json_t *running, struct bm_error *err);
+int bm_touch_owe(struct bm_pass *pass, const char *table, struct bm_error *err);
+int bm_touch_pay(struct bm_pass *pass, const struct json_t *running, struct bm_error *err);
 
 /* The same, from the beginning, and with the keys that only the follower has; `why` is told
  * until it is done. */
 int bm_resend_owe(
-		struct bm_tend *tend, const char *table, const char *why, struct bm_error *err);
+		struct bm_pass *pass, const char *table, const char *why, struct bm_error *err);
 
 /* Tables that are sent again once they are fixed: bm_resend_note_later() puts those into
  * `later` that a comparison has marked so (bm_compare_mark()), bm_resend_hold() owes them; they
  * are due when a call does not name them any more. */
 void bm_resend_note_later(struct json_t *later, const char *table, const struct json_t *drift);
-int bm_resend_hold(struct bm_tend *tend, const struct json_t *later, struct bm_error *err);
+int bm_resend_hold(struct bm_pass *pass, const struct json_t *later, struct bm_error *err);
 
 /* Names of the tables that are owed with a reason, and that; NULL with `err`. */
-PGresult *bm_resend_unseen(struct bm_tend *tend, struct bm_error *err);
+PGresult *bm_resend_unseen(struct bm_pass *pass, struct bm_error *err);
 
 #endif

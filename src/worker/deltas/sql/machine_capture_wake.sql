@@ -1,6 +1,6 @@
 -- machine_capture_wake - the trigger of machine_capture_quiet() fires always from now on. It waits so
 -- long that the server ends an autovacuum for it: behind the fence nobody writes. What is
--- written down of the trigger is renewed where it was true; where it was not, `worker tend` finds out.
+-- written down of the trigger is renewed where it was true; where it was not, `worker reconcile` finds out.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_wake(my_relation oid) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE seen text; woken text;

@@ -1,4 +1,4 @@
--- hand_over - before source and destination change places: lets `worker tend` set the sequences of
+-- hand_over - before source and destination change places: lets `worker reconcile` set the sequences of
 -- the side that becomes live once more, and waits until no older value can win (turn_obstacle).
 -- 20 s at most, or bucardo_machine.turn_timeout. Gives what there is to tell, '' nothing, and what
 -- was passed over by force; refuses without. A transaction shows others nothing before it commits,

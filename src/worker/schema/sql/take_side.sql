@@ -1,4 +1,4 @@
--- take_side - until the end of the transaction nobody relies on which side is live: `worker tend`
+-- take_side - until the end of the transaction nobody relies on which side is live: `worker reconcile`
 -- holds the same lock, shared, while it writes. One that hangs is ended.
 CREATE OR REPLACE FUNCTION bucardo_machine.take_side() RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $machine$

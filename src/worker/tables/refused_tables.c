@@ -1,0 +1,302 @@
+/* Failed runs in, tables to be paused out; the memory between is machine.refused. */
+#include "worker/tables/refused_tables.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "base/protocol/report.h"
+
+#define MOST_REFUSED "20"
+
+/* clang-format off */
+static const char *const prepare_steps[] = {
+	"SET client_min_messages = warning",
+	"CREATE SCHEMA IF NOT EXISTS machine",
+	"CREATE TABLE IF NOT EXISTS machine.refused (sync text, tablename text,"
+	" error text NOT NULL, side text NOT NULL, strikes int NOT NULL DEFAULT 1,"
+	" since timestamptz NOT NULL DEFAULT now(),"
+	" run_ended timestamptz NOT NULL, tries int NOT NULL DEFAULT 0, prints text NOT NULL,"
+	" until timestamptz, released timestamptz, PRIMARY KEY (sync, tablename))",
+	"UPDATE machine.refused SET until = now() WHERE until > now()",
+};
+
+/* The newest failed run of each sync of a migration, as one text. */
+static const char newest_sql[] =
+"SELECT coalesce(string_agg(r.sync || r.ended, ',' ORDER BY r.sync, r.ended), '')"
+" FROM bucardo.syncrun r JOIN bucardo.sync s ON s.name = r.sync"
+" JOIN bucardo.dbmap d ON d.dbgroup = s.dbs AND d.db = $1 || '_source'"
+" WHERE r.lastbad AND r.ended IS NOT NULL";
+
+/* The newest failed run of a sync, unless there was a good one since: its error as launch.pl
+ * begins it; when it ended; and the sentence of the cause alone: without Bucardo's frame, and
+ * without what the server says behind it (DETAIL, CONTEXT: rows are the users', and long). */
+static const char failed_sql[] =
+"SELECT t.text, r.ended, left(regexp_replace(regexp_replace(regexp_replace(t.text,"
+"  '^SQLSTATE (.....) at .*?: DBD::Pg::.*? failed: ', 'SQLSTATE \\1: '),"
+"  '^(SQLSTATE .....: )[[:upper:]]+\\s?:\\s+', '\\1'),"
+"  '\\s+([[:upper:]]{4,}\\s?:\\s\\s|[[:upper:]]{4,} \\d+: |at (-e|/\\S+) line \\d+).*$', ''), 500)"
+" FROM bucardo.syncrun r, LATERAL (SELECT regexp_replace(replace(r.status, '\\n', ' '),"
+"  '^Failed : ', '') AS text) t WHERE r.sync = $1 AND r.lastbad AND r.ended IS NOT NULL"
+" AND NOT EXISTS (SELECT 1 FROM bucardo.syncrun g WHERE g.sync = $1"
+"  AND (g.lastgood OR g.lastempty) AND g.ended > r.ended) ORDER BY r.ended DESC LIMIT 1";
+
+/* $1 the sync, $2 the table, $3 what was said, $4 on which side, $5 when the run ended,
+ * $6 fingerprints. A run counts once. */
+static const char note_sql[] =
+"INSERT INTO machine.refused AS r (sync, tablename, error, side, run_ended, prints)"
+" VALUES ($1, $2, $3, $4, $5::timestamptz, $6) ON CONFLICT (sync, tablename) DO UPDATE"
+" SET error = excluded.error, side = excluded.side, run_ended = excluded.run_ended,"
+"  prints = excluded.prints, strikes = r.strikes + 1,"
+"  since = CASE WHEN r.strikes > 0 THEN r.since ELSE now() END"
+" WHERE r.until IS NULL AND r.run_ended < excluded.run_ended"
+"  AND coalesce(r.released, '-infinity') < excluded.run_ended";
+
+/* $1 the sync, $2 the table, $3 how many such runs it takes. More than one have to lie apart:
+ * `observe` has parked rows brought back meanwhile. */
+static const char refuse_sql[] =
+"UPDATE machine.refused r SET until = now() + least(interval '10 min', interval '30 s' * 2 ^ least(r.tries, 8)),"
+"  tries = r.tries + 1, released = NULL"
+" WHERE r.sync = $1 AND r.tablename = $2 AND r.until IS NULL AND r.strikes >= $3::int"
+" AND ($3::int = 1 OR r.since <= now() - interval '10 s')"
+" AND (SELECT count(*) FROM machine.refused o WHERE o.sync = $1 AND o.until IS NOT NULL) < " MOST_REFUSED;
+
+static const char forget_sql[] =
+"DELETE FROM machine.refused r WHERE r.sync = $1 AND r.until IS NULL AND EXISTS (SELECT 1"
+" FROM bucardo.syncrun g WHERE g.sync = $1 AND g.lastgood"
+" AND g.started > coalesce(r.released + interval '15 s', r.run_ended))";
+
+static const char refused_sql[] =
+"SELECT tablename, error, side, prints, until <= now(), to_char(until AT TIME ZONE 'UTC',"
+" 'HH24:MI:SS') FROM machine.refused WHERE sync = $1 AND until IS NOT NULL ORDER BY 1";
+
+static const char drop_sql[] =
+"DELETE FROM machine.refused WHERE sync = $1 AND tablename = $2";
+
+static const char release_sql[] =
+"UPDATE machine.refused SET until = NULL, strikes = 0, released = now()"
+" WHERE sync = $1 AND tablename = $2";
+/* clang-format on */
+
+enum { ERROR, ENDED, SAID };
+enum { NAME, WORDS, SIDE, PRINTS, IS_OVER, UNTIL };
+
+int bm_refused_prepare(struct bm_pass *pass, struct bm_error *err)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
+		if (bm_phase_do(pass->phase, BM_END_CONTROL, prepare_steps[i], 0, NULL, err) !=
+				0) {
+			return bm_error_wrap(err, "making table machine.refused");
+		}
+	}
+	return 0;
+}
+
+int bm_refused_is_news(struct bm_pass *pass, bool *is_news, struct bm_error *err)
+{
+	const char *const params[] = {pass->phase->order.name};
+	PGresult *rows = bm_phase_ask(pass->phase, BM_END_CONTROL, newest_sql, 1, params, err);
+
+	if (rows == NULL) {
+		return -1;
+	}
+	const char *newest = PQgetvalue(rows, 0, 0);
+	*is_news = pass->failed == NULL || strcmp(pass->failed, newest) != 0;
+	if (*is_news) {
+		free(pass->failed);
+		pass->failed = bm_strdup(newest);
+	}
+	PQclear(rows);
+	return 0;
+}
+
+/* ---- whose error it is ---- */
+
+/* Classes of SQLSTATE that no row and no definition of a table brings about. */
+static bool is_general(const char *state)
+{
+	static const char *const classes[] = {
+			"08", "25", "40", "53", "55", "57", "58", "F0", "XX"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(classes); i++) {
+		if (strncmp(state, classes[i], 2) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What may be over once rows that are parked are back (of a constraint), or once Bucardo has
+ * read the columns anew (of names and of what a line of a COPY has). */
+static bool may_pass(const char *state)
+{
+	return strncmp(state, "23", 2) == 0 || strncmp(state, "42", 2) == 0 ||
+			strncmp(state, "22P04", 5) == 0;
+}
+
+/* Behind `prefix`, or NULL. */
+static const char *skip(const char *text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return text != NULL && strncmp(text, prefix, length) == 0 ? text + length : NULL;
+}
+
+/* " on app_destination: " */
+static const char *side_of(const char *text, const char *name)
+{
+	static const char *const sides[] = {"source", "destination"};
+	const char *database = skip(skip(text, " on "), name);
+
+	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+		if (skip(skip(skip(database, "_"), sides[i]), ": ") != NULL) {
+			return sides[i];
+		}
+	}
+	return NULL;
+}
+
+int bm_refused_find(const char *text, const char *name, const char *const *tables, int count,
+		const char **side, bool *twice)
+{
+	const char *state = skip(text, "SQLSTATE ");
+
+	if (state == NULL || strlen(state) < 5 || is_general(state)) {
+		return -1;
+	}
+	const char *at = skip(state + 5, " at ");
+	for (int i = 0; at != NULL && i < count; i++) {
+		const char *found = side_of(skip(at, tables[i]), name);
+		if (found != NULL) {
+			*side = found;
+			*twice = may_pass(state);
+			return i;
+		}
+	}
+	return -1;
+}
+
+/* ---- one sync ---- */
+
+/* What is compared of a table, on both sides: another text when it changed. */
+static char *prints_of(const struct bm_look *look, const char *table)
+{
+	const char *source = json_string_value(json_object_get(look->source, table));
+	const char *dest = json_string_value(json_object_get(look->destination, table));
+
+	return bm_format("%s/%s", source != NULL ? source : "", dest != NULL ? dest : "");
+}
+
+static int note(struct bm_look *look, const char *sync, const char *table,
+		const PGresult *failed, const char *side, bool twice, struct bm_error *err)
+{
+	char *prints = prints_of(look, table);
+	const char *const noted[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
+			PQgetvalue(failed, 0, ENDED), prints};
+	const char *const judged[] = {sync, table, twice ? "2" : "1"};
+	int rc = bm_phase_do(look->pass->phase, BM_END_CONTROL, note_sql, 6, noted, err);
+
+	if (rc == 0) {
+		rc = bm_phase_do(look->pass->phase, BM_END_CONTROL, refuse_sql, 3, judged, err);
+	}
+	free(prints);
+	return rc;
+}
+
+/* `*is_failing`: the newest run of the sync failed. */
+static int take_failure(struct bm_look *look, const char *sync, const PGresult *captured,
+		bool *is_failing, struct bm_error *err)
+{
+	struct bm_phase *phase = look->pass->phase;
+	PGresult *failed = bm_phase_ask(phase, BM_END_CONTROL, failed_sql, 1, &sync, err);
+	int count = PQntuples(captured), rc = failed != NULL ? 0 : -1;
+	const char **tables = bm_alloc(((size_t)count + 1) * sizeof(*tables));
+	const char *side;
+	bool twice;
+
+	for (int i = 0; i < count; i++) {
+		tables[i] = PQgetvalue(captured, i, 0);
+	}
+	*is_failing = rc == 0 && PQntuples(failed) > 0;
+	if (*is_failing) {
+		int index = bm_refused_find(PQgetvalue(failed, 0, ERROR), phase->order.name,
+				tables, count, &side, &twice);
+		if (index >= 0) {
+			rc = note(look, sync, tables[index], failed, side, twice, err);
+		}
+	}
+	free(tables);
+	PQclear(failed);
+	return rc;
+}
+
+static void refuse(const struct bm_look *look, json_t *refused, const PGresult *rows, int row)
+{
+	const char *name = look->pass->phase->order.name;
+	char *difference = bm_format("the %s refused its rows: %s", PQgetvalue(rows, row, SIDE),
+			PQgetvalue(rows, row, WORDS));
+	char *hint = bm_format(
+			"correct on the %s what the error names; it is tried again when a "
+			"definition of the table changes, and at %s UTC; at once after "
+			"`bucardo-machine pause %s` and `bucardo-machine resume %s`",
+			PQgetvalue(rows, row, SIDE), PQgetvalue(rows, row, UNTIL), name, name);
+
+	json_object_set_new(refused, PQgetvalue(rows, row, NAME),
+			json_pack("{s:o, s:o}", "difference", bm_json_text(difference), "hint",
+					bm_json_text(hint)));
+	free(difference);
+	free(hint);
+}
+
+static bool is_gone(const struct bm_look *look, const char *table)
+{
+	return json_object_get(look->source, table) == NULL &&
+			json_object_get(look->destination, table) == NULL;
+}
+
+/* Those that are over, or were altered, are put back on trial; the others stay out. While
+ * other tables make runs fail no trial begins: it could not be told from them. */
+static int take_refused(struct bm_look *look, const char *sync, const PGresult *rows,
+		bool is_failing, json_t *refused, struct bm_error *err)
+{
+	int rc = 0;
+
+	for (int row = 0; rc == 0 && row < PQntuples(rows); row++) {
+		const char *const params[] = {sync, PQgetvalue(rows, row, NAME)};
+		char *prints = prints_of(look, params[1]);
+		bool changed = strcmp(prints, PQgetvalue(rows, row, PRINTS)) != 0;
+		free(prints);
+		bool is_over = PQgetvalue(rows, row, IS_OVER)[0] == 't';
+		if (changed || (is_over && !is_failing)) {
+			rc = bm_phase_do(look->pass->phase, BM_END_CONTROL,
+					is_gone(look, params[1]) ? drop_sql : release_sql, 2,
+					params, err);
+		} else {
+			refuse(look, refused, rows, row);
+		}
+	}
+	return rc;
+}
+
+int bm_refused_update(struct bm_look *look, const struct bm_paused_sync *sync,
+		const PGresult *captured, json_t **refused, struct bm_error *err)
+{
+	struct bm_phase *phase = look->pass->phase;
+	PGresult *rows = NULL;
+	bool is_failing = false;
+
+	*refused = json_object();
+	if (take_failure(look, sync->name, captured, &is_failing, err) == 0 &&
+			bm_phase_do(phase, BM_END_CONTROL, forget_sql, 1, &sync->name, err) ==
+					0) {
+		rows = bm_phase_ask(phase, BM_END_CONTROL, refused_sql, 1, &sync->name, err);
+	}
+	int rc = rows != NULL ? take_refused(look, sync->name, rows, is_failing, *refused, err)
+			      : -1;
+	PQclear(rows);
+	return rc == 0 ? 0
+		       : bm_error_wrap(err, "reading the failed runs of sync '%s'", sync->name);
+}

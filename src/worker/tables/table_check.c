@@ -1,0 +1,498 @@
+/*
+ * One look at the tables that are captured:
+ *
+ *     compare the definitions of both ends
+ *     take out of the sync those that cannot be applied, put back those that were fixed
+ *     send rows again that changed without a trigger having seen it
+ *
+ * Everything is found out anew each time, from the two databases and Bucardo's tables.
+ */
+#include "worker/tables/table_check.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+#include "worker/tables/capture_watch.h"
+#include "base/protocol/report.h"
+#include "worker/tables/resend.h"
+#include "worker/tables/table_columns.h"
+#include "worker/drift/drift.h"
+#include "worker/tables/table_keys.h"
+#include "worker/tables/table_names.h"
+#include "worker/tables/table_pause.h"
+#include "worker/tables/refused_tables.h"
+
+/* A look rests this many times as long as it took, within these bounds. */
+#define REST_FACTOR 30
+#define REST_FIRST_MSEC 5000
+#define REST_LIMIT_MSEC 20000
+
+/* clang-format off */
+static const char syncs_sql[] =
+"SELECT s.name, 'dbgroup ' || s.dbs, (SELECT count(*) FROM bucardo.dbmap m"
+"  WHERE m.dbgroup = s.dbs AND m.role = 'source') > 1"
+" FROM bucardo.sync s JOIN bucardo.dbmap d ON d.dbgroup = s.dbs"
+" WHERE d.db = $1 || '_source' AND d.role = 'source' ORDER BY s.name";
+
+static const char captured_sql[] =
+"SELECT tablename, deltaname, trackname, bool_or(sync <> $1), bool_or(sync = $1)"
+" FROM bucardo.bucardo_delta_names WHERE sync IN ($1, $1 || ' (paused)')"
+" GROUP BY 1, 2, 3 ORDER BY 1";
+
+static const char members_sql[] =
+"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename)"
+" FROM bucardo.goat g JOIN bucardo.herdmap h ON h.goat = g.id"
+" JOIN bucardo.sync s ON s.herd = h.herd WHERE s.name = $1";
+/* clang-format on */
+
+enum column { NAME, DELTA, TRACK, IS_PAUSED, IS_NAMED };
+
+static bool is_true(const PGresult *rows, int row, int column)
+{
+	return PQgetvalue(rows, row, column)[0] == 't';
+}
+
+static bool has(const json_t *object, const char *name)
+{
+	return json_object_get(object, name) != NULL;
+}
+
+/* ---- what is there ---- */
+
+/* The names that a statement about the control database gives, as an object. */
+static json_t *read_names(struct bm_pass *pass, const char *sql, const char *parameter,
+		struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(pass->phase, BM_END_CONTROL, sql, 1, &parameter, err);
+	json_t *members = rows != NULL ? json_object() : NULL;
+
+	for (int i = 0; members != NULL && i < PQntuples(rows); i++) {
+		json_object_set_new(members, PQgetvalue(rows, i, 0), json_true());
+	}
+	PQclear(rows);
+	return members;
+}
+
+static bool differs(const struct bm_look *look, const char *table)
+{
+	const char *source = json_string_value(json_object_get(look->source, table));
+	const char *dest = json_string_value(json_object_get(look->destination, table));
+
+	return source == NULL || dest == NULL || strcmp(source, dest) != 0;
+}
+
+static int read_definitions(struct bm_look *look, const PGresult *captured, json_t **source,
+		json_t **dest, struct bm_error *err)
+{
+	json_t *names = json_array();
+	int rc = 0;
+
+	*source = *dest = NULL;
+	for (int i = 0; i < PQntuples(captured); i++) {
+		if (differs(look, PQgetvalue(captured, i, NAME))) {
+			json_array_append_new(
+					names, json_string(PQgetvalue(captured, i, NAME)));
+		}
+	}
+	if (json_array_size(names) > 0) {
+		struct bm_phase *phase = look->pass->phase;
+		*source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
+		*dest = *source == NULL ? NULL
+					: bm_drift_definitions(phase, BM_END_DESTINATION, names,
+							  look->exact, err);
+		rc = *dest != NULL ? 0 : -1;
+	}
+	json_decref(names);
+	return rc;
+}
+
+/* ---- one table ---- */
+
+struct sync_look {
+	struct bm_look *look;
+	struct bm_paused_sync sync;
+	json_t *members;
+	json_t *source, *dest;	     /* definitions of those that differ */
+	json_t *refused;	     /* table -> what a run said of it */
+	json_t *leaving, *returning; /* names */
+	bool stale;		     /* Bucardo has to read its tables anew */
+};
+
+void bm_look_tell_drift(struct bm_look *look, const json_t *drift)
+{
+	size_t index;
+	json_t *one;
+
+	json_array_foreach(drift, index, one)
+	{
+		const char *table = json_string_value(json_object_get(one, "table"));
+		const char *what = json_string_value(json_object_get(one, "difference"));
+		const char *hint = json_string_value(json_object_get(one, "hint"));
+		bool breaks = json_is_true(json_object_get(one, "breaks"));
+		char *text = bm_format("%s: %s%s; %s", table, what,
+				breaks ? ": it is paused" : "", hint);
+		if (!has(look->pass->drifted, text)) {
+			bm_report_note("%s", text);
+		}
+		json_object_set_new(look->drifted, text, json_true());
+		free(text);
+		if (json_array_size(look->drift) < BM_PASS_MOST_TOLD) {
+			json_array_append(look->drift, one);
+		}
+	}
+}
+
+/* The changes of the live side that wait in a paused table; -1 unknown. With direction forward
+ * only those of the source are known. */
+static json_int_t count_waiting(
+		struct sync_look *it, const PGresult *captured, int row, struct bm_error *err)
+{
+	const char *const params[] = {it->sync.target};
+	char *sql = bm_format(
+			"SELECT count(*) FROM (SELECT 1 FROM bucardo.%s d WHERE NOT EXISTS"
+			" (SELECT 1 FROM bucardo.%s t WHERE t.txntime = d.txntime"
+			" AND t.target = $1) LIMIT 1000000) x",
+			PQgetvalue(captured, row, DELTA), PQgetvalue(captured, row, TRACK));
+	PGresult *rows = bm_phase_ask(it->look->pass->phase,
+			it->sync.is_both ? it->look->pass->live : BM_END_SOURCE, sql, 1, params,
+			err);
+	json_int_t count = rows != NULL ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : -1;
+
+	PQclear(rows);
+	free(sql);
+	return count;
+}
+
+static void tell_paused(struct sync_look *it, const PGresult *captured, int row)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	json_t *paused = it->look->paused;
+
+	if (json_array_size(paused) >= BM_PASS_MOST_TOLD) {
+		return;
+	}
+	json_int_t rows = count_waiting(it, captured, row, &ignored);
+	/* All are, when nothing is carried any more. */
+	if (rows != 0 || bm_pass_carries(it->look->pass)) {
+		json_array_append_new(paused,
+				json_pack("{s:s, s:I}", "table",
+						PQgetvalue(captured, row, NAME), "rows", rows));
+	}
+}
+
+/* What Bucardo carries of it is renewed when no run can see it. */
+static int evaluate_columns(struct sync_look *it, const char *table, bool is_resting,
+		bool *breaks, json_t *drift, struct bm_error *err)
+{
+	if (!bm_columns_are_stale(it->look, table)) {
+		return 0;
+	}
+	if (is_resting) {
+		return bm_columns_renew(it->look, table, err);
+	}
+	json_array_append_new(drift,
+			json_pack("{s:s, s:s, s:s, s:b}", "table", table, "difference",
+					"a table with a generated column was altered, and "
+					"Bucardo has to learn its columns anew",
+					"hint",
+					"nothing is to be done: it goes on in some seconds",
+					"breaks", true));
+	*breaks = true;
+	return 0;
+}
+
+/* A run failed at it, whatever the reason. */
+static void evaluate_refused(
+		struct sync_look *it, const char *table, bool *breaks, json_t *drift)
+{
+	json_t *refused = json_object_get(it->refused, table);
+
+	if (refused != NULL) {
+		json_array_append_new(drift,
+				json_pack("{s:s, s:O, s:O, s:b}", "table", table, "difference",
+						json_object_get(refused, "difference"), "hint",
+						json_object_get(refused, "hint"), "breaks",
+						true));
+		*breaks = true;
+	}
+}
+
+/* Whether rows of the table cannot be applied as it is; `is_resting`: it is out of the sync. */
+static int judge(struct sync_look *it, const char *table, bool is_resting, bool *breaks,
+		struct bm_error *err)
+{
+	struct bm_look *look = it->look;
+	const json_t *source = json_object_get(it->source, table);
+	const json_t *dest = json_object_get(it->dest, table);
+	json_t *drift = json_array();
+	bool rewritten = false;
+
+	int odd = bm_names_evaluate(look, table, is_resting, drift, err);
+	if (odd != 0) {
+		*breaks = true;
+		bm_look_tell_drift(look, drift);
+		json_decref(drift);
+		return odd < 0 ? -1 : 0;
+	}
+	/* Gone on both sides: nothing to fix, and nothing to apply. */
+	*breaks = source == NULL && dest == NULL && differs(look, table);
+	if (!*breaks && differs(look, table)) {
+		*breaks = bm_drift_compare(table, bm_look_live(look), source, dest, look->exact,
+				drift, &rewritten);
+	}
+	*breaks = bm_keys_evaluate(look->pass, table, drift) || *breaks;
+	evaluate_refused(it, table, breaks, drift);
+	int rc = evaluate_columns(it, table, is_resting, breaks, drift, err);
+	if (rc == 0 && *breaks && rewritten) {
+		rc = bm_touch_owe(look->pass, table, err);
+	}
+	bm_resend_note_later(look->later, table, drift);
+	bm_look_tell_drift(look, drift);
+	json_decref(drift);
+	return rc;
+}
+
+static void note_change(struct sync_look *it, const char *table)
+{
+	const json_t *before = json_object_get(it->look->pass->seen, table);
+
+	/* Bucardo knows the columns from when it began. */
+	it->stale = it->stale ||
+			(before != NULL &&
+					!json_equal(before,
+							json_object_get(it->look->source,
+									table)));
+}
+
+static int look_at_table(
+		struct sync_look *it, const PGresult *captured, int row, struct bm_error *err)
+{
+	const char *table = PQgetvalue(captured, row, NAME);
+	bool is_paused = is_true(captured, row, IS_PAUSED);
+	const char *goat = bm_names_goat(it->look, table);
+	bool is_running = is_true(captured, row, IS_NAMED) || has(it->members, table) ||
+			has(it->members, goat);
+	bool breaks;
+
+	json_object_set_new(it->look->captured, table, json_true());
+	if (judge(it, table, is_paused && !is_running, &breaks, err) != 0) {
+		return -1;
+	}
+	/* Old rows go over no live ones. */
+	breaks = breaks || !bm_pass_carries(it->look->pass);
+	if (breaks && (!is_paused || is_running)) {
+		json_array_append_new(it->leaving, json_string(table));
+		if (strcmp(goat, table) != 0) {
+			json_array_append_new(it->leaving, json_string(goat));
+		}
+	} else if (!breaks && is_paused) {
+		json_array_append_new(it->returning, json_string(table));
+	}
+	if (!breaks) {
+		json_object_set_new(it->look->running, table, json_true());
+		note_change(it, table);
+	} else if (has(it->look->source, table) || has(it->look->destination, table)) {
+		tell_paused(it, captured, row);
+	}
+	return 0;
+}
+
+/* ---- one sync ---- */
+
+static void note_returned(const json_t *names)
+{
+	size_t index;
+	const json_t *name;
+
+	json_array_foreach(names, index, name)
+	{
+		bm_report_note("%s is fixed: what waited is applied", json_string_value(name));
+	}
+}
+
+static int change_sync(struct sync_look *it, struct bm_error *err)
+{
+	struct bm_pass *pass = it->look->pass;
+
+	if (json_array_size(it->leaving) > 0 &&
+			bm_pause_set(pass, &it->sync, it->leaving, true, err) != 0) {
+		return -1;
+	}
+	if (json_array_size(it->returning) > 0) {
+		if (bm_pause_set(pass, &it->sync, it->returning, false, err) != 0) {
+			return -1;
+		}
+		note_returned(it->returning);
+	} else if (it->stale && json_array_size(it->leaving) == 0) {
+		return bm_pause_reload(pass, it->sync.name, err);
+	}
+	return 0;
+}
+
+static int look_at_tables(struct sync_look *it, const PGresult *captured, struct bm_error *err)
+{
+	if (read_definitions(it->look, captured, &it->source, &it->dest, err) != 0 ||
+			bm_refused_update(it->look, &it->sync, captured, &it->refused, err) !=
+					0) {
+		return -1;
+	}
+	for (int row = 0; row < PQntuples(captured); row++) {
+		if (look_at_table(it, captured, row, err) != 0) {
+			return -1;
+		}
+	}
+	return change_sync(it, err);
+}
+
+static int look_at_sync(
+		struct bm_look *look, const PGresult *syncs, int row, struct bm_error *err)
+{
+	struct bm_phase *phase = look->pass->phase;
+	struct sync_look it = {.look = look,
+			.sync = {PQgetvalue(syncs, row, 0), PQgetvalue(syncs, row, 1),
+					is_true(syncs, row, 2)},
+			.leaving = json_array(),
+			.returning = json_array()};
+	PGresult *captured = bm_phase_ask(
+			phase, BM_END_SOURCE, captured_sql, 1, &it.sync.name, err);
+	int rc = -1;
+
+	if (captured != NULL) {
+		it.members = read_names(look->pass, members_sql, it.sync.name, err);
+	}
+	if (it.members != NULL) {
+		look->tables += PQntuples(captured);
+		rc = look_at_tables(&it, captured, err);
+	}
+	PQclear(captured);
+	json_decref(it.members);
+	json_decref(it.source);
+	json_decref(it.dest);
+	json_decref(it.refused);
+	json_decref(it.leaving);
+	json_decref(it.returning);
+	return rc;
+}
+
+/* ---- all of it ---- */
+
+static int read_both(struct bm_look *look, struct bm_error *err)
+{
+	struct bm_phase *phase = look->pass->phase;
+	const PGconn *source = bm_phase_conn(phase, BM_END_SOURCE, err);
+	const PGconn *dest = source == NULL ? NULL
+					    : bm_phase_conn(phase, BM_END_DESTINATION, err);
+
+	if (dest == NULL) {
+		return -1;
+	}
+	look->exact = PQserverVersion(source) / 10000 == PQserverVersion(dest) / 10000;
+	look->source = bm_drift_fingerprints(phase, BM_END_SOURCE, look->exact, err);
+	if (look->source != NULL) {
+		look->destination = bm_drift_fingerprints(
+				phase, BM_END_DESTINATION, look->exact, err);
+	}
+	return look->destination != NULL ? 0 : -1;
+}
+
+static int look_at_all(struct bm_look *look, struct bm_error *err)
+{
+	struct bm_pass *pass = look->pass;
+	const char *const name[] = {pass->phase->order.name};
+	PGresult *syncs = bm_phase_ask(pass->phase, BM_END_CONTROL, syncs_sql, 1, name, err);
+	int rc = syncs != NULL ? 0 : -1;
+
+	if (rc == 0 && PQntuples(syncs) > 0) {
+		rc = bm_keys_follow(look, err);
+	}
+	if (rc == 0 && PQntuples(syncs) > 0) {
+		rc = bm_capture_watch(look, syncs, err);
+	}
+	if (rc == 0) {
+		rc = bm_names_read(look, err);
+	}
+	if (rc == 0) {
+		rc = read_both(look, err);
+	}
+
+	if (rc == 0) {
+		rc = bm_columns_read(look, err);
+	}
+	for (int i = 0; rc == 0 && i < PQntuples(syncs); i++) {
+		rc = look_at_sync(look, syncs, i, err);
+	}
+	PQclear(syncs);
+	if (rc == 0) {
+		rc = bm_look_at_new_tables(look, err);
+	}
+	if (rc == 0 && json_object_size(look->captured) > 0) {
+		rc = bm_resend_hold(pass, look->later, err);
+	}
+	return rc == 0 ? bm_capture_watch_pay(look, err) : -1;
+}
+
+static void publish(struct bm_look *look)
+{
+	json_t *evidence = look->pass->phase->evidence;
+
+	json_object_set_new(evidence, "tables", json_integer(look->tables));
+	json_object_set(evidence, "drift", look->drift);
+	json_object_set(evidence, "paused", look->paused);
+	json_object_set(evidence, "new", look->fresh);
+	json_decref(look->pass->seen);
+	look->pass->seen = json_incref(look->source);
+	json_decref(look->pass->drifted);
+	look->pass->drifted = json_incref(look->drifted);
+}
+
+int bm_reconcile_tables(struct bm_pass *pass, struct bm_error *err)
+{
+	struct bm_look look = {.pass = pass,
+			.running = json_object(),
+			.uncaptured = json_object(),
+			.later = json_object(),
+			.captured = json_object(),
+			.fresh = json_array(),
+			.drifted = json_object(),
+			.drift = json_array(),
+			.paused = json_array()};
+	uint64_t begun = bm_clock_msec();
+	bool has_failed;
+
+	if (bm_refused_is_news(pass, &has_failed, err) != 0) {
+		return -1;
+	}
+	if (begun < pass->look_at_msec && !has_failed) {
+		return 0;
+	}
+	pass->look_at_msec = UINT64_MAX;
+	int rc = look_at_all(&look, err);
+	if (rc == 0) {
+		publish(&look);
+	}
+	uint64_t rest = (bm_clock_msec() - begun) * REST_FACTOR;
+	rest = rest < REST_FIRST_MSEC ? REST_FIRST_MSEC : rest;
+	/* Something that was done may ask for the next look at once. */
+	if (pass->look_at_msec != 0) {
+		pass->look_at_msec = bm_clock_msec() +
+				(rest < REST_LIMIT_MSEC ? rest : REST_LIMIT_MSEC);
+	}
+	json_decref(look.source);
+	json_decref(look.destination);
+	json_decref(look.carried);
+	json_decref(look.columns);
+	json_decref(look.names);
+	json_decref(look.running);
+	json_decref(look.uncaptured);
+	json_decref(look.later);
+	json_decref(look.captured);
+	json_decref(look.fresh);
+	json_decref(look.drifted);
+	json_decref(look.drift);
+	json_decref(look.paused);
+	return rc == 0 ? 0 : bm_error_wrap(err, "comparing the tables");
+}

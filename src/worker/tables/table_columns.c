@@ -1,0 +1,117 @@
+/* Two questions, and the two statements that make the answers agree. */
+#include "worker/tables/table_columns.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
+#include "worker/schema/selected_tables.h"
+#include "worker/drift/drift.h"
+#include "worker/tables/resend.h"
+#include "worker/tables/table_pause.h"
+
+/* clang-format off */
+/* NULL: somebody else's; '': not the same for both databases. */
+static const char carried_sql[] =
+"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename),"
+" CASE WHEN bool_or(c.db IS NULL OR c.sync IS NOT NULL) THEN NULL"
+"  WHEN count(*) = 2 AND min(c.clause) = max(c.clause) THEN min(c.clause) ELSE '' END"
+" FROM bucardo.goat g JOIN bucardo.customcols c ON c.goat = g.id"
+" WHERE g.db = $1 || '_source' GROUP BY 1";
+
+static const char columns_sql[] =
+"SELECT t.name, 'SELECT ' || x.columns FROM (SELECT c.oid,"
+"  quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
+"  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+"  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
+"  AND n.nspname <> ALL ($1::text[])) t"
+" CROSS JOIN LATERAL (SELECT" BM_CHOSEN_COLUMNS("t.oid") " AS columns) x WHERE x.columns <> ''";
+
+/* $1 the migration, $2 the table, $3 what to carry. */
+#define THAT_GOAT \
+	" bucardo.goat g WHERE g.db = $1 || '_source'" \
+	" AND quote_ident(g.schemaname) || '.' || quote_ident(g.tablename) = $2"
+static const char *const renew_steps[] = {
+	"DELETE FROM bucardo.customcols WHERE $3::text IS NOT NULL AND goat IN (SELECT g.id FROM" THAT_GOAT ")",
+	"INSERT INTO bucardo.customcols (goat, clause, db)"
+	" SELECT g.id, $3, unnest(ARRAY[$1 || '_source', $1 || '_destination']) FROM" THAT_GOAT
+	" AND $3 <> ''",
+};
+/* clang-format on */
+
+/* Two columns as an object; a NULL becomes one. */
+static json_t *read_pairs(struct bm_phase *phase, enum bm_end end, const char *sql,
+		const char *parameter, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(phase, end, sql, 1, &parameter, err);
+	json_t *pairs = rows != NULL ? json_object() : NULL;
+
+	for (int i = 0; pairs != NULL && i < PQntuples(rows); i++) {
+		json_object_set_new(pairs, PQgetvalue(rows, i, 0),
+				PQgetisnull(rows, i, 1) ? json_null()
+							: json_string(PQgetvalue(rows, i, 1)));
+	}
+	PQclear(rows);
+	return pairs;
+}
+
+static bool has_generated(const struct bm_look *look)
+{
+	const char *name;
+	json_t *print;
+
+	json_object_foreach(look->source, name, print)
+	{
+		const char *text = json_string_value(print);
+		size_t length = strlen(text), tail = strlen(BM_DRIFT_GENERATED);
+		if (length > tail && strcmp(text + length - tail, BM_DRIFT_GENERATED) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int bm_columns_read(struct bm_look *look, struct bm_error *err)
+{
+	struct bm_phase *phase = look->pass->phase;
+
+	look->carried = read_pairs(phase, BM_END_CONTROL, carried_sql, phase->order.name, err);
+	if (look->carried == NULL) {
+		return bm_error_wrap(err, "reading which columns are carried");
+	}
+	look->columns = has_generated(look)
+			? read_pairs(phase, BM_END_SOURCE, columns_sql,
+					  "{information_schema,bucardo,bucardo_machine}", err)
+			: json_object();
+	return look->columns != NULL ? 0 : bm_error_wrap(err, "reading generated columns");
+}
+
+bool bm_columns_are_stale(const struct bm_look *look, const char *table)
+{
+	const json_t *carried = json_object_get(look->carried, table);
+	const json_t *columns = json_object_get(look->columns, table);
+
+	if (json_is_null(carried) || (carried == NULL && columns == NULL)) {
+		return false;
+	}
+	return carried == NULL || columns == NULL || !json_equal(carried, columns);
+}
+
+int bm_columns_renew(struct bm_look *look, const char *table, struct bm_error *err)
+{
+	struct bm_phase *phase = look->pass->phase;
+	const char *columns = json_string_value(json_object_get(look->columns, table));
+	const char *const params[] = {phase->order.name, table, columns != NULL ? columns : ""};
+	int rc = 0;
+
+	/* Without such rows all columns were carried, or the run failed. */
+	if (json_object_get(look->carried, table) != NULL) {
+		rc = bm_touch_owe(look->pass, table, err);
+	}
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(renew_steps); i++) {
+		rc = bm_phase_do(phase, BM_END_CONTROL, renew_steps[i], 3, params, err);
+	}
+	return rc == 0 ? 0 : bm_error_wrap(err, "renewing the columns of %s", table);
+}

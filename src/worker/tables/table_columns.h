@@ -1,0 +1,25 @@
+/*
+ * table_columns - which columns of a table Bucardo carries, kept as the table is
+ *
+ * A table with generated columns has rows in bucardo.customcols that name the others. When
+ * it gets one later, or another column, they are out of date: a run fails, or leaves the
+ * new column out without a word. They are renewed while the table is paused, so that no
+ * run reads the old ones, and all rows of it are sent again where a run may have.
+ * Rows of customcols that a person made are left alone.
+ */
+#ifndef WORKER_TABLES_TABLE_COLUMNS_H
+#define WORKER_TABLES_TABLE_COLUMNS_H
+
+#include <stdbool.h>
+
+#include "worker/tables/table_check.h"
+
+/* Read what is carried and what should be; fills `carried` and `columns` of `look`. */
+int bm_columns_read(struct bm_look *look, struct bm_error *err);
+
+bool bm_columns_are_stale(const struct bm_look *look, const char *table);
+
+/* Bring them up to date; `table` is paused. */
+int bm_columns_renew(struct bm_look *look, const char *table, struct bm_error *err);
+
+#endif

@@ -25,7 +25,7 @@
 enum bm_machine_state {
 	BM_MACHINE_STARTING, /* on the way up */
 	BM_MACHINE_READY,    /* all that is wanted runs, no sync is in trouble */
-	BM_MACHINE_DEGRADED, /* something is wrong, and is being healed or waited for */
+	BM_MACHINE_DEGRADED, /* something is wrong, and is being repaired or waited for */
 	BM_MACHINE_HOLDING,  /* touches nothing until a person fixes the cause */
 	BM_MACHINE_STOPPING,
 	BM_MACHINE_STATE_COUNT

@@ -90,20 +90,20 @@ def test_a_declared_migration_loses_none(world, direction):
     wait_for(arrived, 20, "the late row is there", every=0.5, explain=machine.log_tail)
 
 
-def test_the_count_of_healed_rows_outlives_the_machine(world):
+def test_the_count_of_requeued_rows_outlives_the_machine(world):
     machine, source, _ = world
 
-    def healed():
+    def requeued():
         found = [s for s in machine.status_json()["syncs"] if s["name"] == "both_sync"]
-        return found and found[0]["healed_rows"]
-    wait_for(healed, 20, "what was healed is told")
-    before = healed()
+        return found and found[0]["requeued_rows"]
+    wait_for(requeued, 20, "what was requeued is told")
+    before = requeued()
     assert before == source.value("SELECT healed FROM bucardo.machine_syncs", dbname="both")
     machine.kill9_everything()
     machine.fresh_runtime()
     machine.start()
     machine.wait_ready(60)
-    wait_for(lambda: healed() == before, 20, "it is told again")
+    wait_for(lambda: requeued() == before, 20, "it is told again")
 
 
 @pytest.mark.full

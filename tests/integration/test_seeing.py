@@ -97,7 +97,7 @@ def test_the_lag_says_where_it_goes(workshop):
     calm = wait_view(machine, lambda v: (v["replication"] or {}).get("backlog_rows") == 0,
                      "nothing waits")["replication"]
     assert calm["trend"] == "steady" and calm["catch_up_msec"] is None
-    assert calm["syncs"] == 1 and calm["healed_rows"] == 0 and calm["conflicts"] == 0
+    assert calm["syncs"] == 1 and calm["requeued_rows"] == 0 and calm["conflicts"] == 0
     assert "lag: none, nothing waits" in machine.cli("status").check()
     writer = dest.connect("shop", autocommit=False)
     writer.cursor().execute("LOCK TABLE t IN EXCLUSIVE MODE")

@@ -46,7 +46,7 @@ static struct bm_sync_sample syncs[] = {
 				.blocker_pid = 77,
 				.blocker_query = "LOCK TABLE t",
 				.blocker_db = "dest",
-				.healed_rows = 12,
+				.requeued_rows = 12,
 				.conflicts = 3},
 		{.name = "other",
 				.backlog_rows = -1,
@@ -99,7 +99,7 @@ static void test_a_sample_survives_the_way(void **state)
 	assert_int_equal(sync->recent_failures, 3);
 	assert_int_equal(sync->blocker_pid, 77);
 	assert_string_equal(sync->blocker_db, "dest");
-	assert_int_equal(sync->healed_rows, 12);
+	assert_int_equal(sync->requeued_rows, 12);
 	assert_int_equal(sync->conflicts, 3);
 	assert_false(line.observation.syncs[1].active);
 	bm_observation_line_finish(&line);

@@ -59,7 +59,7 @@ static struct bm_sync_view healthy_sync(void)
 			.trend = BM_TREND_SHRINKS,
 			.shrink_rate = 40,
 			.catch_up_msec = 300000,
-			.healed_rows = 2,
+			.requeued_rows = 2,
 	};
 }
 

@@ -59,7 +59,7 @@ static const struct field sync_fields[] = {
 	{"blocker_pid",     KIND_PID,      NEWS_YES,  offsetof(struct bm_sync_sample, blocker_pid)},
 	{"blocker_query",   KIND_TEXT,     NEWS_NO,   offsetof(struct bm_sync_sample, blocker_query)},
 	{"blocker_db",      KIND_TEXT,     NEWS_YES,  offsetof(struct bm_sync_sample, blocker_db)},
-	{"healed_rows",     KIND_COUNT,    NEWS_NO,   offsetof(struct bm_sync_sample, healed_rows)},
+	{"requeued_rows",   KIND_COUNT,    NEWS_NO,   offsetof(struct bm_sync_sample, requeued_rows)},
 	{"conflicts",       KIND_COUNT,    NEWS_NO,   offsetof(struct bm_sync_sample, conflicts)},
 };
 /* clang-format on */

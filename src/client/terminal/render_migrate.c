@@ -193,7 +193,8 @@ static void say_lag(const json_t *replication, const char *halted, struct bm_str
 /* What had to be done to keep it right; most often nothing. */
 static void add_past(const json_t *replication, struct bm_strbuf *out)
 {
-	static const char *const members[][3] = {{"healed_rows", "row healed", "rows healed"},
+	static const char *const members[][3] = {
+			{"requeued_rows", "row requeued", "rows requeued"},
 			{"conflicts", "conflict", "conflicts"}};
 
 	for (size_t i = 0; i < BM_COUNT_OF(members); i++) {

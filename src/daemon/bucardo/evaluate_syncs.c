@@ -85,8 +85,8 @@ static void copy_sample(struct evaluated_sync *sync, const struct bm_sync_sample
 	sync->blocker_pid = sample->blocker_pid;
 	sync->conflicts = sample->conflicts;
 	/* Less is told while a database has not answered yet. */
-	if (sample->healed_rows > sync->healed_rows) {
-		sync->healed_rows = sample->healed_rows;
+	if (sample->requeued_rows > sync->requeued_rows) {
+		sync->requeued_rows = sample->requeued_rows;
 	}
 	replace(&sync->bad_text, sample->bad_text);
 	replace(&sync->blocker_query, sample->blocker_query);
@@ -274,7 +274,7 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 			.trend = trend.trend,
 			.shrink_rate = trend.shrink_rate,
 			.catch_up_msec = trend.catch_up_msec,
-			.healed_rows = sync->healed_rows,
+			.requeued_rows = sync->requeued_rows,
 			.conflicts = sync->conflicts,
 	};
 	uint64_t now = bm_clock_msec();

@@ -5,7 +5,7 @@
 
 struct sum {
 	size_t count;
-	int64_t backlog_rows, lag_msec, catch_up_msec, shrink_rate, healed_rows, conflicts;
+	int64_t backlog_rows, lag_msec, catch_up_msec, shrink_rate, requeued_rows, conflicts;
 	enum bm_trend trend;
 	enum bm_health health;
 };
@@ -49,7 +49,7 @@ static void add_sync(struct sum *sum, const struct bm_sync_view *sync)
 			: longer(sum->lag_msec, sync->lag_msec);
 	sum->catch_up_msec = longer(sum->catch_up_msec, sync->catch_up_msec);
 	sum->shrink_rate += sync->shrink_rate;
-	sum->healed_rows = plus(sum->healed_rows, sync->healed_rows);
+	sum->requeued_rows = plus(sum->requeued_rows, sync->requeued_rows);
 	sum->conflicts = plus(sum->conflicts, sync->conflicts);
 	sum->trend = worse(sum->trend, sync->trend);
 	sum->health = sicker(sum->health, sync->health);
@@ -77,6 +77,6 @@ json_t *bm_replication_json(const struct bm_status *status, const char *migratio
 			(int)sum.count, "health", bm_health_name(sum.health), "backlog_rows",
 			known(sum.backlog_rows), "lag_msec", known(sum.lag_msec), "trend",
 			bm_trend_name(sum.trend), "shrink_rate", (json_int_t)sum.shrink_rate,
-			"catch_up_msec", known(catch_up), "healed_rows", known(sum.healed_rows),
-			"conflicts", known(sum.conflicts));
+			"catch_up_msec", known(catch_up), "requeued_rows",
+			known(sum.requeued_rows), "conflicts", known(sum.conflicts));
 }

@@ -171,7 +171,7 @@ static json_t *sync_json(const struct bm_sync_view *sync, const struct moment *n
 	set_text(object, "trend", bm_trend_name(sync->trend));
 	json_object_set_new(object, "shrink_rate", json_integer(sync->shrink_rate));
 	json_object_set_new(object, "catch_up_msec", known(sync->catch_up_msec));
-	json_object_set_new(object, "healed_rows", known(sync->healed_rows));
+	json_object_set_new(object, "requeued_rows", known(sync->requeued_rows));
 	json_object_set_new(object, "conflicts", known(sync->conflicts));
 	return object;
 }

@@ -30,11 +30,11 @@ static const char adopt_function[] =
 #include "worker/deltas/sql/machine_adopt.sql.inc"
 ;
 
-static const char heal_table_function[] =
+static const char requeue_table_function[] =
 #include "worker/deltas/sql/machine_heal_table.sql.inc"
 ;
 
-static const char heal_function[] =
+static const char requeue_function[] =
 #include "worker/deltas/sql/machine_heal.sql.inc"
 ;
 
@@ -89,7 +89,7 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_targets (tablename text, target text,"
 	" seen timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (tablename, target))",
 	names_step, prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
-	heal_table_function, heal_function, purge_function, keep_function, guard_function,
+	requeue_table_function, requeue_function, purge_function, keep_function, guard_function,
 	kept_function, release_function, share_function, waiting_function,
 	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
 	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
@@ -211,11 +211,11 @@ static int64_t is_claimed(
 
 /* -1 with `err`; the transaction is open then. */
 static int reconcile(PGconn *conn, const char *sync, bool purge,
-		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
+		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
 		struct bm_error *err)
 {
-	const char *heal = purge ? "SELECT bucardo.machine_purge($1, " PURGE_ROWS ")"
-				 : "SELECT bucardo.machine_heal($1)";
+	const char *requeue = purge ? "SELECT bucardo.machine_purge($1, " PURGE_ROWS ")"
+				    : "SELECT bucardo.machine_heal($1)";
 
 	if (ask_number(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", NULL,
 			    limit_msec, err) < 0 ||
@@ -223,12 +223,12 @@ static int reconcile(PGconn *conn, const char *sync, bool purge,
 					err) < 0) {
 		return -1;
 	}
-	if (ask_number(conn, heal, sync, limit_msec, err) < 0) {
+	if (ask_number(conn, requeue, sync, limit_msec, err) < 0) {
 		return -1;
 	}
-	*healed = ask_number(conn, "SELECT healed FROM bucardo.machine_syncs WHERE sync = $1",
+	*requeued = ask_number(conn, "SELECT healed FROM bucardo.machine_syncs WHERE sync = $1",
 			sync, limit_msec, err);
-	if (*healed < 0) {
+	if (*requeued < 0) {
 		return -1;
 	}
 	if (staging != NULL &&
@@ -258,12 +258,12 @@ static int tell_alive(PGconn *conn, const char *sync, const char *owner, uint64_
 }
 
 int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, bool purge,
-		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
+		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
 		struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 
-	*healed = 0;
+	*requeued = 0;
 	int64_t claimed = is_claimed(conn, sync, limit_msec, err);
 	if (claimed <= 0) {
 		return (int)claimed;
@@ -273,7 +273,7 @@ int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, boo
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 	}
 	*err = (struct bm_error)BM_ERROR_INIT;
-	if (reconcile(conn, sync, purge, staging, limit_msec, healed, err) != 0) {
+	if (reconcile(conn, sync, purge, staging, limit_msec, requeued, err) != 0) {
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 		return -1;
 	}

@@ -8,10 +8,10 @@
  *
  *     stamp   delta tables are made before Bucardo does, with a default for the
  *             stamp in which the transaction number takes part: a collision is rare
- *     heal    a stamp that is marked as done and belongs to several transactions gets
+ *     requeue a stamp that is marked as done and belongs to several transactions gets
  *             a new value, so that its rows are pending again: harmless, because
  *             Bucardo copies the row as it is then
- *     purge   ours, in one snapshot with the healing, so that no row goes that was
+ *     purge   ours, in one snapshot with the requeueing, so that no row goes that was
  *             not applied by each target: of our syncs, and of syncs of somebody else
  *             on the same tables. Bucardo's own purge, which counts targets and marks,
  *             is kept away from these tables by a trigger on the list that it works from
@@ -47,13 +47,13 @@ int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
 int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
 
 /*
- * Heal, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
+ * Requeue, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
  * where the sync was not claimed. Waits for nobody's lock: what is busy is left for
  * the next time. First it says there that `owner` is alive (identity.h). `staging` may be NULL:
- * not known. `*healed`: rows that were healed since the sync was claimed. Within `limit_msec`.
+ * not known. `*requeued`: rows that were, since the sync was claimed. Within `limit_msec`.
  */
 int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, bool purge,
-		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *healed,
+		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
 		struct bm_error *err);
 
 #endif

@@ -22,8 +22,8 @@
 /* A run's work is credited for no longer than this per look. */
 #define WORKED_LIMIT_MSEC 5000
 
-/* How often the deltas of a declared sync are healed, and purged. */
-#define HEAL_MSEC 3000
+/* How often the deltas of a declared sync are requeued, and purged. */
+#define REQUEUE_MSEC 3000
 #define PURGE_MSEC 30000
 
 /* A sync with rows that wait has a run more often than that. */
@@ -193,30 +193,30 @@ static int reconcile(struct bm_monitored *monitored, PGconn *conn, const struct 
 {
 	const struct bm_sync_probe *old = bm_monitored_probe(monitored, probe->sync);
 	uint64_t now_msec = bm_clock_msec();
-	int64_t healed;
+	int64_t requeued;
 
-	probe->healed_msec = old != NULL ? old->healed_msec : 0;
+	probe->requeued_msec = old != NULL ? old->requeued_msec : 0;
 	probe->purged_msec = old != NULL ? old->purged_msec : now_msec;
-	probe->healed_rows = old != NULL ? old->healed_rows : 0;
-	if (now_msec - probe->healed_msec < HEAL_MSEC) {
+	probe->requeued_rows = old != NULL ? old->requeued_rows : 0;
+	if (now_msec - probe->requeued_msec < REQUEUE_MSEC) {
 		return 0;
 	}
 	bool purge = now_msec - probe->purged_msec >= PURGE_MSEC;
-	probe->healed_msec = now_msec;
+	probe->requeued_msec = now_msec;
 	probe->purged_msec = purge ? now_msec : probe->purged_msec;
 	touch(monitored);
 	const struct bm_staging_state staging = {
 			probe->backlog.rows, probe->backlog.parked, job->collided, job->idle};
 	if (bm_lossless_reconcile(conn, probe->sync, job->owner, purge,
 			    probe->is_known ? &staging : NULL, monitored->sampler->timeout_msec,
-			    &healed, err) != 0) {
+			    &requeued, err) != 0) {
 		return err->code == BM_ERR_SQL ? 0 : -1;
 	}
-	if (old != NULL && healed > old->healed_rows) {
-		fprintf(stderr, "%s: sync %s: %" PRId64 " rows shared a stamp, sent again\n",
-				monitored->name, probe->sync, healed - old->healed_rows);
+	if (old != NULL && requeued > old->requeued_rows) {
+		fprintf(stderr, "%s: sync %s: %" PRId64 " rows shared a txntime, requeued\n",
+				monitored->name, probe->sync, requeued - old->requeued_rows);
 	}
-	probe->healed_rows = healed;
+	probe->requeued_rows = requeued;
 	return 0;
 }
 
@@ -300,7 +300,7 @@ static int pin_functions(struct bm_monitored *monitored, PGconn *conn, struct bm
 {
 	uint64_t now_msec = bm_clock_msec();
 
-	if (now_msec - monitored->pinned_msec < HEAL_MSEC) {
+	if (now_msec - monitored->pinned_msec < REQUEUE_MSEC) {
 		return 0;
 	}
 	monitored->pinned_msec = now_msec;

@@ -42,8 +42,8 @@ struct bm_sync_probe {
 	struct bm_backlog backlog;
 	struct bm_session session;
 	int64_t worked_msec; /* time its run was seen to work here; never shrinks */
-	uint64_t healed_msec, purged_msec; /* when its deltas were reconciled last */
-	int64_t healed_rows;		   /* since the sync was claimed */
+	uint64_t requeued_msec, purged_msec; /* when its deltas were reconciled last */
+	int64_t requeued_rows;		     /* since the sync was claimed */
 };
 
 struct bm_monitored {

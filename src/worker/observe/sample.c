@@ -108,13 +108,13 @@ static void take_run(struct bm_sampler *sampler, const struct bm_catalog_sync *s
 	out->run_moved = kid >= 0 || worked > 0 ? (kid > 0 ? kid : 0) + worked : -1;
 }
 
-/* A database that has not answered yet has healed nothing that we know of. */
-static void take_healed(struct bm_sampler *sampler, const struct bm_catalog_sync *sync,
+/* A database that has not answered yet has requeued nothing that we know of. */
+static void take_requeued(struct bm_sampler *sampler, const struct bm_catalog_sync *sync,
 		struct bm_sync_sample *out)
 {
 	for (size_t i = 0; i < sync->member_count; i++) {
 		const struct bm_sync_probe *probe = finding_of(sampler, sync, i);
-		out->healed_rows += probe != NULL ? probe->healed_rows : 0;
+		out->requeued_rows += probe != NULL ? probe->requeued_rows : 0;
 	}
 }
 
@@ -146,7 +146,7 @@ static void take_sync(struct bm_sampler *sampler, const struct bm_catalog_sync *
 			.conflicts = sync->conflicts,
 	};
 	take_backlog(sampler, sync, now_msec, out);
-	take_healed(sampler, sync, out);
+	take_requeued(sampler, sync, out);
 	if (sync->run_open) {
 		take_run(sampler, sync, out);
 	}

@@ -3,7 +3,7 @@
  *
  * Their triggers go on capturing. What marks a table as paused is the name of its sync
  * in bucardo_delta_names of each captured database, "app_sync (paused)": neither
- * Bucardo nor the machine counts, heals or purges its changes then, and they are all
+ * Bucardo nor the machine counts, requeues or purges its changes then, and they are all
  * there when the table is put back.
  */
 #ifndef WORKER_TABLES_TABLE_PAUSE_H

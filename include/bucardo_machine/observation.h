@@ -49,7 +49,7 @@ struct bm_sync_sample { /* one row of bucardo.sync */
 	pid_t blocker_pid;	   /* pg_blocking_pids of the KID's session; 0 none */
 	const char *blocker_query; /* first 200 bytes; "" none */
 	const char *blocker_db;	   /* name of the database where it waits; "" none */
-	int64_t requeued_rows;	   /* sent again because they shared a stamp; -1 unknown */
+	int64_t requeued_rows;	   /* sent again because they shared a txntime; -1 unknown */
 	int64_t conflicts;	   /* in all runs; -1 unknown */
 };
 

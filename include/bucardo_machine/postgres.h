@@ -76,7 +76,7 @@ void bm_conn_query(struct bm_conn *conn, const char *sql, const char *const *par
 /* ---- scripts: SQL sequences as data ---- */
 
 struct bm_step {
-	const char *name; /* for messages: "installing the stamp" */
+	const char *name; /* for messages: "installing Bucardo" */
 	const char *sql;  /* or NULL when build() makes it */
 	/* Append the SQL to `sql`; false skips the step. */
 	bool (*build)(void *ctx, struct bm_strbuf *sql);

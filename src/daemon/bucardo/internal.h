@@ -106,7 +106,7 @@ struct evaluated_sync {
 	struct bm_strbuf why, advice;
 	char *bad_text, *blocker_query, *blocker_db;
 	int64_t backlog_rows, lag_msec, good_age_msec, bad_age_msec;
-	int64_t requeued_rows; /* since it was claimed */
+	int64_t requeued_rows; /* since it was registered */
 	int64_t conflicts;
 	pid_t blocker_pid;
 	bool active, reachable, run_open;

@@ -150,7 +150,7 @@ static void take_definition(struct migration *migration)
 	}
 	json_decref(migration->definition);
 	migration->definition = json_incref(migration->declared);
-	migration->stamp.generation++;
+	migration->revision.generation++;
 	bm_run_retry_now(migration);
 }
 
@@ -195,7 +195,7 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 	if (migration->configured && migration->run_until != config->run_until) {
 		/* The newer wish counts, wherever it was said. */
 		migration->has_until = false;
-		migration->stamp.generation += migration->definition != NULL;
+		migration->revision.generation += migration->definition != NULL;
 	}
 	json_decref(migration->declared);
 	migration->declared = bm_definition_create(config);
@@ -248,9 +248,9 @@ static void write_all_again(struct migration *migration)
 	size_t count = migration->leaving.asked ? RECORD_COUNT : BM_PHASE_COUNT;
 
 	for (size_t i = 0; i < count; i++) {
-		migration->records[i].stamp.generation++;
+		migration->records[i].revision.generation++;
 	}
-	migration->stamp.generation += migration->definition != NULL;
+	migration->revision.generation += migration->definition != NULL;
 }
 
 static void on_loaded(void *ctx, const struct bm_error *err)

@@ -10,7 +10,7 @@ struct json_t;
 
 /* A row of the journal: `generation` counts its changes, `written` is the last one that
  * the database has. */
-struct stamp {
+struct revision {
 	uint64_t generation, written;
 };
 
@@ -24,7 +24,7 @@ struct record {
 	char *evidence;		 /* JSON; NULL none */
 	struct json_t *findings; /* array; NULL none */
 	int64_t done, total;	 /* how far it was when this was written last */
-	struct stamp stamp;
+	struct revision revision;
 };
 
 struct progress {
@@ -82,7 +82,7 @@ struct migration {
 	char *paused_by;
 	bool resuming; /* what the pause has stopped is to run again, and was not seen to */
 	char paused_why[768], shown_hint[128]; /* for the view */
-	struct stamp stamp;
+	struct revision revision;
 	struct record records[RECORD_COUNT]; /* of each phase; the last one of its teardown */
 
 	struct bm_phase_host *worker;
@@ -120,7 +120,7 @@ struct bm_migrate {
 
 	/* the one write that is on its way */
 	bool writing;
-	struct stamp *writing_stamp;
+	struct revision *writing_revision;
 	uint64_t writing_generation;
 };
 

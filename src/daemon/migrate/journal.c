@@ -193,16 +193,16 @@ static void on_written(void *ctx, const struct bm_result *result)
 		bm_timer_arm(migrate->timer, 1000);
 		return;
 	}
-	migrate->writing_stamp->written = migrate->writing_generation;
+	migrate->writing_revision->written = migrate->writing_generation;
 	bm_migrate_turn_soon(migrate);
 }
 
-static void write_row(struct bm_migrate *migrate, struct stamp *stamp, const char *sql,
+static void write_row(struct bm_migrate *migrate, struct revision *revision, const char *sql,
 		const char *const *params, size_t count)
 {
 	migrate->writing = true;
-	migrate->writing_stamp = stamp;
-	migrate->writing_generation = stamp->generation;
+	migrate->writing_revision = revision;
+	migrate->writing_generation = revision->generation;
 	bm_conn_query(migrate->conn, sql, params, count, on_written, migrate);
 }
 
@@ -224,7 +224,7 @@ static void write_migration(struct migration *migration)
 			migration->paused ? migration->paused_by : NULL,
 			migration->resuming ? "t" : "f", leaving};
 
-	write_row(migration->migrate, &migration->stamp,
+	write_row(migration->migrate, &migration->revision,
 			"INSERT INTO machine.migration (name, definition, until, paused_at,"
 			" paused_by, resuming, leaving)"
 			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5, $6::boolean, $7::jsonb)"
@@ -253,7 +253,7 @@ static void write_phase(struct migration *migration, enum bm_phase phase)
 	snprintf(attempt, sizeof(attempt), "%u", record->attempt);
 	snprintf(done, sizeof(done), "%" PRId64, record->done);
 	snprintf(total, sizeof(total), "%" PRId64, record->total);
-	write_row(migration->migrate, &record->stamp,
+	write_row(migration->migrate, &record->revision,
 			"INSERT INTO machine.phase (migration, phase, state, failure, attempt,"
 			" started, ended, error, mend, evidence, findings, done, total)"
 			" VALUES ($1, $2, $3, $4, $5::integer, to_timestamp($6::bigint / 1000.0),"
@@ -274,26 +274,26 @@ static void write_forgotten(struct migration *migration)
 {
 	const char *const params[] = {migration->name};
 
-	write_row(migration->migrate, &migration->stamp,
+	write_row(migration->migrate, &migration->revision,
 			"WITH phases AS (DELETE FROM machine.phase WHERE migration = $1)"
 			" DELETE FROM machine.migration WHERE name = $1",
 			params, BM_COUNT_OF(params));
 }
 
-static bool is_written(const struct stamp *stamp)
+static bool is_written(const struct revision *revision)
 {
-	return stamp->written == stamp->generation;
+	return revision->written == revision->generation;
 }
 
 bool bm_journal_has_order(const struct migration *migration)
 {
-	return is_written(&migration->stamp);
+	return is_written(&migration->revision);
 }
 
 bool bm_journal_is_clean(const struct migration *migration)
 {
 	for (size_t i = 0; i < RECORD_COUNT; i++) {
-		if (!is_written(&migration->records[i].stamp)) {
+		if (!is_written(&migration->records[i].revision)) {
 			return false;
 		}
 	}
@@ -303,12 +303,12 @@ bool bm_journal_is_clean(const struct migration *migration)
 /* The migration's own row comes first: a phase says nothing without it. */
 static bool write_one_of(struct migration *migration)
 {
-	if (!is_written(&migration->stamp)) {
+	if (!is_written(&migration->revision)) {
 		(migration->leaving.forgotten ? write_forgotten : write_migration)(migration);
 		return true;
 	}
 	for (size_t i = 0; i < RECORD_COUNT && !migration->leaving.forgotten; i++) {
-		if (!is_written(&migration->records[i].stamp)) {
+		if (!is_written(&migration->records[i].revision)) {
 			write_phase(migration,
 					i < BM_PHASE_COUNT ? (enum bm_phase)i
 							   : BM_PHASE_TEARDOWN);

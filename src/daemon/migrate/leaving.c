@@ -50,8 +50,8 @@ static void begin_anew(struct record *record)
 	free(record->hint);
 	free(record->evidence);
 	json_decref(record->findings);
-	*record = (struct record){.state = BM_RECORD_PENDING, .stamp = record->stamp};
-	record->stamp.generation++;
+	*record = (struct record){.state = BM_RECORD_PENDING, .revision = record->revision};
+	record->revision.generation++;
 }
 
 /* Asked for again it looks at everything again: a side may be back, or somebody have fixed
@@ -97,7 +97,7 @@ int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char
 				"migration '%s' is just being written down: try again", name);
 	}
 	ask(migration, without, by);
-	migration->stamp.generation++;
+	migration->revision.generation++;
 	bm_migrate_turn_soon(migrate);
 	return 0;
 }
@@ -176,7 +176,7 @@ void bm_leaving_check(struct migration *migration)
 		return;
 	}
 	migration->leaving.forgotten = true;
-	migration->stamp.generation++;
+	migration->revision.generation++;
 	bm_migrate_tell(migration, BM_LOG_INFO,
 			"it is torn down, and machine.yaml does not name it any more: it is "
 			"forgotten");

@@ -174,7 +174,7 @@ int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, cons
 	if (verbs[verb](migration, until, by, err) != 0) {
 		return -1;
 	}
-	migration->stamp.generation++;
+	migration->revision.generation++;
 	bm_migrate_turn_soon(migrate);
 	return 0;
 }
@@ -185,7 +185,7 @@ void bm_migrate_resumed(struct bm_migrate *migrate, const char *name)
 
 	if (migration != NULL && migration->resuming) {
 		migration->resuming = false;
-		migration->stamp.generation++;
+		migration->revision.generation++;
 		bm_migrate_turn_soon(migrate);
 	}
 }

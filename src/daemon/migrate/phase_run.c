@@ -33,7 +33,7 @@ static void replace(char **text, const char *by)
 
 static void touch(struct record *record)
 {
-	record->stamp.generation++;
+	record->revision.generation++;
 }
 
 /* ---- progress ---- */
@@ -112,7 +112,7 @@ void bm_run_mark(struct migration *migration)
 		return;
 	}
 	struct record *record = bm_record_of(migration, migration->worker_phase);
-	bool written = record->stamp.written == record->stamp.generation;
+	bool written = record->revision.written == record->revision.generation;
 	if (written) {
 		progress->shown = record->done;
 		progress->shown_total = record->total;

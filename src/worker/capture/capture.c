@@ -24,7 +24,7 @@
 #include "worker/capture/capture_between.h"
 #include "worker/live/identity.h"
 #include "worker/live/live.h"
-#include "worker/deltas/lossless.h"
+#include "worker/deltas/delta_repair.h"
 #include "base/protocol/report.h"
 
 /* Tables in one transaction: the more, the longer the first of them is locked. */
@@ -256,17 +256,18 @@ int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *
 	char target[BM_CAPTURE_NAME_BYTES + 16];
 
 	snprintf(target, sizeof(target), "dbgroup %s", capture->dbgroup);
-	if (bm_identity_claim(capture->phase, BM_END_SOURCE, group->sync, err) != 0 ||
-			bm_identity_claim(capture->phase, BM_END_DESTINATION, group->sync,
+	if (bm_identity_register(capture->phase, BM_END_SOURCE, group->sync, err) != 0 ||
+			bm_identity_register(capture->phase, BM_END_DESTINATION, group->sync,
 					err) != 0) {
 		return -1;
 	}
-	if (bm_lossless_claim(capture->phase, BM_END_SOURCE, group->sync, target, err) != 0) {
+	if (bm_delta_repair_register(capture->phase, BM_END_SOURCE, group->sync, target, err) !=
+			0) {
 		return -1;
 	}
 	return capture->phase->order.is_both
-			? bm_lossless_claim(capture->phase, BM_END_DESTINATION, group->sync,
-					  target, err)
+			? bm_delta_repair_register(capture->phase, BM_END_DESTINATION,
+					  group->sync, target, err)
 			: 0;
 }
 
@@ -437,8 +438,8 @@ int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err)
 /* Before anything is written: the names in Bucardo and the marks are the migration's. */
 int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 {
-	if (bm_identity_claim(phase, BM_END_SOURCE, "", err) != 0 ||
-			bm_identity_claim(phase, BM_END_DESTINATION, "", err) != 0 ||
+	if (bm_identity_register(phase, BM_END_SOURCE, "", err) != 0 ||
+			bm_identity_register(phase, BM_END_DESTINATION, "", err) != 0 ||
 			bm_identity_settle(phase, err) != 0 ||
 			bm_live_register(phase, err) != 0) {
 		return -1;

@@ -20,7 +20,7 @@
 #include "worker/session/ask.h"
 #include "worker/capture/capture.h"
 #include "worker/deltas/capture_triggers.h"
-#include "worker/deltas/lossless.h"
+#include "worker/deltas/delta_repair.h"
 
 /* An application that has to queue behind us waits no longer than this. */
 #define LOCK_OPTION " -c lock_timeout=500"
@@ -304,10 +304,10 @@ static int put_tables(struct bm_capture *capture, const struct bm_capture_group 
 
 int bm_capture_identify(struct bm_capture *capture, struct bm_error *err)
 {
-	int rc = bm_lossless_identify(capture->phase, BM_END_SOURCE, err);
+	int rc = bm_delta_repair_identify(capture->phase, BM_END_SOURCE, err);
 
 	return rc == 0 && capture->phase->order.is_both
-			? bm_lossless_identify(capture->phase, BM_END_DESTINATION, err)
+			? bm_delta_repair_identify(capture->phase, BM_END_DESTINATION, err)
 			: rc;
 }
 
@@ -344,10 +344,10 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
 {
 	char *list = encode_tables(tables, count);
-	int rc = bm_lossless_prepare(capture->phase, BM_END_SOURCE, list, err);
+	int rc = bm_delta_repair_prepare(capture->phase, BM_END_SOURCE, list, err);
 
 	if (rc == 0 && capture->phase->order.is_both) {
-		rc = bm_lossless_prepare(capture->phase, BM_END_DESTINATION, list, err);
+		rc = bm_delta_repair_prepare(capture->phase, BM_END_DESTINATION, list, err);
 	}
 	if (rc == 0) {
 		rc = make_triggers(capture, group, list, err);

@@ -4,7 +4,7 @@
  * A KID holds every key that waits, about 430 bytes each. So at the begin of a run, in
  * its own transaction (daemon/bucardo/launch.c calls it), `bucardo.machine_stage()` parks what
  * is beyond a limit in tables `bucardo.mpark_*` beside the delta tables, and a later
- * run, with room left, brings a part of it back, with a new stamp. All of it commits
+ * run, with room left, brings a part of it back, with a new txntime. All of it commits
  * with the run or not at all. Parked rows are pending: look.c counts them.
  *
  * The question that comes after it, which tables have changes at all, is asked of

@@ -25,7 +25,7 @@ static const char identity_function[] =
 static const char timeline_function[] =
 #include "worker/live/sql/machine_timeline.sql.inc"
 ;
-static const char claim_function[] =
+static const char register_function[] =
 #include "worker/live/sql/machine_claim.sql.inc"
 ;
 static const char state_function[] =
@@ -62,7 +62,7 @@ static const char *const prepare_steps[] = {
 	" before text NOT NULL DEFAULT '', seen timestamptz NOT NULL DEFAULT pg_catalog.now())",
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_runs (sync text PRIMARY KEY,"
 	" migration text NOT NULL, run bigint NOT NULL DEFAULT 0, nonce text NOT NULL DEFAULT '')",
-	identity_function, timeline_function, claim_function, state_function, beat_function,
+	identity_function, timeline_function, register_function, state_function, beat_function,
 	seen_function, enter_function, run_function, take_over_function, accept_function,
 };
 /* clang-format on */
@@ -143,9 +143,9 @@ int bm_identity_read(
 	return rows != NULL || gone ? 0 : -1;
 }
 
-/* ---- claiming ---- */
+/* ---- registering ---- */
 
-static int claim_side(struct bm_phase *phase, enum bm_end end, const char *sync,
+static int register_side(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *owner, struct bm_error *err)
 {
 	const char *const params[] = {phase->order.name, sync, owner, bm_identity_host()};
@@ -158,7 +158,7 @@ static int claim_side(struct bm_phase *phase, enum bm_end end, const char *sync,
 	return 0;
 }
 
-int bm_identity_claim(
+int bm_identity_register(
 		struct bm_phase *phase, enum bm_end end, const char *sync, struct bm_error *err)
 {
 	char *owner = bm_identity_owner(phase, err);
@@ -167,7 +167,7 @@ int bm_identity_claim(
 	int rc = owner != NULL ? bm_identity_prepare(phase, end, err) : -1;
 
 	if (rc == 0) {
-		rc = claim_side(phase, end, sync, owner, err);
+		rc = register_side(phase, end, sync, owner, err);
 	}
 	if (rc == 0) {
 		rc = bm_identity_read(phase, end, &state, err);
@@ -239,7 +239,7 @@ int bm_identity_accept(struct bm_phase *phase, struct bm_error *err)
 	return rc;
 }
 
-/* Claimed just now, and never written to. */
+/* Registered just now, and never written to. */
 static bool is_new(const json_t *state)
 {
 	return number(state, "pass") == 0;
@@ -416,7 +416,8 @@ static int adopt(struct bm_phase *phase, struct bm_error *err)
 
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
 		for (int row = 0; rc == 0 && row < PQntuples(syncs); row++) {
-			rc = bm_identity_claim(phase, sides[i], PQgetvalue(syncs, row, 0), err);
+			rc = bm_identity_register(
+					phase, sides[i], PQgetvalue(syncs, row, 0), err);
 		}
 	}
 	PQclear(syncs);

@@ -60,10 +60,10 @@ int bm_identity_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error
 
 /* Register the migration and `sync` ("": none) on one side. BM_ERR_PRECONDITION and a hint
  * when it belongs to another machine. */
-int bm_identity_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_identity_register(struct bm_phase *phase, enum bm_end end, const char *sync,
 		struct bm_error *err);
 
-/* In phase capture, when both sides are claimed: a destination that is new to the migration,
+/* In phase capture, when both sides are registered: a destination that is new to the migration,
  * and will get a copy, takes the source's numbers. Refused when the sides contradict. */
 int bm_identity_settle(struct bm_phase *phase, struct bm_error *err);
 

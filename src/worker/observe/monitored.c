@@ -10,7 +10,7 @@
 #include "bucardo_machine/clock.h"
 #include "worker/session/ask.h"
 #include "worker/deltas/capture_triggers.h"
-#include "worker/deltas/lossless.h"
+#include "worker/deltas/delta_repair.h"
 
 /* Looking may keep a server busy for a tenth of the time or so. */
 #define REST_FACTOR 10
@@ -207,7 +207,7 @@ static int reconcile(struct bm_monitored *monitored, PGconn *conn, const struct 
 	touch(monitored);
 	const struct bm_staging_state staging = {
 			probe->backlog.rows, probe->backlog.parked, job->collided, job->idle};
-	if (bm_lossless_reconcile(conn, probe->sync, job->owner, purge,
+	if (bm_delta_repair_run(conn, probe->sync, job->owner, purge,
 			    probe->is_known ? &staging : NULL, monitored->sampler->timeout_msec,
 			    &requeued, err) != 0) {
 		return err->code == BM_ERR_SQL ? 0 : -1;

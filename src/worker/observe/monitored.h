@@ -43,7 +43,7 @@ struct bm_sync_probe {
 	struct bm_session session;
 	int64_t worked_msec; /* time its run was seen to work here; never shrinks */
 	uint64_t requeued_msec, purged_msec; /* when its deltas were reconciled last */
-	int64_t requeued_rows;		     /* since the sync was claimed */
+	int64_t requeued_rows;		     /* since the sync was registered */
 };
 
 struct bm_monitored {

@@ -91,7 +91,7 @@ static int take_over(struct bm_phase *phase, const char *owner, struct bm_error 
 
 /* ---- a side that was replaced ---- */
 
-static int claim_all(struct bm_phase *phase, struct bm_error *err)
+static int register_all(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->order.name};
 	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
@@ -106,7 +106,8 @@ static int claim_all(struct bm_phase *phase, struct bm_error *err)
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
 		for (int row = 0; rc == 0 && row < PQntuples(syncs); row++) {
-			rc = bm_identity_claim(phase, sides[i], PQgetvalue(syncs, row, 0), err);
+			rc = bm_identity_register(
+					phase, sides[i], PQgetvalue(syncs, row, 0), err);
 		}
 	}
 	PQclear(syncs);
@@ -142,7 +143,7 @@ static int resend(struct bm_phase *phase, const char *owner, struct bm_error *er
 {
 	struct bm_pass pass = {.phase = phase, .told = json_object(), .aside = json_object()};
 	(void)owner;
-	int rc = claim_all(phase, err);
+	int rc = register_all(phase, err);
 
 	if (rc == 0) {
 		rc = bm_capture_take_all(phase, err);
@@ -170,7 +171,7 @@ static int resend(struct bm_phase *phase, const char *owner, struct bm_error *er
 static int as_is(struct bm_phase *phase, const char *owner, struct bm_error *err)
 {
 	(void)owner;
-	return claim_all(phase, err) == 0 ? bm_identity_accept(phase, err) : -1;
+	return register_all(phase, err) == 0 ? bm_identity_accept(phase, err) : -1;
 }
 
 int bm_accept_run(struct bm_phase *phase, struct bm_error *err)

@@ -12,7 +12,7 @@
 #include "worker/live/identity.h"
 #include "worker/live/live.h"
 #include "worker/tables/capture_watch.h"
-#include "worker/deltas/lossless.h"
+#include "worker/deltas/delta_repair.h"
 #include "base/protocol/report.h"
 #include "worker/tables/resend.h"
 #include "worker/reconcile/table_paths.h"
@@ -114,7 +114,7 @@ static int carry_sequences(struct bm_pass *pass, json_t *problems, struct bm_err
 static int prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	static int (*const at_end[])(struct bm_phase * phase, enum bm_end end,
-			struct bm_error * err) = {bm_identity_prepare, bm_lossless_renew};
+			struct bm_error * err) = {bm_identity_prepare, bm_delta_repair_renew};
 	static int (*const parts[])(struct bm_pass * pass, struct bm_error * err) = {
 			bm_live_prepare, bm_capture_watch_prepare, bm_pause_prepare,
 			bm_resend_prepare, bm_names_prepare, bm_refused_prepare,

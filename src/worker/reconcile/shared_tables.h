@@ -1,7 +1,7 @@
 /*
  * shared_tables - who keeps changes of a table that others take from too
  *
- * A change goes when every target of its table has applied it (lossless.h). One that is
+ * A change goes when every target of its table has applied it (delta_repair.h). One that is
  * gone for good, a sync that was removed, a machine that was switched off, keeps them for
  * ever; only a person knows that.
  */

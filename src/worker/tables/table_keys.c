@@ -18,7 +18,7 @@
 #define FOLLOW_MSEC 10000
 
 /* clang-format off */
-/* Columns of a delta table are those of the key, in its order, and the stamp. */
+/* Columns of a delta table are those of the key, in its order, and txntime. */
 #define DELTA_COLUMNS(delta, what, between) \
 	"(SELECT array_to_string(array_agg(" what " ORDER BY a.attnum), " between ")" \
 	"  FROM pg_catalog.pg_attribute a" \

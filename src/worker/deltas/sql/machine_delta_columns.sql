@@ -1,4 +1,4 @@
--- machine_delta_columns - the columns of a delta table but for the stamp, as a list to read.
+-- machine_delta_columns - the columns of a delta table but for the txntime, as a list to read.
 CREATE OR REPLACE FUNCTION bucardo.machine_delta_columns(my_delta text) RETURNS text
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $machine$
 SELECT string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)

@@ -1,5 +1,5 @@
 -- machine_delta_rekey - a delta table for a key over other columns. What waits tells no rows of
--- the present key apart: it goes, and all rows are sent again (machine_follow says so). The stamp
+-- the present key apart: it goes, and all rows are sent again (machine_follow says so). The txntime
 -- is a column from before them, so nothing may write to the table without naming columns.
 CREATE OR REPLACE FUNCTION bucardo.machine_delta_rekey(my_delta text, my_table oid, mine int2[])
   RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$

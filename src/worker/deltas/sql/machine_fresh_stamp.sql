@@ -1,4 +1,4 @@
--- machine_fresh_stamp - a stamp that no track row has: what gets it is pending.
+-- machine_fresh_stamp - a txntime that no track row has: what gets it is pending.
 CREATE OR REPLACE FUNCTION bucardo.machine_fresh_stamp(my_track text) RETURNS timestamptz
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE fresh timestamptz := clock_timestamp(); taken boolean;

@@ -1,5 +1,5 @@
--- machine_heal - rows with a stamp that is marked as done get a fresh one. A KID that is under
--- way sees the old rows, all marked as done, or none of the mark: in either case the new stamp
+-- machine_heal - rows with a txntime that is marked as done get a fresh one. A KID that is under
+-- way sees the old rows, all marked as done, or none of the mark: in either case the new txntime
 -- is pending for the run after it. What another transaction is busy with waits for the next time.
 CREATE OR REPLACE FUNCTION bucardo.machine_heal(my_sync text) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$

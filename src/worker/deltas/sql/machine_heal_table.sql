@@ -1,4 +1,4 @@
--- machine_heal_table - rows with a stamp that one of the targets has marked as done, and that
+-- machine_heal_table - rows with a txntime that one of the targets has marked as done, and that
 -- belongs to several transactions, get a fresh one: they are pending again for all targets.
 CREATE OR REPLACE FUNCTION bucardo.machine_heal_table(my_delta text, my_track text,
   my_targets text[]) RETURNS bigint

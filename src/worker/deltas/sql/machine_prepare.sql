@@ -1,7 +1,7 @@
 -- machine_prepare - the tables that Bucardo would make itself: it takes what it finds. Its own
 -- names for delta tables, as its function bucardo_tablename_maker() gives them; but types that
 -- hold more (machine_key_type).
--- The stamp: real time to the millisecond; the rest tells transactions apart.
+-- The txntime: real time to the millisecond; the rest tells transactions apart.
 CREATE OR REPLACE FUNCTION bucardo.machine_prepare(my_tables json) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $machine$
 DECLARE t json; joined text; delta text; keys text;

@@ -1,6 +1,6 @@
 -- machine_purge - deltas that every target of their table has marked as done, then marks without
 -- deltas. To be called in a REPEATABLE READ transaction: what another transaction adds with an
--- old stamp after the snapshot stays, and its track row is gone then, so it is pending. A table
+-- old txntime after the snapshot stays, and its track row is gone then, so it is pending. A table
 -- that could not be requeued, because somebody is busy with it, is not purged either; nor is anything of a
 -- migration that is stopped (identity.h).
 CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint

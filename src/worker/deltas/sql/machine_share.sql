@@ -1,7 +1,7 @@
 -- machine_share - a run is about to write to this table, from which others take as well (another
 -- migration, a sync made by hand): what it writes is a change for them. So the triggers capture it
 -- to the end of the transaction or the next table, and it is marked as done for the run's own target,
--- where it came from. All changes of a transaction have one stamp, the default of the delta table.
+-- where it came from. All changes of a transaction have one txntime, the default of the delta table.
 CREATE OR REPLACE FUNCTION bucardo.machine_share(my_sync text, my_table text, my_target text)
   RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE n record;

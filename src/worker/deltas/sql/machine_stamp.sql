@@ -1,6 +1,6 @@
 -- machine_stamp - a table that was made anew, by an older machine or by a person, has the
--- stock stamp.
--- The stamp: real time to the millisecond; the rest tells transactions apart.
+-- stock txntime.
+-- The txntime: real time to the millisecond; the rest tells transactions apart.
 CREATE OR REPLACE FUNCTION bucardo.machine_stamp(my_sync text) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$
 DECLARE n record; done bigint := 0;

@@ -1,4 +1,4 @@
--- machine_unpark - bring back up to `my_room` rows that are parked, with a stamp that is not
+-- machine_unpark - bring back up to `my_room` rows that are parked, with a txntime that is not
 -- marked as done.
 CREATE OR REPLACE FUNCTION bucardo.machine_unpark(my_sync text, my_room bigint) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$

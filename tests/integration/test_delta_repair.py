@@ -1,7 +1,7 @@
-"""Two transactions with one stamp: stock Bucardo loses a row, a declared migration does not.
+"""Two transactions with one txntime: stock Bucardo loses a row, a declared migration does not.
 
 Nobody can start two transactions in the same microsecond on demand: a trigger on the delta
-table gives every change the same stamp, as bucardo#216 saw it happen by itself.
+table gives every change the same txntime, as bucardo#216 saw it happen by itself.
 """
 
 import subprocess
@@ -15,10 +15,10 @@ from support.waiting import TooLate, wait_for
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text)"
 ONE_STAMP = """
-    CREATE FUNCTION one_stamp() RETURNS trigger LANGUAGE plpgsql AS
+    CREATE FUNCTION one_txntime() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN NEW.txntime = '2026-01-01 00:00:00.123456+00'; RETURN NEW; END $$;
-    CREATE TRIGGER one_stamp BEFORE INSERT ON bucardo.delta_public_t
-    FOR EACH ROW EXECUTE FUNCTION one_stamp()"""
+    CREATE TRIGGER one_txntime BEFORE INSERT ON bucardo.delta_public_t
+    FOR EACH ROW EXECUTE FUNCTION one_txntime()"""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def world(shared_workshop):
 
 
 def collide(machine, source, dest, dbname, sync):
-    """Commit one change, let it be applied, commit the other with the same stamp."""
+    """Commit one change, let it be applied, commit the other with the same txntime."""
     source.sql(ONE_STAMP, dbname=dbname)
     late = source.connect(dbname, autocommit=False)
     late.cursor().execute("INSERT INTO t VALUES (2, 'late')")
@@ -126,11 +126,11 @@ def test_a_stock_default_of_a_delta_table_is_replaced(world):
                " WHERE adrelid = 'bucardo.delta_public_t'::regclass")
     source.sql("ALTER TABLE bucardo.delta_public_t ALTER txntime SET DEFAULT now()", dbname="both")
     wait_for(lambda: "txid_current" in source.value(default, dbname="both"), 20,
-             "the stamp is there again")
+             "the txntime is there again")
 
 
 def test_many_clients_from_before_the_capture_on_end_with_equal_contents(workshop, rounds):
-    """pgbench hammers few rows of few tables: the same stamps, locks and keys again and again."""
+    """pgbench hammers few rows of few tables: the same txntimes, locks and keys again and again."""
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
         server.create_database("bank")

@@ -1,5 +1,5 @@
 /* The functions of schema bucardo that are ours; all are called machine_*. */
-#include "worker/deltas/lossless.h"
+#include "worker/deltas/delta_repair.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +136,7 @@ static int make_functions(struct bm_phase *phase, enum bm_end end, struct bm_err
 	return bm_capture_triggers_prepare(phase, end, err);
 }
 
-int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_delta_repair_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
 {
 	PGresult *found = bm_phase_ask(phase, end,
 			"SELECT to_regclass('bucardo.machine_syncs') IS NOT NULL", 0, NULL,
@@ -150,7 +150,7 @@ int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *
 	return rc;
 }
 
-int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_delta_repair_register(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *target, struct bm_error *err)
 {
 	const char *const params[] = {sync, target};
@@ -164,14 +164,14 @@ int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
 			2, params, err);
 }
 
-int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
+int bm_delta_repair_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
 		struct bm_error *err)
 {
 	return bm_phase_do(phase, end, "SELECT bucardo.machine_prepare($1::json)", 1, &tables,
 			err);
 }
 
-int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_delta_repair_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
 {
 	int rc = bm_phase_do(phase, end, identify_step, 0, NULL, err);
 
@@ -194,7 +194,7 @@ static int64_t ask_number(PGconn *conn, const char *sql, const char *sync, uint6
 	return number;
 }
 
-static int64_t is_claimed(
+static int64_t is_registered(
 		PGconn *conn, const char *sync, uint64_t limit_msec, struct bm_error *err)
 {
 	int64_t any = ask_number(conn,
@@ -257,16 +257,16 @@ static int tell_alive(PGconn *conn, const char *sync, const char *owner, uint64_
 	return rc;
 }
 
-int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, bool purge,
+int bm_delta_repair_run(PGconn *conn, const char *sync, const char *owner, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
 		struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 
 	*requeued = 0;
-	int64_t claimed = is_claimed(conn, sync, limit_msec, err);
-	if (claimed <= 0) {
-		return (int)claimed;
+	int64_t registered = is_registered(conn, sync, limit_msec, err);
+	if (registered <= 0) {
+		return (int)registered;
 	}
 	/* An older machine made the sync, and there is no function yet. */
 	if (tell_alive(conn, sync, owner, limit_msec, err) != 0) {

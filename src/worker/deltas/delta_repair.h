@@ -1,14 +1,14 @@
 /*
- * lossless - what Bucardo needs around it so that it loses no row
+ * delta_repair - what Bucardo needs around it so that it loses no row
  *
- * Bucardo marks a change as done by the stamp of its transaction, now(). A second
- * transaction with the same stamp that commits later counts as done too, and is
+ * Bucardo marks a change as done by the txntime of its transaction, now(). A second
+ * transaction with the same txntime that commits later counts as done too, and is
  * purged (bucardo#216). Against that, on every database whose changes a declared
  * migration captures, in schema `bucardo` (so that it goes away with it):
  *
- *     stamp   delta tables are made before Bucardo does, with a default for the
- *             stamp in which the transaction number takes part: a collision is rare
- *     requeue a stamp that is marked as done and belongs to several transactions gets
+ *     txntime delta tables are made before Bucardo does, with a default for it
+ *             in which the transaction number takes part: a collision is rare
+ *     requeue a txntime that is marked as done and belongs to several transactions gets
  *             a new value, so that its rows are pending again: harmless, because
  *             Bucardo copies the row as it is then
  *     purge   ours, in one snapshot with the requeueing, so that no row goes that was
@@ -18,8 +18,8 @@
  *
  * Threads: each caller with its own connection.
  */
-#ifndef WORKER_DELTAS_LOSSLESS_H
-#define WORKER_DELTAS_LOSSLESS_H
+#ifndef WORKER_DELTAS_DELTA_REPAIR_H
+#define WORKER_DELTAS_DELTA_REPAIR_H
 
 #include <libpq-fe.h>
 #include <stdint.h>
@@ -32,27 +32,27 @@
  * {schema, name, key_quoted}. Harmless to repeat; takes no lock on tables with rows
  * but that of a reader.
  */
-int bm_lossless_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
+int bm_delta_repair_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
 		struct bm_error *err);
 
-/* Bring an end that an older machine claimed up to date; nothing is made where none did. */
-int bm_lossless_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+/* Bring an end that an older machine prepared up to date; nothing is made where none did. */
+int bm_delta_repair_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
 
 /* Name the sync whose deltas are repaired here; before its triggers are made. */
-int bm_lossless_claim(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_delta_repair_register(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *target, struct bm_error *err);
 
 /* After tables were captured at one end: give what Bucardo made a replica identity
  * (identify.sql), and write down which tables they are (machine_know). */
-int bm_lossless_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+int bm_delta_repair_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
 
 /*
  * Requeue, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
- * where the sync was not claimed. Waits for nobody's lock: what is busy is left for
+ * where the sync was not registered. Waits for nobody's lock: what is busy is left for
  * the next time. First it says there that `owner` is alive (identity.h). `staging` may be NULL:
- * not known. `*requeued`: rows that were, since the sync was claimed. Within `limit_msec`.
+ * not known. `*requeued`: rows that were, since the sync was registered. Within `limit_msec`.
  */
-int bm_lossless_reconcile(PGconn *conn, const char *sync, const char *owner, bool purge,
+int bm_delta_repair_run(PGconn *conn, const char *sync, const char *owner, bool purge,
 		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
 		struct bm_error *err);
 

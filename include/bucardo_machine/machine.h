@@ -71,7 +71,7 @@ int bm_machine_teardown(struct bm_machine *machine, const char *name, const char
 char *bm_machine_teardown_look(
 		struct bm_machine *machine, const char *name, struct bm_error *err);
 
-/* What `plan NAME` hands to `worker phase`; see bm_migrate_preflight_order(). */
+/* What `plan NAME` hands to `worker phase`; see bm_migrate_preflight_request(). */
 char *bm_machine_plan(
 		struct bm_machine *machine, const char *name, bool fix, struct bm_error *err);
 

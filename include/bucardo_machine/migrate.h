@@ -99,7 +99,7 @@ struct bm_migration_view {
 	int64_t eta_msec; /* -1 unknown */
 	bool paused;	  /* by a person */
 	bool released;	  /* its sync is kicked */
-	bool recorded;	  /* the journal has its definition and the last order */
+	bool recorded;	  /* the journal has its definition and the last request */
 	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
 	struct bm_reconcile_view reconcile;
 	struct bm_leaving_view leaving;
@@ -146,7 +146,7 @@ void bm_migrate_stop(struct bm_migrate *migrate);
 enum bm_migrate_verb { BM_MIGRATE_GO, BM_MIGRATE_PAUSE, BM_MIGRATE_RESUME };
 
 /* `until` counts for BM_MIGRATE_GO only; `by` names who asked ("uid 0"). */
-int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
+int bm_migrate_request(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
 		enum bm_phase until, const char *by, struct bm_error *err);
 
 /* What the migration's pause had stopped runs again. */
@@ -159,16 +159,16 @@ void bm_migrate_resumed(struct bm_migrate *migrate, const char *name);
 int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char *without,
 		const char *by, struct bm_error *err);
 
-/* The line that orders a look at what a teardown would remove; as the next function. */
+/* The line that requests a look at what a teardown would remove; as the next function. */
 char *bm_migrate_teardown_look(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 
 /*
- * The line that orders a preflight of `name` (with `fix`: and the safe fixes) from
+ * The line that requests a preflight of `name` (with `fix`: and the safe fixes) from
  * `worker phase`, for whoever wants to look without beginning. Caller frees; NULL
  * with `err` when there is no such migration.
  */
-char *bm_migrate_preflight_order(
+char *bm_migrate_preflight_request(
 		struct bm_migrate *migrate, const char *name, bool fix, struct bm_error *err);
 
 size_t bm_migrate_count(const struct bm_migrate *migrate);

@@ -1,7 +1,7 @@
 /*
  * phase_host - the parent side of `bucardo-machine worker phase` and `worker reconcile`
  *
- * Starts the worker, hands it its order, turns its lines into values, and says
+ * Starts the worker, hands it its request, turns its lines into values, and says
  * how it ended: with its own verdict, or with none when it was killed, talked
  * nonsense, or said nothing for 3 minutes and was killed for it. Cancelling kills it; every
  * phase can be begun again at any point.
@@ -32,12 +32,12 @@ struct bm_phase_options {
 struct bm_phase_host;
 
 /*
- * Start a worker on `order`, one line of JSON. `on_line` gets each of its lines,
+ * Start a worker on `request`, one line of JSON. `on_line` gets each of its lines,
  * but not that it lives; the verdict is the last. `on_end` is called once: `how` is NULL after
  * a verdict, else it says how the worker ended without one. The host is to be closed then.
  */
 struct bm_phase_host *bm_phase_host_start(struct bm_loop *loop,
-		const struct bm_phase_options *options, const char *order,
+		const struct bm_phase_options *options, const char *request,
 		void (*on_line)(void *ctx, const struct bm_phase_line *line),
 		void (*on_end)(void *ctx, const char *how), void *ctx, struct bm_error *err);
 

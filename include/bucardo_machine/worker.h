@@ -2,12 +2,12 @@
  * worker - work that blocks, in processes that may be killed
  *
  * The daemon starts `bucardo-machine worker NAME`, hands it one
- * JSON line of order on stdin, and reads JSON lines from its stdout; stderr goes
+ * JSON line, its request, on stdin, and reads JSON lines from its stdout; stderr goes
  * to the log. A worker talks to remote databases with plain blocking libpq. Closing
  * its stdin or killing it is the cancel; it dies with its parent. The lines are
  * documented in docs/worker-protocol.md.
  *
- * No password is ever in an order: libpq reads the pgpass file.
+ * No password is ever in a request: libpq reads the pgpass file.
  */
 #ifndef BUCARDO_MACHINE_WORKER_H
 #define BUCARDO_MACHINE_WORKER_H

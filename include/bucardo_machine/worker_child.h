@@ -1,7 +1,7 @@
 /*
  * worker_child - the parent's end of `bucardo-machine worker NAME`
  *
- * Starts the worker, hands it its order through a pipe, reads its stdout as lines and
+ * Starts the worker, hands it its request through a pipe, reads its stdout as lines and
  * sends its stderr to the log. What the lines mean is the caller's business. A worker
  * holds nothing that is not found again: killing it is the cancel.
  *
@@ -22,7 +22,7 @@ struct bm_worker_child_options {
 	const char *worker;  /* NAME */
 	const char *pgpass;  /* its PGPASSFILE */
 	const char *subject; /* whose messages those on stderr are, for the log; copied */
-	const char *order;   /* one line, without its newline */
+	const char *request; /* one line, without its newline */
 	size_t line_bytes;   /* the longest line of its stdout */
 	bm_lines_cb *on_line;
 	bm_exit_cb *on_exit; /* once, unless it was killed from here */

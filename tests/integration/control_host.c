@@ -26,7 +26,7 @@ struct fake {
 	uint64_t events; /* the id of the newest */
 	void (*cb)(void *ctx);
 	void *cb_ctx;
-	char last_order[256];
+	char last_request[256];
 	size_t sync_count;
 	struct bm_sync_view *syncs;
 };
@@ -46,7 +46,7 @@ static void fake_status(struct bm_machine *machine, struct bm_status *out)
 			.now_msec = bm_clock_msec(),
 			.state = fake->ready ? BM_MACHINE_READY : BM_MACHINE_DEGRADED,
 			.ready = fake->ready,
-			.why = fake->last_order,
+			.why = fake->last_request,
 			.sync_count = fake->sync_count,
 			.syncs = fake->syncs,
 	};
@@ -77,8 +77,8 @@ static int fake_service(struct bm_machine *machine, enum bm_service_verb verb, c
 	if (strcmp(unit, "postgres") != 0) {
 		return bm_error_set(err, BM_ERR_CONFIG, "there is no unit '%s'", unit);
 	}
-	snprintf(fake->last_order, sizeof(fake->last_order), "%s %s by %s", verbs[verb], unit,
-			by);
+	snprintf(fake->last_request, sizeof(fake->last_request), "%s %s by %s", verbs[verb],
+			unit, by);
 	make_events(fake, 1); /* as the machine does: in the middle of a request */
 	return 0;
 }
@@ -130,7 +130,7 @@ static int fake_migrate(struct bm_machine *machine, enum bm_migrate_verb verb, c
 	if (strcmp(name, "app") != 0) {
 		return bm_error_set(err, BM_ERR_CONFIG, "there is no migration '%s'", name);
 	}
-	snprintf(fake->last_order, sizeof(fake->last_order), "%s %s until %s by %s",
+	snprintf(fake->last_request, sizeof(fake->last_request), "%s %s until %s by %s",
 			verbs[verb], name, bm_phase_name(until), by);
 	make_events(fake, 1);
 	return 0;
@@ -152,8 +152,8 @@ static int fake_teardown(struct bm_machine *machine, const char *name, const cha
 	if (strcmp(name, "app") != 0) {
 		return bm_error_set(err, BM_ERR_CONFIG, "there is no migration '%s'", name);
 	}
-	snprintf(fake->last_order, sizeof(fake->last_order), "teardown %s without '%s' by %s",
-			name, without, by);
+	snprintf(fake->last_request, sizeof(fake->last_request),
+			"teardown %s without '%s' by %s", name, without, by);
 	make_events(fake, 1);
 	return 0;
 }

@@ -2,7 +2,7 @@
  * fake_phases - the real program with phase workers that do as they are told
  *
  * Everything but `worker phase` and `worker reconcile` is bucardo-machine itself. A phase
- * worker writes its order to $FAKE_PHASES/orders and then plays the file
+ * worker writes its request to $FAKE_PHASES/requests and then plays the file
  * $FAKE_PHASES/NAME.PHASE; `worker reconcile` writes to "reconciles" and plays NAME.reconcile:
  *     {...}       print this line
  *     wait FILE   until FILE is there, in the same folder
@@ -25,7 +25,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/cli.h"
 
-static void append_order(const char *folder, const char *name, const char *line)
+static void append_request(const char *folder, const char *name, const char *line)
 {
 	char *path = bm_format("%s/%s", folder, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -98,14 +98,14 @@ static int work(bool reconciles)
 	if (folder == NULL || getline(&line, &size, stdin) < 0) {
 		return 2;
 	}
-	append_order(folder, reconciles ? "reconciles" : "orders", line);
-	json_t *order = json_loads(line, 0, NULL);
-	const json_t *migration = json_object_get(order, "migration");
+	append_request(folder, reconciles ? "reconciles" : "requests", line);
+	json_t *request = json_loads(line, 0, NULL);
+	const json_t *migration = json_object_get(request, "migration");
 	const char *name = json_string_value(json_object_get(migration, "name"));
 	const char *phase = reconciles ? "reconcile"
-				       : json_string_value(json_object_get(order, "phase"));
+				       : json_string_value(json_object_get(request, "phase"));
 	int rc = name != NULL && phase != NULL ? play(folder, name, phase) : 2;
-	json_decref(order);
+	json_decref(request);
 	free(line);
 	return rc;
 }

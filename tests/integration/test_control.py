@@ -375,7 +375,7 @@ def test_a_machine_that_is_not_there_is_explained(host, tmp_path):
     assert done.returncode == 1 and "nobody listens" in done.stderr
 
 
-def test_orders_and_refusals_reach_the_person(host):
+def test_requests_and_refusals_reach_the_person(host):
     assert host.cli("service", "stop", "postgres").returncode == 0
     status = json.loads(host.cli("status", "--json").stdout)
     assert status["why"] == f"stop postgres by uid {os.getuid()}"

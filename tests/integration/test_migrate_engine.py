@@ -65,12 +65,12 @@ class Stage:
         with open(os.path.join(self.folder, name), "w", encoding="utf-8"):
             pass
 
-    def orders(self, name="app"):
+    def requests(self, name="app"):
         """The phases whose workers were started, in order."""
-        return [order["phase"] for order in self.full_orders() if order["migration"]["name"] == name]
+        return [request["phase"] for request in self.full_requests() if request["migration"]["name"] == name]
 
-    def full_orders(self):
-        path = os.path.join(self.folder, "orders")
+    def full_requests(self):
+        path = os.path.join(self.folder, "requests")
         if not os.path.exists(path):
             return []
         with open(path, encoding="utf-8") as file:
@@ -114,15 +114,15 @@ def test_a_declared_migration_goes_through_every_phase_in_order(stage):
     stage.machine.write_config(yaml("app", extra="    copy: {jobs: 7}\n"))
     stage.machine.start()
     view = stage.wait_live()
-    assert stage.orders() == PHASES
+    assert stage.requests() == PHASES
     assert [phase["state"] for phase in view["phases"]] == ["done"] * 6
     assert all(phase["ended_at"] >= phase["started_at"] for phase in view["phases"])
-    order = stage.full_orders()[3]
-    assert order["v"] == 1 and order["fix"] is False
-    assert order["control"] == {"socket_dir": stage.machine.runtime}
-    assert order["migration"]["source"] == {"host": "192.0.2.1", "port": 5432, "dbname": "app",
+    request = stage.full_requests()[3]
+    assert request["v"] == 1 and request["fix"] is False
+    assert request["control"] == {"socket_dir": stage.machine.runtime}
+    assert request["migration"]["source"] == {"host": "192.0.2.1", "port": 5432, "dbname": "app",
                                             "user": "u", "sslmode": "prefer", "sslrootcert": None}
-    assert order["migration"]["copy"] == {"jobs": 7, "max_rate": 0, "gentle": True}
+    assert request["migration"]["copy"] == {"jobs": 7, "max_rate": 0, "gentle": True}
     stage.machine.wait_ready()
     shown = stage.machine.cli("status").check()
     assert "MIGRATION" in shown and "live" in shown
@@ -138,24 +138,24 @@ def test_a_killed_machine_goes_on_with_the_phase_it_was_in(stage):
     for phase in PHASES:
         stage.machine.start()
         stage.wait(lambda v, p=phase: v["phase"] == p and v["pid"] is not None, f"works in {phase}")
-        # A worker killed before it has read its order leaves no trace of having begun.
-        wait_for(lambda p=phase: p in stage.orders(), 10, f"{phase} has read its order")
+        # A worker killed before it has read its request leaves no trace of having begun.
+        wait_for(lambda p=phase: p in stage.requests(), 10, f"{phase} has read its request")
         stage.machine.kill9_everything()
         stage.machine.fresh_runtime()
         stage.touch(f"{phase}.go")
     stage.machine.start()
     stage.wait_live()
     # Each was begun twice at most, none that was done again.
-    assert sorted(set(stage.orders()), key=PHASES.index) == PHASES
-    assert stage.orders() == sorted(stage.orders(), key=PHASES.index)
-    assert all(stage.orders().count(phase) == 2 for phase in PHASES)
+    assert sorted(set(stage.requests()), key=PHASES.index) == PHASES
+    assert stage.requests() == sorted(stage.requests(), key=PHASES.index)
+    assert all(stage.requests().count(phase) == 2 for phase in PHASES)
 
 
 def test_run_until_stops_there_and_a_person_goes_further(stage):
     stage.machine.write_config(yaml("app", extra="    run_until: schema\n"))
     stage.machine.start()
     stage.wait_at("capture", "done")
-    assert stage.orders() == ["preflight", "schema"]
+    assert stage.requests() == ["preflight", "schema"]
     shown = stage.machine.cli("status").output
     assert re.search(r"^app +schema +done ", shown, re.MULTILINE)
     assert "hint: `bucardo-machine migrate app` lets it go on" in shown
@@ -165,7 +165,7 @@ def test_run_until_stops_there_and_a_person_goes_further(stage):
     assert refused.code == 1 and "this version cannot do the phase 'cutover'" in refused.output
     assert "goes on" in stage.machine.cli("migrate", "app", "--until", "copy").check()
     stage.wait_at("index", "done")
-    assert stage.orders() == PHASES[:4]
+    assert stage.requests() == PHASES[:4]
     refused = stage.machine.cli("migrate", "app", "--until", "schema")
     assert refused.code == 1 and "is past 'schema' already" in refused.output
     stage.machine.stop()
@@ -173,7 +173,7 @@ def test_run_until_stops_there_and_a_person_goes_further(stage):
     stage.wait_at("index", "done")
     stage.machine.cli("migrate", "app").check()
     stage.wait_live()
-    assert stage.orders() == PHASES
+    assert stage.requests() == PHASES
 
 
 def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
@@ -190,14 +190,14 @@ def test_a_pause_ends_the_worker_and_outlives_the_machine(stage):
     stage.machine.fresh_runtime()
     stage.machine.start()
     stage.wait_at("copy", "paused")
-    assert stage.orders() == PHASES[:4]
+    assert stage.requests() == PHASES[:4]
     again = stage.machine.cli("pause", "app")
     assert again.code == 1 and "paused already" in again.output
     stage.machine.cli("resume", "app").check()
     stage.wait_live()
 
 
-def test_an_order_is_confirmed_when_the_journal_has_it_and_not_before(stage):
+def test_a_request_is_confirmed_when_the_journal_has_it_and_not_before(stage):
     stage.machine.write_config(yaml("app", extra="    run_until: schema\n"))
     stage.machine.start()
     stage.wait_at("capture", "done")
@@ -207,7 +207,7 @@ def test_an_order_is_confirmed_when_the_journal_has_it_and_not_before(stage):
         assert done.code == 1 and "is not in the journal yet" in done.output
         assert not stage.view()["recorded"]
         assert stage.machine.control_sql(paused) == ["f"]
-    stage.wait(lambda v: v["recorded"], "has its order in the journal")
+    stage.wait(lambda v: v["recorded"], "has its request in the journal")
     assert stage.machine.control_sql(paused) == ["t"]
     stage.machine.cli("resume", "app").check()
     assert stage.machine.control_sql(paused) == ["f"]
@@ -255,7 +255,7 @@ def test_a_failure_of_ours_stops_until_a_person_resumes(stage):
     stage.machine.stop()
     stage.machine.start()
     stage.wait_at("schema", "failed")
-    assert stage.orders() == ["preflight", "schema"]
+    assert stage.requests() == ["preflight", "schema"]
     stage.machine.cli("resume", "app").check()
     stage.wait_live()
 
@@ -304,7 +304,7 @@ def test_migrations_leave_each_other_alone(stage):
     stage.wait_at("copy", "running", name="slow")
     stage.touch("slow.go")
     stage.wait_live(name="slow")
-    assert stage.orders("bad") == ["preflight"]
+    assert stage.requests("bad") == ["preflight"]
 
 
 def test_a_harmless_change_is_taken_over_in_the_middle(stage):
@@ -313,8 +313,8 @@ def test_a_harmless_change_is_taken_over_in_the_middle(stage):
     stage.machine.start()
     stage.wait_at("copy", "running")
     stage.machine.write_config(yaml("app", extra="    copy: {jobs: 9}\n"))
-    wait_for(lambda: stage.orders().count("copy") == 2, 20, "the copy began again")
-    assert stage.full_orders()[-1]["migration"]["copy"]["jobs"] == 9
+    wait_for(lambda: stage.requests().count("copy") == 2, 20, "the copy began again")
+    assert stage.full_requests()[-1]["migration"]["copy"]["jobs"] == 9
     stage.touch("copy.go")
     stage.wait_live()
 
@@ -326,17 +326,17 @@ def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage
     stage.machine.start()
     for jobs, phase in ((6, "capture"), (7, "index"), (8, "replicate")):
         stage.wait(lambda v, p=phase: v["phase"] == p and (v["reconcile"] or v["pid"]), f"is in {phase}")
-        wait_for(lambda: stage.orders()[-1] == phase, 20, "the worker has its order")
+        wait_for(lambda: stage.requests()[-1] == phase, 20, "the worker has its request")
         before = stage.view()
         stage.machine.write_config(yaml("app", extra=f"    copy: {{jobs: {jobs}, max_rate: 1MB}}\n"))
         wait_for(lambda j=jobs: f'"jobs": {j}' in stage.journalled_definition(), 20, "it is taken over")
         after = stage.view()
-        assert after["pid"] == before["pid"] and stage.orders().count(phase) == 1
+        assert after["pid"] == before["pid"] and stage.requests().count(phase) == 1
         if phase == "replicate":
             assert after["reconcile"]["pid"] == before["reconcile"]["pid"]
         else:
             stage.touch(f"{phase}.go")
-    assert stage.orders() == PHASES and stage.full_orders()[3]["migration"]["copy"]["jobs"] == 6
+    assert stage.requests() == PHASES and stage.full_requests()[3]["migration"]["copy"]["jobs"] == 6
     log = stage.machine.log()
     assert log.count("its changed definition is taken over") == 3
     assert log.count("nothing is restarted for it") == 3
@@ -406,7 +406,7 @@ def test_while_the_schema_cannot_be_made_what_is_in_its_way_may_be_left_out(stag
     stage.play("app", "capture", "wait capture.go", DONE)
     stage.machine.write_config(yaml("app", extra="    tables: {exclude: [public.mirror]}\n"))
     stage.wait_at("capture", "running", seconds=20)
-    schema = [order for order in stage.full_orders() if order["phase"] == "schema"]
+    schema = [request for request in stage.full_requests() if request["phase"] == "schema"]
     assert schema[-1]["migration"]["tables"] == {"exclude": ["public.mirror"]}
     stage.machine.write_config(yaml("app"))
     view = stage.wait_at("capture", "failed")
@@ -419,7 +419,7 @@ def test_before_the_schema_anything_may_change(stage):
     stage.wait_at("schema", "done")
     stage.machine.write_config(yaml("app", host="192.0.2.77"))
     stage.wait_live()
-    assert stage.full_orders()[-1]["migration"]["source"]["host"] == "192.0.2.77"
+    assert stage.full_requests()[-1]["migration"]["source"]["host"] == "192.0.2.77"
 
 
 @pytest.mark.full
@@ -432,7 +432,7 @@ def test_a_lost_control_database_is_rebuilt_from_what_the_phases_find(stage):
     stage.machine.fresh_runtime()
     stage.machine.start()
     stage.wait_live()
-    assert stage.orders() == PHASES * 2
+    assert stage.requests() == PHASES * 2
 
 
 def journalled(stage):
@@ -454,7 +454,7 @@ def test_a_journal_that_is_dropped_meanwhile_is_made_again_with_all_that_is_know
     stage.machine.fresh_runtime()
     stage.machine.start()
     stage.wait_live()
-    assert stage.orders() == PHASES
+    assert stage.requests() == PHASES
 
 
 def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(stage):
@@ -475,7 +475,7 @@ def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(s
     stage.machine.control_sql("UPDATE machine.version SET version = 1")
     stage.wait_live()
     wait_for(lambda: journalled(stage) == (["6|done|done"], ["t"]), 10, "all is in the journal")
-    assert stage.orders() == PHASES
+    assert stage.requests() == PHASES
 
 
 def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
@@ -564,7 +564,7 @@ def test_plan_looks_without_beginning(stage):
              stage.machine.cli("plan", "app", "--json").check().splitlines()]
     assert [line["event"] for line in lines] == ["finding", "done"]
     stage.machine.cli("plan", "app", "--fix").check()
-    assert stage.full_orders()[-1]["fix"] is True
+    assert stage.full_requests()[-1]["fix"] is True
     assert stage.view()["phase"] == "capture"
     stage.play("app", "preflight", failed("operator", "no rights", "GRANT them"))
     refused = stage.machine.cli("plan", "app")

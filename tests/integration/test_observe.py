@@ -482,11 +482,11 @@ def test_a_worker_does_not_outlive_its_parent(world, helper):
 def test_a_worker_ends_at_once_when_its_stdin_is_closed(world, helper):
     control, _, dest = world
     dest.sigstop()  # not even a thread that hangs holds it up
-    order = {"v": 1, "socket_dir": control.folder, "interval_ms": 200, "timeout_ms": 5000}
+    request = {"v": 1, "socket_dir": control.folder, "interval_ms": 200, "timeout_ms": 5000}
     worker = subprocess.Popen(as_user([helper, "worker", "observe"]), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, env={**os.environ, "HOME": control.folder})
     try:
-        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.flush()
         assert json.loads(worker.stdout.readline())["v"] == 1
         closed = time.monotonic()

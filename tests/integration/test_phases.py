@@ -108,14 +108,14 @@ def test_closing_stdin_ends_the_worker_at_once(world):
         source.sigcont()
 
 
-@pytest.mark.parametrize("order,words", [
+@pytest.mark.parametrize("sent,words", [
     ("{", "not JSON"),
     (json.dumps({"v": 2}), "another version"),
     (json.dumps({"v": 1, "phase": "copy"}), "socket_dir"),
 ])
-def test_a_wrong_order_is_refused(world, order, words):
+def test_a_wrong_request_is_refused(world, sent, words):
     machine, _, _ = world
-    done = subprocess.run(as_user([machine.binary, "worker", "phase"]), input=order + "\n",
+    done = subprocess.run(as_user([machine.binary, "worker", "phase"]), input=sent + "\n",
                           capture_output=True, text=True, check=False, timeout=20)
     line = json.loads(done.stdout)
     assert done.returncode == 1 and line["event"] == "failed" and words in line["message"]

@@ -1,4 +1,4 @@
-"""`worker phase` by hand: an order on stdin, lines of JSON from stdout.
+"""`worker phase` by hand: a request on stdin, lines of JSON from stdout.
 
     phases = Phases(machine, source, dest, "shop", "app")
     run = phases.run("preflight")
@@ -86,13 +86,13 @@ class Phases:
             "direction": "both", "copy": {"jobs": 2}, **migration}
 
     def start(self, phase, fix=False, plan=False, **changes):
-        order = {"v": 1, "phase": phase, "control": {"socket_dir": self.machine.runtime},
+        request = {"v": 1, "phase": phase, "control": {"socket_dir": self.machine.runtime},
                  "migration": {**self.migration, **changes}, "fix": fix, "plan": plan}
         process = subprocess.Popen(
             as_user([self.machine.binary, "worker", "phase"], pdeathsig="KILL"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**self.machine.env(), "PGPASSFILE": self.machine.pgpass}, cwd="/")
-        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         return Run(process)
 

@@ -1,4 +1,4 @@
-/* What goes between the engine, its workers and its journal: lines, orders, definitions. */
+/* What goes between the engine, its workers and its journal: lines, requests, definitions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,15 +122,15 @@ static struct bm_config_migration make_migration(void)
 			.copy_gentle = true};
 }
 
-static void test_an_order_is_what_the_protocol_says(void **state)
+static void test_a_request_is_what_the_protocol_says(void **state)
 {
 	(void)state;
 	struct bm_config_migration migration = make_migration();
 	json_t *definition = bm_definition_create(&migration);
-	char *order = bm_definition_order(
-			definition, BM_PHASE_CAPTURE, "/run/bm", BM_ORDER_FIX, NULL);
+	char *request = bm_definition_request(
+			definition, BM_PHASE_CAPTURE, "/run/bm", BM_REQUEST_FIX, NULL);
 
-	assert_string_equal(order,
+	assert_string_equal(request,
 			"{\"v\":1,\"phase\":\"capture\",\"control\":{\"socket_dir\":\"/run/bm\"},"
 			"\"migration\":{\"name\":\"app\",\"source\":{\"host\":\"a\",\"port\":5432,"
 			"\"dbname\":\"d\",\"user\":\"u\",\"sslmode\":\"prefer\","
@@ -138,7 +138,7 @@ static void test_an_order_is_what_the_protocol_says(void **state)
 			"\"dbname\":\"d\",\"user\":\"u\",\"sslmode\":\"verify-full\","
 			"\"sslrootcert\":\"/ca.pem\"},\"direction\":\"both\","
 			"\"copy\":{\"jobs\":4,\"max_rate\":0,\"gentle\":true}},\"fix\":true,\"plan\":true}");
-	free(order);
+	free(request);
 	json_decref(definition);
 }
 
@@ -220,7 +220,7 @@ int main(void)
 			cmocka_unit_test(test_every_event_of_a_worker_is_understood),
 			cmocka_unit_test(test_progress_may_say_what_is_in_flight),
 			cmocka_unit_test(test_a_line_that_makes_no_sense_is_refused),
-			cmocka_unit_test(test_an_order_is_what_the_protocol_says),
+			cmocka_unit_test(test_a_request_is_what_the_protocol_says),
 			cmocka_unit_test(
 					test_only_the_pace_may_change_once_data_depends_on_a_definition),
 			cmocka_unit_test(

@@ -1,4 +1,4 @@
-/* Connection parameters of a row of bucardo.db, and the order of a worker. */
+/* Connection parameters of a row of bucardo.db, and the request of a worker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "worker/session/conninfo.h"
-#include "base/protocol/order.h"
+#include "base/protocol/observe_request.h"
 
 static void build(const struct bm_conninfo_row *row, struct bm_conninfo *out)
 {
@@ -117,23 +117,23 @@ static void test_copies_are_equal_until_a_value_differs(void **state)
 	bm_conninfo_finish(&other);
 }
 
-static void test_an_order_survives_the_way(void **state)
+static void test_a_request_survives_the_way(void **state)
 {
 	(void)state;
-	const struct bm_observe_order order = {
+	const struct bm_observe_request request = {
 			.socket_dir = "/run/x", .interval_msec = 1000, .timeout_msec = 5000};
-	struct bm_observe_order back;
+	struct bm_observe_request back;
 	struct bm_error err = BM_ERROR_INIT;
-	char *text = bm_observe_order_encode(&order);
+	char *text = bm_observe_request_encode(&request);
 
-	assert_int_equal(bm_observe_order_decode(text, strlen(text), &back, &err), 0);
+	assert_int_equal(bm_observe_request_decode(text, strlen(text), &back, &err), 0);
 	assert_string_equal(back.socket_dir, "/run/x");
 	assert_int_equal(back.interval_msec, 1000);
 	assert_int_equal(back.timeout_msec, 5000);
 	free(text);
 }
 
-static void test_orders_that_make_no_sense_are_refused(void **state)
+static void test_requests_that_make_no_sense_are_refused(void **state)
 {
 	(void)state;
 	static const char *const wrong[] = {"", "{}", "[1]",
@@ -143,10 +143,10 @@ static void test_orders_that_make_no_sense_are_refused(void **state)
 			"{\"v\":1,\"socket_dir\":\"/x\",\"interval_ms\":1000}"};
 
 	for (size_t i = 0; i < BM_COUNT_OF(wrong); i++) {
-		struct bm_observe_order order;
+		struct bm_observe_request request;
 		struct bm_error err = BM_ERROR_INIT;
-		assert_int_equal(bm_observe_order_decode(
-						 wrong[i], strlen(wrong[i]), &order, &err),
+		assert_int_equal(bm_observe_request_decode(
+						 wrong[i], strlen(wrong[i]), &request, &err),
 				-1);
 		assert_true(err.message[0] != '\0');
 	}
@@ -161,8 +161,8 @@ int main(void)
 			cmocka_unit_test(test_quoted_values_of_dbconn_keep_their_semicolons),
 			cmocka_unit_test(test_a_dbconn_that_cannot_be_parsed_is_not_repeated),
 			cmocka_unit_test(test_copies_are_equal_until_a_value_differs),
-			cmocka_unit_test(test_an_order_survives_the_way),
-			cmocka_unit_test(test_orders_that_make_no_sense_are_refused),
+			cmocka_unit_test(test_a_request_survives_the_way),
+			cmocka_unit_test(test_requests_that_make_no_sense_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

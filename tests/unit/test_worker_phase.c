@@ -10,69 +10,69 @@
 #include "bucardo_machine/hints.h"
 #include "bucardo_machine/macros.h"
 #include "worker/phases/phase.h"
-#include "worker/session/phase_order.h"
+#include "worker/session/phase_request.h"
 #include "base/protocol/report.h"
 
 #define END "{\"host\":\"h\",\"port\":5432,\"dbname\":\"d\",\"user\":\"u\"}"
-#define ORDER(name, ends)                                                                      \
+#define REQUEST(name, ends)                                                                    \
 	"{\"v\":1,\"phase\":\"capture\",\"control\":{\"socket_dir\":\"/run/x\"},"              \
 	"\"migration\":{\"name\":\"" name "\"," ends ","                                       \
 	"\"direction\":\"forward\",\"copy\":{\"jobs\":3}},\"fix\":true}"
 #define BOTH_ENDS "\"source\":" END ",\"destination\":" END
 
-static int decode(const char *text, struct bm_phase_order *order, struct bm_error *err)
+static int decode(const char *text, struct bm_phase_request *request, struct bm_error *err)
 {
-	return bm_phase_order_decode(text, strlen(text), order, err);
+	return bm_phase_request_decode(text, strlen(text), request, err);
 }
 
-static void test_an_order_is_read(void **state)
+static void test_a_request_is_read(void **state)
 {
 	struct bm_error err = BM_ERROR_INIT;
-	struct bm_phase_order order;
+	struct bm_phase_request request;
 
 	(void)state;
-	assert_int_equal(decode(ORDER("app", BOTH_ENDS), &order, &err), 0);
-	assert_string_equal(order.phase, "capture");
-	assert_string_equal(order.socket_dir, "/run/x");
-	assert_string_equal(order.destination.host, "h");
-	assert_int_equal(order.source.port, 5432);
-	assert_null(order.source.sslmode);
-	assert_false(order.is_both);
-	assert_true(order.fix);
-	assert_int_equal(order.jobs, 3);
-	assert_null(order.choice.include);
-	bm_phase_order_finish(&order);
-	assert_int_equal(decode(ORDER("app",
+	assert_int_equal(decode(REQUEST("app", BOTH_ENDS), &request, &err), 0);
+	assert_string_equal(request.phase, "capture");
+	assert_string_equal(request.socket_dir, "/run/x");
+	assert_string_equal(request.destination.host, "h");
+	assert_int_equal(request.source.port, 5432);
+	assert_null(request.source.sslmode);
+	assert_false(request.is_both);
+	assert_true(request.fix);
+	assert_int_equal(request.jobs, 3);
+	assert_null(request.choice.include);
+	bm_phase_request_finish(&request);
+	assert_int_equal(decode(REQUEST("app",
 						BOTH_ENDS ",\"tables\":{\"exclude\":[\"a.b\","
 							  "\"c.*\"]}"),
-					 &order, &err),
+					 &request, &err),
 			0);
-	assert_string_equal(order.choice.exclude[1], "c.*");
-	assert_null(order.choice.exclude[2]);
-	bm_phase_order_finish(&order);
+	assert_string_equal(request.choice.exclude[1], "c.*");
+	assert_null(request.choice.exclude[2]);
+	bm_phase_request_finish(&request);
 }
 
-static void test_a_wrong_order_is_refused(void **state)
+static void test_a_wrong_request_is_refused(void **state)
 {
 	static const char *const wrong[] = {
 			"",
 			"[]",
 			"{\"v\":2}",
 			"{\"v\":1,\"phase\":\"copy\"}",
-			ORDER("app", "\"source\":" END),
-			ORDER("App-1", BOTH_ENDS),
-			ORDER("a23456789012345678901234567890123", BOTH_ENDS),
-			ORDER("app", "\"source\":{\"host\":\"h\",\"port\":0},\"destination\":" END),
+			REQUEST("app", "\"source\":" END),
+			REQUEST("App-1", BOTH_ENDS),
+			REQUEST("a23456789012345678901234567890123", BOTH_ENDS),
+			REQUEST("app", "\"source\":{\"host\":\"h\",\"port\":0},\"destination\":" END),
 	};
 
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(wrong); i++) {
 		struct bm_error err = BM_ERROR_INIT;
-		struct bm_phase_order order;
-		if (decode(wrong[i], &order, &err) != -1 || err.code != BM_ERR_CONFIG) {
+		struct bm_phase_request request;
+		if (decode(wrong[i], &request, &err) != -1 || err.code != BM_ERR_CONFIG) {
 			fail_msg("taken: %s", wrong[i]);
 		}
-		bm_phase_order_finish(&order);
+		bm_phase_request_finish(&request);
 	}
 }
 
@@ -140,7 +140,7 @@ static void test_the_control_database_is_reached_as_itself_and_not_as_the_destin
 		void **state)
 {
 	(void)state;
-	const struct bm_phase phase = {.order = {.socket_dir = "/run/x",
+	const struct bm_phase phase = {.request = {.socket_dir = "/run/x",
 						       .source = {.host = "a", .port = 1},
 						       .destination = {.host = "b",
 								       .port = 2,
@@ -165,8 +165,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(
 					test_the_control_database_is_reached_as_itself_and_not_as_the_destination),
-			cmocka_unit_test(test_an_order_is_read),
-			cmocka_unit_test(test_a_wrong_order_is_refused),
+			cmocka_unit_test(test_a_request_is_read),
+			cmocka_unit_test(test_a_wrong_request_is_refused),
 			cmocka_unit_test(test_an_error_says_who_has_to_act),
 			cmocka_unit_test(
 					test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for_a_person),

@@ -148,10 +148,10 @@ void cli_print_usage(const struct cli_command *command);
 /* On a terminal, unless NO_COLOR says otherwise. */
 bool cli_wants_colour(void);
 
-/* Run `worker phase` on `order` until it ends; `hear` gets its lines, `why` how it ended when
+/* Run `worker phase` on `request` until it ends; `hear` gets its lines, `why` how it ended when
  * it gave no verdict. -1 with `err` when it cannot be started. */
 struct bm_phase_line;
-int cli_ask_worker(const struct cli_call *call, const char *order,
+int cli_ask_worker(const struct cli_call *call, const char *request,
 		void (*hear)(void *ctx, const struct bm_phase_line *line), void *ctx,
 		struct bm_strbuf *why, struct bm_error *err);
 

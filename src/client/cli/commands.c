@@ -162,7 +162,7 @@ static const struct cli_command commands[] = {
 		.summary = "go on, to the end or to a phase",
 		.help = "NAME is a migration of machine.yaml. It goes on beyond its run_until, and tries\n"
 			"again what failed; a pause ends. Phases, in order: preflight, schema, capture,\n"
-			"copy, index, replicate. Returns when the machine has taken the order; watch it\n"
+			"copy, index, replicate. Returns when the machine has taken the request; watch it\n"
 			"with `status --watch`.\n"
 			"  --until PHASE   the last phase that it begins (default replicate)\n"
 			RUNTIME_HELP,
@@ -203,7 +203,7 @@ static const struct cli_command commands[] = {
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
 		.summary = "end a pause, or try again at once",
-		.help = "Returns when the machine has taken the order; watch it with `status --watch`.\n"
+		.help = "Returns when the machine has taken the request; watch it with `status --watch`.\n"
 			RUNTIME_HELP,
 		.run = cli_resume,
 	}, {
@@ -251,7 +251,7 @@ static const struct cli_command commands[] = {
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
 		.summary = "stop a unit and start it again",
-		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+		.help = "Returns when the machine has taken the request; watch it with `events --follow`.\n"
 			"Restarting postgres restarts bucardo too.\n" RUNTIME_HELP,
 		.run = cli_service_restart,
 	}, {
@@ -262,7 +262,7 @@ static const struct cli_command commands[] = {
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
 		.summary = "start a unit, and take back an earlier stop",
-		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+		.help = "Returns when the machine has taken the request; watch it with `events --follow`.\n"
 			RUNTIME_HELP,
 		.run = cli_service_start,
 	}, {
@@ -273,7 +273,7 @@ static const struct cli_command commands[] = {
 		.options = CLI_RUNTIME,
 		.least = 1, .most = 1,
 		.summary = "stop a unit; it stays stopped, in the next pod too",
-		.help = "Returns when the machine has taken the order; watch it with `events --follow`.\n"
+		.help = "Returns when the machine has taken the request; watch it with `events --follow`.\n"
 			"`service start NAME` takes it back. Stopping postgres stops bucardo too.\n"
 			RUNTIME_HELP,
 		.run = cli_service_stop,

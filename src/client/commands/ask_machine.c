@@ -59,7 +59,7 @@ int cli_health(const struct cli_call *call)
 
 /* ---- service ---- */
 
-static int order(const struct cli_call *call, const char *verb, const char *done)
+static int send_request(const struct cli_call *call, const char *verb, const char *done)
 {
 	json_t *answer = ask(call,
 			json_pack("{s:s, s:s, s:s}", "command", "service", "verb", verb, "unit",
@@ -75,17 +75,18 @@ static int order(const struct cli_call *call, const char *verb, const char *done
 
 int cli_service_restart(const struct cli_call *call)
 {
-	return order(call, "restart", "is being restarted");
+	return send_request(call, "restart", "is being restarted");
 }
 
 int cli_service_start(const struct cli_call *call)
 {
-	return order(call, "start", "is wanted up");
+	return send_request(call, "start", "is wanted up");
 }
 
 int cli_service_stop(const struct cli_call *call)
 {
-	return order(call, "stop", "is being stopped and stays so until `service start`");
+	return send_request(
+			call, "stop", "is being stopped and stays so until `service start`");
 }
 
 bool cli_wants_colour(void)

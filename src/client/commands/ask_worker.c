@@ -41,7 +41,7 @@ static void on_signal(void *ctx, int signo)
 	}
 }
 
-int cli_ask_worker(const struct cli_call *call, const char *order,
+int cli_ask_worker(const struct cli_call *call, const char *request,
 		void (*hear)(void *ctx, const struct bm_phase_line *line), void *ctx,
 		struct bm_strbuf *why, struct bm_error *err)
 {
@@ -56,7 +56,7 @@ int cli_ask_worker(const struct cli_call *call, const char *order,
 	if (bm_event_begin(err) == 0 && (asked.loop = bm_loop_create(err)) != NULL) {
 		bm_loop_on_signal(asked.loop, on_signal, &asked);
 		host = bm_phase_host_start(
-				asked.loop, &options, order, on_line, on_end, &asked, err);
+				asked.loop, &options, request, on_line, on_end, &asked, err);
 	}
 	if (host != NULL) {
 		bm_loop_run(asked.loop);

@@ -46,7 +46,7 @@ static void print_migration(const struct cli_call *call, const char *name)
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
 			json_pack("{s:s, s:s}", "command", "plan", "migration", name), &err);
 	const json_t *migration = json_object_get(
-			json_object_get(answer, "order"), "migration");
+			json_object_get(answer, "request"), "migration");
 
 	printf("\nMigration %s:\n", name);
 	if (migration == NULL) {

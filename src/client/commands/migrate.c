@@ -20,9 +20,9 @@ static int complain(const struct bm_error *err)
 	return CLI_FAILED;
 }
 
-/* ---- orders ---- */
+/* ---- requests ---- */
 
-/* 1: the journal has the last order, 0: not yet, -1: nobody knows. */
+/* 1: the journal has the last request, 0: not yet, -1: nobody knows. */
 static int is_recorded(const struct cli_call *call, struct bm_error *err)
 {
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
@@ -47,11 +47,11 @@ static int wait_recorded(const struct cli_call *call, struct bm_error *err)
 	}
 	if (recorded < 0) {
 		return bm_error_wrap(
-				err, "the order was taken, but may be lost: give it again");
+				err, "the request was taken, but may be lost: give it again");
 	}
 	if (recorded == 0) {
 		return bm_error_set(err, BM_ERR_TIMEOUT,
-				"the order is in force, but is not in the journal yet after %d s: a "
+				"the request is in force, but is not in the journal yet after %d s: a "
 				"machine that is killed now forgets it. `bucardo-machine status` shows "
 				"what ails the control database; this migration has \"recorded\": true "
 				"in `status --json` as soon as it is safe",
@@ -60,7 +60,7 @@ static int wait_recorded(const struct cli_call *call, struct bm_error *err)
 	return 0;
 }
 
-static int order(const struct cli_call *call, json_t *request, const char *done)
+static int send_request(const struct cli_call *call, json_t *request, const char *done)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC, request, &err);
@@ -79,7 +79,7 @@ int cli_migrate(const struct cli_call *call)
 	const char *until = call->until != NULL ? call->until
 						: bm_phase_name(BM_PHASE_COUNT - 1);
 
-	return order(call,
+	return send_request(call,
 			json_pack("{s:s, s:s, s:s}", "command", "migrate", "migration",
 					call->words[0], "until", until),
 			"goes on");
@@ -87,7 +87,7 @@ int cli_migrate(const struct cli_call *call)
 
 int cli_pause(const struct cli_call *call)
 {
-	return order(call,
+	return send_request(call,
 			json_pack("{s:s, s:s}", "command", "pause", "migration",
 					call->words[0]),
 			"is paused and stays so until `resume`");
@@ -95,7 +95,7 @@ int cli_pause(const struct cli_call *call)
 
 int cli_resume(const struct cli_call *call)
 {
-	return order(call,
+	return send_request(call,
 			json_pack("{s:s, s:s}", "command", "resume", "migration",
 					call->words[0]),
 			"goes on");
@@ -255,7 +255,7 @@ int cli_plan(const struct cli_call *call)
 	if (!call->json) {
 		print_phases(call);
 	}
-	char *line = json_dumps(json_object_get(answer, "order"), JSON_COMPACT);
+	char *line = json_dumps(json_object_get(answer, "request"), JSON_COMPACT);
 	json_decref(answer);
 	int rc = cli_ask_worker(call, line, on_line, &look, &look.why, &err);
 	free(line);
@@ -289,13 +289,13 @@ static void on_accept_line(void *ctx, const struct bm_phase_line *line)
 	}
 }
 
-/* The order of a preflight names both databases; what is to be done is another thing. */
-static char *accept_order(const struct cli_call *call, struct bm_error *err)
+/* The request of a preflight names both databases; what is to be done is another thing. */
+static char *accept_request(const struct cli_call *call, struct bm_error *err)
 {
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
 			json_pack("{s:s, s:s}", "command", "plan", "migration", call->words[0]),
 			err);
-	json_t *request = json_object_get(answer, "order");
+	json_t *request = json_object_get(answer, "request");
 	char *line = NULL;
 
 	if (request != NULL) {
@@ -311,7 +311,7 @@ int cli_accept(const struct cli_call *call)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	struct look look = {.call = call, .rc = CLI_FAILED};
-	char *line = accept_order(call, &err);
+	char *line = accept_request(call, &err);
 	int rc = line != NULL
 			? cli_ask_worker(call, line, on_accept_line, &look, &look.why, &err)
 			: -1;

@@ -73,7 +73,7 @@ static int look(struct leave *leave, struct bm_error *err)
 					leave->name, "look", 1),
 			err);
 
-	leave->request = json_incref(json_object_get(answer, "order"));
+	leave->request = json_incref(json_object_get(answer, "request"));
 	json_decref(answer);
 	if (leave->request == NULL) {
 		return -1;

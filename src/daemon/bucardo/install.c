@@ -146,8 +146,8 @@ static const char tuning_sql[] =
 static const char short_log_sql[] =
 #include "daemon/bucardo/sql/short_log.sql.inc"
 ;
-static const char keep_orders_sql[] =
-#include "daemon/bucardo/sql/keep_orders.sql.inc"
+static const char keep_requests_sql[] =
+#include "daemon/bucardo/sql/keep_requests.sql.inc"
 ;
 /* clang-format on */
 
@@ -179,7 +179,7 @@ static const struct bm_step settings_steps[] = {
 		{.name = "setting Bucardo's files", .build = build_places},
 		{.name = "setting Bucardo's timers", .sql = tuning_sql},
 		{.name = "keeping the server's log short", .sql = short_log_sql},
-		{.name = "keeping to what was ordered", .sql = keep_orders_sql},
+		{.name = "keeping to what was requested", .sql = keep_requests_sql},
 		/* A run that was cut off by a crash would look open for ever. */
 		{.name = "closing runs of an earlier life",
 				.sql = "UPDATE bucardo.syncrun SET ended = now(),"

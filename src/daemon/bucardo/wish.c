@@ -7,7 +7,7 @@
  * the status shows: so a wish is over only when all words were heard before that was looked at.
  *
  * A wish is memory. Those of a migration's pause and resume are made anew after a restart, from
- * its journal (declared.c, keep_orders.sql).
+ * its journal (declared.c, keep_requests.sql).
  */
 #include "daemon/bucardo/internal.h"
 #include "bucardo_machine/clock.h"

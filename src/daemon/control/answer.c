@@ -124,15 +124,15 @@ static void answer_migration(const struct question *question, struct bm_strbuf *
 	bm_control_answer_done(out);
 }
 
-static void put_order(char *order, const struct bm_error *err, struct bm_strbuf *out)
+static void put_request(char *request, const struct bm_error *err, struct bm_strbuf *out)
 {
 	/* It is JSON already. */
-	if (order == NULL) {
+	if (request == NULL) {
 		bm_control_answer_refusal(bm_error_code_name(err->code), err->message, out);
 		return;
 	}
-	bm_strbuf_printf(out, "{\"done\":true,\"ok\":true,\"order\":%s}\n", order);
-	free(order);
+	bm_strbuf_printf(out, "{\"done\":true,\"ok\":true,\"request\":%s}\n", request);
+	free(request);
 }
 
 static void answer_teardown(const struct question *question, struct bm_strbuf *out)
@@ -143,8 +143,8 @@ static void answer_teardown(const struct question *question, struct bm_strbuf *o
 
 	snprintf(by, sizeof(by), "uid %u", (unsigned)question->uid);
 	if (request->look) {
-		put_order(question->host->teardown_look(
-					  question->machine, request->migration, &err),
+		put_request(question->host->teardown_look(
+					    question->machine, request->migration, &err),
 				&err, out);
 	} else if (question->host->teardown(question->machine, request->migration,
 				   request->without, by, &err) != 0) {
@@ -158,10 +158,10 @@ static void answer_plan(const struct question *question, struct bm_strbuf *out)
 {
 	const struct bm_control_request *request = question->request;
 	struct bm_error err = BM_ERROR_INIT;
-	char *order = question->host->plan(
+	char *preflight = question->host->plan(
 			question->machine, request->migration, request->fix, &err);
 
-	put_order(order, &err, out);
+	put_request(preflight, &err, out);
 }
 
 static void answer_config_reload(const struct question *question, struct bm_strbuf *out)

@@ -98,7 +98,7 @@ int bm_machine_migrate(struct bm_machine *machine, enum bm_migrate_verb verb, co
 	if (check_usable(machine, err) != 0) {
 		return -1;
 	}
-	return bm_migrate_order(machine->migrate, verb, name, until, by, err);
+	return bm_migrate_request(machine->migrate, verb, name, until, by, err);
 }
 
 int bm_machine_teardown(struct bm_machine *machine, const char *name, const char *without,
@@ -126,5 +126,5 @@ char *bm_machine_plan(
 	if (check_usable(machine, err) != 0) {
 		return NULL;
 	}
-	return bm_migrate_preflight_order(machine->migrate, name, fix, err);
+	return bm_migrate_preflight_request(machine->migrate, name, fix, err);
 }

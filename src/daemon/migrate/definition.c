@@ -160,23 +160,23 @@ bool bm_definition_is_same_but_pace(const json_t *old, const json_t *now)
 	return same;
 }
 
-/* ---- orders ---- */
+/* ---- requests ---- */
 
-char *bm_definition_order(const json_t *definition, enum bm_phase phase, const char *socket_dir,
-		enum bm_order_kind kind, const char *refusal)
+char *bm_definition_request(const json_t *definition, enum bm_phase phase,
+		const char *socket_dir, enum bm_request_kind kind, const char *refusal)
 {
-	json_t *order = json_pack("{s:i, s:s, s:{s:o}, s:O, s:b, s:b}", "v", 1, "phase",
+	json_t *request = json_pack("{s:i, s:s, s:{s:o}, s:O, s:b, s:b}", "v", 1, "phase",
 			bm_phase_name(phase), "control", "socket_dir", bm_json_text(socket_dir),
-			"migration", definition, "fix", kind == BM_ORDER_FIX, "plan",
-			kind != BM_ORDER_WORK);
+			"migration", definition, "fix", kind == BM_REQUEST_FIX, "plan",
+			kind != BM_REQUEST_WORK);
 
 	if (refusal != NULL) {
-		json_object_set_new(order, "refusal",
+		json_object_set_new(request, "refusal",
 				json_pack("{s:o, s:s}", "why", bm_json_text(refusal), "hint",
 						BM_REFUSAL_HINT));
 	}
-	char *text = json_dumps(order, JSON_COMPACT);
+	char *text = json_dumps(request, JSON_COMPACT);
 
-	json_decref(order);
+	json_decref(request);
 	return text;
 }

@@ -1,7 +1,7 @@
 /*
  * definition - a declared migration as JSON: in orders, in the journal, compared
  *
- * Pure. The object is what docs/worker-protocol.md calls the order's `migration`.
+ * Pure. The object is what docs/worker-protocol.md calls the request's `migration`.
  */
 #ifndef DAEMON_MIGRATE_DEFINITION_H
 #define DAEMON_MIGRATE_DEFINITION_H
@@ -33,13 +33,13 @@ bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_
 	"(what this one made stays)"
 
 /* What a worker is to do beside its phase: measure for `plan`, and apply safe fixes. */
-enum bm_order_kind { BM_ORDER_WORK, BM_ORDER_FIX, BM_ORDER_PLAN };
+enum bm_request_kind { BM_REQUEST_WORK, BM_REQUEST_FIX, BM_REQUEST_PLAN };
 
 /*
- * The order of one phase, one line without its newline. `refusal`: for a plan, why this
+ * The request of one phase, one line without its newline. `refusal`: for a plan, why this
  * definition is refused, as bm_definition_compare() says it; NULL: it is not. Caller frees.
  */
-char *bm_definition_order(const struct json_t *definition, enum bm_phase phase,
-		const char *socket_dir, enum bm_order_kind kind, const char *refusal);
+char *bm_definition_request(const struct json_t *definition, enum bm_phase phase,
+		const char *socket_dir, enum bm_request_kind kind, const char *refusal);
 
 #endif

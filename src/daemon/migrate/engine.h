@@ -149,7 +149,7 @@ struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
 void bm_leaving_check(struct migration *migration);
 /* In each turn, those that the journal has forgotten. */
 void bm_leaving_settle(struct bm_migrate *migrate);
-char *bm_leaving_order(const struct migration *migration);
+char *bm_leaving_request(const struct migration *migration);
 /* As the journal has it: a JSON text (free()), NULL when nobody asked. */
 char *bm_leaving_encode(const struct migration *migration);
 void bm_leaving_decode(struct migration *migration, const char *text);

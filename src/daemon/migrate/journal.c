@@ -285,7 +285,7 @@ static bool is_written(const struct revision *revision)
 	return revision->written == revision->generation;
 }
 
-bool bm_journal_has_order(const struct migration *migration)
+bool bm_journal_has_request(const struct migration *migration)
 {
 	return is_written(&migration->revision);
 }
@@ -297,7 +297,7 @@ bool bm_journal_is_clean(const struct migration *migration)
 			return false;
 		}
 	}
-	return bm_journal_has_order(migration);
+	return bm_journal_has_request(migration);
 }
 
 /* The migration's own row comes first: a phase says nothing without it. */

@@ -26,6 +26,6 @@ bool bm_journal_write(struct bm_migrate *migrate);
 bool bm_journal_is_clean(const struct migration *migration);
 
 /* Whether the migration's own row is written: its definition, until, and pause. */
-bool bm_journal_has_order(const struct migration *migration);
+bool bm_journal_has_request(const struct migration *migration);
 
 #endif

@@ -102,25 +102,25 @@ int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char
 	return 0;
 }
 
-static char *order_of(const struct migration *migration, enum bm_order_kind kind)
+static char *request_of(const struct migration *migration, enum bm_request_kind kind)
 {
-	char *text = bm_definition_order(migration->definition, BM_PHASE_TEARDOWN,
+	char *text = bm_definition_request(migration->definition, BM_PHASE_TEARDOWN,
 			migration->migrate->socket_dir, kind, NULL);
-	json_t *order = json_loads(text, 0, NULL);
+	json_t *request = json_loads(text, 0, NULL);
 
 	free(text);
-	json_object_set_new(order, "without",
-			json_string(migration->leaving.asked && kind == BM_ORDER_WORK
+	json_object_set_new(request, "without",
+			json_string(migration->leaving.asked && kind == BM_REQUEST_WORK
 							? migration->leaving.without
 							: ""));
-	text = json_dumps(order, JSON_COMPACT);
-	json_decref(order);
+	text = json_dumps(request, JSON_COMPACT);
+	json_decref(request);
 	return text;
 }
 
-char *bm_leaving_order(const struct migration *migration)
+char *bm_leaving_request(const struct migration *migration)
 {
-	return order_of(migration, BM_ORDER_WORK);
+	return request_of(migration, BM_REQUEST_WORK);
 }
 
 char *bm_migrate_teardown_look(
@@ -133,7 +133,7 @@ char *bm_migrate_teardown_look(
 				"migration '%s' is just being written down: try again", name);
 		return NULL;
 	}
-	return migration != NULL ? order_of(migration, BM_ORDER_PLAN) : NULL;
+	return migration != NULL ? request_of(migration, BM_REQUEST_PLAN) : NULL;
 }
 
 /* ---- in the journal ---- */

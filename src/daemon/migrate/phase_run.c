@@ -276,10 +276,10 @@ void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 			.pgpass = migrate->pgpass,
 			.subject = migration->name};
 	struct bm_error err = BM_ERROR_INIT;
-	char *order = phase == BM_PHASE_TEARDOWN
-			? bm_leaving_order(migration)
-			: bm_definition_order(migration->definition, phase, migrate->socket_dir,
-					  BM_ORDER_WORK, NULL);
+	char *request = phase == BM_PHASE_TEARDOWN
+			? bm_leaving_request(migration)
+			: bm_definition_request(migration->definition, phase,
+					  migrate->socket_dir, BM_REQUEST_WORK, NULL);
 
 	json_decref(record->findings);
 	record->findings = NULL;
@@ -287,13 +287,13 @@ void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 	migration->has_verdict = false;
 	migration->worker_since_msec = bm_clock_msec();
 	migration->worker = bm_phase_host_start(
-			migrate->loop, &options, order, on_line, on_end, migration, &err);
+			migrate->loop, &options, request, on_line, on_end, migration, &err);
 	if (migration->worker != NULL) {
 		migration->worker_phase = phase;
 	} else {
 		fail(migration, phase, BM_FAILURE_TRANSIENT, err.message, "");
 	}
-	free(order);
+	free(request);
 }
 
 /* What it did stays; the phase is found begun and goes on from there. */

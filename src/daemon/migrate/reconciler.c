@@ -143,16 +143,16 @@ static void start(struct migration *migration)
 			.pgpass = migrate->pgpass,
 			.subject = migration->name};
 	struct bm_error err = BM_ERROR_INIT;
-	char *order = bm_definition_order(migration->definition, BM_PHASE_REPLICATE,
-			migrate->socket_dir, BM_ORDER_WORK, NULL);
+	char *request = bm_definition_request(migration->definition, BM_PHASE_REPLICATE,
+			migrate->socket_dir, BM_REQUEST_WORK, NULL);
 
 	reconciler->started_msec = bm_clock_msec();
 	reconciler->worker = bm_phase_host_start(
-			migrate->loop, &options, order, on_line, on_end, migration, &err);
+			migrate->loop, &options, request, on_line, on_end, migration, &err);
 	if (reconciler->worker == NULL) {
 		note_failure(migration, err.message);
 	}
-	free(order);
+	free(request);
 }
 
 void bm_reconciler_settle(struct migration *migration)

@@ -198,7 +198,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 			.released = !migration->paused && !migration->leaving.asked &&
 					migration->records[BM_PHASE_REPLICATE].state !=
 							BM_RECORD_PENDING,
-			.recorded = bm_journal_has_order(migration),
+			.recorded = bm_journal_has_request(migration),
 			.resuming = migration->resuming,
 			.reconcile = reconcile_view(&migration->reconciler),
 			.leaving = bm_leaving_view_of(migration),

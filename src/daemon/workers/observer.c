@@ -14,7 +14,7 @@
 #include "bucardo_machine/watchdog.h"
 #include "bucardo_machine/worker_child.h"
 #include "bucardo_machine/observation.h"
-#include "base/protocol/order.h"
+#include "base/protocol/observe_request.h"
 
 /* A worker prints every 5 s. One that neither does so nor works hangs; one that works is given
  * much longer (watchdog.h). */
@@ -30,7 +30,7 @@
 struct bm_observer {
 	struct bm_loop *loop;
 	char *program, *pgpass;
-	struct bm_observe_order order;
+	struct bm_observe_request request;
 	void (*cb)(void *ctx, const struct bm_observation *observation);
 	void (*down)(void *ctx, const char *why);
 	void *ctx;
@@ -152,19 +152,19 @@ static void on_sample(void *ctx, enum bm_lines_event event, const char *text, si
 
 static struct bm_worker_child *start_worker(struct bm_observer *observer, struct bm_error *err)
 {
-	char *order = bm_observe_order_encode(&observer->order);
+	char *request = bm_observe_request_encode(&observer->request);
 	const struct bm_worker_child_options options = {.program = observer->program,
 			.worker = "observe",
 			.pgpass = observer->pgpass,
 			.subject = "observe",
-			.order = order,
+			.request = request,
 			.line_bytes = BM_OBSERVATION_LINE_BYTES,
 			.on_line = on_sample,
 			.on_exit = on_exit_of_worker,
 			.ctx = observer};
 	struct bm_worker_child *child = bm_worker_child_start(observer->loop, &options, err);
 
-	free(order);
+	free(request);
 	return child;
 }
 
@@ -199,10 +199,10 @@ struct bm_observer *bm_observer_create(struct bm_loop *loop,
 	observer->loop = loop;
 	observer->program = bm_strdup(options->program);
 	observer->pgpass = bm_strdup(options->pgpass);
-	snprintf(observer->order.socket_dir, sizeof(observer->order.socket_dir), "%s",
+	snprintf(observer->request.socket_dir, sizeof(observer->request.socket_dir), "%s",
 			options->socket_dir);
-	observer->order.interval_msec = options->interval_msec;
-	observer->order.timeout_msec = options->timeout_msec;
+	observer->request.interval_msec = options->interval_msec;
+	observer->request.timeout_msec = options->timeout_msec;
 	observer->cb = cb;
 	observer->down = down;
 	observer->ctx = ctx;

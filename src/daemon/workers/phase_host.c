@@ -136,7 +136,7 @@ static void on_event(void *ctx, enum bm_lines_event event, const char *text, siz
 /* ---- the object ---- */
 
 struct bm_phase_host *bm_phase_host_start(struct bm_loop *loop,
-		const struct bm_phase_options *options, const char *order,
+		const struct bm_phase_options *options, const char *request,
 		void (*on_line)(void *ctx, const struct bm_phase_line *line),
 		void (*on_end)(void *ctx, const char *how), void *ctx, struct bm_error *err)
 {
@@ -145,7 +145,7 @@ struct bm_phase_host *bm_phase_host_start(struct bm_loop *loop,
 			.worker = options->worker,
 			.pgpass = options->pgpass,
 			.subject = options->subject,
-			.order = order,
+			.request = request,
 			.line_bytes = BM_PHASE_LINE_BYTES,
 			.on_line = on_event,
 			.on_exit = on_exit_of_worker,

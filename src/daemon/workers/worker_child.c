@@ -18,13 +18,13 @@ struct bm_worker_child {
 	char *subject;
 	bm_exit_cb *on_exit;
 	void *ctx;
-	pid_t pid;    /* 0: it has ended */
-	int order_fd; /* its stdin; -1 */
+	pid_t pid;	/* 0: it has ended */
+	int request_fd; /* its stdin; -1 */
 	struct bm_lines *lines, *messages;
 };
 
 struct pipes {
-	int order[2], lines[2], messages[2];
+	int request[2], lines[2], messages[2];
 };
 
 static void close_end(int *fd)
@@ -38,13 +38,13 @@ static void close_end(int *fd)
 static void close_pipes(struct pipes *pipes)
 {
 	for (int i = 0; i < 2; i++) {
-		close_end(&pipes->order[i]);
+		close_end(&pipes->request[i]);
 		close_end(&pipes->lines[i]);
 		close_end(&pipes->messages[i]);
 	}
 }
 
-/* A pipe as large as the order, which is written at once and never waited for. */
+/* A pipe as large as the request, which is written at once and never waited for. */
 static int open_order(int ends[2], size_t length, struct bm_error *err)
 {
 	if (pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) {
@@ -54,19 +54,19 @@ static int open_order(int ends[2], size_t length, struct bm_error *err)
 	if (size >= 0 && (size_t)size < length &&
 			fcntl(ends[1], F_SETPIPE_SZ, (int)length) < 0) {
 		return bm_error_set(err, BM_ERR_IO,
-				"cannot make a pipe of %zu bytes for the order: %m", length);
+				"cannot make a pipe of %zu bytes for the request: %m", length);
 	}
 	return 0;
 }
 
-static int write_order(int ends[2], const char *order, struct bm_error *err)
+static int write_request(int ends[2], const char *request, struct bm_error *err)
 {
-	char *line = bm_format("%s\n", order);
+	char *line = bm_format("%s\n", request);
 	size_t length = strlen(line);
 	int rc = open_order(ends, length, err);
 
 	if (rc == 0 && write(ends[1], line, length) != (ssize_t)length) {
-		rc = bm_error_set(err, BM_ERR_IO, "cannot write the order: %m");
+		rc = bm_error_set(err, BM_ERR_IO, "cannot write the request: %m");
 	}
 	free(line);
 	return rc;
@@ -115,7 +115,7 @@ static int spawn_on(struct bm_worker_child *child,
 
 	spawn.argv = argv;
 	spawn.env = env;
-	spawn.stdin_fd = pipes->order[0];
+	spawn.stdin_fd = pipes->request[0];
 	spawn.stdout_fd = pipes->lines[1];
 	spawn.stderr_fd = pipes->messages[1];
 	pid_t pid = bm_spawn(child->loop, &spawn, on_exit_of_worker, child, err);
@@ -124,8 +124,8 @@ static int spawn_on(struct bm_worker_child *child,
 		return -1;
 	}
 	child->pid = pid;
-	child->order_fd = pipes->order[1];
-	pipes->order[1] = -1;
+	child->request_fd = pipes->request[1];
+	pipes->request[1] = -1;
 	return 0;
 }
 
@@ -140,8 +140,8 @@ struct bm_worker_child *bm_worker_child_start(struct bm_loop *loop,
 			.subject = bm_strdup(options->subject),
 			.on_exit = options->on_exit,
 			.ctx = options->ctx,
-			.order_fd = -1};
-	if (write_order(pipes.order, options->order, err) == 0 &&
+			.request_fd = -1};
+	if (write_request(pipes.request, options->request, err) == 0 &&
 			bm_pipe(pipes.lines, err) == 0 && bm_pipe(pipes.messages, err) == 0 &&
 			read_from(child, options, &pipes, err) == 0) {
 		rc = spawn_on(child, options, &pipes, err);
@@ -162,7 +162,7 @@ pid_t bm_worker_child_pid(const struct bm_worker_child *child)
 /* A full pipe holds enough of them; a broken one is noticed by its exit. */
 static void say(struct bm_worker_child *child, const char *word)
 {
-	if (child->order_fd >= 0 && write(child->order_fd, word, strlen(word)) < 0) {
+	if (child->request_fd >= 0 && write(child->request_fd, word, strlen(word)) < 0) {
 		return;
 	}
 }
@@ -201,7 +201,7 @@ void bm_worker_child_end(struct bm_worker_child *child)
 		return;
 	}
 	kill_it(child);
-	close_end(&child->order_fd);
+	close_end(&child->request_fd);
 	bm_lines_close(child->lines);
 	child->lines = NULL;
 }

@@ -98,7 +98,7 @@ static void name_holder(struct bm_capture *capture, const struct bm_selected_tab
 	struct bm_phase *phase = capture->phase;
 
 	if (find_holder(phase, BM_END_SOURCE, table->quoted, out, size) ||
-			(phase->order.is_both &&
+			(phase->request.is_both &&
 					find_holder(phase, BM_END_DESTINATION, table->quoted,
 							out, size))) {
 		return;
@@ -178,7 +178,8 @@ static int take(struct queue *queue, struct bm_selected_table *const *tables, si
 	int rc = bm_capture_take(queue->capture, queue->group, tables, count, err);
 	if (rc != 0 && count == 1 && strcmp(err->sqlstate, lock_not_available) == 0) {
 		bool again = nudge(phase, BM_END_SOURCE, tables[0]);
-		again = (phase->order.is_both && nudge(phase, BM_END_DESTINATION, tables[0])) ||
+		again = (phase->request.is_both &&
+					nudge(phase, BM_END_DESTINATION, tables[0])) ||
 				again;
 		if (again) {
 			*err = (struct bm_error)BM_ERROR_INIT;
@@ -265,7 +266,7 @@ int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *
 			0) {
 		return -1;
 	}
-	return capture->phase->order.is_both
+	return capture->phase->request.is_both
 			? bm_delta_repair_register(capture->phase, BM_END_DESTINATION,
 					  group->sync, target, err)
 			: 0;
@@ -316,7 +317,7 @@ static void add_group(struct bm_capture *capture, unsigned number, const unsigne
 	struct bm_capture_group *group = &capture->groups[capture->group_count];
 
 	*group = (struct bm_capture_group){0};
-	name_group(group, capture->phase->order.name, number);
+	name_group(group, capture->phase->request.name, number);
 	group->tables = bm_alloc((capture->tables.count + 1) * sizeof(*group->tables));
 	group->is_done = bm_alloc((capture->tables.count + 1) * sizeof(*group->is_done));
 	for (size_t i = 0; i < capture->tables.count; i++) {
@@ -336,16 +337,16 @@ static void add_group(struct bm_capture *capture, unsigned number, const unsigne
 
 static int make_groups(struct bm_capture *capture, struct bm_error *err)
 {
-	const struct bm_phase_order *order = &capture->phase->order;
+	const struct bm_phase_request *request = &capture->phase->request;
 	unsigned *places = bm_capture_spread(capture, err);
 
 	if (places == NULL) {
 		return -1;
 	}
-	snprintf(capture->source, sizeof(capture->source), "%s_source", order->name);
+	snprintf(capture->source, sizeof(capture->source), "%s_source", request->name);
 	snprintf(capture->destination, sizeof(capture->destination), "%s_destination",
-			order->name);
-	snprintf(capture->dbgroup, sizeof(capture->dbgroup), "%s_dbs", order->name);
+			request->name);
+	snprintf(capture->dbgroup, sizeof(capture->dbgroup), "%s_dbs", request->name);
 	for (unsigned number = 0; number < BM_SYNCS_LIMIT; number++) {
 		add_group(capture, number, places);
 	}

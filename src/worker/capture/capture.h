@@ -32,7 +32,7 @@ struct bm_capture {
 	size_t done, total; /* tables */
 };
 
-/* Which of the migration's syncs each table goes to, from 0 on: at most `order.syncs`, but
+/* Which of the migration's syncs each table goes to, from 0 on: at most `request.syncs`, but
  * for tables that are in another one already. The caller frees; NULL with `err`. */
 unsigned *bm_capture_spread(struct bm_capture *capture, struct bm_error *err);
 

@@ -117,7 +117,7 @@ static char *name_syncs(const struct bm_phase *phase)
 	json_t *list = json_array();
 
 	for (unsigned number = 0; number < BM_SYNCS_LIMIT; number++) {
-		char *name = bm_sync_name(phase->order.name, number);
+		char *name = bm_sync_name(phase->request.name, number);
 		json_array_append_new(list, json_string(name));
 		free(name);
 	}

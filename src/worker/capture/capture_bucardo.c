@@ -82,7 +82,7 @@ static int put_group(struct bm_capture *capture, const struct bm_capture_group *
 {
 	const char *const params[] = {group->herd, capture->dbgroup, capture->source,
 			capture->destination,
-			capture->phase->order.is_both ? "source" : "target"};
+			capture->phase->request.is_both ? "source" : "target"};
 
 	for (size_t i = 0; i < BM_COUNT_OF(group_steps); i++) {
 		if (do_control(capture, group_steps[i], 5, params, err) != 0) {
@@ -168,7 +168,7 @@ int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
 			narrow(capture, group, BM_END_SOURCE, captured_sql, err) != 0) {
 		return -1;
 	}
-	return capture->phase->order.is_both
+	return capture->phase->request.is_both
 			? narrow(capture, group, BM_END_DESTINATION, captured_sql, err)
 			: 0;
 }
@@ -306,7 +306,7 @@ int bm_capture_identify(struct bm_capture *capture, struct bm_error *err)
 {
 	int rc = bm_delta_repair_identify(capture->phase, BM_END_SOURCE, err);
 
-	return rc == 0 && capture->phase->order.is_both
+	return rc == 0 && capture->phase->request.is_both
 			? bm_delta_repair_identify(capture->phase, BM_END_DESTINATION, err)
 			: rc;
 }
@@ -318,11 +318,11 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 	struct bm_phase *phase = capture->phase;
 	int rc = bm_capture_triggers_make(phase, BM_END_SOURCE, group->sync, list, "", err);
 
-	if (rc != 0 || !phase->order.is_both) {
+	if (rc != 0 || !phase->request.is_both) {
 		return rc;
 	}
 	/* Of a table that is taken in later nothing is copied any more. */
-	return strcmp(phase->order.phase, "capture") == 0
+	return strcmp(phase->request.phase, "capture") == 0
 			? bm_capture_triggers_make_quiet(
 					  phase, BM_END_DESTINATION, group->sync, list, err)
 			: bm_capture_triggers_make(phase, BM_END_DESTINATION, group->sync, list,
@@ -335,7 +335,7 @@ static int pin_functions(struct bm_capture *capture, struct bm_error *err)
 	static const char sql[] = "SELECT bucardo.machine_pin()";
 	int rc = bm_phase_do(capture->phase, BM_END_SOURCE, sql, 0, NULL, err);
 
-	return rc == 0 && capture->phase->order.is_both
+	return rc == 0 && capture->phase->request.is_both
 			? bm_phase_do(capture->phase, BM_END_DESTINATION, sql, 0, NULL, err)
 			: rc;
 }
@@ -346,7 +346,7 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 	char *list = encode_tables(tables, count);
 	int rc = bm_delta_repair_prepare(capture->phase, BM_END_SOURCE, list, err);
 
-	if (rc == 0 && capture->phase->order.is_both) {
+	if (rc == 0 && capture->phase->request.is_both) {
 		rc = bm_delta_repair_prepare(capture->phase, BM_END_DESTINATION, list, err);
 	}
 	if (rc == 0) {
@@ -372,7 +372,7 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 	if (rc == 0) {
 		rc = name_deltas(capture, BM_END_SOURCE, err);
 	}
-	if (rc == 0 && capture->phase->order.is_both) {
+	if (rc == 0 && capture->phase->request.is_both) {
 		rc = name_deltas(capture, BM_END_DESTINATION, err);
 	}
 	if (rc == 0) {

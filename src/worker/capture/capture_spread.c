@@ -118,7 +118,7 @@ static const char members_sql[] =
 
 static int read_places(struct bm_capture *capture, unsigned *places, struct bm_error *err)
 {
-	const char *const params[] = {capture->phase->order.name};
+	const char *const params[] = {capture->phase->request.name};
 	PGresult *rows = bm_phase_ask(
 			capture->phase, BM_END_CONTROL, members_sql, 1, params, err);
 
@@ -188,7 +188,7 @@ static void spread(const struct bm_capture *capture, const struct kin *kin, uint
 	}
 	while ((next = heaviest(kin, count, weights, places)) < count) {
 		unsigned least = 0;
-		for (unsigned k = 1; k < capture->phase->order.syncs; k++) {
+		for (unsigned k = 1; k < capture->phase->request.syncs; k++) {
 			least = loads[k] < loads[least] ? k : least;
 		}
 		places[next] = least;

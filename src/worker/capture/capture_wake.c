@@ -58,7 +58,7 @@ static int wake(struct bm_phase *phase, const char *oid, const char *table,
 
 int bm_capture_wake(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *rows = bm_phase_ask(phase, BM_END_DESTINATION, quiet_sql, 1, name, err);
 	int rc = 0;
 

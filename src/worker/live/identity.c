@@ -116,7 +116,7 @@ int bm_identity_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error
 int bm_identity_read(
 		struct bm_phase *phase, enum bm_end end, json_t **state, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *rows = bm_phase_ask(phase, end,
 			"SELECT to_regprocedure('bucardo.machine_state(text)') IS NOT NULL", 0,
 			NULL, err);
@@ -148,7 +148,7 @@ int bm_identity_read(
 static int register_side(struct bm_phase *phase, enum bm_end end, const char *sync,
 		const char *owner, struct bm_error *err)
 {
-	const char *const params[] = {phase->order.name, sync, owner, bm_identity_host()};
+	const char *const params[] = {phase->request.name, sync, owner, bm_identity_host()};
 
 	if (bm_phase_do(phase, end, "SELECT bucardo.machine_claim($1, $2, $3, $4)", 4, params,
 			    err) != 0) {
@@ -175,7 +175,7 @@ int bm_identity_register(
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
 		bm_identity_tell_foreign(state, bm_end_name(end), &why);
 		bm_identity_hint_foreign(
-				state, phase->order.name, phase->hint, sizeof(phase->hint));
+				state, phase->request.name, phase->hint, sizeof(phase->hint));
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
 	}
 	json_decref(state);
@@ -223,7 +223,7 @@ int bm_identity_accept(struct bm_phase *phase, struct bm_error *err)
 		next = after > next ? after : next;
 	}
 	char *list = json_dumps(runs, JSON_COMPACT);
-	const char *const params[] = {phase->order.name, owner, pass_text, nonce, list};
+	const char *const params[] = {phase->request.name, owner, pass_text, nonce, list};
 	make_nonce(nonce);
 	snprintf(pass_text, sizeof(pass_text), "%" JSON_INTEGER_FORMAT, next);
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(order); i++) {
@@ -262,7 +262,7 @@ int bm_identity_settle(struct bm_phase *phase, struct bm_error *err)
 			rc = bm_identity_accept(phase, err);
 		} else {
 			bm_identity_hint_replaced(
-					phase->order.name, phase->hint, sizeof(phase->hint));
+					phase->request.name, phase->hint, sizeof(phase->hint));
 			rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
 		}
 	}
@@ -335,7 +335,7 @@ static int look(struct bm_phase *phase, const char *owner, struct both *both,
 /* Where nothing is remembered nothing can be marked; the run refuses of that. */
 static void mark_stopped(struct bm_phase *phase, const char *owner, const char *why)
 {
-	const char *const params[] = {phase->order.name, owner, why};
+	const char *const params[] = {phase->request.name, owner, why};
 
 	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
 		struct bm_error ignored = BM_ERROR_INIT;
@@ -348,7 +348,7 @@ static void mark_stopped(struct bm_phase *phase, const char *owner, const char *
 
 static void tell_stopped(struct bm_pass *pass, const char *owner, const struct both *both)
 {
-	const char *name = pass->phase->order.name;
+	const char *name = pass->phase->request.name;
 	const char *why = bm_strbuf_text(&both->why);
 	char hint[600], news[1200];
 
@@ -378,7 +378,7 @@ static void tell_moved(const struct bm_phase *phase, const json_t *state, const 
 		if (!json_equal(was, is)) {
 			bm_report_note("the %s of %s has another %s (%s, was %s): nothing that was "
 				       "carried is missing there, so it goes on",
-					side, phase->order.name, members[i][2],
+					side, phase->request.name, members[i][2],
 					json_string_value(is), json_string_value(was));
 		}
 	}
@@ -389,7 +389,7 @@ static int beat(struct bm_phase *phase, const char *owner, const struct both *bo
 		struct bm_error *err)
 {
 	char pass_text[24], nonce[17];
-	const char *const params[] = {phase->order.name, owner, pass_text, nonce};
+	const char *const params[] = {phase->request.name, owner, pass_text, nonce};
 	int rc = 0;
 
 	make_nonce(nonce);
@@ -408,7 +408,7 @@ static int beat(struct bm_phase *phase, const char *owner, const struct both *bo
 /* An older machine made the migration: it has syncs, and no owner. */
 static int adopt(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
 			"SELECT s.name FROM bucardo.sync s WHERE s.dbs = $1 || '_dbs'", 1, name,
 			err);

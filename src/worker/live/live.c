@@ -56,7 +56,7 @@ static int has_fence(struct bm_pass *pass, bool *has, struct bm_error *err)
 
 int bm_live_register(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const params[] = {phase->order.name, phase->order.is_both ? "t" : "f"};
+	const char *const params[] = {phase->request.name, phase->request.is_both ? "t" : "f"};
 	bool has;
 	int rc = has_it(phase, BM_END_DESTINATION,
 			"SELECT to_regclass('bucardo_machine.handover') IS NOT NULL", &has,
@@ -117,7 +117,7 @@ struct sight {
 /* Without a fence: as it was seen last. */
 static int recall(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
-	const char *const params[] = {pass->phase->order.name};
+	const char *const params[] = {pass->phase->request.name};
 	PGresult *rows = bm_phase_ask(pass->phase, BM_END_SOURCE,
 			"SELECT destination FROM bucardo.machine_live WHERE migration = $1", 1,
 			params, err);
@@ -215,7 +215,7 @@ static enum bm_end live_end(const struct sight *sight)
 static void print_epoch(
 		const struct bm_pass *pass, const struct sight *sight, char *out, size_t size)
 {
-	snprintf(out, size, "%s %" PRId64 " %s", pass->phase->order.name, sight->turn,
+	snprintf(out, size, "%s %" PRId64 " %s", pass->phase->request.name, sight->turn,
 			bm_end_name(live_end(sight)));
 }
 
@@ -230,7 +230,7 @@ static void change_places(struct bm_pass *pass, const struct sight *sight)
 	if (sight->lifted) {
 		bm_report_note("the destination's fence is lifted: the destination is the live "
 			       "side%s",
-				pass->phase->order.is_both
+				pass->phase->request.is_both
 						? ", and the source follows"
 						: "; direction is forward, so nothing of it is "
 						  "carried back to the source");
@@ -261,7 +261,7 @@ static int announce(struct bm_pass *pass, struct bm_error *err)
 
 static int remember(struct bm_pass *pass, const struct sight *sight, struct bm_error *err)
 {
-	const char *const params[] = {pass->phase->order.name, sight->lifted ? "t" : "f"};
+	const char *const params[] = {pass->phase->request.name, sight->lifted ? "t" : "f"};
 
 	return sight->fenced
 			? bm_phase_do(pass->phase, BM_END_SOURCE, remember_sql, 2, params, err)
@@ -350,7 +350,7 @@ int bm_live_asked(struct bm_pass *pass, int64_t *number, struct bm_error *err)
 
 json_t *bm_live_waiting(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
 {
-	const char *const params[] = {pass->phase->order.name};
+	const char *const params[] = {pass->phase->request.name};
 	bool is_captured;
 
 	if (has_it(pass->phase, end,
@@ -422,7 +422,7 @@ int bm_live_report(struct bm_pass *pass, int64_t number, struct bm_error *err)
 	char *waits = list_names(names), *sequences = list_sequences(pass);
 	snprintf(turn, sizeof(turn), "%" PRId64, pass->turn);
 	snprintf(text, sizeof(text), "%" PRId64, number);
-	const char *const params[] = {pass->phase->order.name, turn, text, waits, sequences};
+	const char *const params[] = {pass->phase->request.name, turn, text, waits, sequences};
 	int rc = bm_phase_do(pass->phase, BM_END_DESTINATION, report_sql, 5, params, err);
 	free(waits);
 	free(sequences);

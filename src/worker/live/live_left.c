@@ -106,7 +106,7 @@ static int list_left(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
 	bool is_live = pass->live == BM_END_DESTINATION;
 
-	if (pass->has_turned && (pass->phase->order.is_both || is_live) &&
+	if (pass->has_turned && (pass->phase->request.is_both || is_live) &&
 			add_owed(pass, list, err) != 0) {
 		return -1;
 	}

@@ -66,7 +66,7 @@ static inline enum bm_end bm_pass_follower(const struct bm_pass *pass)
 /* Whether the follower gets anything: with direction forward the source never does. */
 static inline bool bm_pass_carries(const struct bm_pass *pass)
 {
-	return pass->live == BM_END_SOURCE || pass->phase->order.is_both;
+	return pass->live == BM_END_SOURCE || pass->phase->request.is_both;
 }
 
 /* ---- the parts ---- */

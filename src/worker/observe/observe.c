@@ -23,7 +23,7 @@
 #include "bucardo_machine/clock.h"
 #include "worker/session/ask.h"
 #include "bucardo_machine/observation.h"
-#include "base/protocol/order.h"
+#include "base/protocol/observe_request.h"
 #include "worker/observe/sample.h"
 #include "worker/observe/monitored.h"
 
@@ -223,10 +223,10 @@ static void speak_until_stdin_ends(struct observer *observer)
 
 /* ---- begin ---- */
 
-/* Byte by byte: what follows the order belongs to the loop above. */
-static int read_order(struct bm_observe_order *order, struct bm_error *err)
+/* Byte by byte: what follows the request belongs to the loop above. */
+static int read_request(struct bm_observe_request *request, struct bm_error *err)
 {
-	char line[BM_ORDER_LINE_BYTES];
+	char line[BM_REQUEST_LINE_BYTES];
 	size_t length = 0;
 
 	while (length < sizeof(line)) {
@@ -235,28 +235,28 @@ static int read_order(struct bm_observe_order *order, struct bm_error *err)
 			continue;
 		}
 		if (got <= 0) {
-			return bm_error_set(err, BM_ERR_CONFIG, "there is no order on stdin");
+			return bm_error_set(err, BM_ERR_CONFIG, "there is no request on stdin");
 		}
 		if (line[length] == '\n') {
-			return bm_observe_order_decode(line, length, order, err);
+			return bm_observe_request_decode(line, length, request, err);
 		}
 		length++;
 	}
-	return bm_error_set(err, BM_ERR_CONFIG, "the order is too long");
+	return bm_error_set(err, BM_ERR_CONFIG, "the request is too long");
 }
 
-static int begin(struct observer *observer, const struct bm_observe_order *order,
+static int begin(struct observer *observer, const struct bm_observe_request *request,
 		struct bm_error *err)
 {
 	struct bm_sampler *sampler = &observer->sampler;
-	const struct bm_conninfo_row control = {.host = order->socket_dir,
+	const struct bm_conninfo_row control = {.host = request->socket_dir,
 			.port = "5432",
 			.dbname = "bucardo",
 			.user = "bucardo"};
 	pthread_condattr_t attributes;
 
-	sampler->interval_msec = order->interval_msec;
-	sampler->timeout_msec = order->timeout_msec;
+	sampler->interval_msec = request->interval_msec;
+	sampler->timeout_msec = request->timeout_msec;
 	sampler->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (sampler->wake_fd < 0) {
 		return bm_error_set(err, BM_ERR_IO, "cannot create an eventfd: %m");
@@ -275,13 +275,13 @@ static int begin(struct observer *observer, const struct bm_observe_order *order
 int bm_observe_run(void)
 {
 	static struct observer observer; /* threads use it to the very end */
-	struct bm_observe_order order;
+	struct bm_observe_request request;
 	struct bm_error err = BM_ERROR_INIT;
 
 	/* Threads would get a heap each; they need little. */
 	mallopt(M_ARENA_MAX, 1);
 	prctl(PR_SET_NAME, "observe");
-	if (read_order(&order, &err) != 0 || begin(&observer, &order, &err) != 0) {
+	if (read_request(&request, &err) != 0 || begin(&observer, &request, &err) != 0) {
 		fprintf(stderr, "observe: %s\n", err.message);
 		return 1;
 	}

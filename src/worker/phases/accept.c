@@ -50,7 +50,7 @@ static void name_holders(struct bm_phase *phase, enum bm_end end)
 static int take_side(struct bm_phase *phase, enum bm_end end, const char *owner,
 		struct bm_error *err)
 {
-	const char *const params[] = {phase->order.name, owner, bm_identity_host(), SILENCE};
+	const char *const params[] = {phase->request.name, owner, bm_identity_host(), SILENCE};
 
 	PGresult *rows = bm_phase_ask(phase, end,
 			"SELECT bucardo.machine_take_over($1, $2, $3, $4::interval)", 4, params,
@@ -93,7 +93,7 @@ static int take_over(struct bm_phase *phase, const char *owner, struct bm_error 
 
 static int register_all(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
 			"SELECT s.name FROM bucardo.sync s WHERE s.dbs = $1 || '_dbs'", 1, name,
 			err);
@@ -102,7 +102,7 @@ static int register_all(struct bm_phase *phase, struct bm_error *err)
 	if (rc == 0 && PQntuples(syncs) == 0) {
 		rc = bm_error_set(err, BM_ERR_PRECONDITION,
 				"migration '%s' was not captured yet: there is nothing to accept",
-				phase->order.name);
+				phase->request.name);
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
 		for (int row = 0; rc == 0 && row < PQntuples(syncs); row++) {
@@ -116,7 +116,7 @@ static int register_all(struct bm_phase *phase, struct bm_error *err)
 
 static int owe_all(struct bm_pass *pass, struct bm_error *err)
 {
-	const char *const name[] = {pass->phase->order.name};
+	const char *const name[] = {pass->phase->request.name};
 	PGresult *tables = bm_phase_ask(pass->phase, pass->live,
 			"SELECT DISTINCT d.tablename FROM bucardo.bucardo_delta_names d"
 			" JOIN bucardo.machine_syncs m ON m.sync ="
@@ -180,7 +180,7 @@ int bm_accept_run(struct bm_phase *phase, struct bm_error *err)
 		const char *way;
 		int (*run)(struct bm_phase *phase, const char *owner, struct bm_error *err);
 	} ways[] = {{"take-over", take_over}, {"resend", resend}, {"as-is", as_is}};
-	const char *way = json_string_value(json_object_get(phase->order.root, "way"));
+	const char *way = json_string_value(json_object_get(phase->request.root, "way"));
 	char *owner = bm_identity_owner(phase, err);
 	int rc = -1;
 	bool known = false;

@@ -25,7 +25,7 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 	const struct bm_phase *phase = ctx;
 	bool copying = strcmp(progress->phase, "copy") == 0;
 
-	if (strcmp(progress->phase, phase->order.phase) != 0) {
+	if (strcmp(progress->phase, phase->request.phase) != 0) {
 		return;
 	}
 	json_t *more = json_pack("{s:i, s:i, s:o}", "pieces_done", (int)progress->done,
@@ -71,7 +71,7 @@ static int run_part(struct bm_phase *phase, struct bm_transfer *transfer, struct
 	/* The earlier ones find that nothing is missing, and read what the next one needs. */
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(parts); i++) {
 		rc = parts[i].run(transfer, err);
-		if (strcmp(parts[i].name, phase->order.phase) == 0) {
+		if (strcmp(parts[i].name, phase->request.phase) == 0) {
 			break;
 		}
 	}
@@ -105,12 +105,12 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 	bm_conninfo_put(&destination, "options", "-c session_replication_role=replica");
 	const struct bm_transfer_options options = {.source = &source,
 			.destination = &destination,
-			.jobs = phase->order.jobs,
-			.max_rate = phase->order.max_rate,
-			.gentle = phase->order.gentle,
-			.choice = phase->order.choice,
-			.roles = phase->order.roles,
-			.extensions = phase->order.extensions,
+			.jobs = phase->request.jobs,
+			.max_rate = phase->request.max_rate,
+			.gentle = phase->request.gentle,
+			.choice = phase->request.choice,
+			.roles = phase->request.roles,
+			.extensions = phase->request.extensions,
 			.fence = true,
 			.captured = true,
 			.progress = on_progress,
@@ -132,7 +132,7 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 		json_object_set_new(phase->evidence, "reused_chunks",
 				json_integer((json_int_t)end.reused_chunks));
 	}
-	if (rc == 0 && phase->order.is_both && strcmp(phase->order.phase, "copy") == 0) {
+	if (rc == 0 && phase->request.is_both && strcmp(phase->request.phase, "copy") == 0) {
 		rc = bm_capture_wake(phase, err);
 	} else if (rc != 0 && transfer != NULL) {
 		offer_to_leave_out(phase, transfer, err);

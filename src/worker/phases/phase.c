@@ -26,12 +26,12 @@ static const struct {
 static int run_phase(struct bm_phase *phase, struct bm_error *err)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(phases); i++) {
-		if (strcmp(phases[i].name, phase->order.phase) == 0) {
+		if (strcmp(phases[i].name, phase->request.phase) == 0) {
 			return phases[i].run(phase, err);
 		}
 	}
-	return bm_error_set(
-			err, BM_ERR_INTERNAL, "there is no phase '%.64s'", phase->order.phase);
+	return bm_error_set(err, BM_ERR_INTERNAL, "there is no phase '%.64s'",
+			phase->request.phase);
 }
 
 int bm_phase_run(void)

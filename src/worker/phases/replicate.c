@@ -31,7 +31,7 @@
 
 static int set_active(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *changed = bm_phase_ask(phase, BM_END_CONTROL,
 			"WITH changed AS (UPDATE bucardo.sync SET status = 'active', checktime = '" CHECKTIME
 			"'"
@@ -83,7 +83,7 @@ static int count_end(struct bm_phase *phase, enum bm_end end, const PGresult *sy
 
 static int count_all(struct bm_phase *phase, struct bm_backlog *total, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
 			"SELECT s.name, 'dbgroup ' || s.dbs, (SELECT count(*) FROM bucardo.dbmap m"
 			"  WHERE m.dbgroup = s.dbs AND m.role = 'source') > 1"
@@ -95,7 +95,7 @@ static int count_all(struct bm_phase *phase, struct bm_backlog *total, struct bm
 	*total = (struct bm_backlog){0};
 	if (syncs != NULL && PQntuples(syncs) == 0) {
 		bm_error_set(err, BM_ERR_PRECONDITION, "Bucardo has no sync '%s_sync'",
-				phase->order.name);
+				phase->request.name);
 	} else if (syncs != NULL) {
 		rc = count_end(phase, BM_END_SOURCE, syncs, total, err);
 		if (rc == 0) {

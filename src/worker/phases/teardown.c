@@ -77,7 +77,7 @@ struct hold {
 
 static int read_hold(struct bm_phase *phase, struct hold *hold, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL, hold_sql, 1, name, err);
 
 	if (rows == NULL) {
@@ -92,7 +92,7 @@ static int read_hold(struct bm_phase *phase, struct hold *hold, struct bm_error 
 /* A KID that waits for a lock, or for a network, hears nothing. */
 static void end_runs(struct bm_phase *phase)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 
 	for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
 		struct bm_error ignored = BM_ERROR_INIT;
@@ -129,7 +129,7 @@ static int wait_until_free(struct bm_phase *phase, struct bm_error *err)
 
 static int clear_control(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	int rc = bm_phase_begin(phase, err);
 
 	if (rc == 0) {
@@ -175,7 +175,8 @@ static void close_side(struct side *side)
 
 static bool is_without(const struct bm_phase *phase, enum bm_end end)
 {
-	const char *without = json_string_value(json_object_get(phase->order.root, "without"));
+	const char *without = json_string_value(
+			json_object_get(phase->request.root, "without"));
 
 	return without != NULL &&
 			(strcmp(without, "both") == 0 ||
@@ -197,7 +198,7 @@ static int check_owner(struct side *side, struct bm_error *err)
 				"`bucardo-machine teardown %s` there; when that machine is gone for "
 				"good: bucardo-machine accept %s take-over. To forget it here alone: "
 				"bucardo-machine teardown %s --without both",
-				phase->order.name, phase->order.name, phase->order.name);
+				phase->request.name, phase->request.name, phase->request.name);
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
 	}
 	json_decref(state);
@@ -228,7 +229,7 @@ static int open_side(struct bm_phase *phase, enum bm_end end, struct side *side,
 
 	*side = (struct side){.phase = phase,
 			.end = end,
-			.names = {phase->order.name},
+			.names = {phase->request.name},
 			.others = BM_STRBUF_INIT,
 			.told = json_array()};
 	if (check_owner(side, err) != 0) {
@@ -332,7 +333,7 @@ static void tell_away(struct bm_phase *phase, enum bm_end end)
 		snprintf(phase->hint, sizeof(phase->hint),
 				"bring it back; when it is gone for good: bucardo-machine teardown "
 				"%s --without %s",
-				phase->order.name, bm_end_name(end));
+				phase->request.name, bm_end_name(end));
 	}
 }
 
@@ -418,7 +419,7 @@ int bm_teardown_run(struct bm_phase *phase, struct bm_error *err)
 {
 	int rc = 0;
 
-	if (phase->order.plan) {
+	if (phase->request.plan) {
 		look(phase);
 		return 0;
 	}

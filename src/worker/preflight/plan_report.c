@@ -218,7 +218,7 @@ static json_t *locks_json(const struct bm_phase *phase)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < BM_COUNT_OF(locks); i++) {
-		if (locks[i].only_both && !phase->order.is_both) {
+		if (locks[i].only_both && !phase->request.is_both) {
 			continue;
 		}
 		json_array_append_new(array,
@@ -250,9 +250,10 @@ static double larger(double a, double b)
 static void set_spans(const struct bm_phase *phase, const struct sums *sums,
 		const struct bm_speed *speed, json_t *estimate)
 {
-	double jobs = phase->order.jobs > 0 ? phase->order.jobs : 1;
+	double jobs = phase->request.jobs > 0 ? phase->request.jobs : 1;
 	double bytes = (double)sums->bytes;
-	double limit = phase->order.max_rate > 0 ? bytes / (double)phase->order.max_rate : 0;
+	double limit = phase->request.max_rate > 0 ? bytes / (double)phase->request.max_rate
+						   : 0;
 	double reading = bytes / speed->read, writing = bytes / speed->write;
 	double copying = sums->chunks < jobs ? (double)sums->chunks : jobs;
 
@@ -300,9 +301,10 @@ static json_t *estimate_json(struct bm_phase *phase, const struct sums *sums)
 int bm_plan_tell(struct bm_phase *phase, const struct bm_selected *tables, const char *oids,
 		struct bm_error *err)
 {
-	unsigned jobs = phase->order.jobs < MOST_JOBS ? phase->order.jobs : MOST_JOBS;
+	unsigned jobs = phase->request.jobs < MOST_JOBS ? phase->request.jobs : MOST_JOBS;
 	struct sums sums = {.jobs = jobs > 0 ? jobs : 1,
-			.whole = phase->order.max_rate == 0 && is_near(phase, BM_END_SOURCE) &&
+			.whole = phase->request.max_rate == 0 &&
+					is_near(phase, BM_END_SOURCE) &&
 					is_near(phase, BM_END_DESTINATION)};
 	json_t *sizes = tables_json(phase, tables, oids, &sums, err);
 
@@ -313,9 +315,9 @@ int bm_plan_tell(struct bm_phase *phase, const struct bm_selected *tables, const
 	bm_report_progress(0, 0, "checks", "measuring how fast the servers are");
 	json_t *plan = json_pack("{s:o, s:I, s:I, s:i, s:I, s:b, s:o, s:o, s:o}", "tables",
 			sizes, "chunks", (json_int_t)sums.chunks, "kill_bytes",
-			(json_int_t)sum_pieces(&sums), "jobs", (int)phase->order.jobs,
-			"max_rate", (json_int_t)phase->order.max_rate, "both",
-			phase->order.is_both, "locks", locks_json(phase), "left",
+			(json_int_t)sum_pieces(&sums), "jobs", (int)phase->request.jobs,
+			"max_rate", (json_int_t)phase->request.max_rate, "both",
+			phase->request.is_both, "locks", locks_json(phase), "left",
 			bm_plan_left(phase, tables), "estimate", estimate_json(phase, &sums));
 	bm_report_plan(plan);
 	return 0;

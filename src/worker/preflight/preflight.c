@@ -41,15 +41,15 @@ static void find(void *ctx, enum bm_severity severity, const char *object, const
 /* The databases may be fit, but the machine will not begin with this definition. */
 static void check_refusal(struct walk *walk)
 {
-	struct bm_phase_order *order = &walk->phase->order;
+	struct bm_phase_request *request = &walk->phase->request;
 	char why[1200];
 
-	if (order->refusal != NULL) {
-		order->fix = false;
+	if (request->refusal != NULL) {
+		request->fix = false;
 		snprintf(why, sizeof(why), "its changed definition is refused: %s",
-				order->refusal);
+				request->refusal);
 		find(walk, BM_SEVERITY_STOPS, "machine.yaml", why,
-				order->refusal_hint != NULL ? order->refusal_hint : "");
+				request->refusal_hint != NULL ? request->refusal_hint : "");
 	}
 }
 
@@ -183,7 +183,7 @@ static int run_check(struct walk *walk, const struct bm_check *check, struct bm_
 {
 	PGresult *rows = ask_check(walk, check, err);
 
-	if (rows != NULL && walk->phase->order.fix && check->hint_is_safe &&
+	if (rows != NULL && walk->phase->request.fix && check->hint_is_safe &&
 			fix_rows(walk, check, rows)) {
 		PQclear(rows);
 		rows = ask_check(walk, check, err);
@@ -210,7 +210,7 @@ static int run_checks(struct walk *walk, const struct bm_check *checks, size_t c
 {
 	for (size_t i = 0; i < count; i++) {
 		bm_report_progress(walk->done++, walk->total, "checks", checks[i].name);
-		if (checks[i].only_both && !walk->phase->order.is_both) {
+		if (checks[i].only_both && !walk->phase->request.is_both) {
 			continue;
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
@@ -305,8 +305,8 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 		find(walk, BM_SEVERITY_NOTE, "tables", why, "");
 	}
 	char *outside = bm_table_filter_out(rows);
-	char *skipped = bm_extensions_skipped(&walk->phase->order.extensions);
-	char *versions = bm_extensions_versions(&walk->phase->order.extensions);
+	char *skipped = bm_extensions_skipped(&walk->phase->request.extensions);
+	char *versions = bm_extensions_versions(&walk->phase->request.extensions);
 	const char *const params[] = {outside, skipped, versions};
 	PQclear(rows);
 	int rc = bm_phase_do(walk->phase, BM_END_SOURCE,
@@ -324,12 +324,12 @@ static int check_choice(struct walk *walk, struct bm_error *err)
  * and `pass`; while copying one a job, and those that keep the snapshot and the ledger. */
 static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error *err)
 {
-	const struct bm_phase_order *order = &walk->phase->order;
+	const struct bm_phase_request *request = &walk->phase->request;
 	char steady[16], copying[16];
 	const char *const params[] = {steady, copying};
 
-	snprintf(steady, sizeof(steady), "%u", 4 + 2 * order->syncs);
-	snprintf(copying, sizeof(copying), "%u", 3 + order->jobs);
+	snprintf(steady, sizeof(steady), "%u", 4 + 2 * request->syncs);
+	snprintf(copying, sizeof(copying), "%u", 3 + request->jobs);
 	return bm_phase_do(walk->phase, end,
 			"SELECT set_config('bucardo_machine.steady', $1, false),"
 			" set_config('bucardo_machine.copying', $2, false)",
@@ -349,7 +349,7 @@ static int look_at_paths(struct walk *walk, struct bm_error *err)
 static int walk_all(struct walk *walk, struct bm_error *err)
 {
 	struct bm_selected tables = {0};
-	const char *const name[] = {walk->phase->order.name};
+	const char *const name[] = {walk->phase->request.name};
 	int rc = -1;
 
 	if (bm_phase_do(walk->phase, BM_END_SOURCE,
@@ -373,7 +373,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 			look_at_paths(walk, err) == 0 &&
 			run_checks(walk, bm_checks_servers, bm_check_servers_count, err) == 0 &&
 			run_checks(walk, bm_checks_tables, bm_check_tables_count, err) == 0) {
-		rc = walk->phase->order.plan
+		rc = walk->phase->request.plan
 				? bm_plan_tell(walk->phase, &tables, walk->oids, err)
 				: 0;
 	}

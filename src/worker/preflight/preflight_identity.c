@@ -14,7 +14,7 @@ static const enum bm_end sides[] = {BM_END_SOURCE, BM_END_DESTINATION};
 static void find_namesake(struct bm_phase *phase, bm_preflight_find *find, void *ctx)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *there = bm_phase_ask(phase, BM_END_SOURCE,
 			"SELECT to_regclass('bucardo.bucardo_delta_targets') IS NOT NULL", 0,
 			NULL, &ignored);
@@ -29,7 +29,7 @@ static void find_namesake(struct bm_phase *phase, bm_preflight_find *find, void 
 		char *why = bm_format(
 				"a sync that was made by hand uses a dbgroup %s_dbs on the "
 				"source: each would take what the other has applied for its own",
-				phase->order.name);
+				phase->request.name);
 		find(ctx, BM_SEVERITY_STOPS, "dbgroup", why,
 				"give the migration another name in machine.yaml; or, when that sync is "
 				"gone for good, on the source: DELETE FROM bucardo.bucardo_delta_targets");
@@ -52,7 +52,8 @@ void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void
 		if (bm_identity_read(phase, sides[i], &state, &ignored) == 0 &&
 				bm_identity_is_foreign(state, owner)) {
 			bm_identity_tell_foreign(state, bm_end_name(sides[i]), &why);
-			bm_identity_hint_foreign(state, phase->order.name, hint, sizeof(hint));
+			bm_identity_hint_foreign(
+					state, phase->request.name, hint, sizeof(hint));
 			find(ctx, BM_SEVERITY_STOPS, "owner", bm_strbuf_text(&why), hint);
 		}
 		json_decref(state);

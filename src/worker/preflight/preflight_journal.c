@@ -18,7 +18,7 @@ static const char lost[] =
 static int journal_has_it(struct bm_phase *phase)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	const char *const name[] = {phase->order.name};
+	const char *const name[] = {phase->request.name};
 	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL,
 			"SELECT 1 FROM machine.phase WHERE migration = $1"
 			" AND phase <> 'preflight' AND state <> 'pending' LIMIT 1",
@@ -75,7 +75,7 @@ void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void 
 			lost);
 	snprintf(hint, sizeof(hint),
 			"nothing; or `bucardo-machine pause %s`, if it had been paused",
-			phase->order.name);
+			phase->request.name);
 	find(ctx, BM_SEVERITY_DEGRADES, "journal", why, hint);
 	bm_report_note("%s", why);
 }

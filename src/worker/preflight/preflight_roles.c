@@ -19,7 +19,7 @@ struct look {
 
 static void find_missing(struct look *look, int row)
 {
-	const struct bm_role_rules *rules = &look->phase->order.roles;
+	const struct bm_role_rules *rules = &look->phase->request.roles;
 	const char *quoted = PQgetvalue(look->there, row, 1);
 	bool makes = rules->create &&
 			PQgetvalue(look->used, row, BM_ROLE_SUPERUSER)[0] != 't' &&
@@ -84,7 +84,7 @@ static const char policies_sql[] =
 /* The roles of the source that the destination will not have, as a JSON array; new. */
 static char *missing_list(const struct look *look)
 {
-	const struct bm_role_rules *rules = &look->phase->order.roles;
+	const struct bm_role_rules *rules = &look->phase->request.roles;
 	json_t *names = json_array();
 
 	for (int row = 0; row < PQntuples(look->used); row++) {
@@ -132,7 +132,7 @@ static int find_policies(struct look *look, struct bm_error *err)
 
 static void walk(struct look *look)
 {
-	const struct bm_role_rules *rules = &look->phase->order.roles;
+	const struct bm_role_rules *rules = &look->phase->request.roles;
 
 	for (const char *const *pair = rules->names; pair != NULL && *pair != NULL; pair++) {
 		if (!is_used(look->used, *pair)) {
@@ -168,7 +168,7 @@ static PGresult *ask_there(struct look *look, const PGresult *used, struct bm_er
 	snprintf(look->us, sizeof(look->us), "%s", PQgetvalue(us, 0, 0));
 	look->may_create = PQgetvalue(us, 0, 1)[0] == 't';
 	PQclear(us);
-	char *list = bm_roles_list(&look->phase->order.roles, used);
+	char *list = bm_roles_list(&look->phase->request.roles, used);
 	const char *const params[] = {list,
 			bm_roles_right(PQserverVersion(
 					look->phase->conns[BM_END_DESTINATION]))};

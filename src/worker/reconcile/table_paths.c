@@ -117,7 +117,7 @@ int bm_table_paths_renew(struct bm_phase *phase, struct bm_error *err)
 {
 	json_t *paths = find_paths(phase, err);
 	char *text = paths == NULL ? NULL : json_dumps(paths, JSON_COMPACT | JSON_ENSURE_ASCII);
-	const char *const params[] = {phase->order.name, text};
+	const char *const params[] = {phase->request.name, text};
 	int rc = -1;
 
 	if (text != NULL) {

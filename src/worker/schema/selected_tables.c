@@ -142,7 +142,7 @@ static void take_table(struct bm_selected_table *table, const PGresult *rows, in
 
 PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err)
 {
-	const struct bm_table_filter *choice = &phase->order.choice;
+	const struct bm_table_filter *choice = &phase->request.choice;
 
 	if (!bm_table_filter_is_made(choice)) {
 		return PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);

@@ -39,7 +39,7 @@ struct bm_selected {
 	struct bm_selected_table *tables;
 };
 
-/* The rows of bm_table_filter_sql: what the patterns of the order leave out. NULL with `err`;
+/* The rows of bm_table_filter_sql: what the patterns of the request leave out. NULL with `err`;
  * without patterns a result without rows. */
 PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err);
 

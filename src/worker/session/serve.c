@@ -15,7 +15,7 @@
 #include "base/protocol/report.h"
 
 /* More than this is a mistake. */
-#define ORDER_BYTES ((size_t)1024 * 1024)
+#define REQUEST_BYTES ((size_t)1024 * 1024)
 
 #define BEAT_MSEC 10000
 
@@ -37,8 +37,8 @@ static void *wait_for_the_end(void *beats)
 	_exit(1);
 }
 
-/* Byte by byte: what follows the order is not ours to read. */
-static int read_order(struct bm_phase_order *order, struct bm_error *err)
+/* Byte by byte: what follows the request is not ours to read. */
+static int read_request(struct bm_phase_request *request, struct bm_error *err)
 {
 	struct bm_strbuf line = BM_STRBUF_INIT;
 	int rc = -1;
@@ -49,13 +49,13 @@ static int read_order(struct bm_phase_order *order, struct bm_error *err)
 		if (got < 0 && errno == EINTR) {
 			continue;
 		}
-		if (got <= 0 || line.length >= ORDER_BYTES) {
-			bm_error_set(err, BM_ERR_CONFIG, "there is no whole order on stdin");
+		if (got <= 0 || line.length >= REQUEST_BYTES) {
+			bm_error_set(err, BM_ERR_CONFIG, "there is no whole request on stdin");
 			break;
 		}
 		if (c == '\n') {
-			rc = bm_phase_order_decode(
-					bm_strbuf_text(&line), line.length, order, err);
+			rc = bm_phase_request_decode(
+					bm_strbuf_text(&line), line.length, request, err);
 			break;
 		}
 		bm_strbuf_putc(&line, c);
@@ -83,7 +83,7 @@ static void finish(struct bm_phase *phase)
 {
 	bm_phase_disconnect(phase);
 	json_decref(phase->evidence);
-	bm_phase_order_finish(&phase->order);
+	bm_phase_request_finish(&phase->request);
 }
 
 int bm_phase_serve(const char *title, bool beats,
@@ -93,7 +93,7 @@ int bm_phase_serve(const char *title, bool beats,
 	struct bm_error err = BM_ERROR_INIT;
 
 	prctl(PR_SET_NAME, title);
-	int rc = read_order(&phase.order, &err);
+	int rc = read_request(&phase.request, &err);
 	if (rc == 0) {
 		rc = start_waiter(beats, &err);
 	}

@@ -26,9 +26,9 @@ const struct bm_phase_endpoint *bm_phase_endpoint(const struct bm_phase *phase, 
 
 	switch (end) {
 	case BM_END_SOURCE:
-		return &phase->order.source;
+		return &phase->request.source;
 	case BM_END_DESTINATION:
-		return &phase->order.destination;
+		return &phase->request.destination;
 	default:
 		return &none;
 	}
@@ -41,7 +41,7 @@ void bm_phase_conninfo(const struct bm_phase *phase, enum bm_end end, struct bm_
 	char port[16];
 
 	snprintf(port, sizeof(port), "%u", is_control ? 5432 : endpoint->port);
-	bm_conninfo_put(out, "host", is_control ? phase->order.socket_dir : endpoint->host);
+	bm_conninfo_put(out, "host", is_control ? phase->request.socket_dir : endpoint->host);
 	bm_conninfo_put(out, "port", port);
 	bm_conninfo_put(out, "dbname", is_control ? "bucardo" : endpoint->dbname);
 	bm_conninfo_put(out, "user", is_control ? "bucardo" : endpoint->user);

@@ -15,14 +15,14 @@
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/sessions.h"
 #include "bucardo_machine/strbuf.h"
-#include "worker/session/phase_order.h"
+#include "worker/session/phase_request.h"
 
 struct json_t;
 
 enum bm_end { BM_END_CONTROL, BM_END_SOURCE, BM_END_DESTINATION, BM_END_COUNT };
 
 struct bm_phase {
-	struct bm_phase_order order;
+	struct bm_phase_request request;
 	enum bm_end catalog;	       /* the side whose tables are chosen from */
 	PGconn *conns[BM_END_COUNT];   /* NULL until asked for */
 	bool is_replica[BM_END_COUNT]; /* of these: in replica role, as our role may */

@@ -106,7 +106,7 @@ static int watch_end(
 
 int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err)
 {
-	const char *const name[] = {pass->phase->order.name};
+	const char *const name[] = {pass->phase->request.name};
 	PGresult *old = bm_phase_ask(pass->phase, BM_END_CONTROL,
 			"SELECT 1 FROM bucardo.db WHERE name IN ($1 || '_source', $1 || '_destination')"
 			" AND coalesce(dbconn, '') NOT LIKE '%" BM_SESSION_APPLYING "%'",
@@ -125,7 +125,7 @@ int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err)
 
 int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err)
 {
-	bool is_both = look->pass->phase->order.is_both;
+	bool is_both = look->pass->phase->request.is_both;
 	json_t *names = json_array();
 	int rc = 0;
 

@@ -22,7 +22,7 @@ static const char *const prepare_steps[] = {
 
 static bool is_watched(const struct bm_pass *pass)
 {
-	return !pass->phase->order.is_both && bm_pass_carries(pass);
+	return !pass->phase->request.is_both && bm_pass_carries(pass);
 }
 
 int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err)
@@ -31,7 +31,7 @@ int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err)
 
 	/* Schema bucardo is there: bm_identity_prepare() makes it. Which side is live is not
 	 * known yet. */
-	for (size_t i = 0; rc == 0 && !pass->phase->order.is_both &&
+	for (size_t i = 0; rc == 0 && !pass->phase->request.is_both &&
 			i < BM_COUNT_OF(prepare_steps);
 			i++) {
 		rc = bm_phase_do(pass->phase, BM_END_DESTINATION, prepare_steps[i], 0, NULL,

@@ -97,7 +97,7 @@ int bm_refused_prepare(struct bm_pass *pass, struct bm_error *err)
 
 int bm_refused_is_news(struct bm_pass *pass, bool *is_news, struct bm_error *err)
 {
-	const char *const params[] = {pass->phase->order.name};
+	const char *const params[] = {pass->phase->request.name};
 	PGresult *rows = bm_phase_ask(pass->phase, BM_END_CONTROL, newest_sql, 1, params, err);
 
 	if (rows == NULL) {
@@ -222,7 +222,7 @@ static int take_failure(struct bm_look *look, const char *sync, const PGresult *
 	}
 	*is_failing = rc == 0 && PQntuples(failed) > 0;
 	if (*is_failing) {
-		int index = bm_refused_find(PQgetvalue(failed, 0, ERROR), phase->order.name,
+		int index = bm_refused_find(PQgetvalue(failed, 0, ERROR), phase->request.name,
 				tables, count, &side, &twice);
 		if (index >= 0) {
 			rc = note(look, sync, tables[index], failed, side, twice, err);
@@ -235,7 +235,7 @@ static int take_failure(struct bm_look *look, const char *sync, const PGresult *
 
 static void refuse(const struct bm_look *look, json_t *refused, const PGresult *rows, int row)
 {
-	const char *name = look->pass->phase->order.name;
+	const char *name = look->pass->phase->request.name;
 	char *difference = bm_format("the %s refused its rows: %s", PQgetvalue(rows, row, SIDE),
 			PQgetvalue(rows, row, WORDS));
 	char *hint = bm_format(

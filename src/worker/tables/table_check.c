@@ -402,7 +402,7 @@ static int read_both(struct bm_look *look, struct bm_error *err)
 static int look_at_all(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_pass *pass = look->pass;
-	const char *const name[] = {pass->phase->order.name};
+	const char *const name[] = {pass->phase->request.name};
 	PGresult *syncs = bm_phase_ask(pass->phase, BM_END_CONTROL, syncs_sql, 1, name, err);
 	int rc = syncs != NULL ? 0 : -1;
 

@@ -26,7 +26,7 @@ struct bm_look {
 /* The side that rows come from: with direction forward they never go back. */
 static inline enum bm_end bm_look_live(const struct bm_look *look)
 {
-	return look->pass->phase->order.is_both ? look->pass->live : BM_END_SOURCE;
+	return look->pass->phase->request.is_both ? look->pass->live : BM_END_SOURCE;
 }
 
 /* Tell what differs, each thing once; `drift` as bm_drift_compare() makes it. */

@@ -77,7 +77,8 @@ int bm_columns_read(struct bm_look *look, struct bm_error *err)
 {
 	struct bm_phase *phase = look->pass->phase;
 
-	look->carried = read_pairs(phase, BM_END_CONTROL, carried_sql, phase->order.name, err);
+	look->carried = read_pairs(
+			phase, BM_END_CONTROL, carried_sql, phase->request.name, err);
 	if (look->carried == NULL) {
 		return bm_error_wrap(err, "reading which columns are carried");
 	}
@@ -103,7 +104,8 @@ int bm_columns_renew(struct bm_look *look, const char *table, struct bm_error *e
 {
 	struct bm_phase *phase = look->pass->phase;
 	const char *columns = json_string_value(json_object_get(look->columns, table));
-	const char *const params[] = {phase->order.name, table, columns != NULL ? columns : ""};
+	const char *const params[] = {
+			phase->request.name, table, columns != NULL ? columns : ""};
 	int rc = 0;
 
 	/* Without such rows all columns were carried, or the run failed. */

@@ -177,7 +177,7 @@ int bm_keys_pass(struct bm_pass *pass, struct bm_error *err)
 {
 	json_object_clear(pass->keyless);
 	for (enum bm_end end = BM_END_SOURCE; end <= BM_END_DESTINATION; end++) {
-		bool is_captured = end == BM_END_SOURCE || pass->phase->order.is_both;
+		bool is_captured = end == BM_END_SOURCE || pass->phase->request.is_both;
 		if (is_captured && follow_end(pass, end, err) != 0) {
 			return bm_error_wrap(err, "following keys of the %s", bm_end_name(end));
 		}
@@ -197,7 +197,7 @@ bool bm_keys_evaluate(struct bm_pass *pass, const char *table, json_t *drift)
 /* {"public.t": "id bigint"}, as text; NULL with `err`. */
 static char *read_keys(struct bm_phase *phase, struct bm_error *err)
 {
-	const char *const params[] = {phase->order.name};
+	const char *const params[] = {phase->request.name};
 	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL, keys_sql, 1, params, err);
 	json_t *keys = json_object();
 
@@ -213,7 +213,7 @@ static char *read_keys(struct bm_phase *phase, struct bm_error *err)
 
 static int rekey(struct bm_pass *pass, const PGresult *rows, int row, struct bm_error *err)
 {
-	const char *const params[] = {pass->phase->order.name, PQgetvalue(rows, row, 0),
+	const char *const params[] = {pass->phase->request.name, PQgetvalue(rows, row, 0),
 			PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3),
 			PQgetvalue(rows, row, 4)};
 

@@ -183,7 +183,7 @@ static int learn(
 		struct bm_look *look, const char *goat, const char *table, struct bm_error *err)
 {
 	struct bm_phase *phase = look->pass->phase;
-	const char *const params[] = {goat, table, phase->order.name};
+	const char *const params[] = {goat, table, phase->request.name};
 	int rc = bm_phase_begin(phase, err);
 
 	if (rc == 0) {
@@ -193,7 +193,7 @@ static int learn(
 	if (rc == 0) {
 		rc = bm_phase_do(phase, BM_END_DESTINATION, learn_sql, 2, params, err);
 	}
-	if (rc == 0 && phase->order.is_both) {
+	if (rc == 0 && phase->request.is_both) {
 		rc = bm_phase_do(phase, BM_END_DESTINATION, keys_sql, 2, params, err);
 	}
 	if (rc == 0) {

@@ -160,7 +160,7 @@ static int change_members(struct bm_pass *pass, const char *sync, const char *li
 	if (list == NULL) {
 		return renew(pass, sync, err);
 	}
-	char *source = bm_format("%s_source", pass->phase->order.name);
+	char *source = bm_format("%s_source", pass->phase->request.name);
 	const char *const params[] = {sync, list, source};
 	PGresult *changed = bm_phase_ask(pass->phase, BM_END_CONTROL,
 			paused ? leave_sql : join_sql, 3, params, err);

@@ -35,16 +35,16 @@ def wait_done(machine, name, phase):
                   f"is done with {phase}")
 
 
-def order(machine, *words):
+def request(machine, *words):
     """As a person does who is told that the machine waits for the one before it to be gone."""
-    wait_for(lambda: machine.cli(*words).code == 0, 60, f"the order {words} is taken",
+    wait_for(lambda: machine.cli(*words).code == 0, 60, f"the request {words} is taken",
              explain=lambda: machine.cli(*words).output + machine.log_tail())
 
 
 def led_through(machine, phase, lose):
     """Begin a phase and lose the machine at once; it has to end the phase by itself."""
     if phase != PHASES[0]:
-        order(machine, "migrate", LED, "--until", phase)
+        request(machine, "migrate", LED, "--until", phase)
     if phase == "copy":
         wait_for_view(machine, LED, lambda now: now["phase"] == "copy" and now["progress"]["done"] > 0,
                       "copies")

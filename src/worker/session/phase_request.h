@@ -1,11 +1,11 @@
 /*
- * phase_order - what one `worker phase` is to do
+ * phase_request - what one `worker phase` is to do
  *
  * One line of JSON, described in docs/worker-protocol.md. Texts belong to the
- * decoded JSON, which the order keeps.
+ * decoded JSON, which the request keeps.
  */
-#ifndef WORKER_SESSION_PHASE_ORDER_H
-#define WORKER_SESSION_PHASE_ORDER_H
+#ifndef WORKER_SESSION_PHASE_REQUEST_H
+#define WORKER_SESSION_PHASE_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct bm_phase_endpoint {
 /* A name of a migration: it becomes part of names in Bucardo. */
 #define BM_MIGRATION_NAME_BYTES 32
 
-struct bm_phase_order {
+struct bm_phase_request {
 	struct json_t *root;
 	const char *phase; /* "preflight" */
 	const char *socket_dir;
@@ -49,8 +49,8 @@ struct bm_phase_order {
 };
 
 /* Fails with BM_ERR_CONFIG; finish `out` in either case. */
-int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order *out,
+int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_request *out,
 		struct bm_error *err);
-void bm_phase_order_finish(struct bm_phase_order *order);
+void bm_phase_request_finish(struct bm_phase_request *request);
 
 #endif

@@ -1,5 +1,5 @@
-/* Reading the order; whoever sends it has checked the values a person wrote. */
-#include "worker/session/phase_order.h"
+/* Reading the request; whoever sends it has checked the values a person wrote. */
+#include "worker/session/phase_request.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -9,14 +9,14 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/syncs.h"
 
-#define ORDER_VERSION 1
+#define REQUEST_VERSION 1
 
 static int take_text(
 		const json_t *object, const char *key, const char **out, struct bm_error *err)
 {
 	*out = json_string_value(json_object_get(object, key));
 	if (*out == NULL || (*out)[0] == '\0') {
-		return bm_error_set(err, BM_ERR_CONFIG, "the order has no '%s'", key);
+		return bm_error_set(err, BM_ERR_CONFIG, "the request has no '%s'", key);
 	}
 	return 0;
 }
@@ -28,7 +28,7 @@ static int take_endpoint(const json_t *migration, const char *key,
 	json_int_t port = json_integer_value(json_object_get(object, "port"));
 
 	if (port < 1 || port > 65535) {
-		return bm_error_set(err, BM_ERR_CONFIG, "the order's %s has no port", key);
+		return bm_error_set(err, BM_ERR_CONFIG, "the request's %s has no port", key);
 	}
 	out->port = (unsigned)port;
 	out->sslmode = json_string_value(json_object_get(object, "sslmode"));
@@ -62,7 +62,7 @@ static const char *const *take_words(const json_t *object, const char *key)
 }
 
 static int take_migration(
-		const json_t *migration, struct bm_phase_order *out, struct bm_error *err)
+		const json_t *migration, struct bm_phase_request *out, struct bm_error *err)
 {
 	const json_t *copy = json_object_get(migration, "copy");
 	json_int_t syncs = json_integer_value(json_object_get(migration, "syncs"));
@@ -76,7 +76,7 @@ static int take_migration(
 	if (strlen(out->name) >= BM_MIGRATION_NAME_BYTES ||
 			strspn(out->name, "abcdefghijklmnopqrstuvwxyz0123456789_") !=
 					strlen(out->name)) {
-		return bm_error_set(err, BM_ERR_CONFIG, "the order's 'name' is no name");
+		return bm_error_set(err, BM_ERR_CONFIG, "the request's 'name' is no name");
 	}
 	out->is_both = direction == NULL || strcmp(direction, "both") == 0;
 	const json_t *tables = json_object_get(migration, "tables");
@@ -101,16 +101,16 @@ static int take_migration(
 	return 0;
 }
 
-int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order *out,
+int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_request *out,
 		struct bm_error *err)
 {
-	*out = (struct bm_phase_order){0};
+	*out = (struct bm_phase_request){0};
 	out->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 	if (out->root == NULL) {
-		return bm_error_set(err, BM_ERR_CONFIG, "the order is not JSON");
+		return bm_error_set(err, BM_ERR_CONFIG, "the request is not JSON");
 	}
-	if (json_integer_value(json_object_get(out->root, "v")) != ORDER_VERSION) {
-		return bm_error_set(err, BM_ERR_CONFIG, "the order is of another version");
+	if (json_integer_value(json_object_get(out->root, "v")) != REQUEST_VERSION) {
+		return bm_error_set(err, BM_ERR_CONFIG, "the request is of another version");
 	}
 	out->fix = json_is_true(json_object_get(out->root, "fix"));
 	out->plan = json_is_true(json_object_get(out->root, "plan"));
@@ -125,13 +125,13 @@ int bm_phase_order_decode(const char *text, size_t length, struct bm_phase_order
 	return take_migration(json_object_get(out->root, "migration"), out, err);
 }
 
-void bm_phase_order_finish(struct bm_phase_order *order)
+void bm_phase_request_finish(struct bm_phase_request *request)
 {
-	free((void *)(uintptr_t)order->choice.include);
-	free((void *)(uintptr_t)order->choice.exclude);
-	free((void *)(uintptr_t)order->roles.names);
-	free((void *)(uintptr_t)order->extensions.skip);
-	free((void *)(uintptr_t)order->extensions.versions);
-	json_decref(order->root);
-	*order = (struct bm_phase_order){0};
+	free((void *)(uintptr_t)request->choice.include);
+	free((void *)(uintptr_t)request->choice.exclude);
+	free((void *)(uintptr_t)request->roles.names);
+	free((void *)(uintptr_t)request->extensions.skip);
+	free((void *)(uintptr_t)request->extensions.versions);
+	json_decref(request->root);
+	*request = (struct bm_phase_request){0};
 }

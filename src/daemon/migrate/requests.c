@@ -142,7 +142,7 @@ struct migration *bm_migrate_known(
 	return migration;
 }
 
-/* What is torn down takes no other order. */
+/* What is torn down takes no other request. */
 static int must_stay(struct migration *migration, struct bm_error *err)
 {
 	const struct bm_leaving_view leaving = bm_leaving_view_of(migration);
@@ -156,7 +156,7 @@ static int must_stay(struct migration *migration, struct bm_error *err)
 			leaving.state == BM_RECORD_DONE ? leaving.hint : "");
 }
 
-int bm_migrate_order(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
+int bm_migrate_request(struct bm_migrate *migrate, enum bm_migrate_verb verb, const char *name,
 		enum bm_phase until, const char *by, struct bm_error *err)
 {
 	static int (*const verbs[])(struct migration * migration, enum bm_phase until,
@@ -190,7 +190,7 @@ void bm_migrate_resumed(struct bm_migrate *migrate, const char *name)
 	}
 }
 
-char *bm_migrate_preflight_order(
+char *bm_migrate_preflight_request(
 		struct bm_migrate *migrate, const char *name, bool fix, struct bm_error *err)
 {
 	struct migration *migration = bm_migrate_find(migrate, name);
@@ -208,6 +208,6 @@ char *bm_migrate_preflight_order(
 		no_such_migration(migrate, name, err);
 		return NULL;
 	}
-	return bm_definition_order(definition, BM_PHASE_PREFLIGHT, migrate->socket_dir,
-			fix ? BM_ORDER_FIX : BM_ORDER_PLAN, migration->refusal);
+	return bm_definition_request(definition, BM_PHASE_PREFLIGHT, migrate->socket_dir,
+			fix ? BM_REQUEST_FIX : BM_REQUEST_PLAN, migration->refusal);
 }

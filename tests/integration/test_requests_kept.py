@@ -27,14 +27,14 @@ def held_up(machine):
             machine.control_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'")
 
 
-def order(machine, verb):
+def request(machine, verb):
     machine.cli(verb, "app").check()
     wait_view(machine, lambda v: (v["status"] == "paused") == (verb == "pause"), f"{verb} is known")
 
 
 def killed_before_its_effect(machine, verb):
     with held_up(machine):
-        order(machine, verb)
+        request(machine, verb)
         wait_for(lambda: machine.control_sql("SELECT 1 FROM pg_locks WHERE NOT granted"
                                              " AND relation = 'bucardo.sync'::regclass"), 30,
                  "the master is about to do it", explain=machine.log_tail)
@@ -81,9 +81,9 @@ def test_a_pause_and_a_resume_hold_when_all_is_killed_before_their_effect(worksh
     # What the master was told before it has not done yet.
     told = machine.log().count("telling the master to deactivate")
     with held_up(machine):
-        order(machine, "pause")
+        request(machine, "pause")
         wait_for(lambda: machine.log().count("telling the master to deactivate") >= told + 2, 30, "it is told")
-        order(machine, "resume")
+        request(machine, "resume")
     write(2)
     wait_for(lambda: arrives(2), 60, "its rows arrive", explain=machine.log_tail)
     wait_for(lambda: machine.control_sql("SELECT resuming FROM machine.migration") == ["f"], 60, "that resume is over")

@@ -93,9 +93,12 @@ void bm_bucardo_notice(struct bm_bucardo *bucardo, const char *text);
  * Install Bucardo into the control cluster and bring its settings in order:
  * `.bucardorc`, schema (redone when an earlier install was cut off), piddir,
  * reason and warning files, timers, log, sync and dbconn settings. Re-entrant.
- * `admin` is a connection to database postgres. `done` is called once.
+ * `admin` is a connection to database postgres. The steps of `check` (borrowed, without
+ * context) run on a database bucardo that is there before anything is written into it, and may
+ * refuse it. `done` is called once.
  */
 void bm_bucardo_install(struct bm_bucardo *bucardo, struct bm_conn *admin,
+		const struct bm_step *check, size_t check_count,
 		void (*done)(void *ctx, const struct bm_error *err), void *ctx);
 
 /*

@@ -25,6 +25,7 @@ enum bm_error_code {
 	BM_ERR_SQL,	     /* a server refused a statement; see sqlstate */
 	BM_ERR_TIMEOUT,	     /* a limit in time was reached */
 	BM_ERR_MOMENTS, /* a copy is of several moments of its source: again, or accept it */
+	BM_ERR_NEWER,	/* a later version wrote what is there: nothing is touched */
 	BM_ERR_INTERNAL /* ours: stop and keep the evidence */
 };
 

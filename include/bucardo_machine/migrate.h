@@ -26,6 +26,10 @@
 #include "bucardo_machine/phase_host.h"
 #include "bucardo_machine/postgres.h"
 
+/* The steps that refuse a control database whose journal a later version wrote (BM_ERR_NEWER).
+ * They run on database bucardo before anything is written into it, and need no context. */
+const struct bm_step *bm_journal_check(size_t *count);
+
 enum bm_migration_status {
 	BM_MIGRATION_WAITING, /* for a time, or for something that is named */
 	BM_MIGRATION_RUNNING,

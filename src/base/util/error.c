@@ -67,6 +67,7 @@ const char *bm_error_code_name(enum bm_error_code code)
 			[BM_ERR_SQL] = "sql",
 			[BM_ERR_TIMEOUT] = "timeout",
 			[BM_ERR_MOMENTS] = "moments",
+			[BM_ERR_NEWER] = "newer",
 			[BM_ERR_INTERNAL] = "internal",
 	};
 	static_assert(BM_COUNT_OF(names) == BM_ERR_INTERNAL + 1, "a code has no name");

@@ -7,7 +7,8 @@
  *      (bucardo.schema is one transaction behind CREATE DATABASE: either
  *      bucardo_config exists, or nothing does)
  *   4. where needed: drop the empty shell, `bucardo install --batch`
- *   5. the rows of bucardo_config that depend on where we run
+ *   5. the machine's own check of that database, which may refuse it
+ *   6. the rows of bucardo_config that depend on where we run
  *
  * Every step may be repeated; a database with anything in it is never dropped.
  */
@@ -34,6 +35,8 @@ struct installation {
 	struct bm_bucardo *bucardo;
 	struct bm_conn *admin; /* borrowed: database postgres */
 	struct bm_conn *inner; /* ours: database bucardo, while we look and set */
+	const struct bm_step *check;
+	size_t check_count;
 	struct bm_script *script;
 	struct bm_job *job;
 	void (*done)(void *ctx, const struct bm_error *err);
@@ -97,7 +100,7 @@ static int prepare_files(struct bm_bucardo *bucardo, struct bm_error *err)
 	return 0;
 }
 
-/* ---- 5: settings ---- */
+/* ---- 5 and 6: settings ---- */
 
 /* Where things are; always ours. */
 static bool build_places(void *ctx, struct bm_strbuf *sql)
@@ -195,6 +198,19 @@ static void on_settings(void *ctx, const struct bm_error *err)
 	finish(i, err);
 }
 
+static void on_checked(void *ctx, const struct bm_error *err)
+{
+	struct installation *i = ctx;
+
+	i->script = NULL;
+	if (err != NULL) {
+		finish(i, err);
+		return;
+	}
+	i->script = bm_script_run(
+			i->inner, settings_steps, BM_COUNT_OF(settings_steps), i, on_settings);
+}
+
 /* ---- 3 and 4 ---- */
 
 static void look(struct installation *i);
@@ -264,8 +280,7 @@ static void on_looked(void *ctx, const struct bm_result *result)
 		return;
 	}
 	if (strcmp(bm_result_get(result, 0, 0), "t") == 0) {
-		i->script = bm_script_run(i->inner, settings_steps, BM_COUNT_OF(settings_steps),
-				i, on_settings);
+		i->script = bm_script_run(i->inner, i->check, i->check_count, i, on_checked);
 		return;
 	}
 	if (i->installed_now || strcmp(bm_result_get(result, 0, 1), "0") != 0) {
@@ -370,6 +385,7 @@ static void report_early(void *ctx)
 }
 
 void bm_bucardo_install(struct bm_bucardo *bucardo, struct bm_conn *admin,
+		const struct bm_step *check, size_t check_count,
 		void (*done)(void *ctx, const struct bm_error *err), void *ctx)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -382,8 +398,12 @@ void bm_bucardo_install(struct bm_bucardo *bucardo, struct bm_conn *admin,
 	}
 	installation_cancel(bucardo->installation);
 	struct installation *i = bm_alloc(sizeof(*i));
-	*i = (struct installation){
-			.bucardo = bucardo, .admin = admin, .done = done, .ctx = ctx};
+	*i = (struct installation){.bucardo = bucardo,
+			.admin = admin,
+			.check = check,
+			.check_count = check_count,
+			.done = done,
+			.ctx = ctx};
 	bucardo->installation = i;
 	i->script = bm_script_run(admin, first_steps, BM_COUNT_OF(first_steps), i, on_first);
 }

@@ -111,10 +111,14 @@ static void on_installed(void *ctx, const struct bm_error *err)
 
 	machine->installing = false;
 	machine->installed = err == NULL;
+	machine->is_older = err != NULL && err->code == BM_ERR_NEWER;
 	if (err != NULL) {
 		machine->install_retry_at_msec = bm_clock_msec() + INSTALL_RETRY_MSEC;
 		note_failure(machine, &machine->install_error, "bucardo",
-				"cannot install Bucardo into the control database", err);
+				machine->is_older
+						? "it is not started"
+						: "cannot install Bucardo into the control database",
+				err);
 	} else {
 		machine->install_error[0] = '\0';
 		machine->installed_at_msec = bm_clock_msec();
@@ -124,9 +128,13 @@ static void on_installed(void *ctx, const struct bm_error *err)
 
 static bool install(struct bm_machine *machine, const char *why)
 {
+	size_t count;
+	const struct bm_step *check = bm_journal_check(&count);
+
 	(void)why;
 	machine->installing = true;
-	bm_bucardo_install(machine->bucardo, machine->admin, on_installed, machine);
+	bm_bucardo_install(
+			machine->bucardo, machine->admin, check, count, on_installed, machine);
 	return false;
 }
 

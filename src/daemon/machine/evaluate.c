@@ -81,6 +81,16 @@ static bool is_not_cleared(struct bm_machine *machine, struct verdict *verdict)
 	return machine->clear_error[0] != '\0';
 }
 
+static bool is_older(struct bm_machine *machine, struct verdict *verdict)
+{
+	verdict->state = BM_MACHINE_HOLDING;
+	WHY(verdict, "%s", machine->install_error);
+	ADVISE(verdict,
+			"run that version of bucardo-machine, or a later one, on this volume; "
+			"nothing on the volume and on the databases was changed");
+	return machine->is_older;
+}
+
 static bool is_not_installed(struct bm_machine *machine, struct verdict *verdict)
 {
 	WHY(verdict, "cannot install Bucardo: %s", machine->install_error);
@@ -263,6 +273,7 @@ static bool (*const judgements[])(struct bm_machine *machine, struct verdict *ve
 		is_not_cleared,
 		has_rejected_config,
 		is_stopped_by_operator,
+		is_older,
 		is_not_installed,
 		is_refused,
 		is_at_last_step,

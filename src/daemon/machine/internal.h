@@ -109,6 +109,7 @@ struct bm_machine {
 	bool installing, installed;
 	uint64_t install_retry_at_msec, cluster_retry_at_msec;
 	/* why the last try failed; "" when it did not */
+	bool is_older; /* than the program that wrote the journal: install_error says so */
 	char install_error[FAILURE_BYTES], cluster_error[FAILURE_BYTES],
 			clear_error[FAILURE_BYTES];
 	struct restarts restarts; /* of Bucardo */

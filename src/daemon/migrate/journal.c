@@ -10,23 +10,9 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "daemon/migrate/journal_version.h"
 
 /* ---- reading ---- */
-
-static int take_version(void *ctx, const struct bm_result *result, struct bm_error *err)
-{
-	const char *version = result->row_count > 0 ? bm_result_get(result, 0, 0) : NULL;
-
-	(void)ctx;
-	if (version != NULL && atoi(version) > BM_JOURNAL_VERSION) {
-		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"the journal in the control database has version %s, and this "
-				"bucardo-machine " BM_VERSION
-				" knows %d: use the newer program",
-				version, BM_JOURNAL_VERSION);
-	}
-	return 0;
-}
 
 static char *text_at(const struct bm_result *result, size_t row, size_t column)
 {
@@ -124,47 +110,38 @@ static int take_phases(void *ctx, const struct bm_result *result, struct bm_erro
 	return 0;
 }
 
-#define MSEC(column) "(extract(epoch from " column ") * 1000)::bigint"
+/* clang-format off */
+static const char tables_sql[] =
+#include "daemon/migrate/sql/journal_tables.sql.inc"
+;
+static const char migrations_sql[] =
+#include "daemon/migrate/sql/journal_migrations.sql.inc"
+;
+static const char phases_sql[] =
+#include "daemon/migrate/sql/journal_phases.sql.inc"
+;
+static const char write_migration_sql[] =
+#include "daemon/migrate/sql/write_migration.sql.inc"
+;
+static const char write_phase_sql[] =
+#include "daemon/migrate/sql/write_phase.sql.inc"
+;
+static const char write_forgotten_sql[] =
+#include "daemon/migrate/sql/write_forgotten.sql.inc"
+;
+/* clang-format on */
 
 static const struct bm_step load_steps[] = {
-		{.name = "creating the journal",
-				.sql = "SET LOCAL client_min_messages = warning;"
-				       "CREATE SCHEMA IF NOT EXISTS machine;"
-				       "CREATE TABLE IF NOT EXISTS machine.version ("
-				       " one boolean PRIMARY KEY DEFAULT true CHECK (one),"
-				       " version integer NOT NULL);"
-				       "INSERT INTO machine.version (version) VALUES (1)"
-				       " ON CONFLICT DO NOTHING"},
 		{.name = "reading the journal's version",
-				.sql = "SELECT version FROM machine.version",
-				.on_result = take_version},
-		{.name = "creating the journal's tables",
-				.sql = "SET LOCAL client_min_messages = warning;"
-				       "CREATE TABLE IF NOT EXISTS machine.migration ("
-				       " name text PRIMARY KEY, definition jsonb NOT NULL,"
-				       " until text, paused_at timestamptz, paused_by text,"
-				       " created timestamptz NOT NULL DEFAULT now());"
-				       "ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS resuming boolean;"
-				       "CREATE TABLE IF NOT EXISTS machine.phase ("
-				       " migration text NOT NULL, phase text NOT NULL,"
-				       " state text NOT NULL, failure text, attempt integer NOT NULL,"
-				       " started timestamptz, ended timestamptz,"
-				       " error text, mend text, evidence jsonb, findings jsonb,"
-				       " PRIMARY KEY (migration, phase));"
-				       "ALTER TABLE machine.phase ADD COLUMN IF NOT EXISTS done bigint,"
-				       " ADD COLUMN IF NOT EXISTS total bigint;"
-				       "ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS leaving jsonb"},
+				.sql = bm_journal_version_sql,
+				.on_result = bm_journal_take_version},
+		{.name = "creating the journal's tables", .sql = tables_sql},
+		{.name = "writing the journal's version", .sql = bm_journal_version_write_sql},
 		{.name = "reading the journal's migrations",
-				.sql = "SELECT name, definition, until, " MSEC(
-						"paused_at") ","
-							     " paused_by, coalesce(resuming, false), leaving FROM machine.migration"
-							     " ORDER BY created, name",
+				.sql = migrations_sql,
 				.on_result = take_migrations},
 		{.name = "reading the journal's phases",
-				.sql = "SELECT migration, phase, state, failure, attempt,"
-				       " " MSEC("started") ", " MSEC(
-						       "ended") ", error, mend,"
-								" evidence, findings, done, total FROM machine.phase",
+				.sql = phases_sql,
 				.on_result = take_phases},
 };
 
@@ -224,15 +201,8 @@ static void write_migration(struct migration *migration)
 			migration->paused ? migration->paused_by : NULL,
 			migration->resuming ? "t" : "f", leaving};
 
-	write_row(migration->migrate, &migration->revision,
-			"INSERT INTO machine.migration (name, definition, until, paused_at,"
-			" paused_by, resuming, leaving)"
-			" VALUES ($1, $2::jsonb, $3, to_timestamp($4::bigint / 1000.0), $5, $6::boolean, $7::jsonb)"
-			" ON CONFLICT (name) DO UPDATE SET definition = excluded.definition,"
-			" until = excluded.until, paused_at = excluded.paused_at,"
-			" paused_by = excluded.paused_by, resuming = excluded.resuming,"
-			" leaving = excluded.leaving",
-			params, BM_COUNT_OF(params));
+	write_row(migration->migrate, &migration->revision, write_migration_sql, params,
+			BM_COUNT_OF(params));
 	free(definition);
 	free(leaving);
 }
@@ -253,19 +223,8 @@ static void write_phase(struct migration *migration, enum bm_phase phase)
 	snprintf(attempt, sizeof(attempt), "%u", record->attempt);
 	snprintf(done, sizeof(done), "%" PRId64, record->done);
 	snprintf(total, sizeof(total), "%" PRId64, record->total);
-	write_row(migration->migrate, &record->revision,
-			"INSERT INTO machine.phase (migration, phase, state, failure, attempt,"
-			" started, ended, error, mend, evidence, findings, done, total)"
-			" VALUES ($1, $2, $3, $4, $5::integer, to_timestamp($6::bigint / 1000.0),"
-			" to_timestamp($7::bigint / 1000.0), $8, $9, $10::jsonb, $11::jsonb,"
-			" $12::bigint, $13::bigint)"
-			" ON CONFLICT (migration, phase) DO UPDATE SET state = excluded.state,"
-			" failure = excluded.failure, attempt = excluded.attempt,"
-			" started = excluded.started, ended = excluded.ended,"
-			" error = excluded.error, mend = excluded.mend,"
-			" evidence = excluded.evidence, findings = excluded.findings,"
-			" done = excluded.done, total = excluded.total",
-			params, BM_COUNT_OF(params));
+	write_row(migration->migrate, &record->revision, write_phase_sql, params,
+			BM_COUNT_OF(params));
 	free(findings);
 }
 
@@ -274,10 +233,8 @@ static void write_forgotten(struct migration *migration)
 {
 	const char *const params[] = {migration->name};
 
-	write_row(migration->migrate, &migration->revision,
-			"WITH phases AS (DELETE FROM machine.phase WHERE migration = $1)"
-			" DELETE FROM machine.migration WHERE name = $1",
-			params, BM_COUNT_OF(params));
+	write_row(migration->migrate, &migration->revision, write_forgotten_sql, params,
+			BM_COUNT_OF(params));
 }
 
 static bool is_written(const struct revision *revision)

@@ -11,11 +11,8 @@
 
 #include "daemon/migrate/engine.h"
 
-/* The version of the tables; a journal of a later one is not touched. */
-#define BM_JOURNAL_VERSION 1
-
-/* Create the tables where they are missing and read everything into the engine. `done`
- * is called once unless cancelled. */
+/* Create the tables where they are missing and read everything into the engine; one of a later
+ * version is not touched (journal_version.h). `done` is called once unless cancelled. */
 struct bm_script *bm_journal_load(struct bm_migrate *migrate,
 		void (*done)(void *ctx, const struct bm_error *err));
 

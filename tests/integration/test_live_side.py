@@ -181,8 +181,8 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
                "SELECT nextval('used') FROM generate_series(1, 50000);"
                "TRUNCATE cleared, emptied;"
                "INSERT INTO cleared VALUES (20, 'k', 'pending'), (21, 'k', 'pending')", dbname=DB)
-    # One is parked, for a later run; and runs take one key at a time.
-    source.sql("UPDATE t SET v = 'parked' WHERE id = 13;"
+    # One is deferred, for a later run; and runs take one key at a time.
+    source.sql("UPDATE t SET v = 'deferred' WHERE id = 13;"
                "CREATE TABLE bucardo.mpark_public_t (LIKE bucardo.delta_public_t);"
                "WITH gone AS (DELETE FROM bucardo.delta_public_t WHERE id = 13 RETURNING *)"
                " INSERT INTO bucardo.mpark_public_t SELECT * FROM gone", dbname=DB)

@@ -170,13 +170,13 @@ def test_a_key_is_followed_whatever_becomes_of_it(world, order):
             server.sql(UNSEEN + KINDS[kind][2].format(t=table), dbname=dbname)
 
     for kind, columns in PARKED.items():
-        # Changes that nothing but parked keys tell of, as staging leaves them.
+        # Changes that nothing but deferred keys tell of, as the limit leaves them.
         table = f"{kind}_{order}"
-        source.sql(f"{UNSEEN} UPDATE {table} SET v = 'parked' WHERE {columns[0:2].strip(',')} < 9;"
+        source.sql(f"{UNSEEN} UPDATE {table} SET v = 'deferred' WHERE {columns[0:2].strip(',')} < 9;"
                    f"CREATE TABLE IF NOT EXISTS bucardo.mpark_public_{table}"
                    f" (LIKE bucardo.delta_public_{table});"
                    f"INSERT INTO bucardo.mpark_public_{table} ({columns}, txntime)"
-                   f" SELECT {columns}, now() FROM {table} WHERE v = 'parked'", dbname=dbname)
+                   f" SELECT {columns}, now() FROM {table} WHERE v = 'deferred'", dbname=dbname)
 
     for kind, narrow in NARROW.items():
         source.sql(f"ALTER TABLE bucardo.delta_public_{kind}_{order} ALTER id TYPE {narrow}",

@@ -140,7 +140,7 @@ def test_parked_changes_and_those_of_paused_tables_count(world):
     reconciled(machine, lambda t: [one["table"] for one in t["paused"]] == ["public.apart"], "pauses it")
     source.sql("UPDATE apart SET v = 'old' WHERE id = 1", dbname=DB)
     with NoRuns(machine):
-        source.sql("UPDATE t SET v = 'parked' WHERE id = 4;"
+        source.sql("UPDATE t SET v = 'deferred' WHERE id = 4;"
                    "CREATE TABLE bucardo.mpark_public_t (LIKE bucardo.delta_public_t);"
                    "WITH gone AS (DELETE FROM bucardo.delta_public_t WHERE id = 4 RETURNING *)"
                    " INSERT INTO bucardo.mpark_public_t SELECT * FROM gone", dbname=DB)

@@ -12,8 +12,8 @@
  * The same script corrects what only Bucardo's inside can. launch.pl has a table of changes to
  * its source, and wraps some of its functions: a run took all that waits into its memory, and
  * looked for it in a way that takes the square of what was applied before
- * (worker/deltas/staging.h); validation of a sync died when one of its databases was away at
- * the start; the VAC served only the source databases that were known at the start; and a
+ * (worker/deltas/batch_limit.h); validation of a sync died when one of its databases was away
+ * at the start; the VAC served only the source databases that were known at the start; and a
  * forked child may speak on a connection of its parent (DBD::Pg's statement handles send a
  * DEALLOCATE at their end, InactiveDestroy or not). Over TLS the two then disagree about the
  * count of records, and the parent dies of "decryption failed or bad record mac" (seen about

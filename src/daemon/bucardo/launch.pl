@@ -11,7 +11,7 @@ BEGIN {
 	};
 }
 
-# See worker/deltas/staging.h; only where it is one of ours.
+# See worker/deltas/batch_limit.h; only where it is one of ours.
 sub has_function {
 	my ($db, $name) = @_;
 	return $db->{"machine_has_$name"} ||= $db->{dbh}->selectrow_array(q{SELECT 1
@@ -47,7 +47,7 @@ sub next_key {
 # apply.pl, and that is right only as long as the function does what it did when it was replaced.
 my @changes = (
 
-# Which tables have changes: see worker/deltas/staging.h.
+# Which tables have changes: see worker/deltas/batch_limit.h.
 	['the question which tables have changes',
 		qr/'SELECT \* FROM bucardo\.bucardo_delta_check\(\?,\?\)'/, q(main::delta_check($d))],
 
@@ -548,7 +548,7 @@ sub set_paths {
 	}
 }
 
-# The first word of a run's transaction: see worker/deltas/staging.h.
+# The first word of a run's transaction: see worker/deltas/batch_limit.h.
 my $begin = \&Bucardo::start_main_transaction;
 *Bucardo::start_main_transaction = sub {
 	my ($self, $info) = @_;

@@ -80,7 +80,7 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_syncs (sync text PRIMARY KEY, target text NOT NULL)",
 	/* One that an older machine made lacks what came later. */
 	"DO $machine$ DECLARE c text; BEGIN FOR c IN SELECT w FROM unnest(ARRAY["
-	"'stage_rows bigint NOT NULL DEFAULT " BM_STAGING_ROWS "', 'healed bigint NOT NULL DEFAULT 0']) w"
+	"'stage_rows bigint NOT NULL DEFAULT " BM_BATCH_LIMIT_ROWS "', 'healed bigint NOT NULL DEFAULT 0']) w"
 	" WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute"
 	"  WHERE attrelid = 'bucardo.machine_syncs'::regclass AND attname = split_part(w, ' ', 1)) LOOP"
 	" EXECUTE 'ALTER TABLE bucardo.machine_syncs ADD COLUMN ' || c; END LOOP; END $machine$",
@@ -127,8 +127,8 @@ static int make_functions(struct bm_phase *phase, enum bm_end end, struct bm_err
 					err, "making functions on the %s", bm_end_name(end));
 		}
 	}
-	for (size_t i = 0; i < bm_staging_step_count; i++) {
-		if (bm_phase_do(phase, end, bm_staging_steps[i], 0, NULL, err) != 0) {
+	for (size_t i = 0; i < bm_batch_limit_step_count; i++) {
+		if (bm_phase_do(phase, end, bm_batch_limit_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(
 					err, "making functions on the %s", bm_end_name(end));
 		}
@@ -211,8 +211,8 @@ static int64_t is_registered(
 
 /* -1 with `err`; the transaction is open then. */
 static int reconcile(PGconn *conn, const char *sync, bool purge,
-		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
-		struct bm_error *err)
+		const struct bm_batch_limit_state *limit, uint64_t limit_msec,
+		int64_t *requeued, struct bm_error *err)
 {
 	const char *requeue = purge ? "SELECT bucardo.machine_purge($1, " PURGE_ROWS ")"
 				    : "SELECT bucardo.machine_heal($1)";
@@ -231,8 +231,7 @@ static int reconcile(PGconn *conn, const char *sync, bool purge,
 	if (*requeued < 0) {
 		return -1;
 	}
-	if (staging != NULL &&
-			bm_staging_reconcile(conn, sync, staging, limit_msec, err) != 0) {
+	if (limit != NULL && bm_batch_limit_set(conn, sync, limit, limit_msec, err) != 0) {
 		return -1;
 	}
 	return ask_number(conn, "COMMIT", NULL, limit_msec, err) < 0 ? -1 : 0;
@@ -258,8 +257,8 @@ static int tell_alive(PGconn *conn, const char *sync, const char *owner, uint64_
 }
 
 int bm_delta_repair_run(PGconn *conn, const char *sync, const char *owner, bool purge,
-		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
-		struct bm_error *err)
+		const struct bm_batch_limit_state *limit, uint64_t limit_msec,
+		int64_t *requeued, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 
@@ -273,7 +272,7 @@ int bm_delta_repair_run(PGconn *conn, const char *sync, const char *owner, bool 
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 	}
 	*err = (struct bm_error)BM_ERROR_INIT;
-	if (reconcile(conn, sync, purge, staging, limit_msec, requeued, err) != 0) {
+	if (reconcile(conn, sync, purge, limit, limit_msec, requeued, err) != 0) {
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 		return -1;
 	}

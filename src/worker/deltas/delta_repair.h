@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #include "worker/session/sides.h"
-#include "worker/deltas/staging.h"
+#include "worker/deltas/batch_limit.h"
 
 /*
  * Make the functions of one end and the delta tables for `tables`, a JSON list of
@@ -49,11 +49,11 @@ int bm_delta_repair_identify(struct bm_phase *phase, enum bm_end end, struct bm_
 /*
  * Requeue, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done
  * where the sync was not registered. Waits for nobody's lock: what is busy is left for
- * the next time. First it says there that `owner` is alive (identity.h). `staging` may be NULL:
+ * the next time. First it says there that `owner` is alive (identity.h). `limit` may be NULL:
  * not known. `*requeued`: rows that were, since the sync was registered. Within `limit_msec`.
  */
 int bm_delta_repair_run(PGconn *conn, const char *sync, const char *owner, bool purge,
-		const struct bm_staging_state *staging, uint64_t limit_msec, int64_t *requeued,
-		struct bm_error *err);
+		const struct bm_batch_limit_state *limit, uint64_t limit_msec,
+		int64_t *requeued, struct bm_error *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/session/ask.h"
-#include "worker/deltas/staging.h"
+#include "worker/deltas/batch_limit.h"
 
 /* Tables in one statement: each takes six locks or so of the server's shared table. */
 #define TABLES_PER_STATEMENT 50
@@ -42,19 +42,19 @@ int bm_look_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 }
 
 /* The names are quoted identifiers already, as Bucardo stored them. */
-static void add_table(
-		struct bm_strbuf *sql, const char *delta, const char *track, const char *parked)
+static void add_table(struct bm_strbuf *sql, const char *delta, const char *track,
+		const char *deferred)
 {
 	bm_strbuf_printf(sql,
 			" UNION ALL (SELECT count(*), min(txntime), 0 FROM (SELECT d.txntime"
 			" FROM bucardo.%s d WHERE NOT EXISTS (SELECT 1 FROM bucardo.%s t"
 			" WHERE t.txntime = d.txntime AND t.target = $2) LIMIT %d) x)",
 			delta, track, BM_BACKLOG_LIMIT);
-	if (parked[0] != '\0') {
+	if (deferred[0] != '\0') {
 		bm_strbuf_printf(sql,
 				" UNION ALL (SELECT count(*), min(txntime), count(*) FROM"
 				" (SELECT txntime FROM bucardo.%s LIMIT %d) x)",
-				parked, BM_BACKLOG_LIMIT);
+				deferred, BM_BACKLOG_LIMIT);
 	}
 }
 
@@ -66,8 +66,8 @@ static int count_group(PGconn *conn, const struct bm_strbuf *tables, const char 
 	bm_strbuf_printf(&sql,
 			"SELECT coalesce(sum(n), 0)::bigint,"
 			" coalesce(greatest((extract(epoch FROM clock_timestamp() - min(oldest))"
-			" * 1000)::bigint, 0), 0), coalesce(sum(parked), 0)::bigint FROM ("
-			"(SELECT count(*) AS n, min(cdate) AS oldest, 0 AS parked"
+			" * 1000)::bigint, 0), 0), coalesce(sum(deferred), 0)::bigint FROM ("
+			"(SELECT count(*) AS n, min(cdate) AS oldest, 0 AS deferred"
 			" FROM bucardo.bucardo_truncate_trigger"
 			" WHERE sync = $1 AND replicated IS NULL AND $2::text <> '')%s) AS t",
 			bm_strbuf_text(tables));
@@ -78,7 +78,7 @@ static int count_group(PGconn *conn, const struct bm_strbuf *tables, const char 
 	}
 	int64_t lag = strtoll(PQgetvalue(rows, 0, 1), NULL, 10);
 	total->rows += strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
-	total->parked += strtoll(PQgetvalue(rows, 0, 2), NULL, 10);
+	total->deferred += strtoll(PQgetvalue(rows, 0, 2), NULL, 10);
 	total->lag_msec = lag > total->lag_msec ? lag : total->lag_msec;
 	PQclear(rows);
 	return 0;
@@ -124,9 +124,9 @@ int bm_look_backlog(PGconn *conn, const char *sync, const char *target, uint64_t
 	*out = (struct bm_backlog){0};
 	PGresult *names = bm_ask(conn,
 			"SELECT DISTINCT deltaname, trackname, CASE WHEN to_regclass('bucardo.'"
-			" || " BM_STAGING_PARKED(
+			" || " BM_BATCH_LIMIT_DEFERRED(
 					"deltaname") ") IS NOT NULL THEN"
-						     " " BM_STAGING_PARKED(
+						     " " BM_BATCH_LIMIT_DEFERRED(
 								     "deltaname") " ELSE '' END"
 										  " FROM bucardo.bucardo_delta_names"
 										  " WHERE sync = $1 AND deltaname IS NOT NULL AND trackname IS NOT NULL"

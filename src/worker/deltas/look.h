@@ -22,9 +22,9 @@ int bm_look_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
 int bm_look_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
 
 struct bm_backlog {
-	int64_t rows; /* delta rows without a track row, parked ones, and pending truncates */
+	int64_t rows; /* delta rows without a track row, deferred ones, and pending truncates */
 	int64_t lag_msec; /* age of the oldest; 0 none */
-	int64_t parked;	  /* how many of them no run sees yet (staging.h) */
+	int64_t deferred; /* how many of them no run sees yet (batch_limit.h) */
 };
 
 /*

@@ -35,7 +35,7 @@ struct job {
 	char owner[24];
 	bool is_source;
 	int backend_pid;
-	bool collided, idle; /* of its runs, see staging.h */
+	bool collided, idle; /* of its runs, see batch_limit.h */
 };
 
 /* ---- jobs and probes ---- */
@@ -66,7 +66,7 @@ static void add_job(struct job **jobs, size_t *count, const struct bm_catalog *c
 			.target = bm_strdup(sync->target),
 			.is_source = member->is_source,
 			.backend_pid = sync->run_open ? member->backend_pid : 0,
-			.collided = is_bad && bm_staging_is_collision(sync->bad_text),
+			.collided = is_bad && bm_batch_limit_is_collision(sync->bad_text),
 			.idle = !sync->run_open && is_long_ago(sync->good_age_msec) &&
 					is_long_ago(sync->bad_age_msec),
 	};
@@ -205,10 +205,10 @@ static int reconcile(struct bm_monitored *monitored, PGconn *conn, const struct 
 	probe->requeued_msec = now_msec;
 	probe->purged_msec = purge ? now_msec : probe->purged_msec;
 	touch(monitored);
-	const struct bm_staging_state staging = {
-			probe->backlog.rows, probe->backlog.parked, job->collided, job->idle};
+	const struct bm_batch_limit_state limit = {
+			probe->backlog.rows, probe->backlog.deferred, job->collided, job->idle};
 	if (bm_delta_repair_run(conn, probe->sync, job->owner, purge,
-			    probe->is_known ? &staging : NULL, monitored->sampler->timeout_msec,
+			    probe->is_known ? &limit : NULL, monitored->sampler->timeout_msec,
 			    &requeued, err) != 0) {
 		return err->code == BM_ERR_SQL ? 0 : -1;
 	}

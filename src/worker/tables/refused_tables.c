@@ -56,7 +56,7 @@ static const char note_sql[] =
 "  AND coalesce(r.released, '-infinity') < excluded.run_ended";
 
 /* $1 the sync, $2 the table, $3 how many such runs it takes. More than one have to lie apart:
- * `observe` has parked rows brought back meanwhile. */
+ * `observe` has deferred rows brought back meanwhile. */
 static const char refuse_sql[] =
 "UPDATE machine.refused r SET until = now() + least(interval '10 min', interval '30 s' * 2 ^ least(r.tries, 8)),"
 "  tries = r.tries + 1, released = NULL"
@@ -129,7 +129,7 @@ static bool is_general(const char *state)
 	return false;
 }
 
-/* What may be over once rows that are parked are back (of a constraint), or once Bucardo has
+/* What may be over once rows that are deferred are back (of a constraint), or once Bucardo has
  * read the columns anew (of names and of what a line of a COPY has). */
 static bool may_pass(const char *state)
 {

@@ -8,7 +8,7 @@
  *
  *     refused    a run failed at it: it is paused. Errors that pass once the machine has done
  *                its part (constraints, since what waits may collide while a part of it is
- *                parked, see staging.h; columns and names) have to come again 10 s later
+ *                deferred, see batch_limit.h; columns and names) have to come again 10 s later
  *     on trial   it was put back, because a definition of it changed on either side, or the
  *                time was over: 30 s, twice as long after each failed trial, 10 min at most
  *     forgotten  a good run was begun since

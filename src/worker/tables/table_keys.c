@@ -11,7 +11,7 @@
 #include "bucardo_machine/macros.h"
 #include "base/protocol/report.h"
 #include "worker/tables/resend.h"
-#include "worker/deltas/staging.h"
+#include "worker/deltas/batch_limit.h"
 #include "worker/tables/table_pause.h"
 
 /* At one end, in one pass. */

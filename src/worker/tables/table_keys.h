@@ -4,7 +4,7 @@
  * Bucardo's trigger names the columns of the key as they were when the table was captured,
  * and sessions that have fired it remember their types: after a change writes to the table
  * fail, the application's too. So in each pass, at each captured end by itself, the delta
- * and parked tables and the trigger's function follow the key (its columns are known by
+ * and deferred tables and the trigger's function follow the key (its columns are known by
  * their numbers) and the table's name (it is known by its oid), with what waits there
  * (bucardo.machine_follow). When changes may have gone unseen, all rows are sent again.
  */

@@ -1,4 +1,4 @@
--- machine_delta_change - give the columns of a delta table, and of what is parked beside it, the
+-- machine_delta_change - give the columns of a delta table, and of what is deferred beside it, the
 -- names and types that they should have. What waits is converted; where that cannot be done it
 -- goes, and all rows are sent again (machine_follow says so); so it is where a plain role may have
 -- made the cast, which would run with our rights (machine_cast_safe). Enums become text by format().

@@ -1,4 +1,4 @@
--- machine_follow_key - the columns of one delta table, and of what is parked beside it, by the
+-- machine_follow_key - the columns of one delta table, and of what is deferred beside it, by the
 -- key of its table; see machine_follow. `event`: 'followed' (names or types), 'rekeyed' (other
 -- columns), 'keyless' (none is left to tell rows apart by), NULL nothing.
 -- The columns stay as long as they are a key, or cannot be NULL and there is no primary key.

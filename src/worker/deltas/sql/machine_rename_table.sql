@@ -1,5 +1,5 @@
 -- machine_rename_table - what is called after a captured table gets its new name, as Bucardo
--- would look for it: delta, track, stage and parked tables, their indexes, the function of the
+-- would look for it: delta, track, stage and deferred tables, their indexes, the function of the
 -- trigger; and all that waits is noted under it.
 CREATE OR REPLACE FUNCTION bucardo.machine_rename_table(my_old text, my_new text, my_relation oid)
   RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$

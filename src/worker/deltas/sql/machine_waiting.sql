@@ -11,15 +11,15 @@ BEGIN
     WHERE r.migration = my_migration AND t.replicated IS NULL
     AND EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = t.tablename);
   FOR n IN SELECT d.tablename, d.deltaname, d.trackname, m.target,
-      regexp_replace(d.deltaname, '^("?)delta_', '\1mpark_') AS parked
+      regexp_replace(d.deltaname, '^("?)delta_', '\1mpark_') AS deferred
     FROM bucardo.machine_runs r JOIN bucardo.machine_syncs m ON m.sync = r.sync
     JOIN bucardo.bucardo_delta_names d ON d.sync IN (m.sync, m.sync || ' (paused)')
     WHERE r.migration = my_migration AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL
     AND (to_regclass(d.tablename) IS NOT NULL OR EXISTS (SELECT 1 FROM bucardo.machine_keys k
       JOIN pg_class c ON c.oid = k.relation WHERE k.name = d.tablename)) ORDER BY 1 LOOP
     waits := false;
-    IF to_regclass('bucardo.' || n.parked) IS NOT NULL THEN
-      EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%s)', n.parked) INTO waits;
+    IF to_regclass('bucardo.' || n.deferred) IS NOT NULL THEN
+      EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%s)', n.deferred) INTO waits;
     END IF;
     IF NOT waits THEN
       EXECUTE format('SELECT EXISTS (SELECT 1 FROM bucardo.%1$s d

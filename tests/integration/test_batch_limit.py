@@ -96,7 +96,7 @@ def test_keys_that_vanish_and_change_while_they_are_parked_arrive_as_they_are(wo
     limit(source, 4000)
     source.sql("UPDATE big SET v = 2", dbname="parts")
     wait_for(lambda: source.value("SELECT count(*) FROM bucardo.mpark_public_big", dbname="parts"),
-             30, "rows are parked", every=0.05, explain=machine.log_tail)
+             30, "rows are deferred", every=0.05, explain=machine.log_tail)
     source.sql("DELETE FROM big WHERE id % 3 = 0; UPDATE big SET v = 3 WHERE id % 3 = 1",
                dbname="parts")
     machine.kill9_everything()
@@ -112,14 +112,14 @@ def test_a_truncate_while_rows_are_parked_arrives(world):
     limit(source, 2000)
     source.sql("UPDATE big SET v = 4", dbname="parts")
     wait_for(lambda: source.value("SELECT count(*) FROM bucardo.mpark_public_big", dbname="parts"),
-             30, "rows are parked", every=0.05)
+             30, "rows are deferred", every=0.05)
 
     def truncated():
         try:
             source.sql("TRUNCATE big; INSERT INTO big SELECT i, 5 FROM generate_series(1, 7000) i",
                        dbname="parts")
         except errors.DeadlockDetected:
-            return False  # with a run that reads the table: so it is without staging, too
+            return False  # with a run that reads the table: so it is without the limit, too
         return True
     wait_for(truncated, 30, "the table is truncated")
     wait_calm(machine, source, dest)
@@ -132,7 +132,7 @@ def test_parts_that_collide_are_applied_as_a_whole(world):
                dbname="parts")
     compare.wait_equal(source, dest, "parts", 90, sequences=False)
     wait_for(lambda: source.value("SELECT stage_rows FROM bucardo.machine_syncs", dbname="parts")
-             == 200000, 30, "staging is on again")
+             == 200000, 30, "the limit is on again")
     # By the state and not by the text, which may be in any language.
     assert machine.control_sql("SELECT 1 FROM bucardo.syncrun WHERE sync = 'app_sync'"
                                " AND status LIKE '%SQLSTATE 23505 at public.%: DBD::Pg%'")

@@ -1,4 +1,4 @@
-#include "worker/deltas/staging.h"
+#include "worker/deltas/batch_limit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,10 +20,10 @@ static const char check_function[] =
 ;
 /* clang-format on */
 
-const char *const bm_staging_steps[] = {unpark_function, stage_function, check_function};
-const size_t bm_staging_step_count = BM_COUNT_OF(bm_staging_steps);
+const char *const bm_batch_limit_steps[] = {unpark_function, stage_function, check_function};
+const size_t bm_batch_limit_step_count = BM_COUNT_OF(bm_batch_limit_steps);
 
-bool bm_staging_is_collision(const char *text)
+bool bm_batch_limit_is_collision(const char *text)
 {
 	/* Class 23: integrity constraint violation. */
 	return strstr(text, "SQLSTATE 23") != NULL;
@@ -31,22 +31,23 @@ bool bm_staging_is_collision(const char *text)
 
 /* A statement about the sync that gives nothing to read. */
 static int tell(PGconn *conn, const char *sql, const char *sync,
-		const struct bm_staging_state *state, uint64_t limit_msec, struct bm_error *err)
+		const struct bm_batch_limit_state *state, uint64_t limit_msec,
+		struct bm_error *err)
 {
-	char waiting[24], parked[24];
-	const char *const params[] = {sync, waiting, parked};
+	char waiting[24], deferred[24];
+	const char *const params[] = {sync, waiting, deferred};
 
 	snprintf(waiting, sizeof(waiting), "%" PRId64, state->waiting);
-	snprintf(parked, sizeof(parked), "%" PRId64, state->parked);
+	snprintf(deferred, sizeof(deferred), "%" PRId64, state->deferred);
 	PGresult *result = bm_ask(conn, sql, 3, params, limit_msec, err);
 	PQclear(result);
 	return result != NULL ? 0 : -1;
 }
 
-int bm_staging_reconcile(PGconn *conn, const char *sync, const struct bm_staging_state *state,
+int bm_batch_limit_set(PGconn *conn, const char *sync, const struct bm_batch_limit_state *state,
 		uint64_t limit_msec, struct bm_error *err)
 {
-	/* A run that failed has parked nothing: what it was about to park counts too. */
+	/* A run that failed has deferred nothing: what it was about to defer counts too. */
 	const char *off = "UPDATE bucardo.machine_syncs SET stage_rows = 0 WHERE sync = $1"
 			  " AND stage_rows > 0 AND ($3::bigint > 0 OR $2::bigint > stage_rows)";
 	const char *on = "UPDATE bucardo.machine_syncs SET stage_rows = DEFAULT WHERE sync = $1"

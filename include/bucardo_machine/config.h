@@ -77,7 +77,7 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	unsigned syncs;		 /* 1..BM_SYNCS_LIMIT */
 	unsigned copy_jobs;
 	uint64_t copy_max_rate; /* bytes a second; 0: no limit (default) */
-	bool copy_gentle;	/* spare a source that answers late; default true */
+	bool copy_throttle;	/* spare a source that answers late; default true */
 	const char *const *include, *const *exclude; /* tables: patterns; NULL: none */
 	enum bm_keep owners, grants;
 	const char *const *roles; /* "old=new", NULL-terminated */

@@ -85,7 +85,7 @@ struct bm_transfer_options {
 	unsigned jobs;					/* connections at once; 0: 4 */
 	uint64_t chunk_bytes;	       /* about this much a chunk; 0: 128 MiB, or whole */
 	uint64_t max_rate;	       /* bytes of rows a second, of all jobs; 0: any */
-	bool gentle;		       /* copy more slowly while the source answers late */
+	bool throttle;		       /* copy more slowly while the source answers late */
 	struct bm_table_filter choice; /* which tables; borrowed */
 	struct bm_role_rules roles;    /* whose they are then; borrowed */
 	struct bm_extension_rules extensions; /* borrowed */

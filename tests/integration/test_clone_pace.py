@@ -65,13 +65,13 @@ def test_a_new_rate_in_mid_copy_costs_no_finished_chunk(pair):
     machine.write_pgpass(source, dest)
     phases = Phases(machine, source, dest, "changed", "changed")
     assert phases.run("schema").failed is None
-    slow = phases.start("copy", copy={"jobs": 2, "max_rate": RATE, "gentle": False})
+    slow = phases.start("copy", copy={"jobs": 2, "max_rate": RATE, "throttle": False})
     wait_for(clone.chunks, 30, "a chunk is done", every=0.02)
     slow.process.kill()  # as the engine does when machine.yaml has another rate
     slow.process.wait(10)
     before = clone.chunks()
     assert 0 < len(before) < 6
-    run = phases.run("copy", copy={"jobs": 2, "max_rate": 0, "gentle": False})
+    run = phases.run("copy", copy={"jobs": 2, "max_rate": 0, "throttle": False})
     assert run.failed is None and run.evidence["reused_chunks"] >= len(before)
     after = clone.chunks()
     assert len(after) == 6 and {key: after[key] for key in before} == before
@@ -164,7 +164,7 @@ def test_a_source_that_answers_late_is_spared_until_it_answers_again(pair):
     fill(clone.source, "late", 80)
     with Proxy(clone.source) as proxy:
         pass_account(clone, proxy)
-        with running(clone, proxy, "--gentle", "--max-rate", "4MB") as told:
+        with running(clone, proxy, "--throttle", "--max-rate", "4MB") as told:
             wait_copying(told)
             assert speed(told, 0) > 0.7 * RATE
             proxy.delay = 0.3
@@ -239,7 +239,7 @@ def test_a_source_that_gives_no_answer_is_told_and_holds_up_no_row(pair):
     begun(clone, 8)
     with MuteProxy(clone.source) as proxy:
         pass_account(clone, proxy)
-        with running(clone, proxy, "--gentle") as told:
+        with running(clone, proxy, "--throttle") as told:
             wait_for(lambda: any(event["event"] == "done" for event in told), 20, "it ends",
                      explain=lambda: str(told[-5:]))
     assert any("cannot be measured" in event.get("text", "") for event in told), told
@@ -250,7 +250,7 @@ def test_a_source_that_refuses_the_question_is_asked_another_and_spared(pair):
     begun(clone, 60)
     with RefusingProxy(clone.source) as proxy:
         pass_account(clone, proxy)
-        with running(clone, proxy, "--gentle", "--max-rate", "4MB") as told:
+        with running(clone, proxy, "--throttle", "--max-rate", "4MB") as told:
             wait_copying(told)
             proxy.delay = 0.3
             wait_for(lambda: any("slowed to" in event.get("text", "") for event in told), 20,

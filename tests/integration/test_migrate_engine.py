@@ -122,7 +122,7 @@ def test_a_declared_migration_goes_through_every_phase_in_order(stage):
     assert request["control"] == {"socket_dir": stage.machine.runtime}
     assert request["migration"]["source"] == {"host": "192.0.2.1", "port": 5432, "dbname": "app",
                                             "user": "u", "sslmode": "prefer", "sslrootcert": None}
-    assert request["migration"]["copy"] == {"jobs": 7, "max_rate": 0, "gentle": True}
+    assert request["migration"]["copy"] == {"jobs": 7, "max_rate": 0, "throttle": True}
     stage.machine.wait_ready()
     shown = stage.machine.cli("status").check()
     assert "MIGRATION" in shown and "live" in shown

@@ -43,7 +43,7 @@ static void test_a_short_migration_has_the_documented_defaults(void **state)
 	assert_int_equal(migration->syncs, 1);
 	assert_int_equal(migration->copy_jobs, 4);
 	assert_int_equal(migration->copy_max_rate, 0);
-	assert_true(migration->copy_gentle);
+	assert_true(migration->copy_throttle);
 	assert_null(migration->include);
 	assert_null(migration->exclude);
 	bm_config_destroy(config);
@@ -61,7 +61,7 @@ static void test_every_key_of_a_migration_reaches_its_member(void **state)
 			"  tables: {include: [public.*, a.b], exclude: [audit.*]}\n"
 			"  owners: drop\n  grants: keep\n  roles: {old: new}\n  create_roles: yes\n"
 			"  extensions: {skip: [a], versions: {b: \"1.2\"}}\n"
-			"  copy: {jobs: 7, max_rate: 50 MB, gentle: no}\n");
+			"  copy: {jobs: 7, max_rate: 50 MB, throttle: no}\n");
 	const struct bm_config_migration *migration = config->migrations;
 
 	assert_string_equal(migration->source.host, "/run/pg");
@@ -77,7 +77,7 @@ static void test_every_key_of_a_migration_reaches_its_member(void **state)
 	assert_int_equal(migration->syncs, 3);
 	assert_int_equal(migration->copy_jobs, 7);
 	assert_int_equal(migration->copy_max_rate, 52428800); /* shown as 50.0 MB/s */
-	assert_false(migration->copy_gentle);
+	assert_false(migration->copy_throttle);
 	assert_string_equal(migration->include[1], "a.b");
 	assert_null(migration->include[2]);
 	assert_string_equal(migration->exclude[0], "audit.*");
@@ -116,6 +116,8 @@ static const struct {
 	const char *text; /* of one migration */
 	const char *complaint;
 } bad[] = {
+		{"name: app, copy: {throttle: no, gentle: no}, " ENDS,
+				"copy.gentle: the key is here for the second time"},
 		{"name: App, " ENDS, "[0].name: found 'App', not a migration's name"},
 		{"name: app, copy: {max_rate: 50}, " ENDS,
 				"copy.max_rate: found '50', a number without a unit; allowed: a "
@@ -164,6 +166,18 @@ static const struct {
 		{"name: app, " ENDS "}, {name: app, " ENDS,
 				"migrations[1].name: migrations[0] has this name already"},
 };
+
+static void test_a_key_is_read_by_its_former_name_too(void **state)
+{
+	(void)state;
+	struct bm_config *config = parse_good("version: 1\nmigrations:\n- name: a\n"
+					      "  source: {host: a, dbname: d, user: u}\n"
+					      "  destination: {host: b, dbname: d, user: u}\n"
+					      "  copy: {gentle: no}\n");
+
+	assert_false(config->migrations[0].copy_throttle);
+	bm_config_destroy(config);
+}
 
 static void test_what_is_wrong_is_refused_with_the_reason(void **state)
 {
@@ -222,6 +236,7 @@ int main(void)
 			cmocka_unit_test(test_a_short_migration_has_the_documented_defaults),
 			cmocka_unit_test(test_every_key_of_a_migration_reaches_its_member),
 			cmocka_unit_test(test_what_is_shown_can_be_loaded_and_means_the_same),
+			cmocka_unit_test(test_a_key_is_read_by_its_former_name_too),
 			cmocka_unit_test(test_what_is_wrong_is_refused_with_the_reason),
 			cmocka_unit_test(test_the_migration_in_the_example_is_a_good_one),
 			cmocka_unit_test(test_every_phase_has_a_name_that_finds_it),

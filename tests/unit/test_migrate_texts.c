@@ -119,7 +119,7 @@ static struct bm_config_migration make_migration(void)
 			.destination = {"b", 5433, "d", "u", "verify-full", "/ca.pem"},
 			.run_until = BM_PHASE_REPLICATE,
 			.copy_jobs = 4,
-			.copy_gentle = true};
+			.copy_throttle = true};
 }
 
 static void test_a_request_is_what_the_protocol_says(void **state)
@@ -137,9 +137,26 @@ static void test_a_request_is_what_the_protocol_says(void **state)
 			"\"sslrootcert\":null},\"destination\":{\"host\":\"b\",\"port\":5433,"
 			"\"dbname\":\"d\",\"user\":\"u\",\"sslmode\":\"verify-full\","
 			"\"sslrootcert\":\"/ca.pem\"},\"direction\":\"both\","
-			"\"copy\":{\"jobs\":4,\"max_rate\":0,\"gentle\":true}},\"fix\":true,\"plan\":true}");
+			"\"copy\":{\"jobs\":4,\"max_rate\":0,\"throttle\":true}},\"fix\":true,\"plan\":true}");
 	free(request);
 	json_decref(definition);
+}
+
+static void test_a_definition_of_an_older_journal_gets_the_names_of_today(void **state)
+{
+	(void)state;
+	struct bm_config_migration migration = make_migration();
+	json_t *now = bm_definition_create(&migration);
+	json_t *older = json_deep_copy(now);
+
+	json_object_del(json_object_get(older, "copy"), "throttle");
+	json_object_set_new(json_object_get(older, "copy"), "gentle", json_true());
+	bm_definition_renew(older);
+	assert_true(json_equal(older, now));
+	bm_definition_renew(older);
+	assert_true(json_equal(older, now));
+	json_decref(older);
+	json_decref(now);
 }
 
 /* What is said about a migration that was `old` and is `now`. */
@@ -165,7 +182,7 @@ static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void
 	assert_string_equal(difference(&old, &now), "");
 	now.copy_jobs = 9;
 	now.copy_max_rate = 5000000;
-	now.copy_gentle = false;
+	now.copy_throttle = false;
 	now.run_until = BM_PHASE_COPY;
 	assert_string_equal(difference(&old, &now), "");
 	now.source.host = "c";
@@ -221,6 +238,8 @@ int main(void)
 			cmocka_unit_test(test_progress_may_say_what_is_in_flight),
 			cmocka_unit_test(test_a_line_that_makes_no_sense_is_refused),
 			cmocka_unit_test(test_a_request_is_what_the_protocol_says),
+			cmocka_unit_test(
+					test_a_definition_of_an_older_journal_gets_the_names_of_today),
 			cmocka_unit_test(
 					test_only_the_pace_may_change_once_data_depends_on_a_definition),
 			cmocka_unit_test(

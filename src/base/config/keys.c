@@ -230,10 +230,10 @@ const struct bm_key bm_keys[] = {
 		IN_MIGRATION(copy_max_rate),
 		.help = "Bytes of rows a second, of all connections together; 1 kB is 1024 bytes, as "
 			"everywhere in PostgreSQL. May be changed while it copies."},
-	{"migrations[].copy.gentle", .type = BM_KEY_BOOLEAN, .fallback = 1,
-		IN_MIGRATION(copy_gentle),
+	{"migrations[].copy.throttle", .type = BM_KEY_BOOLEAN, .fallback = 1,
+		IN_MIGRATION(copy_throttle), .former = "gentle",
 		.help = "Copy more slowly while the source answers much later than before the copy, "
-			"and faster again when it does not."},
+			"and faster again when it does not. In older files: `gentle`."},
 };
 /* clang-format on */
 
@@ -254,7 +254,11 @@ const struct bm_key *bm_key_find(const char *prefix, const char *name)
 {
 	for (size_t i = 0; i < bm_key_count; i++) {
 		const char *known = bm_key_name_under(&bm_keys[i], prefix);
-		if (known != NULL && strcmp(known, name) == 0) {
+		const char *former = bm_keys[i].former;
+		if (known != NULL &&
+				(strcmp(known, name) == 0 ||
+						(former != NULL &&
+								strcmp(former, name) == 0))) {
 			return &bm_keys[i];
 		}
 	}

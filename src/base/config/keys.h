@@ -43,6 +43,7 @@ typedef const char *bm_key_check(const char *name, const char *value);
 
 struct bm_key {
 	const char *path;
+	const char *former; /* its name in older files; NULL: it had no other */
 	enum bm_key_type type;
 	bool required;
 	size_t offset;
@@ -63,7 +64,8 @@ extern const size_t bm_key_count;
 /* The part of a row's path after `prefix` if the key stands directly there, else NULL. */
 const char *bm_key_name_under(const struct bm_key *key, const char *prefix);
 
-/* The row of `name` under `prefix` ("", "supervision.", "units[]."); NULL if unknown. */
+/* The row of `name`, or of what was called so, under `prefix` ("", "supervision.", "units[].");
+ * NULL if unknown. */
 const struct bm_key *bm_key_find(const char *prefix, const char *name);
 
 /* The prefix of what stands inside a section or list: "units" gives "units[].". */

@@ -202,14 +202,19 @@ static void load_words(struct load *load, const struct bm_key *key, const struct
 	memcpy((char *)place->base + key->offset, &words, sizeof(words));
 }
 
-/* Whether this key was there before; that is reported. */
+/* Whether this key was there before, by this name or its former one; that is reported. */
 static bool is_duplicate(struct load *load, const struct bm_node *map,
 		const struct bm_node *node, const struct place *place)
 {
 	char path[PATH_BYTES];
 
 	for (const struct bm_node *other = map->first; other != node; other = other->next) {
-		if (strcmp(other->name, node->name) == 0) {
+		const struct bm_key *key = bm_key_find(place->prefix, node->name);
+		if (strcmp(other->name, node->name) == 0 ||
+				(key != NULL &&
+						key ==
+								bm_key_find(place->prefix,
+										other->name))) {
 			bm_report_error(load->report, node->name_line, node->name_column,
 					path_of(place, node->name, path),
 					"the key is here for the second time (first in line %zu); "

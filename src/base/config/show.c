@@ -302,7 +302,7 @@ static const char example_migration[] =
 		"#    roles: {old_app: app}\n"
 		"#    create_roles: false\n"
 		"#    extensions: {skip: [pg_cron], versions: {postgis: source}}\n"
-		"#    copy: {jobs: 4, max_rate: 50MB, gentle: true}\n";
+		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true}\n";
 
 void bm_config_example(struct bm_strbuf *out)
 {

@@ -45,7 +45,7 @@ enum cli_option {
 	CLI_JOBS = 1 << 13,
 	CLI_CHUNK = 1 << 14,
 	CLI_MAX_RATE = 1 << 15,
-	CLI_GENTLE = 1 << 16,
+	CLI_THROTTLE = 1 << 16,
 	CLI_INCLUDE = 1 << 17,
 	CLI_EXCLUDE = 1 << 18,
 	CLI_ACCEPT_MOMENTS = 1 << 19,
@@ -79,7 +79,7 @@ struct cli_call {
 			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
 	unsigned jobs, chunk_mib;			 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
-	bool strict, json, watch, follow, fix, gentle, accept_moments, all, yes;
+	bool strict, json, watch, follow, fix, throttle, accept_moments, all, yes;
 	const char *until;   /* the name of a phase; NULL: not given */
 	const char *since;   /* "2h" or a time; NULL: not given */
 	const char *without; /* "source", "destination" or "both"; NULL: not given */

@@ -35,7 +35,7 @@ static const struct cli_command commands[] = {
 		.task = CLI_TASK_COPY,
 		.arguments = "--source CONNINFO --destination CONNINFO",
 		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |
-			CLI_GENTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_JSON,
+			CLI_THROTTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_JSON,
 		.summary = "copy one database into an empty one",
 		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
 			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
@@ -45,7 +45,7 @@ static const struct cli_command commands[] = {
 			"  --max-rate RATE         bytes of rows a second, of all connections: 50MB (none)\n"
 			"  --include PATTERN       only what matches, \"shop.*\"; as often as needed\n"
 			"  --exclude PATTERN       not what matches, \"public.log_?\"; likewise\n"
-			"  --gentle                copy more slowly while the source answers late\n"
+			"  --throttle              copy more slowly while the source answers late\n"
 			"  --accept-moments        take tables of another moment of the source, or without\n"
 			"                          those that were made meanwhile, for a success\n"
 			"  --json                  progress as one JSON object a line\n"

@@ -195,7 +195,7 @@ static int take_wish(struct cli_call *call, unsigned option)
 			{CLI_WATCH, &call->watch},
 			{CLI_SHOW_ALL, &call->all},
 			{CLI_YES, &call->yes},
-			{CLI_GENTLE, &call->gentle},
+			{CLI_THROTTLE, &call->throttle},
 			{CLI_ACCEPT_MOMENTS, &call->accept_moments},
 			{CLI_FIX, &call->fix},
 			{CLI_FOLLOW, &call->follow},

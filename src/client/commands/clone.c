@@ -401,7 +401,7 @@ static int clone_these(const struct cli_call *call, const struct bm_conninfo *so
 									    : NULL},
 			.chunk_bytes = (uint64_t)call->chunk_mib << 20,
 			.max_rate = call->max_rate,
-			.gentle = call->gentle,
+			.throttle = call->throttle,
 			.accept_moments = call->accept_moments,
 			.progress = on_progress,
 			.note = on_note,

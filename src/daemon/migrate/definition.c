@@ -72,8 +72,8 @@ json_t *bm_definition_create(const struct bm_config_migration *migration)
 			"destination", endpoint_of(&migration->destination), "direction",
 			bm_direction_name(migration->direction), "copy", "jobs",
 			(int)migration->copy_jobs, "max_rate",
-			(json_int_t)migration->copy_max_rate, "gentle",
-			(int)migration->copy_gentle);
+			(json_int_t)migration->copy_max_rate, "throttle",
+			(int)migration->copy_throttle);
 
 	if (migration->syncs > 1) {
 		json_object_set_new(definition, "syncs",
@@ -92,6 +92,17 @@ json_t *bm_definition_create(const struct bm_config_migration *migration)
 	}
 	put_pairs(definition, "roles", migration->roles);
 	return definition;
+}
+
+void bm_definition_renew(json_t *definition)
+{
+	json_t *copy = json_object_get(definition, "copy");
+	json_t *throttle = json_object_get(copy, "gentle");
+
+	if (throttle != NULL) {
+		json_object_set(copy, "throttle", throttle);
+		json_object_del(copy, "gentle");
+	}
 }
 
 /* ---- comparison ---- */

@@ -24,6 +24,9 @@ struct json_t *bm_definition_create(const struct bm_config_migration *migration)
 void bm_definition_compare(
 		const struct json_t *old, const struct json_t *now, struct bm_strbuf *out);
 
+/* Give what an older machine wrote into the journal the names of today. */
+void bm_definition_renew(struct json_t *definition);
+
 /* They differ in nothing but how hard to copy, if at all. */
 bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_t *now);
 

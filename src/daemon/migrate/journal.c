@@ -10,6 +10,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "daemon/migrate/definition.h"
 #include "daemon/migrate/journal_version.h"
 
 /* ---- reading ---- */
@@ -46,6 +47,7 @@ static int take_migrations(void *ctx, const struct bm_result *result, struct bm_
 			migration = bm_migrate_add(migrate, bm_result_get(result, i, 0));
 		}
 		migration->definition = json_at(result, i, 1);
+		bm_definition_renew(migration->definition);
 		migration->has_until = until != NULL &&
 				bm_phase_parse(until, &migration->until);
 		migration->paused = bm_result_get(result, i, 3) != NULL;

@@ -107,7 +107,7 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 			.destination = &destination,
 			.jobs = phase->request.jobs,
 			.max_rate = phase->request.max_rate,
-			.gentle = phase->request.gentle,
+			.throttle = phase->request.throttle,
 			.choice = phase->request.choice,
 			.roles = phase->request.roles,
 			.extensions = phase->request.extensions,

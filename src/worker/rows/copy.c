@@ -13,7 +13,7 @@
 #include "worker/rows/batches.h"
 #include "worker/transfer/chunks.h"
 #include "worker/transfer/pool.h"
-#include "worker/pace/gentle.h"
+#include "worker/pace/throttle.h"
 #include "worker/transfer/large_objects.h"
 #include "worker/transfer/moments.h"
 #include "worker/transfer/outlook.h"
@@ -435,12 +435,14 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 		rc = bm_moments_definitions(t, err);
 	}
 	rc = rc == 0 ? bm_sequences_remember(t, err) : -1;
-	struct bm_sparing *sparing = t->options.gentle && rc == 0 ? bm_sparing_start(t) : NULL;
+	struct bm_latency_probe *probe = t->options.throttle && rc == 0
+			? bm_latency_probe_start(t)
+			: NULL;
 	rc = rc == 0 ? copy_until_nothing_is_lost(t, err) : -1;
 	if (rc == 0 && !t->options.captured) {
 		rc = make_one_moment(t, err);
 	}
-	bm_sparing_stop(sparing);
+	bm_latency_probe_stop(probe);
 	bm_large_objects_tell(t);
 	bm_path_tell(t);
 	return rc;

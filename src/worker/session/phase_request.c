@@ -97,7 +97,7 @@ static int take_migration(
 			       : (syncs > BM_SYNCS_LIMIT ? BM_SYNCS_LIMIT : (unsigned)syncs);
 	out->jobs = (unsigned)json_integer_value(json_object_get(copy, "jobs"));
 	out->max_rate = (uint64_t)json_integer_value(json_object_get(copy, "max_rate"));
-	out->gentle = json_is_true(json_object_get(copy, "gentle"));
+	out->throttle = json_is_true(json_object_get(copy, "throttle"));
 	return 0;
 }
 

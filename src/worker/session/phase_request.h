@@ -38,7 +38,7 @@ struct bm_phase_request {
 	unsigned syncs; /* that its tables are spread over */
 	unsigned jobs;
 	uint64_t max_rate; /* of the copy, bytes a second; 0: no limit */
-	bool gentle;
+	bool throttle;
 	struct bm_table_filter choice; /* which tables */
 	struct bm_role_rules roles;
 	struct bm_extension_rules extensions;

@@ -5,25 +5,25 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "worker/pace/gentle.h"
+#include "worker/pace/throttle.h"
 
 #define MB ((uint64_t)1000000)
 #define EVERY_MSEC 250
 
-static struct bm_gentle gentle;
+static struct bm_throttle throttle;
 static uint64_t now_msec, bytes;
 
 /* Whole decisions with answers of `msec`, `speed` bytes a second going over. */
-static enum bm_gentle_turn after(unsigned decisions, double msec, uint64_t speed)
+static enum bm_throttle_change after(unsigned decisions, double msec, uint64_t speed)
 {
-	enum bm_gentle_turn turn = BM_GENTLE_AS_BEFORE;
+	enum bm_throttle_change change = BM_THROTTLE_AS_BEFORE;
 
-	for (unsigned i = 0; i < decisions * BM_GENTLE_ANSWERS; i++) {
+	for (unsigned i = 0; i < decisions * BM_THROTTLE_ANSWERS; i++) {
 		now_msec += EVERY_MSEC;
 		bytes += speed * EVERY_MSEC / 1000;
-		turn = bm_gentle_hear(&gentle, msec, now_msec, bytes);
+		change = bm_throttle_add(&throttle, msec, now_msec, bytes);
 	}
-	return turn;
+	return change;
 }
 
 static void begin(double msec)
@@ -32,7 +32,7 @@ static void begin(double msec)
 
 	now_msec = 5000;
 	bytes = 0;
-	bm_gentle_init(&gentle, answers, 5, now_msec, bytes);
+	bm_throttle_init(&throttle, answers, 5, now_msec, bytes);
 }
 
 static void test_jitter_slows_nothing(void **state)
@@ -41,11 +41,11 @@ static void test_jitter_slows_nothing(void **state)
 	begin(0.3);
 	for (unsigned i = 0; i < 100; i++) {
 		now_msec += EVERY_MSEC;
-		assert_int_equal(bm_gentle_hear(&gentle, i % 3 == 0 ? 900 : 1, now_msec, 0),
-				BM_GENTLE_AS_BEFORE);
+		assert_int_equal(bm_throttle_add(&throttle, i % 3 == 0 ? 900 : 1, now_msec, 0),
+				BM_THROTTLE_AS_BEFORE);
 	}
-	assert_int_equal(after(10, 95, 80 * MB), BM_GENTLE_AS_BEFORE);
-	assert_int_equal(gentle.limit, 0);
+	assert_int_equal(after(10, 95, 80 * MB), BM_THROTTLE_AS_BEFORE);
+	assert_int_equal(throttle.limit, 0);
 }
 
 static void test_late_answers_halve_the_flow_down_to_a_floor(void **state)
@@ -53,12 +53,12 @@ static void test_late_answers_halve_the_flow_down_to_a_floor(void **state)
 	(void)state;
 	begin(1);
 	after(3, 2, 80 * MB);
-	assert_int_equal(after(1, 300, 80 * MB), BM_GENTLE_SLOWED);
-	assert_int_equal(gentle.limit, 40 * MB);
-	assert_int_equal(after(1, 300, 40 * MB), BM_GENTLE_CHANGED);
-	assert_int_equal(gentle.limit, 20 * MB);
+	assert_int_equal(after(1, 300, 80 * MB), BM_THROTTLE_SLOWED);
+	assert_int_equal(throttle.limit, 40 * MB);
+	assert_int_equal(after(1, 300, 40 * MB), BM_THROTTLE_CHANGED);
+	assert_int_equal(throttle.limit, 20 * MB);
 	after(20, 300, 5 * MB);
-	assert_int_equal(gentle.limit, 5 * MB);
+	assert_int_equal(throttle.limit, 5 * MB);
 }
 
 static void test_it_grows_again_until_it_is_free(void **state)
@@ -66,22 +66,22 @@ static void test_it_grows_again_until_it_is_free(void **state)
 	(void)state;
 	begin(1);
 	after(3, 300, 80 * MB);
-	assert_int_equal(gentle.limit, 10 * MB);
-	assert_int_equal(after(1, 70, 10 * MB), BM_GENTLE_AS_BEFORE); /* neither */
-	assert_int_equal(after(1, 2, 10 * MB), BM_GENTLE_CHANGED);
-	assert_int_equal(gentle.limit, 15 * MB);
-	assert_int_equal(after(5, 2, 15 * MB), BM_GENTLE_FREE);
-	assert_int_equal(gentle.limit, 0);
-	assert_int_equal(after(1, 300, 60 * MB), BM_GENTLE_SLOWED); /* and once more */
-	assert_int_equal(gentle.limit, 30 * MB);
+	assert_int_equal(throttle.limit, 10 * MB);
+	assert_int_equal(after(1, 70, 10 * MB), BM_THROTTLE_AS_BEFORE); /* neither */
+	assert_int_equal(after(1, 2, 10 * MB), BM_THROTTLE_CHANGED);
+	assert_int_equal(throttle.limit, 15 * MB);
+	assert_int_equal(after(5, 2, 15 * MB), BM_THROTTLE_FREE);
+	assert_int_equal(throttle.limit, 0);
+	assert_int_equal(after(1, 300, 60 * MB), BM_THROTTLE_SLOWED); /* and once more */
+	assert_int_equal(throttle.limit, 30 * MB);
 }
 
 static void test_a_far_source_is_not_a_slow_one(void **state)
 {
 	(void)state;
 	begin(120);
-	assert_int_equal(after(5, 300, MB), BM_GENTLE_AS_BEFORE);
-	assert_int_equal(after(1, 600, MB), BM_GENTLE_SLOWED);
+	assert_int_equal(after(5, 300, MB), BM_THROTTLE_AS_BEFORE);
+	assert_int_equal(after(1, 600, MB), BM_THROTTLE_SLOWED);
 }
 
 static void test_a_copy_that_stands_still_is_not_stopped(void **state)
@@ -89,7 +89,7 @@ static void test_a_copy_that_stands_still_is_not_stopped(void **state)
 	(void)state;
 	begin(1);
 	after(9, 900, 0);
-	assert_int_equal(gentle.limit, 256 * 1024);
+	assert_int_equal(throttle.limit, 256 * 1024);
 }
 
 static void test_a_baseline_of_a_bad_moment_is_forgotten(void **state)
@@ -97,7 +97,7 @@ static void test_a_baseline_of_a_bad_moment_is_forgotten(void **state)
 	(void)state;
 	begin(400);
 	after(1, 1, MB);
-	assert_int_equal(after(1, 300, MB), BM_GENTLE_SLOWED);
+	assert_int_equal(after(1, 300, MB), BM_THROTTLE_SLOWED);
 }
 
 int main(void)

@@ -41,7 +41,7 @@ struct bm_bucardo_options {	 /* borrowed texts must outlive the object */
 	uint64_t stalled_after_msec;
 	uint64_t checktime_msec;
 	unsigned syncrun_keep_rows;
-	bool ladder;
+	bool escalation;
 };
 
 enum bm_bucardo_event {

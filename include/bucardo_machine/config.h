@@ -98,7 +98,7 @@ struct bm_config {
 	uint64_t checktime_msec;	/* put on syncs that have none; default 15 s */
 	uint64_t observe_interval_msec; /* default 1 s */
 	unsigned syncrun_keep_rows;	/* per sync; default 1000 */
-	bool ladder;			/* climb the ladder by itself; default true */
+	bool escalation;		/* against stalls, by itself; default true */
 	/* postgres: */
 	const char *const *postgres_settings; /* "name=value" passed with -c; NULL-terminated */
 	/* log: */

@@ -75,7 +75,7 @@ def _small(tmp_path):
     for path, text in (("scripts/install-packages", "#!/bin/sh\n"),
                        ("Makefile", "all helpers unit lint:\n\t@echo 'unit: 1 passed, 0 failed'\n"),
                        ("tests/integration/test_heal_outages.py", "def test_a(): pass\n"),
-                       ("tests/integration/test_ladder.py", "def test_b(): pass\n"),
+                       ("tests/integration/test_escalation.py", "def test_b(): pass\n"),
                        ("tests/integration/test_other.py", "def test_c(): pass\n")):
         where = tmp_path / path
         where.parent.mkdir(parents=True, exist_ok=True)

@@ -136,7 +136,7 @@ TIES = ("SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_cons
         " FROM pg_inherits a JOIN pg_inherits b USING (inhparent)")
 
 
-def test_tables_are_spread_over_several_syncs_and_kin_stay_together(world):
+def test_tables_are_spread_over_several_syncs_and_related_ones_stay_together(world):
     machine, source, dest = world
     source.sql(LONERS, dbname="spread")
     phases = Phases(machine, source, dest, "spread", "spread", syncs=3)
@@ -150,7 +150,7 @@ def test_tables_are_spread_over_several_syncs_and_kin_stay_together(world):
         for one, other in source.sql(TIES, dbname="spread"):
             place = places.get(f"public.{one}"), places.get(f"public.{other}")
             assert None in place or place[0] == place[1], (one, other, place)
-        # What is captured stays where it is, and kin that come later follow.
+        # What is captured stays where it is, and related tables that come later follow.
         source.sql("CREATE TABLE sister (id int PRIMARY KEY, mother int REFERENCES mother)",
                    dbname="spread")
         dest.sql("CREATE TABLE sister (id int PRIMARY KEY, mother int)", dbname="spread")

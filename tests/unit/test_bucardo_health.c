@@ -45,7 +45,7 @@ static int set_up(void **state)
 	history = (struct sync_history){0};
 	limits = (struct health_limits){.stalled_after_msec = STALLED_AFTER,
 			.ready_msec = START - 5000,
-			.ladder = true};
+			.escalation = true};
 	return 0;
 }
 
@@ -435,7 +435,7 @@ static void test_a_stall_says_what_happens_next(void **state)
 	at_with_good_before(0);
 	assert_int_equal(at_with_good_before(STALLED_AFTER), BM_HEALTH_STALLED);
 	assert_non_null(strstr(bm_strbuf_text(&advice), "wait: the machine kicks it"));
-	limits.ladder = false;
+	limits.escalation = false;
 	assert_int_equal(at_with_good_before(STALLED_AFTER), BM_HEALTH_STALLED);
 	assert_non_null(strstr(bm_strbuf_text(&advice), "bucardo kick app"));
 }

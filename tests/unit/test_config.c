@@ -39,7 +39,7 @@ static void test_an_absent_file_means_the_documented_defaults(void **state)
 	assert_int_equal(config->checktime_msec, 15000);
 	assert_int_equal(config->observe_interval_msec, 1000);
 	assert_int_equal(config->syncrun_keep_rows, 1000);
-	assert_true(config->ladder);
+	assert_true(config->escalation);
 	assert_null(config->postgres_settings[0]);
 	assert_int_equal(config->log_format, BM_LOG_AUTO);
 	assert_int_equal(config->log_level, BM_LOG_INFO);
@@ -55,7 +55,7 @@ static void test_every_key_reaches_its_member(void **state)
 			"supervision: {give_up_after: 7, stop_deadline: 1min, "
 			"backoff_first: 250ms, backoff_limit: 10 s, stable_after: 1h}\n"
 			"bucardo:\n  stalled_after: 40s\n  checktime: 30s\n"
-			"  observe_interval: 500ms\n  syncrun_keep_rows: 50\n  ladder: no\n"
+			"  observe_interval: 500ms\n  syncrun_keep_rows: 50\n  escalation: no\n"
 			"postgres: {settings: {shared_buffers: 64MB, jit: off}}\n"
 			"log: {format: json, level: debug}\n"
 			"units:\n"
@@ -76,7 +76,7 @@ static void test_every_key_reaches_its_member(void **state)
 	assert_int_equal(config->checktime_msec, 30000);
 	assert_int_equal(config->observe_interval_msec, 500);
 	assert_int_equal(config->syncrun_keep_rows, 50);
-	assert_false(config->ladder);
+	assert_false(config->escalation);
 	assert_string_equal(config->postgres_settings[0], "shared_buffers=64MB");
 	assert_string_equal(config->postgres_settings[1], "jit=off");
 	assert_null(config->postgres_settings[2]);
@@ -152,8 +152,9 @@ static const struct {
 		{"bucardo: {syncrun_keep_rows: 0x20}", "syncrun_keep_rows: found '0x20'"},
 		{"bucardo: {syncrun_keep_rows: 4294967296}",
 				"syncrun_keep_rows: found '4294967296'"},
-		{"bucardo: {ladder: 1}", "bucardo.ladder: found '1'; allowed: true or false"},
-		{"bucardo: {ladder: no}\nbucardo: {ladder: no}",
+		{"bucardo: {escalation: 1}",
+				"bucardo.escalation: found '1'; allowed: true or false"},
+		{"bucardo: {escalation: no}\nbucardo: {escalation: no}",
 				"f:3:1: bucardo: the key is here for the second time (first in "
 				"line 2)"},
 		{"supervision: {backoff_first: 40s}",

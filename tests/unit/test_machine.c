@@ -7,7 +7,7 @@
 
 #include "daemon/machine/internal.h"
 
-static void test_a_ladder_is_at_its_end_only_while_the_sync_is_stalled(void **state)
+static void test_an_escalation_is_at_its_end_only_while_the_sync_is_stalled(void **state)
 {
 	(void)state;
 	struct bm_sync_view sync = {
@@ -96,7 +96,7 @@ int main(void)
 			cmocka_unit_test(test_events_get_ids_above_those_of_an_earlier_life),
 			cmocka_unit_test(test_the_newest_events_are_kept),
 			cmocka_unit_test(
-					test_a_ladder_is_at_its_end_only_while_the_sync_is_stalled),
+					test_an_escalation_is_at_its_end_only_while_the_sync_is_stalled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,9 +267,9 @@ static void test_a_restart_goes_through_a_stop_without_backoff(void **state)
 	struct bm_unit *unit = AFTER(&host, BM_UNIT_WANT_UP, BM_UNIT_BECAME_READY);
 
 	(void)state;
-	bm_unit_restart(unit, "the ladder");
+	bm_unit_restart(unit, "the escalation");
 	assert_int_equal(bm_unit_state(unit), BM_UNIT_STOPPING);
-	assert_string_equal(bm_unit_view(unit).why, "restart asked for: the ladder");
+	assert_string_equal(bm_unit_view(unit).why, "restart asked for: the escalation");
 	bm_unit_exited(unit, W_EXITCODE(0, 0), "", false);
 	assert_int_equal(bm_unit_state(unit), BM_UNIT_DOWN);
 	bm_unit_want(unit, true);

@@ -29,7 +29,7 @@ static void do_deed(struct bm_unit *unit, struct fake_host *host, enum deed deed
 		bm_unit_want(unit, deed == DEED_UP);
 		break;
 	case DEED_RENEW:
-		bm_unit_renew(unit, "the ladder");
+		bm_unit_renew(unit, "the escalation");
 		break;
 	case DEED_DIES:
 		bm_unit_exited(unit, W_EXITCODE(1, 0), "", false);

@@ -111,9 +111,10 @@ const struct bm_key bm_keys[] = {
 	{"bucardo.syncrun_keep_rows", COUNT(10, 1000000, 1000), IN_CONFIG(syncrun_keep_rows),
 		.help = "Rows kept for each sync in Bucardo's history table syncrun; older ones are "
 			"deleted."},
-	{"bucardo.ladder", .type = BM_KEY_BOOLEAN, .fallback = 1, IN_CONFIG(ladder),
+	{"bucardo.escalation", .type = BM_KEY_BOOLEAN, .fallback = 1, IN_CONFIG(escalation),
+		.former = "ladder",
 		.help = "Fix stalled syncs without a person: kick, reload, restart Bucardo, "
-			"restart PostgreSQL, hold. With false the machine only reports."},
+			"restart PostgreSQL, hold. With false the machine only reports. In older files: `ladder`."},
 
 	{"postgres", SECTION, .help = "The control PostgreSQL, where Bucardo keeps its own data."},
 	{"postgres.settings",

@@ -143,7 +143,7 @@ static void evaluate_sync(struct bm_bucardo *bucardo, const struct bm_sync_sampl
 			.declared = declared != NULL,
 			.held = declared != NULL && !declared->released,
 			.ready_msec = daemon->ready_msec,
-			.ladder = bucardo->options.ladder,
+			.escalation = bucardo->options.escalation,
 	};
 	struct bm_sync_sample seen = *sample;
 

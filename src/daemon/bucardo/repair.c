@@ -261,7 +261,7 @@ static void escalate(struct bm_bucardo *bucardo, struct evaluated_sync *sync, ui
 			    bucardo->daemon.ready_msec, now)) {
 		leave_escalation(bucardo, sync);
 	}
-	enum bm_escalation next = bucardo->options.ladder
+	enum bm_escalation next = bucardo->options.escalation
 			? escalation_next(&sync->escalation, sync->health,
 					  bucardo->daemon.ready_msec, now, bucardo->slowness)
 			: BM_ESCALATION_NONE;

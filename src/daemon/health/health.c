@@ -309,14 +309,14 @@ static bool is_failing(const struct bm_sync_sample *sync, struct bm_strbuf *why,
 static void advise_stalled(const struct bm_sync_sample *sync,
 		const struct health_limits *limits, struct bm_strbuf *advice)
 {
-	if (limits->ladder) {
+	if (limits->escalation) {
 		bm_strbuf_puts(advice,
 				"wait: the machine kicks it, reloads it, restarts Bucardo and then "
 				"PostgreSQL, one after the other until it moves");
 	} else {
 		bm_strbuf_printf(advice,
 				"`bucardo reload %s` and `bucardo kick %s`, else "
-				"`bucardo-machine service restart bucardo` (bucardo.ladder is "
+				"`bucardo-machine service restart bucardo` (bucardo.escalation is "
 				"false: nothing is done by itself)",
 				sync->name, sync->name);
 	}

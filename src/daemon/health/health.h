@@ -36,7 +36,7 @@ struct health_limits {
 	uint64_t paused_msec; /* since when */
 	bool declared;	      /* a migration of machine.yaml made it */
 	bool held;	      /* its migration has not released it */
-	bool ladder;	      /* stalls are fixed without a person */
+	bool escalation;      /* stalls are fixed without a person */
 };
 
 /* Take in a sample. */

@@ -326,7 +326,7 @@ struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *mach
 			.stalled_after_msec = config->stalled_after_msec,
 			.checktime_msec = config->checktime_msec,
 			.syncrun_keep_rows = config->syncrun_keep_rows,
-			.ladder = config->ladder,
+			.escalation = config->escalation,
 	};
 }
 

@@ -2,9 +2,9 @@
  * Which of several syncs a table goes to.
  *
  * A sync applies its tables in one transaction, and each sync on its own: tables joined
- * by foreign keys, and those of one parent, have to stay together. Such kin, the biggest
+ * by foreign keys, and those of one parent, have to stay together. Such groups, the biggest
  * first, go to the sync that has the least. A table that is in a sync already stays
- * there, and its kin that come later follow it: its deltas are marked for that sync.
+ * there, and related tables that come later follow it: its deltas are marked for that sync.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,53 +21,54 @@
 /* ---- who belongs together ---- */
 
 /* The chosen tables in their order, then the parents that hold no rows themselves. */
-struct kin {
+struct related {
 	unsigned long *oids;
 	size_t *ups; /* towards the first of those that belong together */
 	size_t count;
 };
 
-static size_t add_kin(struct kin *kin, unsigned long oid)
+static size_t add_related(struct related *related, unsigned long oid)
 {
-	kin->oids = bm_realloc(kin->oids, kin->count + 1, sizeof(*kin->oids));
-	kin->ups = bm_realloc(kin->ups, kin->count + 1, sizeof(*kin->ups));
-	kin->oids[kin->count] = oid;
-	kin->ups[kin->count] = kin->count;
-	return kin->count++;
+	related->oids = bm_realloc(related->oids, related->count + 1, sizeof(*related->oids));
+	related->ups = bm_realloc(related->ups, related->count + 1, sizeof(*related->ups));
+	related->oids[related->count] = oid;
+	related->ups[related->count] = related->count;
+	return related->count++;
 }
 
-static size_t find_kin(struct kin *kin, const char *text)
+static size_t find_related(struct related *related, const char *text)
 {
 	unsigned long oid = strtoul(text, NULL, 10);
 
-	for (size_t i = 0; i < kin->count; i++) {
-		if (kin->oids[i] == oid) {
+	for (size_t i = 0; i < related->count; i++) {
+		if (related->oids[i] == oid) {
 			return i;
 		}
 	}
-	return add_kin(kin, oid);
+	return add_related(related, oid);
 }
 
-static size_t first_of(const struct kin *kin, size_t i)
+static size_t first_of(const struct related *related, size_t i)
 {
-	while (kin->ups[i] != i) {
-		i = kin->ups[i];
+	while (related->ups[i] != i) {
+		i = related->ups[i];
 	}
 	return i;
 }
 
-static void join(struct kin *kin, size_t a, size_t b)
+static void join(struct related *related, size_t a, size_t b)
 {
-	size_t first = first_of(kin, a), other = first_of(kin, b);
+	size_t first = first_of(related, a), other = first_of(related, b);
 
 	if (first < other) {
-		kin->ups[other] = first;
+		related->ups[other] = first;
 	} else {
-		kin->ups[first] = other;
+		related->ups[first] = other;
 	}
 }
 
-static int read_kin(struct bm_capture *capture, struct kin *kin, struct bm_error *err)
+static int read_related(
+		struct bm_capture *capture, struct related *related, struct bm_error *err)
 {
 	PGresult *rows = bm_phase_ask(capture->phase, capture->phase->catalog,
 			"SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'"
@@ -78,12 +79,12 @@ static int read_kin(struct bm_capture *capture, struct kin *kin, struct bm_error
 		return bm_error_wrap(err, "reading the foreign keys of the source");
 	}
 	for (size_t i = 0; i < capture->tables.count; i++) {
-		add_kin(kin, strtoul(capture->tables.tables[i].oid, NULL, 10));
+		add_related(related, strtoul(capture->tables.tables[i].oid, NULL, 10));
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
-		size_t one = find_kin(kin, PQgetvalue(rows, row, 0));
-		size_t other = find_kin(kin, PQgetvalue(rows, row, 1));
-		join(kin, one, other);
+		size_t one = find_related(related, PQgetvalue(rows, row, 0));
+		size_t other = find_related(related, PQgetvalue(rows, row, 1));
+		join(related, one, other);
 	}
 	PQclear(rows);
 	return 0;
@@ -142,11 +143,11 @@ static int read_places(struct bm_capture *capture, unsigned *places, struct bm_e
 /* ---- the spreading ---- */
 
 /* Weights of those that belong together, at the first of them. */
-static void gather(const struct bm_capture *capture, const struct kin *kin, uint64_t *weights,
-		unsigned *places)
+static void gather(const struct bm_capture *capture, const struct related *related,
+		uint64_t *weights, unsigned *places)
 {
 	for (size_t i = 0; i < capture->tables.count; i++) {
-		size_t first = first_of(kin, i);
+		size_t first = first_of(related, i);
 		if (capture->tables.tables[i].left_out[0] != '\0') {
 			weights[i] = 0;
 		}
@@ -160,13 +161,13 @@ static void gather(const struct bm_capture *capture, const struct kin *kin, uint
 	}
 }
 
-static size_t heaviest(const struct kin *kin, size_t count, const uint64_t *weights,
+static size_t heaviest(const struct related *related, size_t count, const uint64_t *weights,
 		const unsigned *places)
 {
 	size_t best = count;
 
 	for (size_t i = 0; i < count; i++) {
-		if (first_of(kin, i) == i && places[i] == NOWHERE &&
+		if (first_of(related, i) == i && places[i] == NOWHERE &&
 				(best == count || weights[i] > weights[best])) {
 			best = i;
 		}
@@ -174,19 +175,19 @@ static size_t heaviest(const struct kin *kin, size_t count, const uint64_t *weig
 	return best;
 }
 
-static void spread(const struct bm_capture *capture, const struct kin *kin, uint64_t *weights,
-		unsigned *places)
+static void spread(const struct bm_capture *capture, const struct related *related,
+		uint64_t *weights, unsigned *places)
 {
 	uint64_t loads[BM_SYNCS_LIMIT] = {0};
 	size_t count = capture->tables.count, next;
 
-	gather(capture, kin, weights, places);
+	gather(capture, related, weights, places);
 	for (size_t i = 0; i < count; i++) {
-		if (first_of(kin, i) == i && places[i] < BM_SYNCS_LIMIT) {
+		if (first_of(related, i) == i && places[i] < BM_SYNCS_LIMIT) {
 			loads[places[i]] += weights[i];
 		}
 	}
-	while ((next = heaviest(kin, count, weights, places)) < count) {
+	while ((next = heaviest(related, count, weights, places)) < count) {
 		unsigned least = 0;
 		for (unsigned k = 1; k < capture->phase->request.syncs; k++) {
 			least = loads[k] < loads[least] ? k : least;
@@ -195,7 +196,7 @@ static void spread(const struct bm_capture *capture, const struct kin *kin, uint
 		loads[least] += weights[next];
 	}
 	for (size_t i = 0; i < count; i++) {
-		places[i] = places[i] == NOWHERE ? places[first_of(kin, i)] : places[i];
+		places[i] = places[i] == NOWHERE ? places[first_of(related, i)] : places[i];
 	}
 }
 
@@ -204,23 +205,23 @@ unsigned *bm_capture_spread(struct bm_capture *capture, struct bm_error *err)
 	size_t count = capture->tables.count + 1;
 	unsigned *places = bm_alloc(count * sizeof(*places));
 	uint64_t *weights = bm_alloc(count * sizeof(*weights));
-	struct kin kin = {0};
+	struct related related = {0};
 
 	int rc = read_places(capture, places, err);
 	if (rc == 0) {
-		rc = read_kin(capture, &kin, err);
+		rc = read_related(capture, &related, err);
 	}
 	if (rc == 0) {
 		rc = read_weights(capture, weights, err);
 	}
 	if (rc == 0) {
-		spread(capture, &kin, weights, places);
+		spread(capture, &related, weights, places);
 	} else {
 		free(places);
 		places = NULL;
 	}
 	free(weights);
-	free(kin.oids);
-	free(kin.ups);
+	free(related.oids);
+	free(related.ups);
 	return places;
 }

@@ -60,7 +60,7 @@ bool bm_works_run_together(enum bm_stage stage)
 
 /* ---- what may run ---- */
 
-static bool clash(const struct bm_work *a, const struct bm_work *b)
+static bool locks_conflict(const struct bm_work *a, const struct bm_work *b)
 {
 	if (a->shares && b->shares) {
 		return false;
@@ -79,7 +79,7 @@ static bool clash(const struct bm_work *a, const struct bm_work *b)
 static bool may_run(const struct bm_work *work, const struct bm_running *running)
 {
 	for (size_t i = 0; i < running->count; i++) {
-		if (running->list[i] == work || clash(work, running->list[i])) {
+		if (running->list[i] == work || locks_conflict(work, running->list[i])) {
 			return false;
 		}
 	}

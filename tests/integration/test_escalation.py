@@ -9,8 +9,8 @@ from support.traffic import marker
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
-CONFIG = "version: 1\nbucardo: {stalled_after: 2s, observe_interval: 500ms, ladder: %s}\n"
-RUNGS = ["kick", "reload-sync", "restart-tree", "restart-postgres", "hold"]
+CONFIG = "version: 1\nbucardo: {stalled_after: 2s, observe_interval: 500ms, escalation: %s}\n"
+STEPS = ["kick", "reload-sync", "restart-tree", "restart-postgres", "hold"]
 
 
 def _run_begins_with(machine, statement):
@@ -53,7 +53,7 @@ def test_rows_after_a_long_quiet_are_no_stall(parts):
     assert _climbed(machine) == []
 
 
-def test_every_rung_is_climbed_until_one_helps_or_none_is_left(parts):
+def test_every_step_is_taken_until_one_helps_or_none_is_left(parts):
     machine, source, dest, dbname = parts
     machine.wait_health("idle", 30)
     postmaster, master = machine.one("postmaster"), machine.one("mcp")
@@ -67,22 +67,22 @@ def test_every_rung_is_climbed_until_one_helps_or_none_is_left(parts):
         status = machine.status_json()
         assert "stalled, and nothing helped" in status["why"] and status["advice"]
     climbed = _climbed(machine)
-    assert [line["to"] for line in climbed] == RUNGS, "one after the other, each once"
+    assert [line["to"] for line in climbed] == STEPS, "one after the other, each once"
     assert all(line["rows"] > 0 and line["lag_ms"] > 0 for line in climbed)
     assert machine.one("postmaster") != postmaster and machine.one("mcp") != master
     machine.cli("service", "restart", "bucardo").check()
     marker(source, dest, dbname, dbname, 60)
     machine.wait_ready(30)
     events = machine.cli("events").output
-    for rung in RUNGS:
-        assert re.search(rf"sync 'MyDBSync' stalled, lag \d+ .*: {rung}\n", events), rung
+    for step in STEPS:
+        assert re.search(rf"sync 'MyDBSync' stalled, lag \d+ .*: {step}\n", events), step
     over = (r"no escalation any more after hold: sync 'MyDBSync' is \S+, lag \d+ .* before and "
             r"\d+ .* now")
     wait_for(lambda: re.search(over, machine.cli("events").output), 20,
              "the end is told with its lag", explain=lambda: machine.cli("events").output)
 
 
-def test_without_the_ladder_a_stall_is_reported_only(parts):
+def test_without_escalation_a_stall_is_reported_only(parts):
     machine, source, dest, dbname = parts
     machine.wait_health("idle", 30)
     machine.write_config(CONFIG % "false")
@@ -92,7 +92,7 @@ def test_without_the_ladder_a_stall_is_reported_only(parts):
         source.sql("UPDATE product SET price = price + 1", dbname=dbname)
         machine.wait_health("stalled", 30)
         assert "bucardo kick MyDBSync" in machine.cli("status").output
-        # Long enough for two rungs.
+        # Long enough for two steps.
         with pytest.raises(AssertionError):
             machine.wait_state("holding", 45)
     assert len(_climbed(machine)) == before

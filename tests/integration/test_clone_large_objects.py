@@ -64,7 +64,8 @@ def test_owner_comment_and_grants_arrive_exactly(pair):
     fill(clone.source, "exact")
     done = clone.must()
     assert about(clone.dest, "exact") == about(clone.source, "exact")
-    assert "large objects" not in done.stdout
+    # Nothing is said of them but how far they are, on a slow host.
+    assert not [line for line in done.stdout.splitlines() if "large objects" in line and "%" not in line]
     assert compare.row_count(clone.dest, "exact") == 0
 
 

@@ -65,25 +65,18 @@ int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err)
 	return 0;
 }
 
-/* A grantee that is no role any more must not become PUBLIC, which is NULL. */
+/* clang-format off */
 static const char about_sql[] =
-		"COPY (SELECT m.oid, coalesce(r.rolname, m.lomowner::text),"
-		" obj_description(m.oid, 'pg_largeobject'), m.lomacl IS NOT NULL,"
-		" coalesce(a.grantors, '{}'), coalesce(a.grantees, '{}'),"
-		" coalesce(a.privileges, '{}'), coalesce(a.grantables, '{}'),"
-		" coalesce(l.providers, '{}'), coalesce(l.labels, '{}')"
-		" FROM pg_largeobject_metadata m LEFT JOIN pg_roles r ON r.oid = m.lomowner"
-		" CROSS JOIN LATERAL (SELECT"
-		"  array_agg(coalesce(g.rolname, x.grantor::text)) AS grantors,"
-		"  array_agg(CASE WHEN x.grantee <> 0 THEN coalesce(e.rolname, x.grantee::text) END)"
-		"   AS grantees,"
-		"  array_agg(x.privilege_type) AS privileges, array_agg(x.is_grantable) AS grantables"
-		"  FROM aclexplode(m.lomacl) x LEFT JOIN pg_roles g ON g.oid = x.grantor"
-		"  LEFT JOIN pg_roles e ON e.oid = x.grantee) a"
-		" CROSS JOIN LATERAL (SELECT array_agg(s.provider) AS providers,"
-		"  array_agg(s.label) AS labels FROM pg_seclabel s WHERE s.objoid = m.oid"
-		"  AND s.classoid = 'pg_largeobject'::regclass AND s.objsubid = 0) l"
-		" WHERE %s) TO STDOUT";
+"COPY ("
+#include "worker/transfer/sql/large_objects_about.sql.inc"
+"WHERE %s) TO STDOUT";
+static const char begin_sql[] =
+#include "worker/transfer/sql/large_objects_begin.sql.inc"
+;
+static const char finish_sql[] =
+#include "worker/transfer/sql/large_objects_finish.sql.inc"
+;
+/* clang-format on */
 
 static const char pages_sql[] =
 		"COPY (SELECT m.oid, p.pageno::bigint * 2048, p.data FROM pg_largeobject_metadata m"
@@ -96,26 +89,10 @@ static const char values_sql[] =
 		" generate_series(0, lo_lseek64(lo_open(m.oid, 262144), 0, 2) - 1, 1048576) p (at)"
 		" WHERE %s) TO STDOUT (FORMAT binary)";
 
-static const char begin_sql[] =
-		"CREATE TEMP TABLE bm_about (loid oid, owner text, comment text, has_acl boolean,"
-		" grantors text[], grantees text[], privileges text[], grantables boolean[],"
-		" providers text[], labels text[]) ON COMMIT DROP;"
-		"CREATE TEMP TABLE bm_page (loid oid, at bigint, data bytea) ON COMMIT DROP;"
-		"CREATE TEMP TABLE bm_told (what text) ON COMMIT DROP;"
-		"CREATE TEMP TABLE bm_renamed (here text, there text) ON COMMIT DROP;"
-		"CREATE TEMP TABLE bm_rules ON COMMIT DROP AS"
-		" SELECT %s AS drop_owners, %s AS drop_grants;";
-
 static const char put_sql[] =
 		"SELECT count(lo_create(loid)) FROM pg_temp.bm_about;"
 		"SELECT count(*) FROM (SELECT lo_put(loid, at, data) FROM pg_temp.bm_page"
 		" OFFSET 0) p";
-
-/* clang-format off */
-static const char finish_sql[] =
-#include "worker/transfer/sql/large_objects_finish.sql.inc"
-;
-/* clang-format on */
 
 static bool may_read_pages(PGconn *source)
 {
@@ -133,7 +110,9 @@ static int begin(struct bm_member *member, struct bm_error *err)
 	const struct bm_role_rules *rules = &member->transfer->options.roles;
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
-	bm_strbuf_printf(&sql, begin_sql, rules->drop_owners ? "true" : "false",
+	bm_strbuf_puts(&sql, begin_sql);
+	bm_strbuf_printf(&sql, "INSERT INTO pg_temp.bm_rules VALUES (%s, %s);",
+			rules->drop_owners ? "true" : "false",
 			rules->drop_grants ? "true" : "false");
 	for (const char *const *pair = rules->names; pair != NULL && *pair != NULL; pair++) {
 		char *old = bm_strndup(*pair, strcspn(*pair, "="));

@@ -1,0 +1,32 @@
+"""The SQL in files of its own, before the server that is installed (tests/e2e/versions: before the others)."""
+
+import re
+
+import pytest
+from support import statements
+from support.declared import replicating
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_every_sql_file_is_used_and_says_what_it_is():
+    included = {name for path in statements.files(".c")
+                for name in re.findall(r'#include "([\w/]+\.sql)\.inc"', statements.text_of(path))}
+    there = set(statements.files(".sql"))
+    assert there == included
+    assert not [name for name in there if not statements.text_of(name).startswith("-- ")]
+
+
+def test_the_server_takes_every_statement_and_every_function(workshop, monkeypatch):
+    source, dest, dbname = workshop.pair("shop")
+    machine = replicating(workshop, source, dest, dbname)
+    server = workshop.server("other")
+    statements.load(server, statements.capture(machine, source, dest, dbname))
+    assert not statements.refused(server)
+    # The check can fail: for a column that is not there, and for a function's text.
+    planted = [("worker/x.sql", "SELECT name FROM bucardo.machine_keys WHERE nowhere = $1"),
+               ("worker/y.sql", "CREATE FUNCTION bucardo.y() RETURNS void LANGUAGE plpgsql AS 'BEGIN SELEC 1; END'")]
+    monkeypatch.setattr(statements, "statements", lambda: planted)
+    found = statements.refused(server)
+    assert [line.split(":")[0] for line in found] == [f"worker/{name}.sql at the {side}" for side in ("source", "destination")
+                                                      for name in "xy"], found

@@ -319,7 +319,7 @@ def test_a_harmless_change_is_taken_over_in_the_middle(stage):
     stage.wait_live()
 
 
-def test_another_pace_of_the_copy_restarts_nothing_once_the_rows_are_there(stage):
+def test_another_rate_of_the_copy_restarts_nothing_once_the_rows_are_there(stage):
     stage.play("app", "capture", "wait capture.go", DONE)
     stage.play("app", "index", "wait index.go", DONE)
     stage.machine.write_config(yaml("app"))

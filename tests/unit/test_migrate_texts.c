@@ -174,7 +174,7 @@ static const char *difference(
 	return bm_strbuf_text(&text);
 }
 
-static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void **state)
+static void test_only_the_copy_may_change_once_data_depends_on_a_definition(void **state)
 {
 	(void)state;
 	struct bm_config_migration old = make_migration(), now = make_migration();
@@ -211,7 +211,7 @@ static void test_only_the_pace_may_change_once_data_depends_on_a_definition(void
 			"direction was \"both\" and is \"forward\" now");
 }
 
-static void test_another_pace_alone_is_told_from_another_definition(void **state)
+static void test_another_copy_alone_is_told_from_another_definition(void **state)
 {
 	(void)state;
 	struct bm_config_migration old = make_migration(), now = make_migration();
@@ -222,9 +222,9 @@ static void test_another_pace_alone_is_told_from_another_definition(void **state
 	json_t *paced = bm_definition_create(&now);
 	now.source.host = "c";
 	json_t *other = bm_definition_create(&now);
-	assert_true(bm_definition_is_same_but_pace(was, was));
-	assert_true(bm_definition_is_same_but_pace(was, paced));
-	assert_false(bm_definition_is_same_but_pace(was, other));
+	assert_true(bm_definition_is_same_but_copy(was, was));
+	assert_true(bm_definition_is_same_but_copy(was, paced));
+	assert_false(bm_definition_is_same_but_copy(was, other));
 	assert_int_equal(json_object_size(json_object_get(was, "copy")), 3); /* untouched */
 	json_decref(was);
 	json_decref(paced);
@@ -241,9 +241,9 @@ int main(void)
 			cmocka_unit_test(
 					test_a_definition_of_an_older_journal_gets_the_names_of_today),
 			cmocka_unit_test(
-					test_only_the_pace_may_change_once_data_depends_on_a_definition),
+					test_only_the_copy_may_change_once_data_depends_on_a_definition),
 			cmocka_unit_test(
-					test_another_pace_alone_is_told_from_another_definition),
+					test_another_copy_alone_is_told_from_another_definition),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

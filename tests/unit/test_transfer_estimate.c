@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/pace/estimate.h"
+#include "worker/rate/estimate.h"
 
 #define GB ((uint64_t)1000000000)
 #define SECOND 1000.0
@@ -100,7 +100,7 @@ static void test_what_was_measured_of_a_kind_beats_the_table_and_other_kinds(voi
 }
 
 /* The case gin_eta: days were promised at 73 %, when all was done but the slowest index. */
-static void test_one_slow_index_is_judged_by_its_own_pace(void **state)
+static void test_one_slow_index_is_estimated_by_its_own_ratio(void **state)
 {
 	(void)state;
 
@@ -170,7 +170,7 @@ static void test_two_that_hold_one_table_wait_for_each_other(void **state)
 	assert_left(40 * SECOND);
 }
 
-/* Whatever the paces: halfway through, the other half is left, within a factor of 1.5. */
+/* Whatever the ratios: halfway through, the other half is left, within a factor of 1.5. */
 static void test_every_kind_on_every_host_is_told_within_a_factor(void **state)
 {
 	(void)state;
@@ -292,7 +292,7 @@ int main(void)
 					test_a_kind_that_was_not_measured_is_as_slow_as_the_host_is),
 			cmocka_unit_test(
 					test_what_was_measured_of_a_kind_beats_the_table_and_other_kinds),
-			cmocka_unit_test(test_one_slow_index_is_judged_by_its_own_pace),
+			cmocka_unit_test(test_one_slow_index_is_estimated_by_its_own_ratio),
 			cmocka_unit_test(test_what_tells_nothing_is_late_and_never_endless),
 			cmocka_unit_test(
 					test_so_many_run_at_once_and_stages_one_after_the_other),

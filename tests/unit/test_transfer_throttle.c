@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "worker/pace/throttle.h"
+#include "worker/rate/throttle.h"
 
 #define MB ((uint64_t)1000000)
 #define EVERY_MSEC 250

@@ -135,7 +135,7 @@ static void run(int source_reads, int source_writes, int destination_reads,
 	struct bm_relay_item item = {.name = "t",
 			.copy_out = "COPY t TO STDOUT",
 			.copy_in = "COPY t FROM STDIN"};
-	struct bm_pace pace;
+	struct bm_rate_limit rate_limit;
 	struct bm_error err = BM_ERROR_INIT;
 	_Atomic uint64_t moved = 0, rows = 0;
 
@@ -144,14 +144,14 @@ static void run(int source_reads, int source_writes, int destination_reads,
 	destination = (struct side){1002, from_destination, sizeof(from_destination) - 1,
 			destination_reads, destination_writes, 0, false};
 	polls = 0;
-	bm_pace_init(&pace, 0, 0);
-	int rc = bm_relay_run((PGconn *)&source, (PGconn *)&destination, &item, 1, &pace,
+	bm_rate_limit_init(&rate_limit, 0, 0);
+	int rc = bm_relay_run((PGconn *)&source, (PGconn *)&destination, &item, 1, &rate_limit,
 			&moved, &rows, &err);
 	assert_string_equal(err.message, "");
 	assert_int_equal(rc, 0);
 	assert_int_equal(item.rows, 1);
 	assert_int_equal(rows, 1);
-	bm_pace_finish(&pace);
+	bm_rate_limit_finish(&rate_limit);
 }
 
 static void test_what_a_side_wants_is_what_is_waited_for(void **state)

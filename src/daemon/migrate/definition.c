@@ -158,7 +158,7 @@ void bm_definition_compare(const json_t *old, const json_t *now, struct bm_strbu
 	compare_members("", old, now, out);
 }
 
-bool bm_definition_is_same_but_pace(const json_t *old, const json_t *now)
+bool bm_definition_is_same_but_copy(const json_t *old, const json_t *now)
 {
 	json_t *was = json_copy((json_t *)(uintptr_t)old);
 	json_t *is = json_copy((json_t *)(uintptr_t)now);

@@ -28,7 +28,7 @@ void bm_definition_compare(
 void bm_definition_renew(struct json_t *definition);
 
 /* They differ in nothing but how hard to copy, if at all. */
-bool bm_definition_is_same_but_pace(const struct json_t *old, const struct json_t *now);
+bool bm_definition_is_same_but_copy(const struct json_t *old, const struct json_t *now);
 
 /* What to do when a changed definition is refused. */
 #define BM_REFUSAL_HINT                                                                        \

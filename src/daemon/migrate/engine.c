@@ -122,10 +122,10 @@ static bool is_bound(const struct migration *migration)
 	return false;
 }
 
-/* Of another pace only the workers need to know that are paced by it. */
+/* Another rate limit only the workers need to know that heed it. */
 static void restart_workers(struct migration *migration)
 {
-	bool same = bm_definition_is_same_but_pace(migration->definition, migration->declared);
+	bool same = bm_definition_is_same_but_copy(migration->definition, migration->declared);
 	bool runs = migration->worker_phase < BM_PHASE_COUNT;
 
 	if (same && !(runs && bm_phase_row(migration->worker_phase)->paced)) {

@@ -221,8 +221,9 @@ static int write_rows(const struct sample *sample, PGconn *conn, struct bm_speed
 	return 0;
 }
 
-/* Against what the table of kinds says of such an index; without an answer no pace is known. */
-static void take_pace(PGconn *conn, double took_msec, uint64_t written, struct bm_speed *out)
+/* Against what the table of kinds says of such an index; without an answer no ratio is known.
+ */
+static void take_ratio(PGconn *conn, double took_msec, uint64_t written, struct bm_speed *out)
 {
 	PGresult *row = PQexec(conn,
 			"SELECT pg_relation_size(i.indexrelid), i.indcollation[0] <> 0,"
@@ -234,7 +235,7 @@ static void take_pace(PGconn *conn, double took_msec, uint64_t written, struct b
 				.index_bytes = strtoull(PQgetvalue(row, 0, 0), NULL, 10),
 				.rows = strtoull(PQgetvalue(row, 0, 2), NULL, 10)};
 		enum bm_kind kind = bm_kind_named("btree", PQgetvalue(row, 0, 1)[0] == 't');
-		out->index_pace = took_msec / bm_kind_msec(kind, &size);
+		out->index_ratio = took_msec / bm_kind_msec(kind, &size);
 	}
 	PQclear(row);
 }
@@ -253,7 +254,7 @@ static int build_index(
 
 	if (rc == 0) {
 		out->index = rate(written, begun_msec);
-		take_pace(conn, (double)(bm_clock_msec() - begun_msec), written, out);
+		take_ratio(conn, (double)(bm_clock_msec() - begun_msec), written, out);
 	}
 	return rc;
 }

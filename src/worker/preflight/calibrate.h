@@ -14,7 +14,8 @@
 
 struct bm_speed { /* bytes of the table a second, on one connection; 0 not known */
 	double read, write, index;
-	double index_pace; /* how much longer than the table of kinds (kinds.h) an index took */
+	double index_ratio; /* how much longer than the table of kinds (kinds.h) an index took
+			     */
 	uint64_t sample_bytes;
 	char why[300]; /* why something is not known; "" */
 };

@@ -260,8 +260,8 @@ static void set_spans(const struct bm_phase *phase, const struct sums *sums,
 	json_object_set_new(estimate, "copy_msec",
 			span(larger(larger(reading, writing) / copying, limit),
 					larger(reading + writing, limit)));
-	if (speed->index_pace > 0) {
-		double building = sums->index_msec / 1000 * speed->index_pace;
+	if (speed->index_ratio > 0) {
+		double building = sums->index_msec / 1000 * speed->index_ratio;
 		json_object_set_new(estimate, "index_msec",
 				span(building / jobs, building * INDEX_DOUBT));
 	}

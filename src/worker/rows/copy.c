@@ -13,7 +13,7 @@
 #include "worker/rows/batches.h"
 #include "worker/transfer/chunks.h"
 #include "worker/transfer/pool.h"
-#include "worker/pace/throttle.h"
+#include "worker/rate/throttle.h"
 #include "worker/transfer/large_objects.h"
 #include "worker/transfer/moments.h"
 #include "worker/transfer/outlook.h"
@@ -161,7 +161,8 @@ static int copy_tables(
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, batch->count,
-				&t->pace, &member->flight->moved, &member->flight->rows, err);
+				&t->rate_limit, &member->flight->moved, &member->flight->rows,
+				err);
 	}
 	if (rc != 0 && err->code == BM_ERR_SQL && !bm_sql_is_full(err)) {
 		blame(t, batch, err);

@@ -10,7 +10,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
-#include "worker/pace/throttle.h"
+#include "worker/rate/throttle.h"
 #include "worker/transfer/internal.h"
 
 #define ASK_EVERY_MSEC 250
@@ -129,7 +129,7 @@ static void hear(struct bm_latency_probe *probe, double msec)
 			bm_clock_msec(), atomic_load(&t->progress.bytes_moved));
 
 	if (change != BM_THROTTLE_AS_BEFORE) {
-		bm_pace_spare(&t->pace, probe->throttle.limit);
+		bm_rate_limit_throttle(&t->rate_limit, probe->throttle.limit);
 		tell(t, &probe->throttle, change);
 	}
 }
@@ -318,7 +318,7 @@ void bm_latency_probe_stop(struct bm_latency_probe *probe)
 	if (write(probe->stop_fd, &one, sizeof(one)) == sizeof(one)) {
 		pthread_join(probe->thread, NULL);
 	}
-	bm_pace_spare(&probe->transfer->pace, 0);
+	bm_rate_limit_throttle(&probe->transfer->rate_limit, 0);
 	probe->transfer->slowed[0] = '\0';
 	destroy(probe);
 }

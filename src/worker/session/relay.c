@@ -53,8 +53,8 @@ struct relay {
 	size_t given;	/* items the source is done with */
 	size_t taken;	/* items the destination is done with */
 	uint64_t *rows; /* what the source said it sent */
-	struct bm_pace *pace;
-	int pause_msec; /* the pace allows no byte for so long; 0: it does */
+	struct bm_rate_limit *rate_limit;
+	int pause_msec; /* the rate_limit allows no byte for so long; 0: it does */
 	_Atomic uint64_t *moved, *rows_moved;
 	struct bm_error *err;
 };
@@ -284,14 +284,15 @@ static int receive(struct relay *relay, bool rows_pass)
 	size_t size = BM_RELAY_BUFFER;
 
 	if (rows_pass) {
-		size = bm_pace_ask(relay->pace, size, bm_clock_msec(), &relay->pause_msec);
+		size = bm_rate_limit_ask(
+				relay->rate_limit, size, bm_clock_msec(), &relay->pause_msec);
 	}
 	ssize_t got = size > 0 ? bm_wire_read(wire, relay->input, size, relay->err) : 0;
 	if (got <= 0) {
 		return (int)got;
 	}
 	if (rows_pass) {
-		bm_pace_spend(relay->pace, (size_t)got);
+		bm_rate_limit_spend(relay->rate_limit, (size_t)got);
 		atomic_fetch_add_explicit(relay->moved, (uint64_t)got, memory_order_relaxed);
 	}
 	return feed(relay, reader, relay->input, (size_t)got, rows_pass) != 0 ? -1 : 1;
@@ -397,15 +398,15 @@ static int compare_rows(const struct relay *relay, struct bm_error *err)
 }
 
 int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
-		struct bm_pace *pace, _Atomic uint64_t *moved, _Atomic uint64_t *rows,
-		struct bm_error *err)
+		struct bm_rate_limit *rate_limit, _Atomic uint64_t *moved,
+		_Atomic uint64_t *rows, struct bm_error *err)
 {
 	struct relay *relay = bm_alloc(sizeof(*relay));
 	int rc = -1;
 
 	*relay = (struct relay){.items = items,
 			.count = count,
-			.pace = pace,
+			.rate_limit = rate_limit,
 			.moved = moved,
 			.rows_moved = rows,
 			.err = err};

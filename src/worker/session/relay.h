@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "bucardo_machine/error.h"
-#include "worker/pace/pace.h"
+#include "worker/rate/rate_limit.h"
 
 #define BM_RELAY_BUFFER ((size_t)256 * 1024)
 
@@ -29,13 +29,13 @@ struct bm_relay_item {
 };
 
 /*
- * Run all items, in order, no faster than `pace` says. `moved` grows by the bytes that
+ * Run all items, in order, no faster than `rate_limit` says. `moved` grows by the bytes that
  * are passed on, and `rows` by the rows.
  * The destination is inside a transaction of the caller, who commits it. After a
  * failure both sessions are in the middle of something: close them.
  */
 int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
-		struct bm_pace *pace, _Atomic uint64_t *moved, _Atomic uint64_t *rows,
-		struct bm_error *err);
+		struct bm_rate_limit *rate_limit, _Atomic uint64_t *moved,
+		_Atomic uint64_t *rows, struct bm_error *err);
 
 #endif

@@ -14,7 +14,7 @@
 #include "worker/dump/entries.h"
 #include "worker/transfer/ledger.h"
 #include "worker/transfer/left.h"
-#include "worker/pace/pace.h"
+#include "worker/rate/rate_limit.h"
 #include "worker/transfer/progress.h"
 
 struct bm_sequence {
@@ -58,7 +58,7 @@ struct bm_transfer {
 	struct bm_ledger ledger;
 	struct bm_progress progress;
 	struct bm_left left;
-	struct bm_pace pace;
+	struct bm_rate_limit rate_limit;
 	pthread_mutex_t path_mutex;	     /* for these two: */
 	PGconn *path_source;		     /* asks the source for paths; NULL: not yet */
 	char *usual_path;		     /* of a session there to which nobody gives one */

@@ -182,7 +182,7 @@ int bm_large_objects_copy(
 
 	if (rc == 0) {
 		rc = bm_relay_run(member->source, member->destination, items, 2,
-				&member->transfer->pace, &member->flight->moved,
+				&member->transfer->rate_limit, &member->flight->moved,
 				&member->flight->rows, err);
 	}
 	if (rc == 0) {

@@ -8,7 +8,7 @@
 #ifndef WORKER_TRANSFER_LEFT_H
 #define WORKER_TRANSFER_LEFT_H
 
-#include "worker/pace/estimate.h"
+#include "worker/rate/estimate.h"
 #include "worker/transfer/activity.h"
 #include "worker/transfer/ledger.h"
 

@@ -358,7 +358,7 @@ struct bm_transfer *bm_transfer_open(
 	t->progress.phase = "connect";
 	pthread_mutex_init(&t->mutex, NULL);
 	pthread_mutex_init(&t->path_mutex, NULL);
-	bm_pace_init(&t->pace, options->max_rate, t->progress.begun_msec);
+	bm_rate_limit_init(&t->rate_limit, options->max_rate, t->progress.begun_msec);
 	bm_activity_init(&t->progress.activity);
 	if (bm_endpoint_init(&t->source, "source", options->source, &failure) != 0 ||
 			bm_endpoint_init(&t->destination, "destination", options->destination,
@@ -391,7 +391,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	pthread_mutex_destroy(&t->path_mutex);
 	PQfinish(t->path_source);
 	free(t->usual_path);
-	bm_pace_finish(&t->pace);
+	bm_rate_limit_finish(&t->rate_limit);
 	bm_activity_finish(&t->progress.activity);
 	bm_left_finish(&t->left);
 	free(t->source_id);

@@ -1,5 +1,5 @@
 /* When to slow down and when to go faster again. Pure. */
-#include "worker/pace/throttle.h"
+#include "worker/rate/throttle.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

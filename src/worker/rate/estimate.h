@@ -3,13 +3,13 @@
  *
  * By kind of work: what the table of kinds says an object takes, times how much longer (or
  * shorter) than the table this host has taken for that kind so far; for a kind that was
- * not measured yet, for all kinds; for one under way its own pace counts, the more the
+ * not measured yet, for all kinds; for one under way its own ratio counts, the more the
  * further it is. Then the rest is laid out as it will run: stage after stage, so many at
  * once, two that hold one table not together. Until something was measured for a
  * moment nothing is said. Pure.
  */
-#ifndef WORKER_PACE_ESTIMATE_H
-#define WORKER_PACE_ESTIMATE_H
+#ifndef WORKER_RATE_ESTIMATE_H
+#define WORKER_RATE_ESTIMATE_H
 
 #include <stddef.h>
 

@@ -10,8 +10,8 @@
  *
  * The decision is pure (struct bm_throttle), what asks is a thread (struct bm_latency_probe).
  */
-#ifndef WORKER_PACE_THROTTLE_H
-#define WORKER_PACE_THROTTLE_H
+#ifndef WORKER_RATE_THROTTLE_H
+#define WORKER_RATE_THROTTLE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* Paces, from the whole to the single one; then lanes. */
-#include "worker/pace/estimate.h"
+/* Ratios, from the whole to the single one; then lanes. */
+#include "worker/rate/estimate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define OVERDUE 0.25
 
 /* How much longer than the table; of all, and of each kind. */
-struct paces {
+struct ratios {
 	double of_kind[BM_KIND_COUNT];
 };
 
@@ -29,7 +29,7 @@ static double larger(double a, double b)
 }
 
 /* `believed` until there is more than that. */
-static double pace_of(struct bm_effort effort, double believed, double belief_msec)
+static double ratio_of(struct bm_effort effort, double believed, double belief_msec)
 {
 	return (belief_msec * believed + effort.msec) / (belief_msec + effort.nominal_msec);
 }
@@ -60,7 +60,7 @@ static void add_running(
 }
 
 static struct bm_effort sum_all(
-		const struct bm_estimate *estimate, const struct paces *believed, int kind)
+		const struct bm_estimate *estimate, const struct ratios *believed, int kind)
 {
 	struct bm_effort sum = {0};
 
@@ -81,7 +81,7 @@ static struct bm_effort sum_all(
 }
 
 /* False: too little was seen. */
-static bool take_paces(const struct bm_estimate *estimate, struct paces *out)
+static bool take_ratios(const struct bm_estimate *estimate, struct ratios *out)
 {
 	struct bm_effort all = sum_all(estimate, NULL, -1);
 
@@ -90,27 +90,27 @@ static bool take_paces(const struct bm_estimate *estimate, struct paces *out)
 	}
 	/* Twice: what is late is seen only where one knows what it should take. */
 	for (int turn = 0; turn < 2; turn++) {
-		struct paces believed = *out;
+		struct ratios believed = *out;
 		for (int kind = 0; kind < BM_KIND_COUNT; kind++) {
 			struct bm_effort own = sum_all(
 					estimate, turn > 0 ? &believed : NULL, kind);
-			out->of_kind[kind] = pace_of(
+			out->of_kind[kind] = ratio_of(
 					own, all.msec / all.nominal_msec, BELIEF_MSEC);
 		}
 	}
 	return true;
 }
 
-static double rest_of(const struct bm_estimate_item *item, const struct paces *paces)
+static double rest_of(const struct bm_estimate_item *item, const struct ratios *ratios)
 {
-	double pace = paces->of_kind[item->kind];
+	double ratio = ratios->of_kind[item->kind];
 
 	if (item->running && item->part > 0) {
 		const struct bm_effort own = {item->told_msec, item->part * item->nominal_msec};
-		pace = pace_of(own, pace,
+		ratio = ratio_of(own, ratio,
 				BELIEF_MSEC + bm_kind_doubt(item->kind) * item->nominal_msec);
 	}
-	double whole = pace * item->nominal_msec;
+	double whole = ratio * item->nominal_msec;
 	double silent = item->running
 			? item->spent_msec - (item->part > 0 ? item->told_msec : 0)
 			: 0;
@@ -183,13 +183,13 @@ static size_t lay_out(
 
 double bm_estimate_left(const struct bm_estimate *estimate)
 {
-	struct paces paces = {{0}};
+	struct ratios ratios = {{0}};
 	double left = 0;
 
 	if (estimate->count == 0) {
 		return 0;
 	}
-	if (!take_paces(estimate, &paces)) {
+	if (!take_ratios(estimate, &ratios)) {
 		return -1;
 	}
 	struct rest *rests = bm_alloc(estimate->count * sizeof(*rests));
@@ -198,7 +198,7 @@ double bm_estimate_left(const struct bm_estimate *estimate)
 			.tables = bm_alloc((estimate->tables + 1) * sizeof(double))};
 	for (size_t i = 0; i < estimate->count; i++) {
 		rests[i].item = &estimate->items[i];
-		rests[i].msec = rest_of(rests[i].item, &paces);
+		rests[i].msec = rest_of(rests[i].item, &ratios);
 	}
 	qsort(rests, estimate->count, sizeof(*rests), by_turn);
 	for (size_t i = 0; i < estimate->count;) {

@@ -65,10 +65,10 @@ int bm_machine_service(struct bm_machine *machine, enum bm_service_verb verb, co
 int bm_machine_migrate(struct bm_machine *machine, enum bm_migrate_verb verb, const char *name,
 		enum bm_phase until, const char *by, struct bm_error *err);
 
-/* `teardown NAME`, and what it hands to `worker phase` to look first: see migrate.h. */
+/* `teardown NAME`, and what it hands to `worker phase` to preview it: see migrate.h. */
 int bm_machine_teardown(struct bm_machine *machine, const char *name, const char *without,
 		const char *by, struct bm_error *err);
-char *bm_machine_teardown_look(
+char *bm_machine_teardown_preview(
 		struct bm_machine *machine, const char *name, struct bm_error *err);
 
 /* What `plan NAME` hands to `worker phase`; see bm_migrate_preflight_request(). */

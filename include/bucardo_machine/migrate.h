@@ -163,8 +163,8 @@ void bm_migrate_resumed(struct bm_migrate *migrate, const char *name);
 int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char *without,
 		const char *by, struct bm_error *err);
 
-/* The line that requests a look at what a teardown would remove; as the next function. */
-char *bm_migrate_teardown_look(
+/* The line that requests a preview of what a teardown would remove; as the next function. */
+char *bm_migrate_teardown_preview(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 
 /*

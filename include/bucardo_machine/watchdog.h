@@ -25,7 +25,7 @@ struct bm_work {
 
 /* Look at a process and those that it started: whether one of them works. Their processor time
  * counts from the second look on. `now_msec` is bm_clock_msec(). */
-bool bm_work_look(struct bm_work *work, pid_t pid, uint64_t now_msec);
+bool bm_work_check(struct bm_work *work, pid_t pid, uint64_t now_msec);
 
 struct bm_watchdog;
 

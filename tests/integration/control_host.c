@@ -158,7 +158,7 @@ static int fake_teardown(struct bm_machine *machine, const char *name, const cha
 	return 0;
 }
 
-static char *fake_teardown_look(
+static char *fake_teardown_preview(
 		struct bm_machine *machine, const char *name, struct bm_error *err)
 {
 	(void)machine;
@@ -173,7 +173,7 @@ static const struct bm_control_host host = {
 		.migrate = fake_migrate,
 		.plan = fake_plan,
 		.teardown = fake_teardown,
-		.teardown_look = fake_teardown_look,
+		.teardown_preview = fake_teardown_preview,
 		.reload = fake_reload,
 		.show_config = fake_show,
 		.event_after = fake_event_after,

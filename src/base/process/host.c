@@ -365,7 +365,7 @@ static void take_counters(struct host *host, struct host_span *span)
 	host->counters = counters;
 }
 
-bool host_look(struct host *host)
+bool host_sample(struct host *host)
 {
 	uint64_t now = bm_clock_msec();
 	struct host_span span = {.msec = now - host->looked_msec};

@@ -66,7 +66,7 @@ struct host {
 unsigned host_slowness(const struct host_verdict *verdict);
 
 /* Look when it is time; true when "slow" began or ended. */
-bool host_look(struct host *host);
+bool host_sample(struct host *host);
 /* The heartbeat comes in `msec`; how late it is tells how long PID 1 itself waited. */
 void host_expect(struct host *host, uint64_t msec);
 uint64_t host_expected_in(const struct host *host);

@@ -49,7 +49,7 @@ static bool has_grown(const struct bm_work *before, uint64_t cpu_ticks, uint64_t
 			msec * 100 >= (now_msec - before->looked_msec) * WORK_PERCENT;
 }
 
-bool bm_work_look(struct bm_work *work, pid_t pid, uint64_t now_msec)
+bool bm_work_check(struct bm_work *work, pid_t pid, uint64_t now_msec)
 {
 	struct sight sight = {.pid = pid};
 
@@ -89,7 +89,7 @@ static void look(struct bm_watchdog *dog, uint64_t now)
 	if (now - dog->heard_msec < period(dog)) {
 		/* What it did before it spoke does not count. */
 		dog->work = (struct bm_work){0};
-	} else if (bm_work_look(&dog->work, dog->pid, now) || was_away(dog, now)) {
+	} else if (bm_work_check(&dog->work, dog->pid, now) || was_away(dog, now)) {
 		dog->sign_msec = now;
 	}
 	dog->tick_msec = bm_clock_msec(); /* a look at a busy host takes a while itself */

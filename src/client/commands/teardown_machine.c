@@ -31,7 +31,7 @@
 struct leave {
 	const struct cli_call *call;
 	const char *name;
-	json_t *request; /* of the look, and what it found */
+	json_t *request; /* of the preview, and what it found */
 	json_t *found;
 	struct bm_strbuf why;
 };
@@ -66,11 +66,11 @@ static void on_look(void *ctx, const struct bm_phase_line *line)
 	}
 }
 
-static int look(struct leave *leave, struct bm_error *err)
+static int preview(struct leave *leave, struct bm_error *err)
 {
 	json_t *answer = cli_client_call(leave->call->runtime, CLI_TIMEOUT_MSEC,
 			json_pack("{s:s, s:s, s:b}", "command", "teardown", "migration",
-					leave->name, "look", 1),
+					leave->name, "preview", 1),
 			err);
 
 	leave->request = json_incref(json_object_get(answer, "request"));
@@ -82,7 +82,7 @@ static int look(struct leave *leave, struct bm_error *err)
 	int rc = cli_ask_worker(leave->call, line, on_look, leave, &leave->why, err);
 	free(line);
 	if (rc == 0 && leave->found == NULL) {
-		rc = bm_error_set(err, BM_ERR_TRANSIENT, "the look was not finished: %s",
+		rc = bm_error_set(err, BM_ERR_TRANSIENT, "the preview was not finished: %s",
 				bm_strbuf_text(&leave->why));
 	}
 	return rc;
@@ -345,7 +345,7 @@ static int print_result(const struct leave *leave, const json_t *migration)
 
 static int tear_down(struct leave *leave, struct bm_error *err)
 {
-	if (look(leave, err) != 0) {
+	if (preview(leave, err) != 0) {
 		return -1;
 	}
 	if (!is_agreed(leave)) {

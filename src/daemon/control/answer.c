@@ -142,8 +142,8 @@ static void answer_teardown(const struct question *question, struct bm_strbuf *o
 	char by[32];
 
 	snprintf(by, sizeof(by), "uid %u", (unsigned)question->uid);
-	if (request->look) {
-		put_request(question->host->teardown_look(
+	if (request->preview) {
+		put_request(question->host->teardown_preview(
 					    question->machine, request->migration, &err),
 				&err, out);
 	} else if (question->host->teardown(question->machine, request->migration,

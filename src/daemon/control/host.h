@@ -20,7 +20,7 @@ struct bm_control_host {
 			struct bm_error *err);
 	int (*teardown)(struct bm_machine *machine, const char *name, const char *without,
 			const char *by, struct bm_error *err);
-	char *(*teardown_look)(
+	char *(*teardown_preview)(
 			struct bm_machine *machine, const char *name, struct bm_error *err);
 	int (*reload)(struct bm_machine *machine, struct bm_strbuf *errors);
 	void (*show_config)(struct bm_machine *machine, struct bm_strbuf *out);

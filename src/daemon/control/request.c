@@ -122,17 +122,17 @@ static int parse_plan(const json_t *root, struct bm_control_request *out, struct
 static int parse_teardown(
 		const json_t *root, struct bm_control_request *out, struct bm_error *err)
 {
-	const json_t *look = json_object_get(root, "look");
+	const json_t *preview = json_object_get(root, "preview");
 	const char *without = text_of(root, "without");
 
-	if (look != NULL && !json_is_boolean(look)) {
-		return bm_error_set(err, BM_ERR_CONFIG, "'look' is true or false");
+	if (preview != NULL && !json_is_boolean(preview)) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'preview' is true or false");
 	}
 	if (strlen(without) >= sizeof(out->without)) {
 		return bm_error_set(
 				err, BM_ERR_CONFIG, "'without' is source, destination or both");
 	}
-	out->look = json_is_true(look);
+	out->preview = json_is_true(preview);
 	snprintf(out->without, sizeof(out->without), "%s", without);
 	return parse_migration(root, out, err);
 }

@@ -44,7 +44,7 @@ struct bm_control_request {
 	char migration[BM_CONTROL_NAME_BYTES]; /* migrate, pause, ... */
 	enum bm_phase until;		       /* migrate; the last one if not given */
 	bool fix;			       /* plan */
-	bool look;			       /* teardown: only look */
+	bool preview;			       /* teardown: tell what would be removed */
 	char without[16];		       /* teardown: the side that is gone; "" */
 };
 

@@ -280,7 +280,7 @@ static void wake_postmaster(struct bm_machine *machine)
 static void look_at_host(struct bm_machine *machine)
 {
 	host_woke(&machine->host);
-	if (host_look(&machine->host)) {
+	if (host_sample(&machine->host)) {
 		bm_events_add(machine->events, BM_LOG_INFO, "host", "%s",
 				machine->host.verdict.slow ? machine->host.text
 							   : "the host is no longer slow");

@@ -112,11 +112,11 @@ int bm_machine_teardown(struct bm_machine *machine, const char *name, const char
 	return 0;
 }
 
-char *bm_machine_teardown_look(
+char *bm_machine_teardown_preview(
 		struct bm_machine *machine, const char *name, struct bm_error *err)
 {
 	return check_usable(machine, err) == 0
-			? bm_migrate_teardown_look(machine->migrate, name, err)
+			? bm_migrate_teardown_preview(machine->migrate, name, err)
 			: NULL;
 }
 

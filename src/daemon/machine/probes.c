@@ -21,7 +21,7 @@ static bool works(struct bm_machine *machine, uint64_t now)
 {
 	pid_t pid = bm_parts_pid(machine->postgres);
 
-	return pid > 0 && bm_work_look(&machine->postgres_work, pid, now);
+	return pid > 0 && bm_work_check(&machine->postgres_work, pid, now);
 }
 
 static void note_failure(struct bm_machine *machine)

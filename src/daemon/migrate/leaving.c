@@ -123,7 +123,7 @@ char *bm_leaving_request(const struct migration *migration)
 	return request_of(migration, BM_REQUEST_WORK);
 }
 
-char *bm_migrate_teardown_look(
+char *bm_migrate_teardown_preview(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err)
 {
 	const struct migration *migration = bm_migrate_known(migrate, name, err);

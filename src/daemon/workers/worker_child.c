@@ -169,7 +169,7 @@ static void say(struct bm_worker_child *child, const char *word)
 
 void bm_worker_child_poke(struct bm_worker_child *child)
 {
-	say(child, "look\n");
+	say(child, "wake\n");
 }
 
 void bm_worker_child_renew(struct bm_worker_child *child)

@@ -276,7 +276,7 @@ static int capture_group(struct bm_capture *capture, struct bm_capture_group *gr
 		struct bm_error *err)
 {
 	if (bm_capture_claim(capture, group, err) != 0 ||
-			bm_capture_look(capture, group, err) != 0) {
+			bm_capture_check(capture, group, err) != 0) {
 		return -1;
 	}
 	size_t before = count_done(group);
@@ -284,7 +284,7 @@ static int capture_group(struct bm_capture *capture, struct bm_capture_group *gr
 	if (before == group->count) {
 		return bm_capture_identify(capture, err);
 	}
-	if (take_all(capture, group, err) != 0 || bm_capture_look(capture, group, err) != 0) {
+	if (take_all(capture, group, err) != 0 || bm_capture_check(capture, group, err) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < group->count; i++) {

@@ -51,7 +51,7 @@ int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *
 int bm_capture_names(struct bm_capture *capture, struct bm_error *err);
 
 /* Which tables of the group have all that makes them captured. */
-int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
+int bm_capture_check(struct bm_capture *capture, struct bm_capture_group *group,
 		struct bm_error *err);
 
 /* Give the tables that validate_sync() made a replica identity. */

@@ -158,7 +158,7 @@ static int narrow(struct bm_capture *capture, struct bm_capture_group *group, en
 	return 0;
 }
 
-int bm_capture_look(struct bm_capture *capture, struct bm_capture_group *group,
+int bm_capture_check(struct bm_capture *capture, struct bm_capture_group *group,
 		struct bm_error *err)
 {
 	for (size_t i = 0; i < group->count; i++) {

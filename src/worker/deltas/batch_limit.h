@@ -5,7 +5,7 @@
  * its own transaction (daemon/bucardo/launch.c calls it), `bucardo.machine_stage()` defers what
  * is beyond a limit in tables `bucardo.mpark_*` beside the delta tables, and a later
  * run, with room left, brings a part of it back, with a new txntime. All of it commits
- * with the run or not at all. Deferred rows are pending: look.c counts them.
+ * with the run or not at all. Deferred rows are pending: sync_probe.c counts them.
  *
  * The question that comes after it, which tables have changes at all, is asked of
  * `bucardo.machine_delta_check()`: Bucardo's own takes the square of what was applied.

@@ -1,7 +1,7 @@
 /*
  * bucardo_catalog - what the control database says: databases, syncs, their runs
  *
- * Read whole at each look; small, and the only source of what to watch.
+ * Read whole at each probe; small, and the only source of what to watch.
  */
 #ifndef WORKER_DELTAS_BUCARDO_CATALOG_H
 #define WORKER_DELTAS_BUCARDO_CATALOG_H

@@ -225,7 +225,7 @@ static void change_places(struct bm_pass *pass, const struct sight *sight)
 	json_object_clear(pass->aside);
 	json_decref(pass->seen);
 	pass->seen = NULL;
-	pass->look_at_msec = 0;
+	pass->check_at_msec = 0;
 	pass->left_at_msec = 0;
 	if (sight->lifted) {
 		bm_report_note("the destination's fence is lifted: the destination is the live "

@@ -35,12 +35,12 @@ struct bm_pass {
 	struct json_t *left;	 /* what the live side has that is not carried back */
 	uint64_t left_at_msec;	 /* when to look for it again */
 	struct json_t *told;	 /* names of what a note was printed about */
-	struct json_t *seen;	/* table -> fingerprint, of the source's last look; NULL none */
-	struct json_t *aside;	/* table -> fingerprint, of those that are not for us */
+	struct json_t *seen;  /* table -> fingerprint, of the source's last check; NULL none */
+	struct json_t *aside; /* table -> fingerprint, of those that are not for us */
 	struct json_t *keyless; /* table -> what is wrong with its key */
 	struct json_t *drifted; /* texts of what differed in it; NULL none */
-	uint64_t look_at_msec;	/* the next look at the tables */
-	char *failed;		/* which runs had failed at the last look; NULL none yet */
+	uint64_t check_at_msec; /* the next check of the tables */
+	char *failed;		/* which runs had failed at the last check; NULL none yet */
 	uint64_t kept_at_msec;	/* the next look for changes that are kept */
 	bool was_stopped;	/* and is not to be, see identity.h */
 	struct json_t *counted; /* tables that were paused at the last count; NULL none yet */

@@ -12,14 +12,14 @@
 #include "worker/deltas/capture_triggers.h"
 #include "worker/deltas/delta_repair.h"
 
-/* Looking may keep a server busy for a tenth of the time or so. */
+/* Probing may keep a server busy for a tenth of the time or so. */
 #define REST_FACTOR 10
 #define REST_LIMIT_MSEC 10000
 
 /* A database that is away is tried this often at least, so that it is back soon. */
 #define RETRY_LIMIT_MSEC 2000
 
-/* A run's work is credited for no longer than this per look. */
+/* A run's work is credited for no longer than this per probe. */
 #define WORKED_LIMIT_MSEC 5000
 
 /* How often the deltas of a declared sync are requeued, and purged. */
@@ -31,8 +31,7 @@
 
 /* What is to be asked about one sync: copied, as the catalog may change meanwhile. */
 struct job {
-	char *sync, *target;
-	char owner[24];
+	char *sync, *target, owner[24];
 	bool is_source;
 	int backend_pid;
 	bool collided, idle; /* of its runs, see batch_limit.h */
@@ -120,7 +119,7 @@ static void touch(struct bm_monitored *monitored)
 	pthread_mutex_unlock(&monitored->sampler->lock);
 }
 
-/* ---- what a look finds ---- */
+/* ---- what a probe finds ---- */
 
 /* Lock held. */
 static void set_reach(struct bm_monitored *monitored, enum bm_reach reach, const char *error)
@@ -229,14 +228,15 @@ static int do_job(struct bm_monitored *monitored, PGconn *conn, const struct job
 	probe->sync = bm_strdup(job->sync);
 	if (job->backend_pid > 0) {
 		touch(monitored);
-		if (bm_look_session(conn, job->backend_pid, limit, &probe->session, err) != 0 &&
-				err->code != BM_ERR_SQL) {
+		int rc = bm_sync_probe_session(
+				conn, job->backend_pid, limit, &probe->session, err);
+		if (rc != 0 && err->code != BM_ERR_SQL) {
 			return -1;
 		}
 	}
 	if (job->is_source) {
 		touch(monitored);
-		probe->is_known = bm_look_backlog(conn, job->sync, job->target, limit,
+		probe->is_known = bm_sync_probe_backlog(conn, job->sync, job->target, limit,
 						  &probe->backlog, err) == 0;
 		if (!probe->is_known && err->code != BM_ERR_SQL) {
 			return -1;
@@ -283,7 +283,7 @@ static PGconn *connect_and_begin(struct bm_monitored *monitored, struct bm_error
 		return NULL;
 	}
 	PGconn *conn = bm_ask_connect(&monitored->info, BM_SESSION_WORKER, limit, err);
-	if (conn != NULL && bm_look_begin(conn, limit, err) != 0) {
+	if (conn != NULL && bm_sync_probe_begin(conn, limit, err) != 0) {
 		PQfinish(conn);
 		return NULL;
 	}
@@ -324,7 +324,7 @@ static int ask_all(struct bm_monitored *monitored, PGconn *conn, uint64_t *work_
 	uint64_t begun_msec = bm_clock_msec();
 	size_t statements = 0;
 
-	if (bm_look_ping(conn, monitored->sampler->timeout_msec, err) != 0) {
+	if (bm_sync_probe_ping(conn, monitored->sampler->timeout_msec, err) != 0) {
 		return -1;
 	}
 	uint64_t pinged_msec = bm_clock_msec();
@@ -339,8 +339,8 @@ static int ask_all(struct bm_monitored *monitored, PGconn *conn, uint64_t *work_
 	return rc;
 }
 
-/* One look; keeps or replaces the connection. Returns whether all went well. */
-static bool look_once(struct bm_monitored *monitored, PGconn **conn, uint64_t *work_msec)
+/* One probe; keeps or replaces the connection. Returns whether all went well. */
+static bool probe_once(struct bm_monitored *monitored, PGconn **conn, uint64_t *work_msec)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
@@ -405,7 +405,7 @@ static void *run(void *argument)
 			PQfinish(conn);
 			conn = NULL;
 		}
-		bool good = look_once(monitored, &conn, &work_msec);
+		bool good = probe_once(monitored, &conn, &work_msec);
 		bm_sampler_rest(monitored->sampler,
 				rest_after(monitored->sampler, good, work_msec),
 				&monitored->is_gone);
@@ -465,7 +465,7 @@ static void add_monitored(struct bm_sampler *sampler, const struct bm_catalog_db
 	monitored->since_msec = bm_clock_msec();
 	bm_conninfo_copy(&db->info, &monitored->info);
 	if (bm_sampler_start_thread(run, monitored, &err) != 0) {
-		destroy(monitored); /* the next look tries again */
+		destroy(monitored); /* the next probe tries again */
 		return;
 	}
 	monitored->next = sampler->monitored;

@@ -18,7 +18,7 @@
 #include "bucardo_machine/observation.h"
 #include "worker/deltas/bucardo_catalog.h"
 #include "worker/session/conninfo.h"
-#include "worker/deltas/look.h"
+#include "worker/deltas/sync_probe.h"
 
 struct bm_monitored;
 
@@ -27,7 +27,7 @@ struct bm_sampler {
 	int wake_fd;			      /* eventfd, written to when something changed */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;	   /* for those who rest between two looks */
-	unsigned wakes;		   /* grows when everybody is to look now */
+	unsigned wakes;		   /* grows when everybody is to probe now */
 	unsigned renewals;	   /* and when with a new connection */
 	struct bm_catalog catalog; /* as read last */
 	char problem[400];	   /* why the control database cannot be read; "" */

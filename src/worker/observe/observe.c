@@ -71,7 +71,7 @@ static void read_control(struct observer *observer, PGconn **conn)
 
 	if (*conn == NULL) {
 		*conn = bm_ask_connect(&observer->control, BM_SESSION_CONTROL, limit, &err);
-		if (*conn != NULL && bm_look_begin(*conn, limit, &err) != 0) {
+		if (*conn != NULL && bm_sync_probe_begin(*conn, limit, &err) != 0) {
 			PQfinish(*conn);
 			*conn = NULL;
 		}
@@ -185,7 +185,7 @@ static void poke(struct bm_sampler *sampler, bool anew)
 	pthread_mutex_unlock(&sampler->lock);
 }
 
-/* Whatever comes on stdin asks for a look, "connect" for one with new connections. Returns -1
+/* Whatever comes on stdin asks for a probe, "connect" for one with new connections. Returns -1
  * at its end. */
 static int hear(struct bm_sampler *sampler)
 {

@@ -18,7 +18,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/syncs.h"
-#include "worker/deltas/look.h"
+#include "worker/deltas/sync_probe.h"
 #include "worker/phases/phase.h"
 #include "base/protocol/report.h"
 #include "worker/reconcile/table_paths.h"
@@ -69,8 +69,9 @@ static int count_end(struct bm_phase *phase, enum bm_end end, const PGresult *sy
 		if (!captured) {
 			continue;
 		}
-		if (bm_look_backlog(conn, PQgetvalue(syncs, i, 0), PQgetvalue(syncs, i, 1),
-				    COUNT_LIMIT_MSEC, &backlog, err) != 0) {
+		if (bm_sync_probe_backlog(conn, PQgetvalue(syncs, i, 0),
+				    PQgetvalue(syncs, i, 1), COUNT_LIMIT_MSEC, &backlog,
+				    err) != 0) {
 			return -1;
 		}
 		total->rows += backlog.rows;

@@ -252,7 +252,7 @@ static void wait_for_sessions(struct side *side)
 	struct bm_error ignored = BM_ERROR_INIT;
 	bool some = side->others.length == 0;
 
-	/* Our own of the look before is one of them. */
+	/* Our own of the preview before is one of them. */
 	while (some && bm_clock_msec() - begun_msec < SESSIONS_LIMIT_MSEC) {
 		PGresult *rows = bm_phase_ask(
 				side->phase, side->end, sessions_sql, 0, NULL, &ignored);
@@ -377,7 +377,7 @@ static const char *fence_of(const struct side *side)
 	return bm_traces_is_fenced(side->traces) ? "up" : "lifted";
 }
 
-static json_t *look_at(struct bm_phase *phase, enum bm_end end)
+static json_t *preview_side(struct bm_phase *phase, enum bm_end end)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	struct bm_traces_counts counts = {0};
@@ -406,12 +406,12 @@ static json_t *look_at(struct bm_phase *phase, enum bm_end end)
 	return object;
 }
 
-static void look(struct bm_phase *phase)
+static void preview(struct bm_phase *phase)
 {
 	json_t *sides = json_array();
 
-	json_array_append_new(sides, look_at(phase, BM_END_SOURCE));
-	json_array_append_new(sides, look_at(phase, BM_END_DESTINATION));
+	json_array_append_new(sides, preview_side(phase, BM_END_SOURCE));
+	json_array_append_new(sides, preview_side(phase, BM_END_DESTINATION));
 	bm_report_plan(json_pack("{s:o}", "sides", sides));
 }
 
@@ -420,7 +420,7 @@ int bm_teardown_run(struct bm_phase *phase, struct bm_error *err)
 	int rc = 0;
 
 	if (phase->request.plan) {
-		look(phase);
+		preview(phase);
 		return 0;
 	}
 	if (check_owners(phase, err) != 0) {

@@ -61,7 +61,7 @@ static int validate(struct bm_pass *pass, const PGresult *rows, int row, json_t 
 	return rc;
 }
 
-static void set_next_look(struct bm_pass *pass, bool is_waiting)
+static void set_next_check(struct bm_pass *pass, bool is_waiting)
 {
 	uint64_t wait = pass->foreign_wait_msec * 2;
 
@@ -94,7 +94,7 @@ int bm_reconcile_foreign_keys(struct bm_pass *pass, struct bm_error *err)
 		rc = rc > 0 ? validate(pass, rows, row, list, err) : rc;
 	}
 	PQclear(rows);
-	set_next_look(pass, json_array_size(list) > 0);
+	set_next_check(pass, json_array_size(list) > 0);
 	json_object_set_new(pass->phase->evidence, "unchecked", list);
 	return rc < 0 ? -1 : 0;
 }

@@ -412,7 +412,7 @@ static int make_one_moment(struct bm_transfer *t, struct bm_error *err)
 	int rc = 0;
 
 	while (rc == 0 && !bm_moments_agree(t) && rounds++ < BM_MOST_ROUNDS) {
-		rc = bm_moments_look(t, err);
+		rc = bm_moments_check(t, err);
 		rc = rc == 0 ? copy_until_nothing_is_lost(t, err) : -1;
 	}
 	if (rc == 0 && (t->is_resumed || t->renewals > 0)) {

@@ -377,7 +377,7 @@ int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 	unsigned lost = 0;
 
 	bm_failures_init(&building.failures, t);
-	t->look = bm_look_at_builds;
+	t->look = bm_watch_builds;
 	int rc = build_until_nothing_is_lost(&building, &lost, err);
 	rc = rc == 0 && lost == 0 ? build_again(&building, &lost, err) : rc;
 	t->look = NULL;

@@ -17,26 +17,27 @@
 enum column { SYNC, TABLE, SCHEMA, NAME, GAP };
 
 /* A finding of the evidence; `unseen`: the migration is not healthy until it is gone. */
-static void add_finding(struct bm_look *look, const char *table, char *difference, char *hint)
+static void add_finding(
+		struct bm_table_check *check, const char *table, char *difference, char *hint)
 {
 	json_t *drift = json_pack("[{s:s, s:o, s:o, s:b, s:b}]", "table", table, "difference",
 			bm_json_text(difference), "hint", bm_json_text(hint), "breaks", 0,
 			"unseen", 1);
 
-	bm_look_tell_drift(look, drift);
+	bm_table_check_report_drift(check, drift);
 	json_decref(drift);
 	free(difference);
 	free(hint);
 }
 
-/* It stays as it is until the next look. */
-static void tell_uncaptured(struct bm_look *look, enum bm_end end, const char *table,
+/* It stays as it is until the next check. */
+static void tell_uncaptured(struct bm_table_check *check, enum bm_end end, const char *table,
 		const char *gap, const struct bm_error *err)
 {
 	bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
 
-	json_object_set_new(look->uncaptured, table, json_true());
-	add_finding(look, table,
+	json_object_set_new(check->uncaptured, table, json_true());
+	add_finding(check, table,
 			bm_format("its changes are not captured on the %s: %s%s%s",
 					bm_end_name(end), gap, gap[0] != '\0' ? "; " : "",
 					is_locked ? "a lock on it was not to be had"
@@ -57,10 +58,10 @@ static int owe_for(struct bm_pass *pass, enum bm_end end, const char *table, con
 }
 
 /* -1 with `err`: of no use to go on. */
-static int capture_again(struct bm_look *look, enum bm_end end, const PGresult *rows, int row,
-		struct bm_error *err)
+static int capture_again(struct bm_table_check *check, enum bm_end end, const PGresult *rows,
+		int row, struct bm_error *err)
 {
-	struct bm_pass *pass = look->pass;
+	struct bm_pass *pass = check->pass;
 	const char *sync = PQgetvalue(rows, row, SYNC), *table = PQgetvalue(rows, row, TABLE);
 	const char *gap = PQgetvalue(rows, row, GAP);
 	json_t *list = json_pack("[{s:s, s:s}]", "schema", PQgetvalue(rows, row, SCHEMA),
@@ -76,7 +77,7 @@ static int capture_again(struct bm_look *look, enum bm_end end, const PGresult *
 	free(text);
 	json_decref(list);
 	if (rc != 0 && err->code == BM_ERR_SQL) {
-		tell_uncaptured(look, end, table, gap, err);
+		tell_uncaptured(check, end, table, gap, err);
 		*err = (struct bm_error)BM_ERROR_INIT;
 		return 0;
 	}
@@ -86,17 +87,17 @@ static int capture_again(struct bm_look *look, enum bm_end end, const PGresult *
 	return bm_pause_reload(pass, sync, err);
 }
 
-static int watch_end(
-		struct bm_look *look, enum bm_end end, const char *syncs, struct bm_error *err)
+static int watch_end(struct bm_table_check *check, enum bm_end end, const char *syncs,
+		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(look->pass->phase, end,
+	PGresult *rows = bm_phase_ask(check->pass->phase, end,
 			"SELECT sync, tablename, table_schema, table_name, gap"
 			" FROM bucardo.machine_capture_watch($1::json)",
 			1, &syncs, err);
 	int rc = rows != NULL ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		rc = capture_again(look, end, rows, i, err);
+		rc = capture_again(check, end, rows, i, err);
 	}
 	PQclear(rows);
 	return rc == 0 ? 0
@@ -123,9 +124,9 @@ int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err)
 	return rc;
 }
 
-int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err)
+int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct bm_error *err)
 {
-	bool is_both = look->pass->phase->request.is_both;
+	bool is_both = check->pass->phase->request.is_both;
 	json_t *names = json_array();
 	int rc = 0;
 
@@ -134,23 +135,23 @@ int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_erro
 	}
 	char *list = json_dumps(names, JSON_COMPACT);
 	/* With one direction nothing is carried any more once applications write there. */
-	if (bm_pass_carries(look->pass)) {
-		rc = watch_end(look, BM_END_SOURCE, list, err);
+	if (bm_pass_carries(check->pass)) {
+		rc = watch_end(check, BM_END_SOURCE, list, err);
 	}
 	if (rc == 0 && is_both) {
-		rc = watch_end(look, BM_END_DESTINATION, list, err);
+		rc = watch_end(check, BM_END_DESTINATION, list, err);
 	}
 	free(list);
 	json_decref(names);
 	return rc;
 }
 
-static int tell_owed(struct bm_look *look, struct bm_error *err)
+static int tell_owed(struct bm_table_check *check, struct bm_error *err)
 {
-	PGresult *owed = bm_resend_unseen(look->pass, err);
+	PGresult *owed = bm_resend_unseen(check->pass, err);
 
 	for (int i = 0; owed != NULL && i < PQntuples(owed); i++) {
-		add_finding(look, PQgetvalue(owed, i, 0),
+		add_finding(check, PQgetvalue(owed, i, 0),
 				bm_format("changes of it may have gone unseen: %s. It is captured "
 					  "again, and all its rows are sent again",
 						PQgetvalue(owed, i, 1)),
@@ -161,19 +162,19 @@ static int tell_owed(struct bm_look *look, struct bm_error *err)
 	return owed != NULL ? 0 : -1;
 }
 
-int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err)
+int bm_capture_watch_pay(struct bm_table_check *check, struct bm_error *err)
 {
 	const char *table;
 	json_t *ignored;
 
 	/* Rows of a table that is not captured now would change unseen behind our back. */
-	json_object_foreach(look->uncaptured, table, ignored)
+	json_object_foreach(check->uncaptured, table, ignored)
 	{
-		json_object_del(look->running, table);
+		json_object_del(check->running, table);
 	}
-	if (bm_emptied_owe(look, err) != 0) {
+	if (bm_emptied_owe(check, err) != 0) {
 		return -1;
 	}
-	/* Told before it is done: it may not take as long as to the next look. */
-	return tell_owed(look, err) == 0 ? bm_touch_pay(look->pass, look->running, err) : -1;
+	/* Told before it is done: it may not take as long as to the next check. */
+	return tell_owed(check, err) == 0 ? bm_touch_pay(check->pass, check->running, err) : -1;
 }

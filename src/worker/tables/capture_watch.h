@@ -17,12 +17,12 @@ int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err);
 
 /*
  * Look at the captured tables of both ends, for the syncs in column 0 of `syncs`. Tables that
- * cannot be captured now are in `look->uncaptured`, and told.
+ * cannot be captured now are in `check->uncaptured`, and told.
  */
-int bm_capture_watch(struct bm_look *look, const PGresult *syncs, struct bm_error *err);
+int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct bm_error *err);
 
-/* Send again what is owed, for the tables in `look->running`; those whose rows are sent again
+/* Send again what is owed, for the tables in `check->running`; those whose rows are sent again
  * because changes went unseen are told first. */
-int bm_capture_watch_pay(struct bm_look *look, struct bm_error *err);
+int bm_capture_watch_pay(struct bm_table_check *check, struct bm_error *err);
 
 #endif

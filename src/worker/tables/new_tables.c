@@ -47,46 +47,47 @@ static const char make_function[] =
 /* clang-format on */
 
 /* Fingerprints of the side that new tables come from, and of the other. */
-static const json_t *live_tables(const struct bm_look *look)
+static const json_t *live_tables(const struct bm_table_check *check)
 {
-	return look->pass->live == BM_END_SOURCE ? look->source : look->destination;
+	return check->pass->live == BM_END_SOURCE ? check->source : check->destination;
 }
 
-static const json_t *follower_tables(const struct bm_look *look)
+static const json_t *follower_tables(const struct bm_table_check *check)
 {
-	return look->pass->live == BM_END_SOURCE ? look->destination : look->source;
+	return check->pass->live == BM_END_SOURCE ? check->destination : check->source;
 }
 
 /* ---- what is not captured ---- */
 
 /* Whether something was not looked at yet, or has changed since. */
-static bool has_strangers(const struct bm_look *look)
+static bool has_strangers(const struct bm_table_check *check)
 {
 	const char *name;
 	json_t *print;
 
-	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
+	json_object_foreach((json_t *)(uintptr_t)live_tables(check), name, print)
 	{
-		if (json_object_get(look->captured, name) == NULL &&
-				!json_equal(json_object_get(look->pass->aside, name), print)) {
+		if (json_object_get(check->captured, name) == NULL &&
+				!json_equal(json_object_get(check->pass->aside, name), print)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void set_aside(struct bm_look *look, const char *table)
+static void set_aside(struct bm_table_check *check, const char *table)
 {
-	json_object_set(look->pass->aside, table, json_object_get(live_tables(look), table));
+	json_object_set(check->pass->aside, table, json_object_get(live_tables(check), table));
 }
 
-static void tell_fresh(struct bm_look *look, const char *table, const char *why, char *hint)
+static void tell_fresh(
+		struct bm_table_check *check, const char *table, const char *why, char *hint)
 {
 	char *text = bm_format("%s: %s; %s", table, why, hint);
 
-	bm_pass_note(look->pass, text, text);
-	if (json_array_size(look->fresh) < BM_PASS_MOST_TOLD) {
-		json_array_append_new(look->fresh,
+	bm_pass_note(check->pass, text, text);
+	if (json_array_size(check->fresh) < BM_PASS_MOST_TOLD) {
+		json_array_append_new(check->fresh,
 				json_pack("{s:o, s:o, s:o}", "table", bm_json_text(table),
 						"why", bm_json_text(why), "hint",
 						bm_json_text(hint)));
@@ -113,16 +114,17 @@ static int prepare_follower(struct bm_pass *pass, struct bm_error *err)
 }
 
 /* 1 when something was made, 0 when it is no partition of what is there, -1. */
-static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_error *err)
+static int make_chain(struct bm_table_check *check, const PGresult *chain, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
-	enum bm_end end = bm_pass_follower(look->pass);
-	int made = prepare_follower(look->pass, err);
+	struct bm_phase *phase = check->pass->phase;
+	enum bm_end end = bm_pass_follower(check->pass);
+	int made = prepare_follower(check->pass, err);
 
 	for (int row = 0; made >= 0 && row < PQntuples(chain); row++) {
 		const char *const params[] = {PQgetvalue(chain, row, 0),
 				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2),
-				end == BM_END_DESTINATION && look->pass->has_fence ? "t" : "f"};
+				end == BM_END_DESTINATION && check->pass->has_fence ? "t"
+										    : "f"};
 		PGresult *answer = bm_phase_ask(phase, end,
 				"SELECT bucardo_machine.make_partition($1, $2, $3, $4::boolean)",
 				4, params, err);
@@ -139,23 +141,23 @@ static int make_chain(struct bm_look *look, const PGresult *chain, struct bm_err
 }
 
 /* A server that refuses it says why, and does not keep the others back. */
-static int make_table(struct bm_look *look, const char *table, struct bm_error *err)
+static int make_table(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
 	PGresult *chain = bm_phase_ask(
-			look->pass->phase, look->pass->live, chain_sql, 1, &table, err);
-	int made = chain != NULL ? make_chain(look, chain, err) : -1;
+			check->pass->phase, check->pass->live, chain_sql, 1, &table, err);
+	int made = chain != NULL ? make_chain(check, chain, err) : -1;
 
 	PQclear(chain);
 	if (made < 0 && err->code != BM_ERR_SQL) {
 		return -1;
 	}
-	const char *live = bm_end_name(look->pass->live);
-	const char *follower = bm_end_name(bm_pass_follower(look->pass));
+	const char *live = bm_end_name(check->pass->live);
+	const char *follower = bm_end_name(bm_pass_follower(check->pass));
 	char *only = bm_format("it is on the %s only", live);
 	if (made > 0) {
-		look->pass->look_at_msec = 0; /* it is taken in at once */
+		check->pass->check_at_msec = 0; /* it is taken in at once */
 	} else {
-		tell_fresh(look, table, made < 0 ? err->message : only,
+		tell_fresh(check, table, made < 0 ? err->message : only,
 				bm_format("make it on the %s (pg_dump --schema-only --table='%s' of "
 					  "the %s); it is taken in by itself then",
 						follower, table, live));
@@ -166,39 +168,39 @@ static int make_table(struct bm_look *look, const char *table, struct bm_error *
 
 /* ---- taking in ---- */
 
-static int note_taken(struct bm_look *look, const struct bm_capture_group *group,
+static int note_taken(struct bm_table_check *check, const struct bm_capture_group *group,
 		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		bm_report_note("%s is captured now", tables[i]->quoted);
 	}
-	look->pass->look_at_msec = 0;
-	if (bm_live_keep_fence(look->pass, err) != 0) {
+	check->pass->check_at_msec = 0;
+	if (bm_live_keep_fence(check->pass, err) != 0) {
 		return -1;
 	}
-	return bm_pause_reload(look->pass, group->sync, err);
+	return bm_pause_reload(check->pass, group->sync, err);
 }
 
-/* What cannot be done now, for a lock mostly, is tried again at the next look. */
-static int take_some(struct bm_look *look, struct bm_capture *capture,
+/* What cannot be done now, for a lock mostly, is tried again at the next check. */
+static int take_some(struct bm_table_check *check, struct bm_capture *capture,
 		const struct bm_capture_group *group, struct bm_selected_table *const *tables,
 		size_t count, struct bm_error *err)
 {
 	*err = (struct bm_error)BM_ERROR_INIT;
 	if (bm_capture_take(capture, group, tables, count, err) == 0) {
-		return note_taken(look, group, tables, count, err);
+		return note_taken(check, group, tables, count, err);
 	}
 	if (err->code != BM_ERR_SQL) {
 		return bm_error_wrap(err, "capturing %s", tables[0]->quoted);
 	}
 	for (size_t i = 0; count > 1 && i < count; i++) {
-		if (take_some(look, capture, group, tables + i, 1, err) != 0) {
+		if (take_some(check, capture, group, tables + i, 1, err) != 0) {
 			return -1;
 		}
 	}
 	if (count == 1) {
 		bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
-		tell_fresh(look, tables[0]->quoted,
+		tell_fresh(check, tables[0]->quoted,
 				is_locked ? "a lock on it was not to be had" : err->message,
 				bm_strdup(is_locked ? "end the transaction that has written to it"
 						    : "it is tried again by itself"));
@@ -208,21 +210,21 @@ static int take_some(struct bm_look *look, struct bm_capture *capture,
 
 /* Told as drift, once it is on both sides and not the same. 1: its rows can be applied, 0, -1.
  */
-static int compare_one(struct bm_look *look, const char *table, struct bm_error *err)
+static int compare_one(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 	json_t *names = json_pack("[s]", table), *drift = json_array();
-	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
+	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, check->exact, err);
 	json_t *dest = source == NULL ? NULL
 				      : bm_drift_definitions(phase, BM_END_DESTINATION, names,
-							look->exact, err);
+							check->exact, err);
 	bool breaks = true, rewritten;
 
 	if (dest != NULL) {
-		breaks = bm_drift_compare(table, bm_look_live(look),
+		breaks = bm_drift_compare(table, bm_table_check_live(check),
 				json_object_get(source, table), json_object_get(dest, table),
-				look->exact, drift, &rewritten);
-		bm_look_tell_drift(look, drift);
+				check->exact, drift, &rewritten);
+		bm_table_check_report_drift(check, drift);
 	}
 	int rc = dest == NULL ? -1 : breaks ? 0 : 1;
 	json_decref(names);
@@ -233,47 +235,47 @@ static int compare_one(struct bm_look *look, const char *table, struct bm_error 
 }
 
 /* A table that the copy brought, without its being captured since: deletes went unseen too. */
-static int owe(struct bm_look *look, const char *table, struct bm_error *err)
+static int owe(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
-	int planned = look->pass->live == BM_END_SOURCE
-			? bm_between_is_planned(look->pass->phase, table, err)
+	int planned = check->pass->live == BM_END_SOURCE
+			? bm_between_is_planned(check->pass->phase, table, err)
 			: 0;
 
 	if (planned < 0) {
 		return bm_error_wrap(err, "looking whether %s was copied", table);
 	}
-	return planned == 0 ? bm_touch_owe(look->pass, table, err)
-			    : bm_resend_owe(look->pass, table,
+	return planned == 0 ? bm_touch_owe(check->pass, table, err)
+			    : bm_resend_owe(check->pass, table,
 					      "it was copied, but not captured until now", err);
 }
 
 /* Whether it can be captured now; else what is missing is done or told. -1 with `err`. */
-static int prepare_one(struct bm_look *look, const char *table, struct bm_error *err)
+static int prepare_one(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
-	const json_t *here = json_object_get(live_tables(look), table);
-	const json_t *there = json_object_get(follower_tables(look), table);
+	const json_t *here = json_object_get(live_tables(check), table);
+	const json_t *there = json_object_get(follower_tables(check), table);
 
-	if (here == NULL || json_object_get(look->captured, table) != NULL) {
+	if (here == NULL || json_object_get(check->captured, table) != NULL) {
 		return 0;
 	}
 	if (there == NULL) {
-		return make_table(look, table, err);
+		return make_table(check, table, err);
 	}
-	int fits = json_equal(here, there) ? 1 : compare_one(look, table, err);
+	int fits = json_equal(here, there) ? 1 : compare_one(check, table, err);
 	if (fits <= 0) {
 		return fits;
 	}
-	return owe(look, table, err) == 0 ? 1 : -1;
+	return owe(check, table, err) == 0 ? 1 : -1;
 }
 
-static int take_group(struct bm_look *look, struct bm_capture *capture,
+static int take_group(struct bm_table_check *check, struct bm_capture *capture,
 		const struct bm_capture_group *group, struct bm_error *err)
 {
 	struct bm_selected_table *tables[MOST_AT_ONCE];
 	size_t count = 0;
 
 	for (size_t i = 0; i < group->count && count < MOST_AT_ONCE; i++) {
-		int ready = prepare_one(look, group->tables[i]->quoted, err);
+		int ready = prepare_one(check, group->tables[i]->quoted, err);
 		if (ready < 0) {
 			return -1;
 		}
@@ -285,12 +287,12 @@ static int take_group(struct bm_look *look, struct bm_capture *capture,
 		return 0;
 	}
 	return bm_capture_claim(capture, group, err) == 0
-			? take_some(look, capture, group, tables, count, err)
+			? take_some(check, capture, group, tables, count, err)
 			: -1;
 }
 
 /* Tables that Bucardo cannot carry, or that are not chosen. */
-static void note_others(struct bm_look *look, const struct bm_capture *capture)
+static void note_others(struct bm_table_check *check, const struct bm_capture *capture)
 {
 	const char *name;
 	json_t *print;
@@ -300,49 +302,50 @@ static void note_others(struct bm_look *look, const struct bm_capture *capture)
 		if (table->left_out[0] == '\0') {
 			continue;
 		}
-		if (json_object_get(follower_tables(look), table->quoted) == NULL) {
-			tell_fresh(look, table->quoted, table->left_out,
+		if (json_object_get(follower_tables(check), table->quoted) == NULL) {
+			tell_fresh(check, table->quoted, table->left_out,
 					bm_strdup(table->hint));
 		} else {
-			set_aside(look, table->quoted);
+			set_aside(check, table->quoted);
 		}
 	}
-	json_object_foreach((json_t *)(uintptr_t)live_tables(look), name, print)
+	json_object_foreach((json_t *)(uintptr_t)live_tables(check), name, print)
 	{
-		bool chosen = json_object_get(look->captured, name) != NULL;
+		bool chosen = json_object_get(check->captured, name) != NULL;
 		for (size_t i = 0; !chosen && i < capture->tables.count; i++) {
 			chosen = strcmp(capture->tables.tables[i].quoted, name) == 0;
 		}
 		if (!chosen) {
-			set_aside(look, name);
+			set_aside(check, name);
 		}
 	}
 }
 
-static int take_all(struct bm_look *look, struct bm_capture *capture, struct bm_error *err)
+static int take_all(
+		struct bm_table_check *check, struct bm_capture *capture, struct bm_error *err)
 {
 	if (bm_capture_names(capture, err) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < capture->group_count; i++) {
-		if (take_group(look, capture, &capture->groups[i], err) != 0) {
+		if (take_group(check, capture, &capture->groups[i], err) != 0) {
 			return -1;
 		}
 	}
-	note_others(look, capture);
+	note_others(check, capture);
 	return 0;
 }
 
-int bm_look_at_new_tables(struct bm_look *look, struct bm_error *err)
+int bm_table_check_new_tables(struct bm_table_check *check, struct bm_error *err)
 {
 	struct bm_capture capture;
 
-	if (!bm_pass_carries(look->pass) || !has_strangers(look)) {
+	if (!bm_pass_carries(check->pass) || !has_strangers(check)) {
 		return 0;
 	}
-	int rc = bm_capture_open(look->pass->phase, &capture, err);
+	int rc = bm_capture_open(check->pass->phase, &capture, err);
 	if (rc == 0) {
-		rc = take_all(look, &capture, err);
+		rc = take_all(check, &capture, err);
 	}
 	bm_capture_finish(&capture);
 	return rc == 0 ? 0 : bm_error_wrap(err, "looking at new tables");

@@ -182,35 +182,36 @@ int bm_refused_find(const char *text, const char *name, const char *const *table
 /* ---- one sync ---- */
 
 /* What is compared of a table, on both sides: another text when it changed. */
-static char *prints_of(const struct bm_look *look, const char *table)
+static char *prints_of(const struct bm_table_check *check, const char *table)
 {
-	const char *source = json_string_value(json_object_get(look->source, table));
-	const char *dest = json_string_value(json_object_get(look->destination, table));
+	const char *source = json_string_value(json_object_get(check->source, table));
+	const char *dest = json_string_value(json_object_get(check->destination, table));
 
 	return bm_format("%s/%s", source != NULL ? source : "", dest != NULL ? dest : "");
 }
 
-static int note(struct bm_look *look, const char *sync, const char *table,
+static int note(struct bm_table_check *check, const char *sync, const char *table,
 		const PGresult *failed, const char *side, bool twice, struct bm_error *err)
 {
-	char *prints = prints_of(look, table);
+	char *prints = prints_of(check, table);
 	const char *const noted[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
 			PQgetvalue(failed, 0, ENDED), prints};
 	const char *const judged[] = {sync, table, twice ? "2" : "1"};
-	int rc = bm_phase_do(look->pass->phase, BM_END_CONTROL, note_sql, 6, noted, err);
+	int rc = bm_phase_do(check->pass->phase, BM_END_CONTROL, note_sql, 6, noted, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(look->pass->phase, BM_END_CONTROL, refuse_sql, 3, judged, err);
+		rc = bm_phase_do(
+				check->pass->phase, BM_END_CONTROL, refuse_sql, 3, judged, err);
 	}
 	free(prints);
 	return rc;
 }
 
 /* `*is_failing`: the newest run of the sync failed. */
-static int take_failure(struct bm_look *look, const char *sync, const PGresult *captured,
-		bool *is_failing, struct bm_error *err)
+static int take_failure(struct bm_table_check *check, const char *sync,
+		const PGresult *captured, bool *is_failing, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 	PGresult *failed = bm_phase_ask(phase, BM_END_CONTROL, failed_sql, 1, &sync, err);
 	int count = PQntuples(captured), rc = failed != NULL ? 0 : -1;
 	const char **tables = bm_alloc(((size_t)count + 1) * sizeof(*tables));
@@ -225,7 +226,7 @@ static int take_failure(struct bm_look *look, const char *sync, const PGresult *
 		int index = bm_refused_find(PQgetvalue(failed, 0, ERROR), phase->request.name,
 				tables, count, &side, &twice);
 		if (index >= 0) {
-			rc = note(look, sync, tables[index], failed, side, twice, err);
+			rc = note(check, sync, tables[index], failed, side, twice, err);
 		}
 	}
 	free(tables);
@@ -233,9 +234,10 @@ static int take_failure(struct bm_look *look, const char *sync, const PGresult *
 	return rc;
 }
 
-static void refuse(const struct bm_look *look, json_t *refused, const PGresult *rows, int row)
+static void refuse(const struct bm_table_check *check, json_t *refused, const PGresult *rows,
+		int row)
 {
-	const char *name = look->pass->phase->request.name;
+	const char *name = check->pass->phase->request.name;
 	char *difference = bm_format("the %s refused its rows: %s", PQgetvalue(rows, row, SIDE),
 			PQgetvalue(rows, row, WORDS));
 	char *hint = bm_format(
@@ -251,50 +253,50 @@ static void refuse(const struct bm_look *look, json_t *refused, const PGresult *
 	free(hint);
 }
 
-static bool is_gone(const struct bm_look *look, const char *table)
+static bool is_gone(const struct bm_table_check *check, const char *table)
 {
-	return json_object_get(look->source, table) == NULL &&
-			json_object_get(look->destination, table) == NULL;
+	return json_object_get(check->source, table) == NULL &&
+			json_object_get(check->destination, table) == NULL;
 }
 
 /* Those that are over, or were altered, are put back on trial; the others stay out. While
  * other tables make runs fail no trial begins: it could not be told from them. */
-static int take_refused(struct bm_look *look, const char *sync, const PGresult *rows,
+static int take_refused(struct bm_table_check *check, const char *sync, const PGresult *rows,
 		bool is_failing, json_t *refused, struct bm_error *err)
 {
 	int rc = 0;
 
 	for (int row = 0; rc == 0 && row < PQntuples(rows); row++) {
 		const char *const params[] = {sync, PQgetvalue(rows, row, NAME)};
-		char *prints = prints_of(look, params[1]);
+		char *prints = prints_of(check, params[1]);
 		bool changed = strcmp(prints, PQgetvalue(rows, row, PRINTS)) != 0;
 		free(prints);
 		bool is_over = PQgetvalue(rows, row, IS_OVER)[0] == 't';
 		if (changed || (is_over && !is_failing)) {
-			rc = bm_phase_do(look->pass->phase, BM_END_CONTROL,
-					is_gone(look, params[1]) ? drop_sql : release_sql, 2,
+			rc = bm_phase_do(check->pass->phase, BM_END_CONTROL,
+					is_gone(check, params[1]) ? drop_sql : release_sql, 2,
 					params, err);
 		} else {
-			refuse(look, refused, rows, row);
+			refuse(check, refused, rows, row);
 		}
 	}
 	return rc;
 }
 
-int bm_refused_update(struct bm_look *look, const struct bm_paused_sync *sync,
+int bm_refused_update(struct bm_table_check *check, const struct bm_paused_sync *sync,
 		const PGresult *captured, json_t **refused, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 	PGresult *rows = NULL;
 	bool is_failing = false;
 
 	*refused = json_object();
-	if (take_failure(look, sync->name, captured, &is_failing, err) == 0 &&
+	if (take_failure(check, sync->name, captured, &is_failing, err) == 0 &&
 			bm_phase_do(phase, BM_END_CONTROL, forget_sql, 1, &sync->name, err) ==
 					0) {
 		rows = bm_phase_ask(phase, BM_END_CONTROL, refused_sql, 1, &sync->name, err);
 	}
-	int rc = rows != NULL ? take_refused(look, sync->name, rows, is_failing, *refused, err)
+	int rc = rows != NULL ? take_refused(check, sync->name, rows, is_failing, *refused, err)
 			      : -1;
 	PQclear(rows);
 	return rc == 0 ? 0

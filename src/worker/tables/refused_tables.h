@@ -30,14 +30,14 @@
 /* Make the table; what an earlier worker refused is tried again at once. */
 int bm_refused_prepare(struct bm_pass *pass, struct bm_error *err);
 
-/* Whether a run failed since the last look, so that it is time for one. */
+/* Whether a run failed since the last check, so that it is time for one. */
 int bm_refused_is_news(struct bm_pass *pass, bool *is_news, struct bm_error *err);
 
 /*
  * Take in the newest failed run of a sync, and what is over. `captured`: its tables, names in
  * the first column. Fills `refused`, table -> {difference, fix}, of those to be paused.
  */
-int bm_refused_update(struct bm_look *look, const struct bm_paused_sync *sync,
+int bm_refused_update(struct bm_table_check *check, const struct bm_paused_sync *sync,
 		const PGresult *captured, struct json_t **refused, struct bm_error *err);
 
 /* ---- pure, for tests ---- */

@@ -1,5 +1,5 @@
 /*
- * One look at the tables that are captured:
+ * One check of the tables that are captured:
  *
  *     compare the definitions of both ends
  *     take out of the sync those that cannot be applied, put back those that were fixed
@@ -26,7 +26,7 @@
 #include "worker/tables/table_pause.h"
 #include "worker/tables/refused_tables.h"
 
-/* A look rests this many times as long as it took, within these bounds. */
+/* A check rests this many times as long as it took, within these bounds. */
 #define REST_FACTOR 30
 #define REST_FIRST_MSEC 5000
 #define REST_LIMIT_MSEC 20000
@@ -77,33 +77,33 @@ static json_t *read_names(struct bm_pass *pass, const char *sql, const char *par
 	return members;
 }
 
-static bool differs(const struct bm_look *look, const char *table)
+static bool differs(const struct bm_table_check *check, const char *table)
 {
-	const char *source = json_string_value(json_object_get(look->source, table));
-	const char *dest = json_string_value(json_object_get(look->destination, table));
+	const char *source = json_string_value(json_object_get(check->source, table));
+	const char *dest = json_string_value(json_object_get(check->destination, table));
 
 	return source == NULL || dest == NULL || strcmp(source, dest) != 0;
 }
 
-static int read_definitions(struct bm_look *look, const PGresult *captured, json_t **source,
-		json_t **dest, struct bm_error *err)
+static int read_definitions(struct bm_table_check *check, const PGresult *captured,
+		json_t **source, json_t **dest, struct bm_error *err)
 {
 	json_t *names = json_array();
 	int rc = 0;
 
 	*source = *dest = NULL;
 	for (int i = 0; i < PQntuples(captured); i++) {
-		if (differs(look, PQgetvalue(captured, i, NAME))) {
+		if (differs(check, PQgetvalue(captured, i, NAME))) {
 			json_array_append_new(
 					names, json_string(PQgetvalue(captured, i, NAME)));
 		}
 	}
 	if (json_array_size(names) > 0) {
-		struct bm_phase *phase = look->pass->phase;
-		*source = bm_drift_definitions(phase, BM_END_SOURCE, names, look->exact, err);
+		struct bm_phase *phase = check->pass->phase;
+		*source = bm_drift_definitions(phase, BM_END_SOURCE, names, check->exact, err);
 		*dest = *source == NULL ? NULL
 					: bm_drift_definitions(phase, BM_END_DESTINATION, names,
-							  look->exact, err);
+							  check->exact, err);
 		rc = *dest != NULL ? 0 : -1;
 	}
 	json_decref(names);
@@ -112,8 +112,8 @@ static int read_definitions(struct bm_look *look, const PGresult *captured, json
 
 /* ---- one table ---- */
 
-struct sync_look {
-	struct bm_look *look;
+struct sync_check {
+	struct bm_table_check *check;
 	struct bm_paused_sync sync;
 	json_t *members;
 	json_t *source, *dest;	     /* definitions of those that differ */
@@ -122,7 +122,7 @@ struct sync_look {
 	bool stale;		     /* Bucardo has to read its tables anew */
 };
 
-void bm_look_tell_drift(struct bm_look *look, const json_t *drift)
+void bm_table_check_report_drift(struct bm_table_check *check, const json_t *drift)
 {
 	size_t index;
 	json_t *one;
@@ -135,13 +135,13 @@ void bm_look_tell_drift(struct bm_look *look, const json_t *drift)
 		bool breaks = json_is_true(json_object_get(one, "breaks"));
 		char *text = bm_format("%s: %s%s; %s", table, what,
 				breaks ? ": it is paused" : "", hint);
-		if (!has(look->pass->drifted, text)) {
+		if (!has(check->pass->drifted, text)) {
 			bm_report_note("%s", text);
 		}
-		json_object_set_new(look->drifted, text, json_true());
+		json_object_set_new(check->drifted, text, json_true());
 		free(text);
-		if (json_array_size(look->drift) < BM_PASS_MOST_TOLD) {
-			json_array_append(look->drift, one);
+		if (json_array_size(check->drift) < BM_PASS_MOST_TOLD) {
+			json_array_append(check->drift, one);
 		}
 	}
 }
@@ -149,7 +149,7 @@ void bm_look_tell_drift(struct bm_look *look, const json_t *drift)
 /* The changes of the live side that wait in a paused table; -1 unknown. With direction forward
  * only those of the source are known. */
 static json_int_t count_waiting(
-		struct sync_look *it, const PGresult *captured, int row, struct bm_error *err)
+		struct sync_check *it, const PGresult *captured, int row, struct bm_error *err)
 {
 	const char *const params[] = {it->sync.target};
 	char *sql = bm_format(
@@ -157,9 +157,9 @@ static json_int_t count_waiting(
 			" (SELECT 1 FROM bucardo.%s t WHERE t.txntime = d.txntime"
 			" AND t.target = $1) LIMIT 1000000) x",
 			PQgetvalue(captured, row, DELTA), PQgetvalue(captured, row, TRACK));
-	PGresult *rows = bm_phase_ask(it->look->pass->phase,
-			it->sync.is_both ? it->look->pass->live : BM_END_SOURCE, sql, 1, params,
-			err);
+	PGresult *rows = bm_phase_ask(it->check->pass->phase,
+			it->sync.is_both ? it->check->pass->live : BM_END_SOURCE, sql, 1,
+			params, err);
 	json_int_t count = rows != NULL ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : -1;
 
 	PQclear(rows);
@@ -167,17 +167,17 @@ static json_int_t count_waiting(
 	return count;
 }
 
-static void tell_paused(struct sync_look *it, const PGresult *captured, int row)
+static void tell_paused(struct sync_check *it, const PGresult *captured, int row)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	json_t *paused = it->look->paused;
+	json_t *paused = it->check->paused;
 
 	if (json_array_size(paused) >= BM_PASS_MOST_TOLD) {
 		return;
 	}
 	json_int_t rows = count_waiting(it, captured, row, &ignored);
 	/* All are, when nothing is carried any more. */
-	if (rows != 0 || bm_pass_carries(it->look->pass)) {
+	if (rows != 0 || bm_pass_carries(it->check->pass)) {
 		json_array_append_new(paused,
 				json_pack("{s:s, s:I}", "table",
 						PQgetvalue(captured, row, NAME), "rows", rows));
@@ -185,14 +185,14 @@ static void tell_paused(struct sync_look *it, const PGresult *captured, int row)
 }
 
 /* What Bucardo carries of it is renewed when no run can see it. */
-static int evaluate_columns(struct sync_look *it, const char *table, bool is_resting,
+static int evaluate_columns(struct sync_check *it, const char *table, bool is_resting,
 		bool *breaks, json_t *drift, struct bm_error *err)
 {
-	if (!bm_columns_are_stale(it->look, table)) {
+	if (!bm_columns_are_stale(it->check, table)) {
 		return 0;
 	}
 	if (is_resting) {
-		return bm_columns_renew(it->look, table, err);
+		return bm_columns_renew(it->check, table, err);
 	}
 	json_array_append_new(drift,
 			json_pack("{s:s, s:s, s:s, s:b}", "table", table, "difference",
@@ -207,7 +207,7 @@ static int evaluate_columns(struct sync_look *it, const char *table, bool is_res
 
 /* A run failed at it, whatever the reason. */
 static void evaluate_refused(
-		struct sync_look *it, const char *table, bool *breaks, json_t *drift)
+		struct sync_check *it, const char *table, bool *breaks, json_t *drift)
 {
 	json_t *refused = json_object_get(it->refused, table);
 
@@ -222,68 +222,68 @@ static void evaluate_refused(
 }
 
 /* Whether rows of the table cannot be applied as it is; `is_resting`: it is out of the sync. */
-static int judge(struct sync_look *it, const char *table, bool is_resting, bool *breaks,
+static int judge(struct sync_check *it, const char *table, bool is_resting, bool *breaks,
 		struct bm_error *err)
 {
-	struct bm_look *look = it->look;
+	struct bm_table_check *check = it->check;
 	const json_t *source = json_object_get(it->source, table);
 	const json_t *dest = json_object_get(it->dest, table);
 	json_t *drift = json_array();
 	bool rewritten = false;
 
-	int odd = bm_names_evaluate(look, table, is_resting, drift, err);
+	int odd = bm_names_evaluate(check, table, is_resting, drift, err);
 	if (odd != 0) {
 		*breaks = true;
-		bm_look_tell_drift(look, drift);
+		bm_table_check_report_drift(check, drift);
 		json_decref(drift);
 		return odd < 0 ? -1 : 0;
 	}
 	/* Gone on both sides: nothing to fix, and nothing to apply. */
-	*breaks = source == NULL && dest == NULL && differs(look, table);
-	if (!*breaks && differs(look, table)) {
-		*breaks = bm_drift_compare(table, bm_look_live(look), source, dest, look->exact,
-				drift, &rewritten);
+	*breaks = source == NULL && dest == NULL && differs(check, table);
+	if (!*breaks && differs(check, table)) {
+		*breaks = bm_drift_compare(table, bm_table_check_live(check), source, dest,
+				check->exact, drift, &rewritten);
 	}
-	*breaks = bm_keys_evaluate(look->pass, table, drift) || *breaks;
+	*breaks = bm_keys_evaluate(check->pass, table, drift) || *breaks;
 	evaluate_refused(it, table, breaks, drift);
 	int rc = evaluate_columns(it, table, is_resting, breaks, drift, err);
 	if (rc == 0 && *breaks && rewritten) {
-		rc = bm_touch_owe(look->pass, table, err);
+		rc = bm_touch_owe(check->pass, table, err);
 	}
-	bm_resend_note_later(look->later, table, drift);
-	bm_look_tell_drift(look, drift);
+	bm_resend_note_later(check->later, table, drift);
+	bm_table_check_report_drift(check, drift);
 	json_decref(drift);
 	return rc;
 }
 
-static void note_change(struct sync_look *it, const char *table)
+static void note_change(struct sync_check *it, const char *table)
 {
-	const json_t *before = json_object_get(it->look->pass->seen, table);
+	const json_t *before = json_object_get(it->check->pass->seen, table);
 
 	/* Bucardo knows the columns from when it began. */
 	it->stale = it->stale ||
 			(before != NULL &&
 					!json_equal(before,
-							json_object_get(it->look->source,
+							json_object_get(it->check->source,
 									table)));
 }
 
-static int look_at_table(
-		struct sync_look *it, const PGresult *captured, int row, struct bm_error *err)
+static int check_table(
+		struct sync_check *it, const PGresult *captured, int row, struct bm_error *err)
 {
 	const char *table = PQgetvalue(captured, row, NAME);
 	bool is_paused = is_true(captured, row, IS_PAUSED);
-	const char *goat = bm_names_goat(it->look, table);
+	const char *goat = bm_names_goat(it->check, table);
 	bool is_running = is_true(captured, row, IS_NAMED) || has(it->members, table) ||
 			has(it->members, goat);
 	bool breaks;
 
-	json_object_set_new(it->look->captured, table, json_true());
+	json_object_set_new(it->check->captured, table, json_true());
 	if (judge(it, table, is_paused && !is_running, &breaks, err) != 0) {
 		return -1;
 	}
 	/* Old rows go over no live ones. */
-	breaks = breaks || !bm_pass_carries(it->look->pass);
+	breaks = breaks || !bm_pass_carries(it->check->pass);
 	if (breaks && (!is_paused || is_running)) {
 		json_array_append_new(it->leaving, json_string(table));
 		if (strcmp(goat, table) != 0) {
@@ -293,9 +293,9 @@ static int look_at_table(
 		json_array_append_new(it->returning, json_string(table));
 	}
 	if (!breaks) {
-		json_object_set_new(it->look->running, table, json_true());
+		json_object_set_new(it->check->running, table, json_true());
 		note_change(it, table);
-	} else if (has(it->look->source, table) || has(it->look->destination, table)) {
+	} else if (has(it->check->source, table) || has(it->check->destination, table)) {
 		tell_paused(it, captured, row);
 	}
 	return 0;
@@ -314,9 +314,9 @@ static void note_returned(const json_t *names)
 	}
 }
 
-static int change_sync(struct sync_look *it, struct bm_error *err)
+static int change_sync(struct sync_check *it, struct bm_error *err)
 {
-	struct bm_pass *pass = it->look->pass;
+	struct bm_pass *pass = it->check->pass;
 
 	if (json_array_size(it->leaving) > 0 &&
 			bm_pause_set(pass, &it->sync, it->leaving, true, err) != 0) {
@@ -333,26 +333,26 @@ static int change_sync(struct sync_look *it, struct bm_error *err)
 	return 0;
 }
 
-static int look_at_tables(struct sync_look *it, const PGresult *captured, struct bm_error *err)
+static int check_tables(struct sync_check *it, const PGresult *captured, struct bm_error *err)
 {
-	if (read_definitions(it->look, captured, &it->source, &it->dest, err) != 0 ||
-			bm_refused_update(it->look, &it->sync, captured, &it->refused, err) !=
+	if (read_definitions(it->check, captured, &it->source, &it->dest, err) != 0 ||
+			bm_refused_update(it->check, &it->sync, captured, &it->refused, err) !=
 					0) {
 		return -1;
 	}
 	for (int row = 0; row < PQntuples(captured); row++) {
-		if (look_at_table(it, captured, row, err) != 0) {
+		if (check_table(it, captured, row, err) != 0) {
 			return -1;
 		}
 	}
 	return change_sync(it, err);
 }
 
-static int look_at_sync(
-		struct bm_look *look, const PGresult *syncs, int row, struct bm_error *err)
+static int check_sync(struct bm_table_check *check, const PGresult *syncs, int row,
+		struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
-	struct sync_look it = {.look = look,
+	struct bm_phase *phase = check->pass->phase;
+	struct sync_check it = {.check = check,
 			.sync = {PQgetvalue(syncs, row, 0), PQgetvalue(syncs, row, 1),
 					is_true(syncs, row, 2)},
 			.leaving = json_array(),
@@ -362,11 +362,11 @@ static int look_at_sync(
 	int rc = -1;
 
 	if (captured != NULL) {
-		it.members = read_names(look->pass, members_sql, it.sync.name, err);
+		it.members = read_names(check->pass, members_sql, it.sync.name, err);
 	}
 	if (it.members != NULL) {
-		look->tables += PQntuples(captured);
-		rc = look_at_tables(&it, captured, err);
+		check->tables += PQntuples(captured);
+		rc = check_tables(&it, captured, err);
 	}
 	PQclear(captured);
 	json_decref(it.members);
@@ -380,9 +380,9 @@ static int look_at_sync(
 
 /* ---- all of it ---- */
 
-static int read_both(struct bm_look *look, struct bm_error *err)
+static int read_both(struct bm_table_check *check, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 	const PGconn *source = bm_phase_conn(phase, BM_END_SOURCE, err);
 	const PGconn *dest = source == NULL ? NULL
 					    : bm_phase_conn(phase, BM_END_DESTINATION, err);
@@ -390,68 +390,68 @@ static int read_both(struct bm_look *look, struct bm_error *err)
 	if (dest == NULL) {
 		return -1;
 	}
-	look->exact = PQserverVersion(source) / 10000 == PQserverVersion(dest) / 10000;
-	look->source = bm_drift_fingerprints(phase, BM_END_SOURCE, look->exact, err);
-	if (look->source != NULL) {
-		look->destination = bm_drift_fingerprints(
-				phase, BM_END_DESTINATION, look->exact, err);
+	check->exact = PQserverVersion(source) / 10000 == PQserverVersion(dest) / 10000;
+	check->source = bm_drift_fingerprints(phase, BM_END_SOURCE, check->exact, err);
+	if (check->source != NULL) {
+		check->destination = bm_drift_fingerprints(
+				phase, BM_END_DESTINATION, check->exact, err);
 	}
-	return look->destination != NULL ? 0 : -1;
+	return check->destination != NULL ? 0 : -1;
 }
 
-static int look_at_all(struct bm_look *look, struct bm_error *err)
+static int check_all(struct bm_table_check *check, struct bm_error *err)
 {
-	struct bm_pass *pass = look->pass;
+	struct bm_pass *pass = check->pass;
 	const char *const name[] = {pass->phase->request.name};
 	PGresult *syncs = bm_phase_ask(pass->phase, BM_END_CONTROL, syncs_sql, 1, name, err);
 	int rc = syncs != NULL ? 0 : -1;
 
 	if (rc == 0 && PQntuples(syncs) > 0) {
-		rc = bm_keys_follow(look, err);
+		rc = bm_keys_follow(check, err);
 	}
 	if (rc == 0 && PQntuples(syncs) > 0) {
-		rc = bm_capture_watch(look, syncs, err);
+		rc = bm_capture_watch(check, syncs, err);
 	}
 	if (rc == 0) {
-		rc = bm_names_read(look, err);
+		rc = bm_names_read(check, err);
 	}
 	if (rc == 0) {
-		rc = read_both(look, err);
+		rc = read_both(check, err);
 	}
 
 	if (rc == 0) {
-		rc = bm_columns_read(look, err);
+		rc = bm_columns_read(check, err);
 	}
 	for (int i = 0; rc == 0 && i < PQntuples(syncs); i++) {
-		rc = look_at_sync(look, syncs, i, err);
+		rc = check_sync(check, syncs, i, err);
 	}
 	PQclear(syncs);
 	if (rc == 0) {
-		rc = bm_look_at_new_tables(look, err);
+		rc = bm_table_check_new_tables(check, err);
 	}
-	if (rc == 0 && json_object_size(look->captured) > 0) {
-		rc = bm_resend_hold(pass, look->later, err);
+	if (rc == 0 && json_object_size(check->captured) > 0) {
+		rc = bm_resend_hold(pass, check->later, err);
 	}
-	return rc == 0 ? bm_capture_watch_pay(look, err) : -1;
+	return rc == 0 ? bm_capture_watch_pay(check, err) : -1;
 }
 
-static void publish(struct bm_look *look)
+static void publish(struct bm_table_check *check)
 {
-	json_t *evidence = look->pass->phase->evidence;
+	json_t *evidence = check->pass->phase->evidence;
 
-	json_object_set_new(evidence, "tables", json_integer(look->tables));
-	json_object_set(evidence, "drift", look->drift);
-	json_object_set(evidence, "paused", look->paused);
-	json_object_set(evidence, "new", look->fresh);
-	json_decref(look->pass->seen);
-	look->pass->seen = json_incref(look->source);
-	json_decref(look->pass->drifted);
-	look->pass->drifted = json_incref(look->drifted);
+	json_object_set_new(evidence, "tables", json_integer(check->tables));
+	json_object_set(evidence, "drift", check->drift);
+	json_object_set(evidence, "paused", check->paused);
+	json_object_set(evidence, "new", check->fresh);
+	json_decref(check->pass->seen);
+	check->pass->seen = json_incref(check->source);
+	json_decref(check->pass->drifted);
+	check->pass->drifted = json_incref(check->drifted);
 }
 
 int bm_reconcile_tables(struct bm_pass *pass, struct bm_error *err)
 {
-	struct bm_look look = {.pass = pass,
+	struct bm_table_check check = {.pass = pass,
 			.running = json_object(),
 			.uncaptured = json_object(),
 			.later = json_object(),
@@ -466,33 +466,33 @@ int bm_reconcile_tables(struct bm_pass *pass, struct bm_error *err)
 	if (bm_refused_is_news(pass, &has_failed, err) != 0) {
 		return -1;
 	}
-	if (begun < pass->look_at_msec && !has_failed) {
+	if (begun < pass->check_at_msec && !has_failed) {
 		return 0;
 	}
-	pass->look_at_msec = UINT64_MAX;
-	int rc = look_at_all(&look, err);
+	pass->check_at_msec = UINT64_MAX;
+	int rc = check_all(&check, err);
 	if (rc == 0) {
-		publish(&look);
+		publish(&check);
 	}
 	uint64_t rest = (bm_clock_msec() - begun) * REST_FACTOR;
 	rest = rest < REST_FIRST_MSEC ? REST_FIRST_MSEC : rest;
-	/* Something that was done may ask for the next look at once. */
-	if (pass->look_at_msec != 0) {
-		pass->look_at_msec = bm_clock_msec() +
+	/* Something that was done may ask for the next check at once. */
+	if (pass->check_at_msec != 0) {
+		pass->check_at_msec = bm_clock_msec() +
 				(rest < REST_LIMIT_MSEC ? rest : REST_LIMIT_MSEC);
 	}
-	json_decref(look.source);
-	json_decref(look.destination);
-	json_decref(look.carried);
-	json_decref(look.columns);
-	json_decref(look.names);
-	json_decref(look.running);
-	json_decref(look.uncaptured);
-	json_decref(look.later);
-	json_decref(look.captured);
-	json_decref(look.fresh);
-	json_decref(look.drifted);
-	json_decref(look.drift);
-	json_decref(look.paused);
+	json_decref(check.source);
+	json_decref(check.destination);
+	json_decref(check.carried);
+	json_decref(check.columns);
+	json_decref(check.names);
+	json_decref(check.running);
+	json_decref(check.uncaptured);
+	json_decref(check.later);
+	json_decref(check.captured);
+	json_decref(check.fresh);
+	json_decref(check.drifted);
+	json_decref(check.drift);
+	json_decref(check.paused);
 	return rc == 0 ? 0 : bm_error_wrap(err, "comparing the tables");
 }

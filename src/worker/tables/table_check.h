@@ -1,4 +1,4 @@
-/* table_check - one look at the tables of a migration, shared by its parts. */
+/* table_check - one check of the tables of a migration, shared by its parts. */
 #ifndef WORKER_TABLES_TABLE_CHECK_H
 #define WORKER_TABLES_TABLE_CHECK_H
 
@@ -7,7 +7,7 @@
 /* Members of a list in the evidence. */
 #define BM_PASS_MOST_TOLD 50
 
-struct bm_look {
+struct bm_table_check {
 	struct bm_pass *pass;
 	bool exact;			     /* both servers are of one version */
 	struct json_t *source, *destination; /* table -> fingerprint */
@@ -24,18 +24,18 @@ struct bm_look {
 };
 
 /* The side that rows come from: with direction forward they never go back. */
-static inline enum bm_end bm_look_live(const struct bm_look *look)
+static inline enum bm_end bm_table_check_live(const struct bm_table_check *check)
 {
-	return look->pass->phase->request.is_both ? look->pass->live : BM_END_SOURCE;
+	return check->pass->phase->request.is_both ? check->pass->live : BM_END_SOURCE;
 }
 
 /* Tell what differs, each thing once; `drift` as bm_drift_compare() makes it. */
-void bm_look_tell_drift(struct bm_look *look, const struct json_t *drift);
+void bm_table_check_report_drift(struct bm_table_check *check, const struct json_t *drift);
 
 /*
  * What is on the source and not captured: partitions are made on the destination, what
  * is on both sides is captured and its rows sent, of others it is told what to do.
  */
-int bm_look_at_new_tables(struct bm_look *look, struct bm_error *err);
+int bm_table_check_new_tables(struct bm_table_check *check, struct bm_error *err);
 
 #endif

@@ -57,12 +57,12 @@ static json_t *read_pairs(struct bm_phase *phase, enum bm_end end, const char *s
 	return pairs;
 }
 
-static bool has_generated(const struct bm_look *look)
+static bool has_generated(const struct bm_table_check *check)
 {
 	const char *name;
 	json_t *print;
 
-	json_object_foreach(look->source, name, print)
+	json_object_foreach(check->source, name, print)
 	{
 		const char *text = json_string_value(print);
 		size_t length = strlen(text), tail = strlen(BM_DRIFT_GENERATED);
@@ -73,26 +73,26 @@ static bool has_generated(const struct bm_look *look)
 	return false;
 }
 
-int bm_columns_read(struct bm_look *look, struct bm_error *err)
+int bm_columns_read(struct bm_table_check *check, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 
-	look->carried = read_pairs(
+	check->carried = read_pairs(
 			phase, BM_END_CONTROL, carried_sql, phase->request.name, err);
-	if (look->carried == NULL) {
+	if (check->carried == NULL) {
 		return bm_error_wrap(err, "reading which columns are carried");
 	}
-	look->columns = has_generated(look)
+	check->columns = has_generated(check)
 			? read_pairs(phase, BM_END_SOURCE, columns_sql,
 					  "{information_schema,bucardo,bucardo_machine}", err)
 			: json_object();
-	return look->columns != NULL ? 0 : bm_error_wrap(err, "reading generated columns");
+	return check->columns != NULL ? 0 : bm_error_wrap(err, "reading generated columns");
 }
 
-bool bm_columns_are_stale(const struct bm_look *look, const char *table)
+bool bm_columns_are_stale(const struct bm_table_check *check, const char *table)
 {
-	const json_t *carried = json_object_get(look->carried, table);
-	const json_t *columns = json_object_get(look->columns, table);
+	const json_t *carried = json_object_get(check->carried, table);
+	const json_t *columns = json_object_get(check->columns, table);
 
 	if (json_is_null(carried) || (carried == NULL && columns == NULL)) {
 		return false;
@@ -100,17 +100,17 @@ bool bm_columns_are_stale(const struct bm_look *look, const char *table)
 	return carried == NULL || columns == NULL || !json_equal(carried, columns);
 }
 
-int bm_columns_renew(struct bm_look *look, const char *table, struct bm_error *err)
+int bm_columns_renew(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
-	const char *columns = json_string_value(json_object_get(look->columns, table));
+	struct bm_phase *phase = check->pass->phase;
+	const char *columns = json_string_value(json_object_get(check->columns, table));
 	const char *const params[] = {
 			phase->request.name, table, columns != NULL ? columns : ""};
 	int rc = 0;
 
 	/* Without such rows all columns were carried, or the run failed. */
-	if (json_object_get(look->carried, table) != NULL) {
-		rc = bm_touch_owe(look->pass, table, err);
+	if (json_object_get(check->carried, table) != NULL) {
+		rc = bm_touch_owe(check->pass, table, err);
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(renew_steps); i++) {
 		rc = bm_phase_do(phase, BM_END_CONTROL, renew_steps[i], 3, params, err);

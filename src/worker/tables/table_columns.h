@@ -14,12 +14,12 @@
 
 #include "worker/tables/table_check.h"
 
-/* Read what is carried and what should be; fills `carried` and `columns` of `look`. */
-int bm_columns_read(struct bm_look *look, struct bm_error *err);
+/* Read what is carried and what should be; fills `carried` and `columns` of `check`. */
+int bm_columns_read(struct bm_table_check *check, struct bm_error *err);
 
-bool bm_columns_are_stale(const struct bm_look *look, const char *table);
+bool bm_columns_are_stale(const struct bm_table_check *check, const char *table);
 
 /* Bring them up to date; `table` is paused. */
-int bm_columns_renew(struct bm_look *look, const char *table, struct bm_error *err);
+int bm_columns_renew(struct bm_table_check *check, const char *table, struct bm_error *err);
 
 #endif

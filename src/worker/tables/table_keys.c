@@ -152,7 +152,7 @@ static int follow_table(struct bm_pass *pass, enum bm_end end, const PGresult *p
 		tell(pass, end, rows, i);
 		if (is_event(rows, i, "renamed") || is_event(rows, i, "followed") ||
 				is_event(rows, i, "rekeyed")) {
-			pass->look_at_msec = 0; /* Bucardo has to learn of it */
+			pass->check_at_msec = 0; /* Bucardo has to learn of it */
 		}
 	}
 	PQclear(rows);
@@ -220,9 +220,9 @@ static int rekey(struct bm_pass *pass, const PGresult *rows, int row, struct bm_
 	return bm_pause_reload_with(pass, PQgetvalue(rows, row, 1), rekey_sql, 5, params, err);
 }
 
-int bm_keys_follow(struct bm_look *look, struct bm_error *err)
+int bm_keys_follow(struct bm_table_check *check, struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 	char *keys = read_keys(phase, err);
 	PGresult *rows = keys == NULL ? NULL
 				      : bm_phase_ask(phase, BM_END_SOURCE, changed_sql, 1,
@@ -230,7 +230,7 @@ int bm_keys_follow(struct bm_look *look, struct bm_error *err)
 	int rc = rows != NULL ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		rc = rekey(look->pass, rows, i, err);
+		rc = rekey(check->pass, rows, i, err);
 	}
 	PQclear(rows);
 	free(keys);

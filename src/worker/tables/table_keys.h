@@ -22,6 +22,6 @@ int bm_keys_pass(struct bm_pass *pass, struct bm_error *err);
 bool bm_keys_evaluate(struct bm_pass *pass, const char *table, struct json_t *drift);
 
 /* Tell Bucardo which columns the keys of the source have now. */
-int bm_keys_follow(struct bm_look *look, struct bm_error *err);
+int bm_keys_follow(struct bm_table_check *check, struct bm_error *err);
 
 #endif

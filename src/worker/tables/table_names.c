@@ -65,7 +65,7 @@ static const char *member(const json_t *object, const char *name)
 }
 
 /* Of each goat of the source what the destination calls it. */
-static int read_targets(struct bm_look *look, json_t *by_goat, struct bm_error *err)
+static int read_targets(struct bm_table_check *check, json_t *by_goat, struct bm_error *err)
 {
 	json_t *goats = json_object();
 	const char *goat;
@@ -76,7 +76,7 @@ static int read_targets(struct bm_look *look, json_t *by_goat, struct bm_error *
 		json_object_set(goats, goat, json_object_get(one, "here"));
 	}
 	char *list = json_dumps(goats, JSON_COMPACT);
-	PGresult *rows = bm_phase_ask(look->pass->phase, BM_END_DESTINATION, target_sql, 1,
+	PGresult *rows = bm_phase_ask(check->pass->phase, BM_END_DESTINATION, target_sql, 1,
 			(const char *const *)&list, err);
 	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
 		one = json_object_get(by_goat, PQgetvalue(rows, i, 0));
@@ -91,32 +91,32 @@ static int read_targets(struct bm_look *look, json_t *by_goat, struct bm_error *
 	return rc;
 }
 
-int bm_names_read(struct bm_look *look, struct bm_error *err)
+int bm_names_read(struct bm_table_check *check, struct bm_error *err)
 {
 	PGresult *rows = bm_phase_ask(
-			look->pass->phase, BM_END_SOURCE, source_sql, 0, NULL, err);
+			check->pass->phase, BM_END_SOURCE, source_sql, 0, NULL, err);
 	json_t *by_goat = json_object();
 
-	look->names = json_object();
+	check->names = json_object();
 	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
 		json_t *one = json_pack("{s:s, s:s, s:b, s:b}", "goat", PQgetvalue(rows, i, 1),
 				"here", PQgetvalue(rows, i, 2), "here_gone",
 				PQgetvalue(rows, i, 3)[0] == 't', "odd",
 				PQgetvalue(rows, i, 4)[0] == 't');
 		json_object_set_new(by_goat, PQgetvalue(rows, i, 1), json_incref(one));
-		json_object_set_new(look->names, PQgetvalue(rows, i, 0), one);
+		json_object_set_new(check->names, PQgetvalue(rows, i, 0), one);
 		/* By whatever name, it is no new table. */
-		json_object_set_new(look->captured, PQgetvalue(rows, i, 2), json_true());
+		json_object_set_new(check->captured, PQgetvalue(rows, i, 2), json_true());
 	}
-	int rc = rows != NULL ? read_targets(look, by_goat, err) : -1;
+	int rc = rows != NULL ? read_targets(check, by_goat, err) : -1;
 	PQclear(rows);
 	json_decref(by_goat);
 	return rc == 0 ? 0 : bm_error_wrap(err, "reading the names of tables");
 }
 
-const char *bm_names_goat(const struct bm_look *look, const char *table)
+const char *bm_names_goat(const struct bm_table_check *check, const char *table)
 {
-	const char *goat = member(json_object_get(look->names, table), "goat");
+	const char *goat = member(json_object_get(check->names, table), "goat");
 
 	return goat[0] != '\0' ? goat : table;
 }
@@ -154,10 +154,10 @@ static char *rename_text(const char *from, const char *to, bool schema_is_gone)
 }
 
 /* The side that is not written to gets the name of the live one. */
-static void tell_differing(
-		struct bm_look *look, const char *table, const json_t *name, json_t *drift)
+static void tell_differing(struct bm_table_check *check, const char *table, const json_t *name,
+		json_t *drift)
 {
-	bool follows = bm_pass_follower(look->pass) == BM_END_DESTINATION;
+	bool follows = bm_pass_follower(check->pass) == BM_END_DESTINATION;
 	const char *here = member(name, "here"), *there = member(name, "there");
 	char *statement = follows
 			? rename_text(there, here,
@@ -165,7 +165,7 @@ static void tell_differing(
 			: rename_text(here, there,
 					  json_is_true(json_object_get(name, "there_gone")));
 	char *hint = bm_format(
-			"on the %s: %s", bm_end_name(bm_pass_follower(look->pass)), statement);
+			"on the %s: %s", bm_end_name(bm_pass_follower(check->pass)), statement);
 	char *what = bm_format(
 			"it is called %s on the source and %s on the destination", here, there);
 
@@ -179,10 +179,10 @@ static void tell_differing(
 }
 
 /* Last where it is looked for: when we are killed it is all done again. */
-static int learn(
-		struct bm_look *look, const char *goat, const char *table, struct bm_error *err)
+static int learn(struct bm_table_check *check, const char *goat, const char *table,
+		struct bm_error *err)
 {
-	struct bm_phase *phase = look->pass->phase;
+	struct bm_phase *phase = check->pass->phase;
 	const char *const params[] = {goat, table, phase->request.name};
 	int rc = bm_phase_begin(phase, err);
 
@@ -202,17 +202,17 @@ static int learn(
 	if (rc == 0) {
 		bm_report_note("%s is called %s on both sides now; it goes on under that name",
 				goat, table);
-		look->pass->look_at_msec = 0;
+		check->pass->check_at_msec = 0;
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "giving %s the name %s", goat, table);
 }
 
 static const char learning[] = "it got another name on both sides, and Bucardo has to learn it";
 
-int bm_names_evaluate(struct bm_look *look, const char *table, bool is_resting, json_t *drift,
-		struct bm_error *err)
+int bm_names_evaluate(struct bm_table_check *check, const char *table, bool is_resting,
+		json_t *drift, struct bm_error *err)
 {
-	const json_t *name = json_object_get(look->names, table);
+	const json_t *name = json_object_get(check->names, table);
 	const char *goat = member(name, "goat"), *here = member(name, "here");
 	const char *there = member(name, "there");
 
@@ -221,12 +221,12 @@ int bm_names_evaluate(struct bm_look *look, const char *table, bool is_resting, 
 		return 0;
 	}
 	if (strcmp(here, there) != 0) {
-		tell_differing(look, table, name, drift);
+		tell_differing(check, table, name, drift);
 		return 1;
 	}
 	bool is_odd = json_is_true(json_object_get(name, "odd"));
 	if (is_resting && !is_odd && strcmp(table, here) == 0) {
-		return learn(look, goat, table, err);
+		return learn(check, goat, table, err);
 	}
 	json_array_append_new(drift,
 			json_pack("{s:s, s:s, s:s, s:b}", "table", table, "difference",

@@ -15,17 +15,17 @@
 /* Make what knowing names takes on the destination. */
 int bm_names_prepare(struct bm_pass *pass, struct bm_error *err);
 
-/* Read what the captured tables are called now; fills `names` of `look`. */
-int bm_names_read(struct bm_look *look, struct bm_error *err);
+/* Read what the captured tables are called now; fills `names` of `check`. */
+int bm_names_read(struct bm_table_check *check, struct bm_error *err);
 
 /* The name that Bucardo knows for a captured table; often the same. */
-const char *bm_names_goat(const struct bm_look *look, const char *table);
+const char *bm_names_goat(const struct bm_table_check *check, const char *table);
 
 /*
  * 1: the ends call it differently, or Bucardo has to learn its name first, and it has to
  * rest: told in `drift`. 0: nothing is wrong, any more. -1 with `err`.
  */
-int bm_names_evaluate(struct bm_look *look, const char *table, bool is_resting,
+int bm_names_evaluate(struct bm_table_check *check, const char *table, bool is_resting,
 		struct json_t *drift, struct bm_error *err);
 
 #endif

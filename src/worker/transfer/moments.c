@@ -430,7 +430,7 @@ static int plan_new_objects(struct bm_transfer *t, struct bm_error *err)
 	return rc;
 }
 
-int bm_moments_look(struct bm_transfer *t, struct bm_error *err)
+int bm_moments_check(struct bm_transfer *t, struct bm_error *err)
 {
 	struct looking looking = {.transfer = t};
 	int rc = bm_snapshot_hold(t, err) == 0 && bm_control_hold(t, err) == 0 ? 0 : -1;

@@ -57,7 +57,7 @@ bool bm_moments_agree(const struct bm_transfer *t);
  * Look at the chunks of older moments. Those that still hold get the newest one, those of
  * changed tables are to be copied again.
  */
-int bm_moments_look(struct bm_transfer *t, struct bm_error *err);
+int bm_moments_check(struct bm_transfer *t, struct bm_error *err);
 
 /* They do not agree, and it was tried often enough: an error (MOMENTS), or a note. */
 int bm_moments_refuse(struct bm_transfer *t, struct bm_error *err);

@@ -140,7 +140,7 @@ static void take_build(struct bm_transfer *t, const PGresult *rows, int row)
 }
 
 /* Servers tell from version 12 on; without an answer the bars just stand still. */
-void bm_look_at_builds(struct bm_transfer *t)
+void bm_watch_builds(struct bm_transfer *t)
 {
 	uint64_t now_msec = bm_clock_msec();
 

@@ -19,6 +19,6 @@ struct bm_active *bm_activity_of_works(
 		struct bm_member *member, struct bm_work *const *works, size_t count);
 
 /* Ask the destination how far its builds are; at most once a second. Main thread. */
-void bm_look_at_builds(struct bm_transfer *t);
+void bm_watch_builds(struct bm_transfer *t);
 
 #endif

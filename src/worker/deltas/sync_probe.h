@@ -1,11 +1,11 @@
 /*
- * look - what one database says about one sync
+ * sync_probe - what one database says about one sync
  *
  * Read-only and short: counting stops at a limit, a lock that is held costs a
  * second, tables are asked in groups.
  */
-#ifndef WORKER_DELTAS_LOOK_H
-#define WORKER_DELTAS_LOOK_H
+#ifndef WORKER_DELTAS_SYNC_PROBE_H
+#define WORKER_DELTAS_SYNC_PROBE_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -16,10 +16,10 @@
 #include "bucardo_machine/error.h"
 
 /* Make a new session harmless: read-only, with limits. Also the first sign of life. */
-int bm_look_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
+int bm_sync_probe_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
 
 /* A sign of life. */
-int bm_look_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
+int bm_sync_probe_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
 
 struct bm_backlog {
 	int64_t rows; /* delta rows without a track row, deferred ones, and pending truncates */
@@ -32,8 +32,8 @@ struct bm_backlog {
  * as done ("dbgroup G"). BM_ERR_SQL when the server refuses (no rights, no schema
  * yet, a table is locked): the connection is good still.
  */
-int bm_look_backlog(PGconn *conn, const char *sync, const char *target, uint64_t limit_msec,
-		struct bm_backlog *out, struct bm_error *err);
+int bm_sync_probe_backlog(PGconn *conn, const char *sync, const char *target,
+		uint64_t limit_msec, struct bm_backlog *out, struct bm_error *err);
 
 struct bm_session {
 	bool works;	   /* busy by itself, waits for nobody */
@@ -42,7 +42,7 @@ struct bm_session {
 };
 
 /* The session of a KID; all zero when there is none with that backend pid. */
-int bm_look_session(PGconn *conn, int backend_pid, uint64_t limit_msec, struct bm_session *out,
-		struct bm_error *err);
+int bm_sync_probe_session(PGconn *conn, int backend_pid, uint64_t limit_msec,
+		struct bm_session *out, struct bm_error *err);
 
 #endif

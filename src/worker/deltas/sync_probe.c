@@ -1,5 +1,5 @@
 /* The statements that are sent to the databases being replicated. */
-#include "worker/deltas/look.h"
+#include "worker/deltas/sync_probe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static int ask_and_forget(PGconn *conn, const char *sql, int count, const char *
 	return result != NULL ? 0 : -1;
 }
 
-int bm_look_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
+int bm_sync_probe_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 {
 	char limit[32];
 	const char *const params[] = {limit};
@@ -36,7 +36,7 @@ int bm_look_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 			1, params, limit_msec, err);
 }
 
-int bm_look_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
+int bm_sync_probe_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 {
 	return ask_and_forget(conn, "SELECT 1", 0, NULL, limit_msec, err);
 }
@@ -118,8 +118,8 @@ static int count_all(PGconn *conn, const PGresult *names, const char *sync, cons
 	return 0;
 }
 
-int bm_look_backlog(PGconn *conn, const char *sync, const char *target, uint64_t limit_msec,
-		struct bm_backlog *out, struct bm_error *err)
+int bm_sync_probe_backlog(PGconn *conn, const char *sync, const char *target,
+		uint64_t limit_msec, struct bm_backlog *out, struct bm_error *err)
 {
 	*out = (struct bm_backlog){0};
 	PGresult *names = bm_ask(conn,
@@ -143,8 +143,8 @@ int bm_look_backlog(PGconn *conn, const char *sync, const char *target, uint64_t
 	return rc;
 }
 
-int bm_look_session(PGconn *conn, int backend_pid, uint64_t limit_msec, struct bm_session *out,
-		struct bm_error *err)
+int bm_sync_probe_session(PGconn *conn, int backend_pid, uint64_t limit_msec,
+		struct bm_session *out, struct bm_error *err)
 {
 	char pid[16];
 	const char *const params[] = {pid};

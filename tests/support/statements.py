@@ -19,8 +19,9 @@ from .servers import bin_dir
 SRC = os.path.join(REPOSITORY, "src")
 # The control database has its real name: statements call it by that.
 DATABASES = {"control": "bucardo", "source": "at_source", "destination": "at_destination"}
-# Asked of the control database although the worker does so.
-CONTROL = {"teardown_control.sql", "teardown_hold.sql"}
+# Tables of the control database; and what is asked of it in the body of a DO.
+CONTROL = r"\b(machine\.\w|bucardo\.(sync|syncrun|goat|db|dbmap|dbgroup|dbrun|herd|herdmap|customcols|bucardo_config)\b)"
+CONTROL_BODIES = {"teardown_control.sql"}
 # What a statement finds when it is run.
 SETTINGS = ["bucardo_machine.name = 'app'", "bucardo_machine.outside = '{}'"]
 SCENES = {"large_objects_finish.sql": ("worker/transfer/sql/large_objects_begin.sql",
@@ -59,7 +60,7 @@ def bare(sql):
 
 def sides(name, sql):
     """Where it is meant to run."""
-    if name.startswith("daemon/") or os.path.basename(name) in CONTROL:
+    if name.startswith("daemon/") or os.path.basename(name) in CONTROL_BODIES or re.search(CONTROL, bare(sql)):
         return ["control"]
     return ["destination"] if re.search(r"\bbucardo_machine\.", bare(sql)) else ["source", "destination"]
 

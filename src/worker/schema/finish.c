@@ -14,8 +14,6 @@
 #define SMALL_BYTES ((uint64_t)1 << 20)
 #define TABLES_AT_ONCE 50
 
-#define QUOTED(name) "'\"' || replace(" name ", '\"', '\"\"') || '\"'"
-
 /* ---- sequences ---- */
 
 enum { SEQUENCE_NAME, SEQUENCE_DIRECTION, SEQUENCE_LAST, SEQUENCE_CALLED };
@@ -100,17 +98,10 @@ static int set_sequences(struct bm_transfer *t, const PGresult *now, struct bm_s
 	return rc;
 }
 
-/* The direction of one that cycles is none: it may go round at any time. */
 /* clang-format off */
 static const char sequences_sql[] =
-		"SELECT " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname") ","
-		" CASE WHEN s.seqcycle THEN 0 ELSE sign(s.seqincrement) END"
-		" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-		" JOIN pg_sequence s ON s.seqrelid = c.oid"
-		" WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-		" AND c.oid <> ALL ($1::oid[])"
-		" AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
-		" ORDER BY 1";
+#include "worker/schema/sql/sequences.sql.inc"
+;
 /* clang-format on */
 
 typedef int take_sequences(struct bm_transfer *t, const PGresult *now, struct bm_strbuf *gone,
@@ -190,22 +181,10 @@ void bm_sequences_forget(struct bm_transfer *t)
 
 /* ---- materialised views ---- */
 
-/* In an order in which each reads only refreshed ones; views lie between them. */
 /* clang-format off */
 static const char views_sql[] =
-		"WITH RECURSIVE dep AS (SELECT DISTINCT r.ev_class AS oid, d.refobjid AS needs"
-		"  FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass"
-		"  AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass"
-		"  AND d.refobjid <> r.ev_class"
-		"  JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')),"
-		" level (oid, depth) AS (SELECT oid, 0 FROM pg_class WHERE relkind IN ('v', 'm')"
-		"  UNION SELECT dep.oid, level.depth + 1 FROM level"
-		"  JOIN dep ON dep.needs = level.oid WHERE level.depth < 100)"
-		" SELECT " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname") ", pg_table_size(c.oid)"
-		" FROM level JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace"
-		" WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname !~ '^pg_'"
-		" AND c.oid <> ALL ($1::oid[])"
-		" GROUP BY c.oid, n.nspname, c.relname ORDER BY max(level.depth), 1";
+#include "worker/schema/sql/materialised_views.sql.inc"
+;
 /* clang-format on */
 
 static void add(struct bm_transfer *t, enum bm_stage stage, const char *verb, const char *what,

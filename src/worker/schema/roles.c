@@ -11,31 +11,14 @@
 #include "bucardo_machine/roles.h"
 #include "worker/schema/role_names.h"
 
-/* The role that a cluster begins with owns things without being noted for it. */
 /* clang-format off */
 const char bm_roles_used_sql[] =
-"WITH RECURSIVE noted (oid, objects, owned) AS (SELECT s.refobjid, count(*),"
-"  count(*) FILTER (WHERE s.deptype = 'o') FROM pg_shdepend s"
-"  WHERE s.refclassid = 'pg_authid'::regclass AND s.dbid = (SELECT oid FROM pg_database"
-"   WHERE datname = current_database()) GROUP BY 1 UNION ALL"
-"  SELECT 10::oid, count(*), count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-"   WHERE c.relowner = 10 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_'"
-"   AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')),"
-" used (oid) AS ((SELECT oid FROM noted UNION SELECT oid FROM pg_roles WHERE rolname ~ '^pg_')"
-"  UNION SELECT m.roleid FROM used"
-"  JOIN pg_auth_members m ON m.member = used.oid)"
-" SELECT r.rolname, r.rolsuper, coalesce((SELECT sum(objects) FROM noted WHERE oid = r.oid), 0),"
-" concat_ws(' ', CASE WHEN NOT r.rolinherit THEN 'NOINHERIT' END,"
-"  CASE WHEN r.rolcreatedb THEN 'CREATEDB' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,"
-"  CASE WHEN r.rolconnlimit >= 0 THEN 'CONNECTION LIMIT ' || r.rolconnlimit END),"
-" coalesce((SELECT sum(owned) FROM noted WHERE oid = r.oid), 0)"
-" FROM used JOIN pg_roles r USING (oid) ORDER BY 1";
+#include "worker/schema/sql/roles_used.sql.inc"
+;
 
 const char bm_roles_there_sql[] =
-"SELECT n.name, quote_ident(n.name), r.oid IS NOT NULL,"
-" coalesce(pg_has_role(r.oid, 'USAGE') AND pg_has_role(r.oid, $2::text), false)"
-" FROM json_array_elements_text($1::json) WITH ORDINALITY n (name, place)"
-" LEFT JOIN pg_roles r ON r.rolname = n.name ORDER BY n.place";
+#include "worker/schema/sql/roles_there.sql.inc"
+;
 
 static const char members_sql[] =
 "SELECT g.rolname, m.rolname, a.admin_option FROM pg_auth_members a"

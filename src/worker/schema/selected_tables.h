@@ -14,16 +14,6 @@
 #include "worker/session/sides.h"
 #include "bucardo_machine/table_filter.h"
 
-/* SQL: the columns of a table of the source that are to be carried when it has generated
- * ones, which no server takes a value for; '' when all are. Servers before version 12 lack
- * attgenerated. */
-#define BM_CHOSEN_COLUMNS(oid)                                                                  \
-	" coalesce((SELECT CASE WHEN bool_or(coalesce(to_jsonb(a)->>'attgenerated', '') <> '')" \
-	"   THEN string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"                    \
-	"    FILTER (WHERE coalesce(to_jsonb(a)->>'attgenerated', '') = '') END"                \
-	"  FROM pg_attribute a WHERE a.attrelid = " oid                                         \
-	" AND a.attnum > 0 AND NOT a.attisdropped), '')"
-
 struct bm_selected_table {
 	char *oid, *schema, *name;
 	char *quoted; /* public."My table" */

@@ -13,21 +13,13 @@
 #include "worker/tables/table_pause.h"
 
 /* clang-format off */
-/* NULL: somebody else's; '': not the same for both databases. */
 static const char carried_sql[] =
-"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename),"
-" CASE WHEN bool_or(c.db IS NULL OR c.sync IS NOT NULL) THEN NULL"
-"  WHEN count(*) = 2 AND min(c.clause) = max(c.clause) THEN min(c.clause) ELSE '' END"
-" FROM bucardo.goat g JOIN bucardo.customcols c ON c.goat = g.id"
-" WHERE g.db = $1 || '_source' GROUP BY 1";
+#include "worker/tables/sql/carried_columns.sql.inc"
+;
 
 static const char columns_sql[] =
-"SELECT t.name, 'SELECT ' || x.columns FROM (SELECT c.oid,"
-"  quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
-"  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-"  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-"  AND n.nspname <> ALL ($1::text[])) t"
-" CROSS JOIN LATERAL (SELECT" BM_CHOSEN_COLUMNS("t.oid") " AS columns) x WHERE x.columns <> ''";
+#include "worker/tables/sql/columns_to_carry.sql.inc"
+;
 
 /* $1 the migration, $2 the table, $3 what to carry. */
 #define THAT_GOAT \

@@ -7,8 +7,6 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 
-#define QUOTED(name) "'\"' || replace(" name ", '\"', '\"\"') || '\"'"
-
 /* Of an object without rows. */
 #define LEAST_WEIGHT 8192
 
@@ -118,36 +116,10 @@ struct bm_work *bm_works_next(struct bm_work *works, size_t count,
 
 /* ---- the plan ---- */
 
-/* One row an index and a constraint: "schema TAB name", what it is on, how to build it. */
 /* clang-format off */
 static const char objects_sql[] =
-		"WITH rel AS MATERIALIZED (SELECT c.oid, n.nspname, c.relname, c.relkind,"
-		"  " QUOTED("n.nspname") " || '.' || " QUOTED("c.relname") " AS name,"
-		"  CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END AS bytes"
-		"  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-		"  WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_'"
-		"  AND n.nspname <> 'information_schema')"
-		" SELECT rel.nspname || E'\\t' || x.relname, rel.name, '', rel.bytes, '', ''"
-		" FROM pg_index i JOIN rel ON rel.oid = i.indrelid"
-		" JOIN pg_class x ON x.oid = i.indexrelid"
-		" UNION ALL"
-		" SELECT rel.nspname || E'\\t' || rel.relname || ' ' || k.conname, rel.name,"
-		"  coalesce(ref.name, ''), rel.bytes,"
-		"  CASE WHEN b.apart THEN pg_get_indexdef(k.conindid) || ';' ELSE '' END,"
-		"  CASE WHEN b.apart THEN 'ALTER TABLE ONLY ' || rel.name || ' ADD CONSTRAINT '"
-		"   || " QUOTED("k.conname") " || CASE k.contype WHEN 'p' THEN ' PRIMARY KEY'"
-		"   ELSE ' UNIQUE' END || ' USING INDEX ' || " QUOTED("x.relname")
-		"   || CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END"
-		"   || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END || ';'"
-		"   ELSE '' END"
-		" FROM pg_constraint k JOIN rel ON rel.oid = k.conrelid"
-		" LEFT JOIN rel ref ON ref.oid = k.confrelid"
-		" LEFT JOIN pg_class x ON x.oid = k.conindid LEFT JOIN pg_am m ON m.oid = x.relam"
-		" LEFT JOIN pg_index i ON i.indexrelid = x.oid"
-		" CROSS JOIN LATERAL (SELECT k.contype IN ('p', 'u') AND rel.relkind = 'r'"
-		"  AND rel.bytes > %llu AND m.amname = 'btree'"
-		"  AND NOT i.indisexclusion AS apart) b"
-		" ORDER BY 1";
+#include "worker/transfer/sql/post_data_objects.sql.inc"
+;
 /* clang-format on */
 
 /* In the order of bytes, whatever the server's collation says. */
@@ -169,10 +141,12 @@ struct objects {
 static int read_objects(struct bm_transfer *t, struct objects *out, struct bm_error *err)
 {
 	/* A big table's key is built as an index first, beside the table's others. */
-	char *sql = bm_format(objects_sql, (unsigned long long)t->options.chunk_bytes / 2);
+	char bytes[24];
+	const char *const params[] = {bytes};
 
-	*out = (struct objects){.rows = bm_sql(t->snapshot_session, sql, err)};
-	free(sql);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)t->options.chunk_bytes / 2);
+	*out = (struct objects){.rows = bm_sql_params(t->snapshot_session, objects_sql, 1,
+						params, err)};
 	if (out->rows == NULL) {
 		return bm_error_wrap(err, "reading the source's indexes");
 	}

@@ -60,6 +60,7 @@ enum bm_session_kind {
 	BM_SESSION_COPY_SOURCE = 1 << 2,      /* transfer/, and pg_dump */
 	BM_SESSION_COPY_DESTINATION = 1 << 3, /* transfer/ */
 	BM_SESSION_BUCARDO = 1 << 4,	      /* Bucardo, with source or destination */
+	BM_SESSION_VERIFY = 1 << 5,	      /* verify/, with either: it reads */
 };
 
 /* The value of `options`: "-c search_path=pg_catalog,\ pg_temp -c ...". */
@@ -74,6 +75,11 @@ void bm_session_pin(struct bm_conninfo *info, enum bm_session_kind session);
  */
 void bm_session_sql(enum bm_session_kind session, int version, const char *server_encoding,
 		struct bm_strbuf *out);
+
+/* The same as SET LOCAL, for a transaction whose session may be another one's the next moment.
+ */
+void bm_session_local_sql(enum bm_session_kind session, int version,
+		const char *server_encoding, struct bm_strbuf *out);
 
 /* The same for somebody who asks for the version himself: lines of "VERSION STATEMENT". */
 void bm_session_lines(enum bm_session_kind session, struct bm_strbuf *out);

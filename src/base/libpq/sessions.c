@@ -9,7 +9,7 @@
 #include "bucardo_machine/macros.h"
 
 #define COPY (BM_SESSION_COPY_SOURCE | BM_SESSION_COPY_DESTINATION)
-#define ENDS (BM_SESSION_WORKER | COPY | BM_SESSION_BUCARDO)
+#define ENDS (BM_SESSION_WORKER | COPY | BM_SESSION_BUCARDO | BM_SESSION_VERIFY)
 #define ALL (ENDS | BM_SESSION_CONTROL)
 
 struct setting {
@@ -34,7 +34,7 @@ static const struct setting settings[] = {
 	  "what we write is no change of an application (capture triggers, fence)" },
 
 	{ "restrict_nonsystem_relation_kind", "view,foreign-table",
-	  BM_SESSION_WORKER | BM_SESSION_COPY_SOURCE, SINCE_AUGUST_2024,
+	  BM_SESSION_WORKER | BM_SESSION_COPY_SOURCE | BM_SESSION_VERIFY, SINCE_AUGUST_2024,
 	  "a table or sequence that its owner replaces by a view of its name runs nothing" },
 
 	{ "synchronous_commit", "on", ALL & ~(unsigned)BM_SESSION_COPY_DESTINATION, 0,
@@ -79,8 +79,8 @@ static const struct setting settings[] = {
 	{ "tcp_user_timeout", "30s", COPY, 120000, "the same" },
 	{ "client_connection_check_interval", "2s", BM_SESSION_COPY_DESTINATION, 140000,
 	  "the index of a killed run must not be built to its end" },
-	{ "max_parallel_workers_per_gather", "0", COPY, 0, "the connections are the workers" },
-	{ "jit", "off", COPY | BM_SESSION_WORKER, 110000,
+	{ "max_parallel_workers_per_gather", "0", COPY | BM_SESSION_VERIFY, 0, "the connections are the workers" },
+	{ "jit", "off", COPY | BM_SESSION_WORKER | BM_SESSION_VERIFY, 110000,
 	  "it compiles longer than a foreign key is checked, or definitions are read (5 s for 0.25)" },
 	{ "synchronize_seqscans", "off", COPY, 0, "rows go over in the order of the file" },
 	{ "check_function_bodies", "off", BM_SESSION_COPY_DESTINATION, 0,
@@ -237,26 +237,39 @@ void bm_session_pin(struct bm_conninfo *info, enum bm_session_kind session)
 }
 
 /* Only the names of a path are a list of names; no value holds a quote. */
-static void put_statement(struct bm_strbuf *out, const struct setting *setting)
+static void put_statement(struct bm_strbuf *out, const char *set, const struct setting *setting)
 {
 	const char *quote = strcmp(setting->name, "search_path") == 0 ? "" : "'";
 
-	bm_strbuf_printf(out, "SET %s = %s%s%s", setting->name, quote, setting->value, quote);
+	bm_strbuf_printf(out, "%s %s = %s%s%s", set, setting->name, quote, setting->value,
+			quote);
+}
+
+static void put_script(enum bm_session_kind session, int version, const char *server_encoding,
+		const char *set, struct bm_strbuf *out)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(settings); i++) {
+		if ((settings[i].sessions & session) != 0 && knows(version, &settings[i])) {
+			put_statement(out, set, &settings[i]);
+			bm_strbuf_puts(out, "; ");
+		}
+	}
+	if (server_encoding != NULL) {
+		bm_strbuf_printf(out, "%s client_encoding = '%s'", set,
+				bm_session_encoding(server_encoding));
+	}
 }
 
 void bm_session_sql(enum bm_session_kind session, int version, const char *server_encoding,
 		struct bm_strbuf *out)
 {
-	for (size_t i = 0; i < BM_COUNT_OF(settings); i++) {
-		if ((settings[i].sessions & session) != 0 && knows(version, &settings[i])) {
-			put_statement(out, &settings[i]);
-			bm_strbuf_puts(out, "; ");
-		}
-	}
-	if (server_encoding != NULL) {
-		bm_strbuf_printf(out, "SET client_encoding = '%s'",
-				bm_session_encoding(server_encoding));
-	}
+	put_script(session, version, server_encoding, "SET", out);
+}
+
+void bm_session_local_sql(enum bm_session_kind session, int version,
+		const char *server_encoding, struct bm_strbuf *out)
+{
+	put_script(session, version, server_encoding, "SET LOCAL", out);
 }
 
 void bm_session_lines(enum bm_session_kind session, struct bm_strbuf *out)
@@ -264,7 +277,7 @@ void bm_session_lines(enum bm_session_kind session, struct bm_strbuf *out)
 	for (size_t i = 0; i < BM_COUNT_OF(settings); i++) {
 		if ((settings[i].sessions & session) != 0) {
 			bm_strbuf_printf(out, "%d ", settings[i].version);
-			put_statement(out, &settings[i]);
+			put_statement(out, "SET", &settings[i]);
 			bm_strbuf_putc(out, '\n');
 		}
 	}

@@ -24,40 +24,48 @@ enum cli_exit {
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
 	CLI_UNUSABLE = 3,
-	CLI_MOMENTS = 4 /* `clone`: tables of several moments of the source */
+	CLI_MOMENTS = 4,   /* `clone`: tables of several moments of the source */
+	CLI_UNPROVEN = 4,  /* `verify`: something could not be proven equal */
+	CLI_DIFFERENT = 5, /* `verify`: something is different */
 };
 
 /* Options, as a set: which of them a command takes. */
-enum cli_option {
-	CLI_VOLUME = 1 << 0,
-	CLI_RUNTIME = 1 << 1,
-	CLI_PGPASS = 1 << 2,
-	CLI_STRICT = 1 << 3,
-	CLI_LOG_FORMAT = 1 << 4,
-	CLI_LOG_LEVEL = 1 << 5,
-	CLI_JSON = 1 << 6,
-	CLI_WATCH = 1 << 7,
-	CLI_FOLLOW = 1 << 8,
-	CLI_UNTIL = 1 << 9,
-	CLI_FIX = 1 << 10,
-	CLI_SOURCE = 1 << 11,
-	CLI_DESTINATION = 1 << 12,
-	CLI_JOBS = 1 << 13,
-	CLI_CHUNK = 1 << 14,
-	CLI_MAX_RATE = 1 << 15,
-	CLI_THROTTLE = 1 << 16,
-	CLI_INCLUDE = 1 << 17,
-	CLI_EXCLUDE = 1 << 18,
-	CLI_ACCEPT_MOMENTS = 1 << 19,
-	CLI_SHOW_ALL = 1 << 20,
-	CLI_SINCE = 1 << 21,
-	CLI_YES = 1 << 22,
-	CLI_GROUP = 1 << 23,
-	CLI_REWRITE = 1 << 24,
-	CLI_EXPECT = 1 << 25,
-	CLI_KEEP_SIGNALS = 1 << 26,
-	CLI_WITHOUT = 1 << 27
-};
+typedef uint64_t cli_options;
+#define CLI_VOLUME ((cli_options)1 << 0)
+#define CLI_RUNTIME ((cli_options)1 << 1)
+#define CLI_PGPASS ((cli_options)1 << 2)
+#define CLI_STRICT ((cli_options)1 << 3)
+#define CLI_LOG_FORMAT ((cli_options)1 << 4)
+#define CLI_LOG_LEVEL ((cli_options)1 << 5)
+#define CLI_JSON ((cli_options)1 << 6)
+#define CLI_WATCH ((cli_options)1 << 7)
+#define CLI_FOLLOW ((cli_options)1 << 8)
+#define CLI_UNTIL ((cli_options)1 << 9)
+#define CLI_FIX ((cli_options)1 << 10)
+#define CLI_SOURCE ((cli_options)1 << 11)
+#define CLI_DESTINATION ((cli_options)1 << 12)
+#define CLI_JOBS ((cli_options)1 << 13)
+#define CLI_CHUNK ((cli_options)1 << 14)
+#define CLI_MAX_RATE ((cli_options)1 << 15)
+#define CLI_THROTTLE ((cli_options)1 << 16)
+#define CLI_INCLUDE ((cli_options)1 << 17)
+#define CLI_EXCLUDE ((cli_options)1 << 18)
+#define CLI_ACCEPT_MOMENTS ((cli_options)1 << 19)
+#define CLI_SHOW_ALL ((cli_options)1 << 20)
+#define CLI_SINCE ((cli_options)1 << 21)
+#define CLI_YES ((cli_options)1 << 22)
+#define CLI_GROUP ((cli_options)1 << 23)
+#define CLI_REWRITE ((cli_options)1 << 24)
+#define CLI_EXPECT ((cli_options)1 << 25)
+#define CLI_KEEP_SIGNALS ((cli_options)1 << 26)
+#define CLI_WITHOUT ((cli_options)1 << 27)
+#define CLI_TABLE ((cli_options)1 << 28)
+#define CLI_SHOW_VALUES ((cli_options)1 << 29)
+#define CLI_WAIT ((cli_options)1 << 30)
+#define CLI_HASH ((cli_options)1 << 31)
+#define CLI_REPORT ((cli_options)1 << 32)
+#define CLI_REPAIR ((cli_options)1 << 33)
+#define CLI_DELETE_EXTRA ((cli_options)1 << 34)
 
 /* Of `run -- COMMAND` alone. */
 #define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
@@ -77,9 +85,12 @@ struct cli_call {
 	const char *source, *destination; /* NULL: not given */
 	const char *include[CLI_MOST_PATTERNS + 1],
 			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
-	unsigned jobs, chunk_mib;			 /* 0: not given */
+	const char *tables[CLI_MOST_PATTERNS + 1];	 /* to NULL */
+	unsigned jobs, chunk_mib, wait_sec;		 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
-	bool strict, json, watch, follow, fix, throttle, accept_moments, all, yes;
+	bool strict, json, watch, follow, fix, gentle, accept_moments, all, yes;
+	bool show_values, repair, delete_extra, portable_hash;
+	const char *report;  /* a file; NULL: not given */
 	const char *until;   /* the name of a phase; NULL: not given */
 	const char *since;   /* "2h" or a time; NULL: not given */
 	const char *without; /* "source", "destination" or "both"; NULL: not given */
@@ -100,9 +111,9 @@ enum cli_task {
 
 struct cli_command {
 	enum cli_task task;
-	const char *name;	    /* one or two words, as typed: "config check" */
-	const char *arguments;	    /* for the usage line: "[FILE]" */
-	unsigned options;	    /* set of enum cli_option */
+	const char *name;      /* one or two words, as typed: "config check" */
+	const char *arguments; /* for the usage line: "[FILE]" */
+	cli_options options;
 	size_t least, most;	    /* words it takes */
 	bool takes_child;	    /* `-- COMMAND...` may follow */
 	bool raw;		    /* everything after the name is its own business */
@@ -126,8 +137,8 @@ const struct cli_command *cli_command_find(const char *name);
 int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err);
 
 /* Take one option with its value, NULL without, into the call; values.c. */
-int cli_take_option(
-		struct cli_call *call, unsigned option, const char *text, struct bm_error *err);
+int cli_take_option(struct cli_call *call, cli_options option, const char *text,
+		struct bm_error *err);
 
 /* Whether the name of a command begins with the word: "status", "config" of "config check". */
 bool cli_command_begins(const char *word);
@@ -135,9 +146,9 @@ bool cli_command_begins(const char *word);
 /* "; did you mean 'status'?" for the nearest command; nothing when none is near. */
 void cli_suggest_command(const char *word, struct bm_strbuf *out);
 
-/* The options, without "--", from 0 on; NULL: the end. `takes_value` and `option` (a bit of
- * enum cli_option, 0 for help) may be NULL. */
-const char *cli_option_at(size_t index, unsigned *option, bool *takes_value);
+/* The options, without "--", from 0 on; NULL: the end. `takes_value` and `option` (0 for help)
+ * may be NULL. */
+const char *cli_option_at(size_t index, cli_options *option, bool *takes_value);
 
 /* The screens of `help`, within the width of the screen; cli_print_usage() sets that. */
 void cli_render_help(struct bm_strbuf *out);
@@ -193,6 +204,7 @@ void cli_teardown_say_left(const struct cli_call *call, const char *event, const
 void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
 		const char *others);
 bool cli_teardown_confirm(const struct cli_call *call); /* --yes, or a person types it */
+int cli_verify(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);
 

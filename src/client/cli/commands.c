@@ -150,7 +150,8 @@ static const struct cli_command commands[] = {
 		.arguments = "[COMMAND]",
 		.most = 2,
 		.summary = "list the commands, or explain one",
-		.help = "",
+		.help = "Exit codes of every command: 0 done, 1 failed or no, 2 wrong usage, 3 configuration\n"
+			"or volume unusable. `clone` and `verify` have more.\n",
 		.run = cli_help,
 	}, {
 		.name = "migrate",
@@ -321,6 +322,27 @@ static const struct cli_command commands[] = {
 			"  NAME            where several migrations or syncs use a database: those that go\n"
 			"Exit code 0 only when nothing is left.\n" RUNTIME_HELP,
 		.run = cli_teardown,
+	}, {
+		.name = "verify",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME | --source CONNINFO --destination CONNINFO",
+		.options = CLI_RUNTIME | CLI_SOURCE | CLI_DESTINATION | CLI_TABLE | CLI_WAIT | CLI_HASH |
+			CLI_SHOW_VALUES | CLI_JSON,
+		.most = 1,
+		.summary = "is every row there, and no other?",
+		.help = "Compares both databases row by row while applications write: NAME is a migration of\n"
+			"machine.yaml; with --source and --destination it needs no machine. It writes nothing.\n"
+			"Each table, view and sequence is equal, in_flight (equal but for rows under way),\n"
+			"unproven (the reason is printed) or different (the rows are named).\n"
+			"  --table PATTERN   only these, \"shop.*\"; as often as needed; then no sequences\n"
+			"  --wait SECONDS    how long a table waits for its rows under way (10)\n"
+			"  --show-values     of rows that differ, both values\n"
+			"  --hash sha256     where the servers' own hash functions are not to be used\n"
+			"  --json            one JSON object a line, the report last: docs/verify.md\n"
+			"Exit code 0 when all is proven equal, 4 when something is in flight or unproven, 5\n"
+			"when something is different, 1 when it could not be compared.\n" RUNTIME_HELP,
+		.run = cli_verify,
 	}, {
 		.name = "version",
 		.task = CLI_TASK_MACHINE,

@@ -113,9 +113,7 @@ void cli_render_help(struct bm_strbuf *out)
 	}
 	bm_strbuf_putc(out, '\n');
 	cli_text_wrapped(
-			"`bucardo-machine help COMMAND` explains one. Exit codes: 0 done, 1 failed "
-			"or no, 2 wrong usage, 3 configuration or volume unusable, 4 a clone of "
-			"several moments.",
+			"`bucardo-machine help COMMAND` explains one, with its exit codes; 0 is done.",
 			0, 0, out);
 }
 

@@ -17,21 +17,23 @@
 #define DEFAULT_RUNTIME "/run/bucardo-machine"
 #define DEFAULT_PGPASS "/etc/bucardo-machine/pgpass/pgpass"
 
-/* getopt's value for --help; the others return the place of their bit of enum cli_option. */
+/* getopt's value for --help; the others return the place of their bit. */
 #define HELP 'h'
-#define VALUE(option) (256 + __builtin_ctz(option))
-#define OPTION(value) (1U << ((value)-256))
+#define VALUE(option) (256 + __builtin_ctzll(option))
+#define OPTION(value) ((cli_options)1 << ((value)-256))
 
 static const struct option options[] = {
 		{"accept-moments", no_argument, NULL, VALUE(CLI_ACCEPT_MOMENTS)},
 		{"all", no_argument, NULL, VALUE(CLI_SHOW_ALL)},
 		{"chunk", required_argument, NULL, VALUE(CLI_CHUNK)},
+		{"delete-extra", no_argument, NULL, VALUE(CLI_DELETE_EXTRA)},
 		{"destination", required_argument, NULL, VALUE(CLI_DESTINATION)},
 		{"exclude", required_argument, NULL, VALUE(CLI_EXCLUDE)},
 		{"expect", required_argument, NULL, VALUE(CLI_EXPECT)},
 		{"fix", no_argument, NULL, VALUE(CLI_FIX)},
 		{"follow", no_argument, NULL, VALUE(CLI_FOLLOW)},
 		{"group", no_argument, NULL, VALUE(CLI_GROUP)},
+		{"hash", required_argument, NULL, VALUE(CLI_HASH)},
 		{"help", no_argument, NULL, HELP},
 		{"include", required_argument, NULL, VALUE(CLI_INCLUDE)},
 		{"jobs", required_argument, NULL, VALUE(CLI_JOBS)},
@@ -41,21 +43,26 @@ static const struct option options[] = {
 		{"log-level", required_argument, NULL, VALUE(CLI_LOG_LEVEL)},
 		{"max-rate", required_argument, NULL, VALUE(CLI_MAX_RATE)},
 		{"pgpass", required_argument, NULL, VALUE(CLI_PGPASS)},
+		{"repair", no_argument, NULL, VALUE(CLI_REPAIR)},
+		{"report", required_argument, NULL, VALUE(CLI_REPORT)},
 		{"rewrite", required_argument, NULL, VALUE(CLI_REWRITE)},
 		{"runtime", required_argument, NULL, VALUE(CLI_RUNTIME)},
+		{"show-values", no_argument, NULL, VALUE(CLI_SHOW_VALUES)},
 		{"since", required_argument, NULL, VALUE(CLI_SINCE)},
 		{"source", required_argument, NULL, VALUE(CLI_SOURCE)},
 		{"strict", no_argument, NULL, VALUE(CLI_STRICT)},
+		{"table", required_argument, NULL, VALUE(CLI_TABLE)},
 		{"throttle", no_argument, NULL, VALUE(CLI_THROTTLE)},
 		{"until", required_argument, NULL, VALUE(CLI_UNTIL)},
 		{"volume", required_argument, NULL, VALUE(CLI_VOLUME)},
+		{"wait", required_argument, NULL, VALUE(CLI_WAIT)},
 		{"without", required_argument, NULL, VALUE(CLI_WITHOUT)},
 		{"watch", no_argument, NULL, VALUE(CLI_WATCH)},
 		{"yes", no_argument, NULL, VALUE(CLI_YES)},
 		{NULL, 0, NULL, 0},
 };
 
-static const char *option_name(unsigned option)
+static const char *option_name(cli_options option)
 {
 	for (const struct option *o = options; o->name != NULL; o++) {
 		if (o->val == VALUE(option)) {
@@ -65,7 +72,7 @@ static const char *option_name(unsigned option)
 	return "?";
 }
 
-const char *cli_option_at(size_t index, unsigned *option, bool *takes_value)
+const char *cli_option_at(size_t index, cli_options *option, bool *takes_value)
 {
 	const struct option *o = &options[index];
 
@@ -108,7 +115,7 @@ static const char *from_environment(const char *name, const char *fallback)
 /* Options as `letters` has getopt take them; the set of those seen goes to `seen`, optind to
  * the first word. */
 static int take_options(int argc, char **argv, const char *letters, struct cli_call *call,
-		unsigned *seen, struct bm_error *err)
+		cli_options *seen, struct bm_error *err)
 {
 	int value;
 
@@ -200,10 +207,10 @@ static int unknown_command(const struct cli_call *call, struct bm_error *err)
 	return -1;
 }
 
-static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_error *err)
+static int check_grammar(const struct cli_call *call, cli_options seen, struct bm_error *err)
 {
 	const struct cli_command *command = call->command;
-	unsigned foreign = seen & ~command->options;
+	cli_options foreign = seen & ~command->options;
 
 	if (call->want_help) {
 		return 0;
@@ -243,7 +250,7 @@ static int check_grammar(const struct cli_call *call, unsigned seen, struct bm_e
  * `--`, a command of ours is our own program's, run as any other with the manners of an init.
  * Its path takes the place of the word before, which has been understood.
  */
-static int parse_run(int argc, char **argv, struct cli_call *call, unsigned *seen,
+static int parse_run(int argc, char **argv, struct cli_call *call, cli_options *seen,
 		struct bm_error *err)
 {
 	static char self[] = "/proc/self/exe";
@@ -279,7 +286,7 @@ static int cut_child(int argc, char **argv, struct cli_call *call)
 
 int cli_parse(int argc, char **argv, struct cli_call *out, struct bm_error *err)
 {
-	unsigned seen = 0;
+	cli_options seen = 0;
 
 	*out = (struct cli_call){
 			.volume = from_environment("BUCARDO_MACHINE_VOLUME", DEFAULT_VOLUME),

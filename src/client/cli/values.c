@@ -73,6 +73,16 @@ static int parse_log_level(struct cli_call *call, const char *text, struct bm_er
 			"--log-level cannot be '%s': it is debug, info, warn or error", text);
 }
 
+static int parse_hash(struct cli_call *call, const char *text, struct bm_error *err)
+{
+	call->portable_hash = strcmp(text, "sha256") == 0;
+	return call->portable_hash || strcmp(text, "native") == 0
+			? 0
+			: bm_error_set(err, BM_ERR_CONFIG,
+					  "--hash cannot be '%s': it is native or sha256",
+					  text);
+}
+
 /* An empty folder name would silently mean the working folder or `/`. */
 static int parse_path(
 		const char **out, const char *option, const char *text, struct bm_error *err)
@@ -184,10 +194,10 @@ static int parse_expected(struct bm_single *single, const char *text, struct bm_
 }
 
 /* Those without a value. */
-static int take_wish(struct cli_call *call, unsigned option)
+static int take_wish(struct cli_call *call, cli_options option)
 {
 	const struct {
-		unsigned option;
+		cli_options option;
 		bool *wish;
 	} wishes[] = {
 			{CLI_STRICT, &call->strict},
@@ -197,6 +207,9 @@ static int take_wish(struct cli_call *call, unsigned option)
 			{CLI_YES, &call->yes},
 			{CLI_THROTTLE, &call->throttle},
 			{CLI_ACCEPT_MOMENTS, &call->accept_moments},
+			{CLI_SHOW_VALUES, &call->show_values},
+			{CLI_REPAIR, &call->repair},
+			{CLI_DELETE_EXTRA, &call->delete_extra},
 			{CLI_FIX, &call->fix},
 			{CLI_FOLLOW, &call->follow},
 			{CLI_GROUP, &call->single.group},
@@ -211,8 +224,8 @@ static int take_wish(struct cli_call *call, unsigned option)
 	return 0;
 }
 
-int cli_take_option(
-		struct cli_call *call, unsigned option, const char *text, struct bm_error *err)
+int cli_take_option(struct cli_call *call, cli_options option, const char *text,
+		struct bm_error *err)
 {
 	switch (option) {
 	case CLI_VOLUME:
@@ -235,6 +248,14 @@ int cli_take_option(
 		return parse_pattern(call->include, "include", text, err);
 	case CLI_EXCLUDE:
 		return parse_pattern(call->exclude, "exclude", text, err);
+	case CLI_TABLE:
+		return parse_pattern(call->tables, "table", text, err);
+	case CLI_WAIT:
+		return parse_number(&call->wait_sec, "wait", text, 86400, err);
+	case CLI_HASH:
+		return parse_hash(call, text, err);
+	case CLI_REPORT:
+		return parse_path(&call->report, "report", text, err);
 	case CLI_MAX_RATE:
 		return parse_rate(&call->max_rate, "max-rate", text, err);
 	case CLI_REWRITE:

@@ -44,16 +44,17 @@ static void add_values(struct bm_strbuf *out)
 			"\t--log-format) words='auto text json'; name=- ;;\n"
 			"\t--log-level) words='debug info warn error'; name=- ;;\n"
 			"\t--without) words='source destination both'; name=- ;;\n"
-			"\t--runtime|--volume|--pgpass)\n"
+			"\t--hash) words='native sha256'; name=- ;;\n"
+			"\t--runtime|--volume|--pgpass|--report)\n"
 			"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n"
 			"\tesac\n");
 }
 
-static void add_option_list(unsigned wanted, bool with_value, const char *separator,
+static void add_option_list(cli_options wanted, bool with_value, const char *separator,
 		const char *before, struct bm_strbuf *out)
 {
 	const char *name;
-	unsigned option;
+	cli_options option;
 	bool takes_value, first = true;
 
 	for (size_t i = 0; (name = cli_option_at(i, &option, &takes_value)) != NULL; i++) {

@@ -174,32 +174,46 @@ static PGresult *wait_result(PGconn *conn, uint64_t deadline_msec, struct bm_err
 	return kept;
 }
 
+int bm_ask_send(PGconn *conn, const char *sql, int param_count, const char *const *params,
+		struct bm_error *err)
+{
+	return PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0) != 0
+			? 0
+			: fail_from_conn(conn, err);
+}
+
+PGresult *bm_ask_wait(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
+{
+	return wait_result(conn, bm_clock_msec() + limit_msec, err);
+}
+
 PGresult *bm_ask(PGconn *conn, const char *sql, int param_count, const char *const *params,
 		uint64_t limit_msec, struct bm_error *err)
 {
-	uint64_t deadline_msec = bm_clock_msec() + limit_msec;
+	uint64_t begun_msec = bm_clock_msec();
 
-	if (PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0) == 0) {
-		fail_from_conn(conn, err);
+	if (bm_ask_send(conn, sql, param_count, params, err) != 0) {
 		return NULL;
 	}
-	return wait_result(conn, deadline_msec, err);
+	return wait_result(conn, begun_msec + limit_msec, err);
 }
 
-/* ---- connecting ---- */
-
-static PGresult *run_script(
-		PGconn *conn, const char *sql, uint64_t deadline_msec, struct bm_error *err)
+PGresult *bm_ask_script(
+		PGconn *conn, const char *sql, uint64_t limit_msec, struct bm_error *err)
 {
+	uint64_t begun_msec = bm_clock_msec();
+
 	if (PQsendQuery(conn, sql) == 0) {
 		fail_from_conn(conn, err);
 		return NULL;
 	}
-	return wait_result(conn, deadline_msec, err);
+	return wait_result(conn, begun_msec + limit_msec, err);
 }
 
+/* ---- connecting ---- */
+
 /* Before any other statement, and by words that nothing in the database can shadow. */
-static int pin(PGconn *conn, enum bm_session_kind session, uint64_t deadline_msec,
+static int pin(PGconn *conn, enum bm_session_kind session, uint64_t limit_msec,
 		struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
@@ -207,11 +221,11 @@ static int pin(PGconn *conn, enum bm_session_kind session, uint64_t deadline_mse
 
 	bm_session_sql(session, PQserverVersion(conn),
 			PQparameterStatus(conn, "server_encoding"), &sql);
-	PGresult *result = run_script(conn, bm_strbuf_text(&sql), deadline_msec, err);
+	PGresult *result = bm_ask_script(conn, bm_strbuf_text(&sql), limit_msec, err);
 	bm_strbuf_finish(&sql);
 	if (result != NULL) {
 		PQclear(result);
-		result = run_script(conn, BM_SESSION_SHOW, deadline_msec, err);
+		result = bm_ask_script(conn, BM_SESSION_SHOW, limit_msec, err);
 	}
 	if (result == NULL) {
 		return bm_error_wrap(err, "setting up the session");
@@ -246,7 +260,9 @@ PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind sess
 	}
 	/* So that no call of ours, PQfinish() included, ever waits for the network. */
 	PQsetnonblocking(conn, 1);
-	if (pin(conn, session, deadline_msec, err) != 0) {
+	uint64_t now_msec = bm_clock_msec();
+	if (pin(conn, session, deadline_msec > now_msec ? deadline_msec - now_msec : 0, err) !=
+			0) {
 		PQfinish(conn);
 		return NULL;
 	}

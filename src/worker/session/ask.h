@@ -31,4 +31,14 @@ PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind sess
 PGresult *bm_ask(PGconn *conn, const char *sql, int param_count, const char *const *params,
 		uint64_t limit_msec, struct bm_error *err);
 
+/* One or more statements without parameters; the last result. */
+PGresult *bm_ask_script(
+		PGconn *conn, const char *sql, uint64_t limit_msec, struct bm_error *err);
+
+/* The same in two halves, so that two servers work at once. Each bm_ask_send() that returned 0
+ * is followed by one bm_ask_wait(). */
+int bm_ask_send(PGconn *conn, const char *sql, int param_count, const char *const *params,
+		struct bm_error *err);
+PGresult *bm_ask_wait(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
+
 #endif

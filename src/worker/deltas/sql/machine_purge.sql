@@ -2,7 +2,8 @@
 -- deltas. To be called in a REPEATABLE READ transaction: what another transaction adds with an
 -- old txntime after the snapshot stays, and its track row is gone then, so it is pending. A table
 -- that could not be requeued, because somebody is busy with it, is not purged either; nor is anything of a
--- migration that is stopped (identity.h).
+-- migration that is stopped (identity.h), nor while two snapshots are taken to compare both sides
+-- (purge_lock.h has the number).
 CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$
 DECLARE n record; marked text; touched bigint; healed_rows bigint := 0; done bigint := 0;
@@ -10,6 +11,7 @@ BEGIN
   IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
     RAISE EXCEPTION 'machine_purge() needs a transaction of isolation level repeatable read';
   END IF;
+  IF NOT pg_try_advisory_xact_lock_shared(7092455166261683833) THEN RETURN 0; END IF;
   IF EXISTS (SELECT 1 FROM bucardo.machine_runs r JOIN bucardo.machine_owners o USING (migration)
       WHERE r.sync = my_sync AND o.stopped <> '') THEN
     RETURN 0;

@@ -1,0 +1,66 @@
+/*
+ * verify - is every row of the source on the destination, and no other?
+ *
+ * The code of `bucardo-machine verify`: plain blocking libpq, for two databases that may be
+ * written to meanwhile. Each range of a table is read on both sides at one moment: first the
+ * destination's snapshot is taken, then the source's, and what was captured and not purged by
+ * then is known to be under way. So a row that differs and is not under way does differ. Rows
+ * are hashed by the servers; only hashes, and the keys of rows that are looked at again,
+ * travel.
+ *
+ * A row that differs, or was under way, is looked at again by its key: it is `different` when
+ * two looks at two later moments say so, `in_flight` while it stays under way.
+ *
+ * Nothing is written unless `repair` is asked for. Method and traps: docs/verify.md.
+ *
+ * Threads: one caller.
+ */
+#ifndef BUCARDO_MACHINE_VERIFY_H
+#define BUCARDO_MACHINE_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bucardo_machine/error.h"
+#include "bucardo_machine/rules.h"
+#include "bucardo_machine/sessions.h"
+
+struct json_t;
+
+/* Worst last: the state of a whole is the worst of its parts. */
+enum bm_proof {
+	BM_PROOF_EQUAL,
+	BM_PROOF_IN_FLIGHT, /* equal but for rows that are under way */
+	BM_PROOF_UNPROVEN,  /* could not be compared, with the reason */
+	BM_PROOF_DIFFERENT,
+	BM_PROOF_COUNT
+};
+const char *bm_proof_name(enum bm_proof proof); /* "equal", "in_flight", ...; static */
+
+struct bm_verify_options {
+	const struct bm_conninfo *source, *destination;
+	/* Which tables: those that both let pass, a migration's and a person's; NULL all. */
+	const struct bm_table_filter *filter, *only;
+	uint64_t wait_msec; /* how long rows under way are waited for */
+	bool portable_hash; /* sha256 instead of the servers' own hash functions */
+	bool show_values;   /* of rows that differ */
+	unsigned repairs;   /* how often rows that differ are sent again; 0 never */
+	bool delete_extra;  /* with repairs: rows that only the destination has, too */
+
+	/* Each table, sequence or other object when its state is known: a member of the
+	 * report's "objects". NULL: not told. */
+	void (*on_object)(void *ctx, const struct json_t *object);
+	/* Now and then: what is read, and how far (0 to 1). NULL: not told. */
+	void (*on_progress)(void *ctx, const char *what, double share);
+	void *ctx;
+};
+
+/*
+ * Compare. The report (json_decref() it), whose members docs/verify.md describes, or NULL with
+ * `err` when it could not be begun. `verdict` gets the worst state of its objects.
+ */
+struct json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *verdict,
+		struct bm_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The command `verify`: both databases compared, in the process that a person typed. Of a
+ * migration the machine says which databases and tables; with --source and --destination it
+ * needs no machine.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
+#include "bucardo_machine/verify.h"
+#include "client/cli/command.h"
+#include "client/commands/control_client.h"
+#include "client/verify/verify_view.h"
+
+#define USUAL_WAIT_SEC 10
+
+struct compared { /* what is compared: texts belong to `answer` and the command line */
+	struct bm_conninfo source, destination;
+	struct bm_table_filter filter, only;
+	json_t *answer; /* of the machine; NULL without one */
+};
+
+/* ---- what is compared ---- */
+
+static void take_endpoint(const json_t *endpoint, struct bm_conninfo *out)
+{
+	const char *name;
+	const json_t *value;
+
+	*out = (struct bm_conninfo){0};
+	json_object_foreach((json_t *)(uintptr_t)endpoint, name, value)
+	{
+		char number[24];
+		if (json_is_integer(value)) {
+			snprintf(number, sizeof(number), "%lld",
+					(long long)json_integer_value(value));
+			bm_conninfo_put(out, name, number);
+		} else if (json_is_string(value)) {
+			bm_conninfo_put(out, name, json_string_value(value));
+		}
+	}
+}
+
+/* A list of patterns, to NULL (free()); NULL when there is none. */
+static const char **take_patterns(const json_t *tables, const char *name)
+{
+	const json_t *list = json_object_get(tables, name);
+	size_t count = json_array_size(list);
+	const char **patterns = count > 0 ? bm_alloc((count + 1) * sizeof(*patterns)) : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		patterns[i] = json_string_value(json_array_get(list, i));
+	}
+	return patterns;
+}
+
+/* The machine's copy of the Secret has the passwords. */
+static void use_passfile(const struct cli_call *call)
+{
+	char *pgpass = bm_format("%s/pgpass", call->runtime);
+
+	if (getenv("PGPASSFILE") == NULL && access(pgpass, R_OK) == 0) {
+		setenv("PGPASSFILE", pgpass, 1);
+	}
+	free(pgpass);
+}
+
+static int take_migration(
+		const struct cli_call *call, struct compared *out, struct bm_error *err)
+{
+	out->answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s, s:s}", "command", "plan", "migration", call->words[0]),
+			err);
+	const json_t *migration = json_object_get(
+			json_object_get(out->answer, "order"), "migration");
+	const json_t *tables = json_object_get(migration, "tables");
+
+	if (migration == NULL) {
+		return -1;
+	}
+	take_endpoint(json_object_get(migration, "source"), &out->source);
+	take_endpoint(json_object_get(migration, "destination"), &out->destination);
+	out->filter.include = take_patterns(tables, "include");
+	out->filter.exclude = take_patterns(tables, "exclude");
+	use_passfile(call);
+	return 0;
+}
+
+static int take_conninfos(
+		const struct cli_call *call, struct compared *out, struct bm_error *err)
+{
+	return bm_conninfo_parse(call->source, "source", &out->source, err) == 0
+			? bm_conninfo_parse(call->destination, "destination", &out->destination,
+					  err)
+			: -1;
+}
+
+static int take_compared(
+		const struct cli_call *call, struct compared *out, struct bm_error *err)
+{
+	*out = (struct compared){
+			.only = {.include = call->tables[0] != NULL ? call->tables : NULL}};
+	if (call->word_count == 1 && call->source == NULL && call->destination == NULL) {
+		return take_migration(call, out, err);
+	}
+	if (call->word_count == 0 && call->source != NULL && call->destination != NULL) {
+		return take_conninfos(call, out, err);
+	}
+	return bm_error_set(err, BM_ERR_CONFIG,
+			"verify takes the NAME of a migration, or --source and --destination; "
+			"`bucardo-machine help verify` explains them");
+}
+
+static void finish_compared(struct compared *compared)
+{
+	bm_conninfo_finish(&compared->source);
+	bm_conninfo_finish(&compared->destination);
+	free((void *)(uintptr_t)compared->filter.include);
+	free((void *)(uintptr_t)compared->filter.exclude);
+	json_decref(compared->answer);
+}
+
+/* ---- */
+
+static int compare(const struct cli_call *call, const struct compared *compared)
+{
+	struct cli_verify_view view = {
+			.json = call->json, .terminal = isatty(STDOUT_FILENO) == 1};
+	struct bm_error err = BM_ERROR_INIT;
+	enum bm_proof verdict;
+	const struct bm_verify_options options = {.source = &compared->source,
+			.destination = &compared->destination,
+			.filter = &compared->filter,
+			.only = compared->only.include != NULL ? &compared->only : NULL,
+			.wait_msec = 1000 *
+					(uint64_t)(call->wait_sec > 0 ? call->wait_sec
+								      : USUAL_WAIT_SEC),
+			.portable_hash = call->portable_hash,
+			.show_values = call->show_values,
+			.on_object = cli_verify_object,
+			.on_progress = cli_verify_progress,
+			.ctx = &view};
+	static const int codes[] = {[BM_PROOF_EQUAL] = CLI_OK,
+			[BM_PROOF_IN_FLIGHT] = CLI_UNPROVEN,
+			[BM_PROOF_UNPROVEN] = CLI_UNPROVEN,
+			[BM_PROOF_DIFFERENT] = CLI_DIFFERENT};
+
+	json_t *report = bm_verify_run(&options, &verdict, &err);
+	if (report == NULL) {
+		cli_verify_close_line(&view);
+		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
+		return CLI_FAILED;
+	}
+	cli_verify_verdict(&view, report, verdict);
+	json_decref(report);
+	return codes[verdict];
+}
+
+int cli_verify(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct compared compared;
+	int rc = take_compared(call, &compared, &err);
+
+	if (rc != 0) {
+		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
+	}
+	rc = rc == 0				    ? compare(call, &compared)
+			: err.code == BM_ERR_CONFIG ? CLI_USAGE
+						    : CLI_FAILED;
+	finish_compared(&compared);
+	return rc;
+}

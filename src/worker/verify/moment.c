@@ -1,0 +1,127 @@
+#include "worker/verify/moment.h"
+
+#include "bucardo_machine/strbuf.h"
+#include "worker/deltas/purge_lock.h"
+#include "worker/session/ask.h"
+
+#define BEGIN_LIMIT_MSEC 60000
+
+#define BEGIN_SNAPSHOT "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+/* A transaction with our settings, ended by the server should we be cut off. */
+static int begin(PGconn *conn, const char *how, const char *then, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_printf(&sql, "%s; ", how);
+	bm_session_local_sql(BM_SESSION_VERIFY, PQserverVersion(conn),
+			PQparameterStatus(conn, "server_encoding"), &sql);
+	bm_strbuf_printf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = '10min'; %s",
+			then);
+	PGresult *result = bm_ask_script(conn, bm_strbuf_text(&sql), BEGIN_LIMIT_MSEC, err);
+	bm_strbuf_finish(&sql);
+	PQclear(result);
+	return result != NULL ? 0 : -1;
+}
+
+static void end(PGconn *conn)
+{
+	if (PQtransactionStatus(conn) != PQTRANS_IDLE) {
+		bm_pair_do(conn, "ROLLBACK", &(struct bm_error)BM_ERROR_INIT);
+	}
+}
+
+static int add_pending(
+		PGconn *conn, const char *sql, struct bm_moment *out, struct bm_error *err)
+{
+	char limited[32];
+
+	if (sql == NULL || out->too_many) {
+		return 0;
+	}
+	snprintf(limited, sizeof(limited), " LIMIT %d", BM_KEYS_MOST + 1);
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	bm_strbuf_printf(&text, "%s%s", sql, limited);
+	PGresult *rows = bm_pair_ask_one(conn, bm_strbuf_text(&text), 0, NULL, err);
+	bm_strbuf_finish(&text);
+	for (int row = 0; rows != NULL && row < PQntuples(rows) && !out->too_many; row++) {
+		out->too_many = !bm_keys_add(&out->pending, rows, row);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+static int look_for_truncate(PGconn *source, const struct bm_verify_table *table,
+		struct bm_moment *out, struct bm_error *err)
+{
+	PGresult *rows = table->truncated != NULL
+			? bm_pair_ask_one(source, table->truncated, 0, NULL, err)
+			: NULL;
+
+	out->truncated = rows != NULL && PQntuples(rows) > 0;
+	PQclear(rows);
+	return table->truncated == NULL || rows != NULL ? 0 : -1;
+}
+
+/* Who purges holds it shared to the end of his transaction, so one that has begun is waited
+ * for. */
+static int keep_purges_out(
+		struct bm_pair *pair, const struct bm_verify_table *table, struct bm_error *err)
+{
+	int rc = 0;
+
+	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
+		if (table->pending[side] != NULL) {
+			rc = begin(pair->aside[side], "BEGIN",
+					"SET LOCAL lock_timeout = '30s'; SELECT "
+					"pg_advisory_xact_lock(" BM_PURGE_LOCK ")",
+					err);
+			rc = rc == 0 ? 0
+				     : bm_error_wrap(err, "%s: keeping purges out",
+						       bm_pair_side_name(side));
+		}
+	}
+	return rc;
+}
+
+static int take(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_moment *out, struct bm_error *err)
+{
+	PGconn *source = pair->main[BM_PAIR_SOURCE];
+
+	if (begin(pair->main[BM_PAIR_DESTINATION], BEGIN_SNAPSHOT, "SELECT 1", err) != 0) {
+		return bm_error_wrap(err, "destination");
+	}
+	if (begin(source, BEGIN_SNAPSHOT, "SELECT 1", err) != 0 ||
+			add_pending(source, table->pending[BM_PAIR_SOURCE], out, err) != 0 ||
+			look_for_truncate(source, table, out, err) != 0) {
+		return bm_error_wrap(err, "source");
+	}
+	if (add_pending(pair->aside[BM_PAIR_DESTINATION], table->pending[BM_PAIR_DESTINATION],
+			    out, err) != 0) {
+		return bm_error_wrap(err, "destination");
+	}
+	return 0;
+}
+
+int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_moment *out, struct bm_error *err)
+{
+	*out = (struct bm_moment){0};
+	bm_keys_init(&out->pending, table->key_count);
+	int rc = keep_purges_out(pair, table, err);
+	if (rc == 0) {
+		rc = take(pair, table, out, err);
+	}
+	end(pair->aside[BM_PAIR_SOURCE]);
+	end(pair->aside[BM_PAIR_DESTINATION]);
+	bm_keys_sort(&out->pending);
+	return rc;
+}
+
+void bm_moment_end(struct bm_pair *pair, struct bm_moment *moment)
+{
+	end(pair->main[BM_PAIR_SOURCE]);
+	end(pair->main[BM_PAIR_DESTINATION]);
+	bm_keys_finish(&moment->pending);
+}

@@ -1,0 +1,33 @@
+/*
+ * moment - both sides seen at one moment, with what is under way between them
+ *
+ * First the destination's snapshot, then the source's: what was committed at the source after
+ * the first one has its key in the delta table that the second one sees. That holds only while
+ * nobody purges in between, so purges are kept out by an advisory lock that they try for
+ * (deltas/sql/machine_purge.sql): for some milliseconds, until both are taken. Where the
+ * destination is captured too, its delta table is read after the source's snapshot, by a
+ * session of its own.
+ */
+#ifndef WORKER_VERIFY_MOMENT_H
+#define WORKER_VERIFY_MOMENT_H
+
+#include <stdbool.h>
+
+#include "worker/verify/keys.h"
+#include "worker/verify/pair.h"
+#include "worker/verify/verify_catalog.h"
+
+struct bm_moment {
+	struct bm_keys pending; /* sorted */
+	bool too_many;		/* more than are kept: nothing can be said of the table */
+	bool truncated;		/* a truncate is under way */
+};
+
+/* Begin both transactions. Finish `out` and end it in either case. */
+int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_moment *out, struct bm_error *err);
+
+/* Give both snapshots back, whatever state the sessions are in. */
+void bm_moment_end(struct bm_pair *pair, struct bm_moment *moment);
+
+#endif

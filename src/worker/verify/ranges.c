@@ -1,0 +1,146 @@
+#include "worker/verify/ranges.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/libpq.h"
+#include "bucardo_machine/macros.h"
+
+/* A bucket's rows, about: few enough to be listed when they differ. */
+#define BUCKET_ROWS 8192
+#define BUCKETS_BY_HASH_MOST 4096u
+
+/* Above this many rows the bounds come from a part of the pages. */
+#define SAMPLED_ABOVE 200000
+#define SAMPLED_PER_BUCKET 64
+
+static bool is_ordered_alike(const struct bm_verify_column *column)
+{
+	static const char *const types[] = {"smallint", "integer", "bigint", "oid", "numeric",
+			"uuid", "date", "timestamp without time zone",
+			"timestamp with time zone"};
+
+	for (size_t i = 0; i < BM_COUNT_OF(types); i++) {
+		if (column->way != BM_WAY_FORMAT && strcmp(column->type, types[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void put_bounds_sql(const struct bm_verify_table *table, struct bm_strbuf *sql)
+{
+	const char *key = table->key[0].name;
+	bool is_sampled = table->rows > SAMPLED_ABOVE;
+
+	bm_strbuf_printf(sql,
+			"SELECT k::text FROM (SELECT DISTINCT k FROM (SELECT %s::%s AS k,"
+			" row_number() OVER (ORDER BY %s) AS n FROM ONLY %s",
+			key, table->key[0].type, key, table->name);
+	if (is_sampled) {
+		bm_strbuf_printf(sql, " TABLESAMPLE SYSTEM (%g)",
+				100.0 * SAMPLED_PER_BUCKET / BUCKET_ROWS);
+	}
+	bm_strbuf_printf(sql, ") s WHERE n %% %d = 0) d ORDER BY k",
+			is_sampled ? SAMPLED_PER_BUCKET : BUCKET_ROWS);
+}
+
+static void put_array(const struct bm_ranges *ranges, struct bm_strbuf *out)
+{
+	struct bm_strbuf array = BM_STRBUF_INIT;
+
+	for (unsigned i = 0; i + 1 < ranges->count; i++) {
+		bm_quote_array_add(&array, ranges->bounds[i]);
+	}
+	char *text = bm_quote_array_end(&array);
+	bm_quote_literal(out, text);
+	free(text);
+}
+
+static int plan_by_order(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_ranges *out, struct bm_error *err)
+{
+	const struct bm_verify_column *key = &table->key[0];
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	put_bounds_sql(table, &sql);
+	PGresult *rows = bm_pair_ask_one(
+			pair->main[BM_PAIR_SOURCE], bm_strbuf_text(&sql), 0, NULL, err);
+	bm_strbuf_finish(&sql);
+	if (rows == NULL) {
+		return bm_error_wrap(err, "source: looking for bounds");
+	}
+	out->by_order = true;
+	out->count = (unsigned)PQntuples(rows) + 1;
+	out->bounds = bm_alloc(out->count * sizeof(*out->bounds));
+	for (int i = 0; i < PQntuples(rows); i++) {
+		out->bounds[i] = bm_strdup(PQgetvalue(rows, i, 0));
+	}
+	PQclear(rows);
+	bm_strbuf_printf(&sql, "width_bucket(%s::%s, ", key->name, key->type);
+	put_array(out, &sql);
+	bm_strbuf_printf(&sql, "::%s[])", key->type);
+	out->bucket = bm_strbuf_detach(&sql);
+	return 0;
+}
+
+static void plan_by_hash(const struct bm_digest *digest, const struct bm_verify_table *table,
+		struct bm_ranges *out)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	out->count = 1;
+	while (out->count < BUCKETS_BY_HASH_MOST &&
+			(uint64_t)out->count * BUCKET_ROWS < table->rows) {
+		out->count *= 2;
+	}
+	bm_digest_key_bucket(digest, table, out->count, &sql);
+	out->bucket = bm_strbuf_detach(&sql);
+}
+
+int bm_ranges_plan(struct bm_pair *pair, const struct bm_digest *digest,
+		const struct bm_verify_table *table, struct bm_ranges *out,
+		struct bm_error *err)
+{
+	*out = (struct bm_ranges){.count = 1};
+	if (table->key_count == 0 || table->rows <= BUCKET_ROWS) {
+		out->bucket = bm_strdup("0");
+		return 0;
+	}
+	if (is_ordered_alike(&table->key[0])) {
+		return plan_by_order(pair, table, out, err);
+	}
+	plan_by_hash(digest, table, out);
+	return 0;
+}
+
+void bm_ranges_finish(struct bm_ranges *ranges)
+{
+	for (unsigned i = 0; ranges->bounds != NULL && i + 1 < ranges->count; i++) {
+		free(ranges->bounds[i]);
+	}
+	free(ranges->bounds);
+	free(ranges->bucket);
+	*ranges = (struct bm_ranges){0};
+}
+
+static void put_end(const struct bm_verify_column *key, const char *comparison,
+		const char *bound, struct bm_strbuf *out)
+{
+	bm_strbuf_printf(out, "%s%s::%s %s ", out->length > 0 ? " AND " : "", key->name,
+			key->type, comparison);
+	bm_quote_literal(out, bound);
+	bm_strbuf_printf(out, "::%s", key->type);
+}
+
+void bm_ranges_condition(const struct bm_ranges *ranges, const struct bm_verify_table *table,
+		unsigned first, unsigned last, struct bm_strbuf *out)
+{
+	if (ranges->by_order && first > 0) {
+		put_end(&table->key[0], ">=", ranges->bounds[first - 1], out);
+	}
+	if (ranges->by_order && last < ranges->count) {
+		put_end(&table->key[0], "<", ranges->bounds[last - 1], out);
+	}
+}

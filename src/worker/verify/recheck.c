@@ -1,0 +1,239 @@
+#include "worker/verify/recheck.h"
+
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+
+/* Keys of one look. */
+#define SLICE 2000
+
+/* Between two looks, and how often a row has to differ. */
+#define ROUND_MSEC 300
+#define LOOKS 2
+
+const char *const bm_row_kinds[3] = {[BM_ROW_MISSING] = "missing",
+		[BM_ROW_EXTRA] = "extra",
+		[BM_ROW_CHANGED] = "changed"};
+
+struct look {
+	struct bm_recheck *recheck;
+	PGresult *rows[BM_PAIR_SIDES];
+	int at[BM_PAIR_SIDES]; /* the row of the key that is looked at, or where it would be */
+};
+
+/* ---- what differs ---- */
+
+static json_t *key_of(const struct bm_verify_table *table, const struct bm_key_row *key)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < table->key_count; i++) {
+		json_object_set_new(
+				object, table->key[i].name, bm_json_text(bm_key_text(key, i)));
+	}
+	return object;
+}
+
+/* "{1,-2,3}": the next number, as it stands there. */
+static const char *next_number(const char *text, const char **number, size_t *length)
+{
+	text += strspn(text, "{,");
+	*number = text;
+	*length = strcspn(text, ",}");
+	return text + *length;
+}
+
+static json_t *value_of(const PGresult *rows, int row, int column)
+{
+	return PQgetisnull(rows, row, column) ? json_null()
+					      : bm_json_text(PQgetvalue(rows, row, column));
+}
+
+/* The columns that differ, with both values when they were asked for. */
+static json_t *columns_of(const struct look *look)
+{
+	const struct bm_verify_table *table = look->recheck->scan->table;
+	int hashes = (int)table->key_count;
+	const char *a = PQgetvalue(look->rows[0], look->at[0], hashes);
+	const char *b = PQgetvalue(look->rows[1], look->at[1], hashes);
+	json_t *columns = json_object();
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		const char *one, *other;
+		size_t length, other_length;
+		a = next_number(a, &one, &length);
+		b = next_number(b, &other, &other_length);
+		if (length == other_length && memcmp(one, other, length) == 0) {
+			continue;
+		}
+		json_t *values = json_object();
+		for (int side = 0; look->recheck->values && side < BM_PAIR_SIDES; side++) {
+			json_object_set_new(values, bm_pair_side_name((enum bm_pair_side)side),
+					value_of(look->rows[side], look->at[side],
+							hashes + 1 + (int)i));
+		}
+		json_object_set_new(columns, table->columns[i].name, values);
+	}
+	return columns;
+}
+
+static void record(struct look *look, const struct bm_key_row *key, int kind)
+{
+	struct bm_recheck *recheck = look->recheck;
+
+	recheck->kinds[kind]++;
+	if (json_array_size(recheck->differences) < BM_DIFFERENCES_NAMED) {
+		json_t *one = json_pack("{s:o, s:s}", "key", key_of(recheck->scan->table, key),
+				"kind", bm_row_kinds[kind]);
+		if (kind == BM_ROW_CHANGED) {
+			json_object_set_new(one, "columns", columns_of(look));
+		}
+		json_array_append_new(recheck->differences, one);
+	}
+}
+
+/* ---- one look ---- */
+
+static bool is_at(const struct look *look, int side, const struct bm_key_row *key)
+{
+	size_t columns = look->recheck->scan->table->key_count;
+	bool same = look->at[side] < PQntuples(look->rows[side]);
+
+	for (size_t i = 0; same && i < columns; i++) {
+		same = strcmp(PQgetvalue(look->rows[side], look->at[side], (int)i),
+				       bm_key_text(key, i)) == 0;
+	}
+	return same;
+}
+
+/* Answers are in the order of the keys, so each key is found by going on. */
+static bool judge(struct look *look, struct bm_key_row *key)
+{
+	int hashes = (int)look->recheck->scan->table->key_count;
+	bool source = is_at(look, 0, key), destination = is_at(look, 1, key);
+	int kind = !source ? BM_ROW_EXTRA : !destination ? BM_ROW_MISSING : BM_ROW_CHANGED;
+	bool equal = source == destination &&
+			(!source ||
+					strcmp(PQgetvalue(look->rows[0], look->at[0], hashes),
+							PQgetvalue(look->rows[1], look->at[1],
+									hashes)) == 0);
+
+	key->failed = equal ? 0 : key->failed + 1;
+	bool is_decided = equal || key->failed >= LOOKS;
+	if (!equal && is_decided) {
+		record(look, key, kind);
+	}
+	look->at[0] += source;
+	look->at[1] += destination;
+	return is_decided;
+}
+
+static int ask(struct look *look, const struct bm_keys *keys, size_t first, size_t count,
+		struct bm_error *err)
+{
+	struct bm_scan *scan = look->recheck->scan;
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	char *params[BM_KEYS_COLUMNS];
+
+	bm_digest_look_sql(scan->digest, scan->table, look->recheck->values, &sql);
+	bm_keys_params(keys, first, count, params);
+	const char *const both[] = {bm_strbuf_text(&sql), bm_strbuf_text(&sql)};
+	int rc = bm_pair_ask(scan->pair->main, both, (int)keys->columns,
+			(const char *const *)params, look->rows, NULL, err);
+	bm_keys_free_params(keys, params);
+	bm_strbuf_finish(&sql);
+	look->at[0] = look->at[1] = 0;
+	return rc;
+}
+
+/* Those that are decided leave the list; what is under way is not looked at. */
+static int look_at_slice(struct look *look, const struct bm_keys *pending, size_t first,
+		size_t count, struct bm_error *err)
+{
+	struct bm_keys *suspects = &look->recheck->scan->suspects;
+
+	if (ask(look, suspects, first, count, err) != 0) {
+		return -1;
+	}
+	for (size_t i = first; i < first + count; i++) {
+		struct bm_key_row *key = &suspects->list[i];
+		bool is_pending = bm_keys_find(pending, key->texts) != NULL;
+		if (is_pending) {
+			look->at[0] += is_at(look, 0, key);
+			look->at[1] += is_at(look, 1, key);
+			key->failed = 0;
+		} else if (judge(look, key)) {
+			free(key->texts);
+			key->texts = NULL;
+		}
+	}
+	PQclear(look->rows[0]);
+	PQclear(look->rows[1]);
+	return 0;
+}
+
+static void drop_decided(struct bm_keys *keys)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		if (keys->list[i].texts != NULL) {
+			keys->list[kept++] = keys->list[i];
+		}
+	}
+	keys->count = kept;
+}
+
+static int run_round(struct look *look, struct bm_error *err)
+{
+	struct bm_scan *scan = look->recheck->scan;
+	struct bm_moment moment;
+	int rc = bm_moment_begin(scan->pair, scan->table, &moment, err);
+
+	scan->too_many_pending = scan->too_many_pending || moment.too_many;
+	scan->truncated = scan->truncated || moment.truncated;
+	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many;
+			first += SLICE) {
+		size_t left = scan->suspects.count - first;
+		rc = look_at_slice(
+				look, &moment.pending, first, left < SLICE ? left : SLICE, err);
+	}
+	bm_moment_end(scan->pair, &moment);
+	drop_decided(&scan->suspects);
+	return rc;
+}
+
+static bool is_undecided(const struct bm_keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++) {
+		if (keys->list[i].failed > 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int bm_recheck_run(struct bm_recheck *recheck, struct bm_error *err)
+{
+	struct bm_scan *scan = recheck->scan;
+	struct look look = {.recheck = recheck};
+	uint64_t deadline_msec = bm_clock_msec() + recheck->wait_msec;
+	int rc = 0;
+
+	recheck->differences = json_array();
+	while (rc == 0 && scan->suspects.count > 0 && !scan->too_many_pending &&
+			!scan->truncated) {
+		rc = run_round(&look, err);
+		bool is_late = bm_clock_msec() >= deadline_msec;
+		if (rc != 0 || scan->suspects.count == 0 ||
+				(is_late && !is_undecided(&scan->suspects))) {
+			break;
+		}
+		poll(NULL, 0, ROUND_MSEC);
+	}
+	return rc;
+}

@@ -1,0 +1,34 @@
+/*
+ * recheck - suspects looked at again by their keys, until each is equal, under way or different
+ *
+ * A row is different when two looks at two later moments say so, while it is not under way. So
+ * nothing that merely went from one side to the other between two readings is ever reported.
+ */
+#ifndef WORKER_VERIFY_RECHECK_H
+#define WORKER_VERIFY_RECHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/verify/scan.h"
+
+struct json_t;
+
+/* That many are named, of a table; all are counted. */
+#define BM_DIFFERENCES_NAMED 1000
+
+struct bm_recheck {
+	struct bm_scan *scan;
+	bool values;		    /* of rows that differ */
+	uint64_t wait_msec;	    /* for rows that are under way */
+	struct json_t *differences; /* a list: key, kind, columns, values; docs/verify.md */
+	uint64_t kinds[3];	    /* how many are missing, extra, changed */
+};
+
+enum { BM_ROW_MISSING, BM_ROW_EXTRA, BM_ROW_CHANGED };
+extern const char *const bm_row_kinds[3];
+
+/* What stays in scan->suspects is under way. json_decref() the differences in either case. */
+int bm_recheck_run(struct bm_recheck *recheck, struct bm_error *err);
+
+#endif

@@ -1,0 +1,265 @@
+#include "worker/verify/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "worker/verify/ranges.h"
+
+/* Buckets of one moment: as many as take some seconds. */
+#define BUCKETS_AT_FIRST 64u
+#define BATCH_SHORT_MSEC 2000
+#define BATCH_LONG_MSEC 8000
+
+/* Rows that are listed at once, of one side. */
+#define LISTED_MOST 20000
+
+struct batch {
+	unsigned first, last; /* buckets, to before `last` */
+	char *condition;      /* SQL */
+	struct bm_moment moment;
+	struct bm_sums sums;
+};
+
+static int ask_sums(struct bm_scan *scan, const struct bm_ranges *ranges, struct batch *batch,
+		const char *condition, int count, const char *const *params, int sign,
+		struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	PGresult *rows[BM_PAIR_SIDES];
+
+	bm_digest_sums_sql(scan->digest, scan->table, ranges->bucket, condition, &sql);
+	const char *const both[] = {bm_strbuf_text(&sql), bm_strbuf_text(&sql)};
+	int rc = bm_pair_ask(scan->pair->main, both, count, params, rows, NULL, err);
+	bm_strbuf_finish(&sql);
+	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
+		bm_sums_take(&batch->sums, side, rows[side], sign);
+		PQclear(rows[side]);
+	}
+	return rc;
+}
+
+/* Rows that are under way are taken off the sums of both sides, by their keys. */
+static int take_pending_off(struct bm_scan *scan, const struct bm_ranges *ranges,
+		struct batch *batch, struct bm_error *err)
+{
+	struct bm_strbuf condition = BM_STRBUF_INIT;
+	const struct bm_keys *pending = &batch->moment.pending;
+	char *params[BM_KEYS_COLUMNS];
+
+	if (pending->count == 0) {
+		return 0;
+	}
+	bm_strbuf_printf(&condition, "%s%s", batch->condition,
+			batch->condition[0] != '\0' ? " AND " : "");
+	bm_digest_keys_condition(scan->table, 1, &condition);
+	bm_keys_params(pending, 0, pending->count, params);
+	int rc = ask_sums(scan, ranges, batch, bm_strbuf_text(&condition),
+			(int)pending->columns, (const char *const *)params, -1, err);
+	bm_keys_free_params(pending, params);
+	bm_strbuf_finish(&condition);
+	return rc;
+}
+
+static void suspect(struct bm_scan *scan, const PGresult *rows, int row)
+{
+	scan->too_many = !bm_keys_add(&scan->suspects, rows, row) || scan->too_many;
+}
+
+/* Two lists in one order; where one was cut, what is beyond its end is not judged. */
+static void compare_lists(struct bm_scan *scan, PGresult *const *rows)
+{
+	size_t columns = scan->table->key_count;
+	int counts[] = {PQntuples(rows[0]), PQntuples(rows[1])}, at[] = {0, 0};
+	bool cut[] = {counts[0] == LISTED_MOST, counts[1] == LISTED_MOST};
+
+	while (!scan->too_many && (at[0] < counts[0] || at[1] < counts[1])) {
+		bool ended[] = {at[0] == counts[0], at[1] == counts[1]};
+		if ((ended[0] && cut[0]) || (ended[1] && cut[1])) {
+			break;
+		}
+		int order = ended[0] ? 1
+				: ended[1]
+				? -1
+				: bm_keys_compare_rows(rows[0], at[0], rows[1], at[1], columns);
+		if (order != 0) {
+			suspect(scan, rows[order > 0], at[order > 0]);
+		} else if (strcmp(PQgetvalue(rows[0], at[0], (int)columns),
+					   PQgetvalue(rows[1], at[1], (int)columns)) != 0) {
+			suspect(scan, rows[0], at[0]);
+		}
+		at[0] += order <= 0;
+		at[1] += order >= 0;
+	}
+	scan->too_many = scan->too_many || cut[0] || cut[1];
+}
+
+/* List the rows of these buckets ("{3,7}") on both sides. */
+static int list_buckets(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct batch *batch, const char *buckets, struct bm_error *err)
+{
+	struct bm_strbuf condition = BM_STRBUF_INIT, sql = BM_STRBUF_INIT;
+	PGresult *rows[BM_PAIR_SIDES];
+
+	bm_strbuf_printf(&condition, "%s%s%s = ANY ('{%s}'::int[])", batch->condition,
+			batch->condition[0] != '\0' ? " AND " : "", ranges->bucket, buckets);
+	bm_digest_rows_sql(scan->digest, scan->table, bm_strbuf_text(&condition), LISTED_MOST,
+			&sql);
+	const char *const both[] = {bm_strbuf_text(&sql), bm_strbuf_text(&sql)};
+	int rc = bm_pair_ask(scan->pair->main, both, 0, NULL, rows, NULL, err);
+	if (rc == 0) {
+		compare_lists(scan, rows);
+		PQclear(rows[0]);
+		PQclear(rows[1]);
+	}
+	bm_strbuf_finish(&condition);
+	bm_strbuf_finish(&sql);
+	return rc;
+}
+
+static int64_t rows_of(const struct bm_sums *sums, unsigned bucket)
+{
+	int64_t source = sums->sides[0][bucket].rows, other = sums->sides[1][bucket].rows;
+
+	return source > other ? source : other;
+}
+
+/* Some buckets that differ at a time, no more rows than are listed at once. */
+static int list_differing(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct batch *batch, struct bm_error *err)
+{
+	struct bm_strbuf buckets = BM_STRBUF_INIT;
+	int64_t rows = 0;
+	int rc = 0;
+
+	for (unsigned i = batch->first; rc == 0 && i < batch->last; i++) {
+		if (!bm_sums_differ(&batch->sums, i)) {
+			continue;
+		}
+		scan->differing++;
+		if (buckets.length > 0 && rows + rows_of(&batch->sums, i) > LISTED_MOST / 2) {
+			rc = list_buckets(scan, ranges, batch, bm_strbuf_text(&buckets), err);
+			bm_strbuf_clear(&buckets);
+			rows = 0;
+		}
+		bm_strbuf_printf(&buckets, "%s%u", buckets.length > 0 ? "," : "", i);
+		rows += rows_of(&batch->sums, i);
+	}
+	if (rc == 0 && buckets.length > 0 && !scan->too_many) {
+		rc = list_buckets(scan, ranges, batch, bm_strbuf_text(&buckets), err);
+	}
+	bm_strbuf_finish(&buckets);
+	return rc;
+}
+
+static void count_rows(struct bm_scan *scan, const struct batch *batch)
+{
+	for (unsigned i = batch->first; i < batch->last; i++) {
+		scan->rows[0] += batch->sums.sides[0][i].rows;
+		scan->rows[1] += batch->sums.sides[1][i].rows;
+	}
+}
+
+static void suspect_pending(struct bm_scan *scan, const struct bm_keys *pending)
+{
+	scan->too_many = !bm_keys_add_all(&scan->suspects, pending) || scan->too_many;
+}
+
+static int read_batch(struct bm_scan *scan, const struct bm_ranges *ranges, struct batch *batch,
+		struct bm_error *err)
+{
+	int rc = ask_sums(scan, ranges, batch, batch->condition, 0, NULL, 1, err);
+
+	if (rc == 0) {
+		count_rows(scan, batch);
+		rc = take_pending_off(scan, ranges, batch, err);
+	}
+	if (rc == 0 && !scan->too_many) {
+		rc = list_differing(scan, ranges, batch, err);
+	}
+	if (rc == 0) {
+		suspect_pending(scan, &batch->moment.pending);
+	}
+	return rc;
+}
+
+/* One moment: the buckets from `first` to before `last`. */
+static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges, unsigned first,
+		unsigned last, struct bm_error *err)
+{
+	struct bm_strbuf condition = BM_STRBUF_INIT;
+	struct batch batch = {.first = first, .last = last};
+	uint64_t begun_msec = bm_clock_msec();
+
+	bm_ranges_condition(ranges, scan->table, first, last, &condition);
+	batch.condition = bm_strbuf_detach(&condition);
+	bm_sums_init(&batch.sums, ranges->count);
+	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
+	scan->truncated = scan->truncated || batch.moment.truncated;
+	scan->too_many_pending = scan->too_many_pending || batch.moment.too_many;
+	if (rc == 0 && !batch.moment.too_many && !batch.moment.truncated) {
+		rc = read_batch(scan, ranges, &batch, err);
+	}
+	bm_moment_end(scan->pair, &batch.moment);
+	bm_sums_finish(&batch.sums);
+	free(batch.condition);
+	uint64_t took_msec = bm_clock_msec() - begun_msec;
+	scan->longest_msec = took_msec > scan->longest_msec ? took_msec : scan->longest_msec;
+	return rc;
+}
+
+static unsigned next_size(unsigned size, uint64_t took_msec)
+{
+	if (took_msec < BATCH_SHORT_MSEC) {
+		return size * 2;
+	}
+	return took_msec > BATCH_LONG_MSEC && size > 1 ? size / 2 : size;
+}
+
+int bm_scan_run(struct bm_scan *scan, struct bm_error *err)
+{
+	struct bm_ranges ranges = {0};
+	unsigned size = BUCKETS_AT_FIRST, last;
+
+	bm_keys_init(&scan->suspects, scan->table->key_count);
+	int rc = bm_ranges_plan(scan->pair, scan->digest, scan->table, &ranges, err);
+	scan->buckets = ranges.count;
+	for (unsigned first = 0; rc == 0 && first < ranges.count; first = last) {
+		uint64_t begun_msec = bm_clock_msec();
+		last = ranges.by_order && ranges.count - first > size ? first + size
+								      : ranges.count;
+		rc = run_batch(scan, &ranges, first, last, err);
+		size = next_size(size, bm_clock_msec() - begun_msec);
+		if (rc == 0 && scan->on_share != NULL) {
+			scan->on_share(scan->ctx, (double)last / ranges.count);
+		}
+	}
+	bm_ranges_finish(&ranges);
+	bm_keys_sort(&scan->suspects);
+	return rc;
+}
+
+void bm_scan_finish(struct bm_scan *scan)
+{
+	bm_keys_finish(&scan->suspects);
+}
+
+static char everything[] = "0";
+
+int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struct bm_error *err)
+{
+	struct batch batch = {.first = 0, .last = 1};
+	const struct bm_ranges ranges = {.count = 1, .bucket = everything};
+
+	bm_sums_init(&batch.sums, 1);
+	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
+	if (rc == 0) {
+		rc = ask_sums(scan, &ranges, &batch, "", 0, NULL, 1, err);
+	}
+	sums[0] = batch.sums.sides[0][0];
+	sums[1] = batch.sums.sides[1][0];
+	bm_moment_end(scan->pair, &batch.moment);
+	bm_sums_finish(&batch.sums);
+	return rc;
+}

@@ -1,0 +1,44 @@
+/*
+ * scan - one table read once on both sides: which rows have to be looked at again
+ *
+ * Some buckets at a time, each time at a new moment, so that no snapshot lives longer than some
+ * seconds (and one bucket) take. Rows that are under way are taken out of the sums; a bucket
+ * whose sums differ then has its rows listed, and those that differ become suspects.
+ */
+#ifndef WORKER_VERIFY_SCAN_H
+#define WORKER_VERIFY_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/verify/digest.h"
+#include "worker/verify/keys.h"
+#include "worker/verify/moment.h"
+#include "worker/verify/pair.h"
+#include "worker/verify/sums.h"
+
+struct bm_scan {
+	struct bm_pair *pair;
+	const struct bm_digest *digest;
+	const struct bm_verify_table *table;
+	void (*on_share)(void *ctx, double share); /* how much is read; NULL: not told */
+	void *ctx;
+	/* the result: */
+	struct bm_keys suspects;
+	int64_t rows[BM_PAIR_SIDES]; /* that were read */
+	unsigned buckets, differing;
+	bool too_many;	       /* more suspects than are kept */
+	bool too_many_pending; /* nothing can be said while so much is under way */
+	bool truncated;	       /* a truncate is under way */
+	uint64_t longest_msec; /* of a snapshot */
+};
+
+/* Finish `scan` in either case. */
+int bm_scan_run(struct bm_scan *scan, struct bm_error *err);
+void bm_scan_finish(struct bm_scan *scan);
+
+/* The sums of all rows of a table, at one moment. */
+int bm_scan_whole(
+		struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struct bm_error *err);
+
+#endif

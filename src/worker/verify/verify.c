@@ -1,0 +1,210 @@
+/* A whole comparison: the sessions, the hash functions, one object after another, the report.
+ */
+#include "bucardo_machine/verify.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "worker/verify/object.h"
+
+#define REPORT_SCHEMA 1
+
+static const char *const proofs[] = {[BM_PROOF_EQUAL] = "equal",
+		[BM_PROOF_IN_FLIGHT] = "in_flight",
+		[BM_PROOF_UNPROVEN] = "unproven",
+		[BM_PROOF_DIFFERENT] = "different"};
+static_assert(BM_COUNT_OF(proofs) == BM_PROOF_COUNT, "a state has no name");
+
+const char *bm_proof_name(enum bm_proof proof)
+{
+	return proofs[proof];
+}
+
+static enum bm_proof proof_named(const char *name)
+{
+	enum bm_proof proof = BM_PROOF_EQUAL;
+
+	while (proof < BM_PROOF_DIFFERENT &&
+			(name == NULL || strcmp(proofs[proof], name) != 0)) {
+		proof++;
+	}
+	return proof;
+}
+
+struct run {
+	const struct bm_verify_options *options;
+	struct bm_pair pair;
+	struct bm_verify_catalog catalog;
+	struct bm_digest digest;
+	json_t *report, *objects;
+	enum bm_proof verdict;
+	uint64_t bytes, bytes_done; /* of all tables; of those that are done */
+	const struct bm_verify_table *table;
+};
+
+/* ---- the beginning ---- */
+
+/* Both servers have to say the same of the same values. */
+static int choose_hash(struct run *run, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	PGresult *rows[BM_PAIR_SIDES];
+
+	run->digest.portable = run->options->portable_hash;
+	run->digest.same_encoding = run->catalog.same_encoding;
+	if (run->digest.portable) {
+		return 0;
+	}
+	bm_digest_probe_sql(&sql);
+	const char *const both[] = {bm_strbuf_text(&sql), bm_strbuf_text(&sql)};
+	int rc = bm_pair_ask(run->pair.main, both, 0, NULL, rows, NULL, err);
+	bm_strbuf_finish(&sql);
+	if (rc != 0) {
+		return bm_error_wrap(err, "trying the hash functions");
+	}
+	for (int i = 0; i < PQnfields(rows[0]); i++) {
+		run->digest.portable = run->digest.portable ||
+				strcmp(PQgetvalue(rows[0], 0, i), PQgetvalue(rows[1], 0, i)) !=
+						0;
+	}
+	PQclear(rows[0]);
+	PQclear(rows[1]);
+	return 0;
+}
+
+static json_t *describe(PGconn *conn, struct bm_error *err)
+{
+	/* What says which database it was, as far as every role may read it. */
+	PGresult *row = bm_pair_ask_one(conn,
+			"SELECT current_setting('server_version'), current_database(),"
+			" current_setting('server_encoding'), current_user,"
+			" coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)",
+			0, NULL, err);
+
+	if (row == NULL) {
+		return NULL;
+	}
+	json_t *side = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:s}", "version",
+			bm_json_text(PQgetvalue(row, 0, 0)), "database",
+			bm_json_text(PQgetvalue(row, 0, 1)), "encoding",
+			bm_json_text(PQgetvalue(row, 0, 2)), "role",
+			bm_json_text(PQgetvalue(row, 0, 3)), "address",
+			bm_json_text(PQgetvalue(row, 0, 4)), "port",
+			atoi(PQgetvalue(row, 0, 5)), "host", PQhost(conn));
+	PQclear(row);
+	return side;
+}
+
+static json_t *time_now(void)
+{
+	char text[BM_CLOCK_TEXT_SIZE];
+
+	return json_string(bm_clock_format(bm_clock_wall_msec(), text));
+}
+
+static int begin(struct run *run, struct bm_error *err)
+{
+	const struct bm_verify_options *options = run->options;
+
+	if (bm_pair_open(&run->pair, options->source, options->destination, err) != 0 ||
+			bm_verify_catalog_read(&run->pair, options->filter, options->only,
+					&run->catalog, err) != 0 ||
+			choose_hash(run, err) != 0) {
+		return -1;
+	}
+	json_t *source = describe(run->pair.main[0], err);
+	json_t *destination = source != NULL ? describe(run->pair.main[1], err) : NULL;
+	if (destination == NULL) {
+		json_decref(source);
+		return -1;
+	}
+	run->objects = json_array();
+	run->report = json_pack("{s:i, s:o, s:o, s:o, s:s, s:o}", "schema", REPORT_SCHEMA,
+			"begun", time_now(), "source", source, "destination", destination,
+			"hash", run->digest.portable ? "sha256" : "native", "objects",
+			run->objects);
+	return 0;
+}
+
+/* ---- the objects ---- */
+
+static void take(struct run *run, const json_t *object)
+{
+	enum bm_proof proof = proof_named(json_string_value(json_object_get(object, "state")));
+
+	run->verdict = proof > run->verdict ? proof : run->verdict;
+	if (run->options->on_object != NULL) {
+		run->options->on_object(run->options->ctx, object);
+	}
+}
+
+static void on_share(void *ctx, double share)
+{
+	struct run *run = ctx;
+	double bytes = (double)run->bytes_done + share * (double)run->table->bytes;
+
+	if (run->options->on_progress != NULL) {
+		run->options->on_progress(run->options->ctx, run->table->name,
+				run->bytes > 0 ? bytes / (double)run->bytes : 1);
+	}
+}
+
+static void compare_table(struct run *run, const struct bm_verify_table *table)
+{
+	struct bm_scan scan = {.pair = &run->pair,
+			.digest = &run->digest,
+			.table = table,
+			.on_share = on_share,
+			.ctx = run};
+
+	run->table = table;
+	on_share(run, 0);
+	json_t *object = bm_verify_table_run(run->options, &scan);
+	run->bytes_done += table->bytes;
+	take(run, object);
+	json_array_append_new(run->objects, object);
+}
+
+static int compare_all(struct run *run, struct bm_error *err)
+{
+	for (size_t i = 0; i < run->catalog.count; i++) {
+		run->bytes += run->catalog.tables[i].bytes;
+	}
+	for (size_t i = 0; i < run->catalog.count; i++) {
+		compare_table(run, &run->catalog.tables[i]);
+	}
+	size_t first = json_array_size(run->objects);
+	if (run->options->only == NULL &&
+			bm_verify_sequences(run->options, &run->pair, run->objects, err) != 0) {
+		return -1;
+	}
+	for (size_t i = first; i < json_array_size(run->objects); i++) {
+		take(run, json_array_get(run->objects, i));
+	}
+	return 0;
+}
+
+json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *verdict,
+		struct bm_error *err)
+{
+	struct run run = {.options = options};
+	int rc = begin(&run, err);
+
+	if (rc == 0) {
+		rc = compare_all(&run, err);
+	}
+	if (rc == 0) {
+		json_object_set_new(run.report, "ended", time_now());
+		json_object_set_new(run.report, "verdict", json_string(proofs[run.verdict]));
+		*verdict = run.verdict;
+	} else {
+		json_decref(run.report);
+		run.report = NULL;
+	}
+	bm_verify_catalog_finish(&run.catalog);
+	bm_pair_close(&run.pair);
+	return run.report;
+}

@@ -1,0 +1,189 @@
+/* One table: read, looked at again, judged. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/json.h"
+#include "worker/verify/object.h"
+#include "worker/verify/recheck.h"
+#include "worker/verify/sums.h"
+
+/* How long a table without a key has to stay as it is. */
+#define QUIET_MSEC 1500
+
+json_t *bm_verify_object(
+		const char *kind, const char *name, enum bm_proof state, const char *why)
+{
+	return json_pack("{s:s, s:o, s:s, s:o}", "kind", kind, "name", bm_json_text(name),
+			"state", bm_proof_name(state), "why", bm_json_text(why));
+}
+
+void bm_verify_object_set(json_t *object, enum bm_proof state, const char *why)
+{
+	json_object_set_new(object, "state", json_string(bm_proof_name(state)));
+	json_object_set_new(object, "why", bm_json_text(why));
+}
+
+static void set_number(json_t *object, const char *name, int64_t number)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)number));
+}
+
+static void set_time(json_t *object)
+{
+	char text[BM_CLOCK_TEXT_SIZE];
+
+	json_object_set_new(
+			object, "at", json_string(bm_clock_format(bm_clock_wall_msec(), text)));
+}
+
+/* ---- without a key ---- */
+
+static bool is_same(const struct bm_sum *a, const struct bm_sum *b)
+{
+	return a->rows == b->rows && a->hashes == b->hashes && a->halves == b->halves;
+}
+
+/* Whether both sides stay as they were read: then they do differ. */
+static int is_quiet(struct bm_scan *scan, const struct bm_sum *before, bool *quiet,
+		struct bm_error *err)
+{
+	struct bm_sum after[BM_PAIR_SIDES];
+
+	poll(NULL, 0, QUIET_MSEC);
+	if (bm_scan_whole(scan, after, err) != 0) {
+		return -1;
+	}
+	*quiet = is_same(&before[0], &after[0]) && is_same(&before[1], &after[1]);
+	return 0;
+}
+
+static int compare_whole(struct bm_scan *scan, json_t *object, struct bm_error *err)
+{
+	struct bm_sum sums[BM_PAIR_SIDES];
+	bool quiet = false;
+
+	if (bm_scan_whole(scan, sums, err) != 0) {
+		return -1;
+	}
+	set_number(object, "rows", sums[0].rows);
+	set_number(object, "rows_destination", sums[1].rows);
+	if (is_same(&sums[0], &sums[1])) {
+		bm_verify_object_set(object, BM_PROOF_EQUAL, "");
+	} else if (scan->table->is_view) {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
+				"a materialised view, which holds what it was when it was "
+				"refreshed: REFRESH MATERIALIZED VIEW on both sides");
+	} else if (is_quiet(scan, sums, &quiet, err) != 0) {
+		return -1;
+	} else if (quiet) {
+		bm_verify_object_set(object, BM_PROOF_DIFFERENT,
+				"it has no key, so it is not replicated: copy it again while "
+				"nobody writes");
+	} else {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
+				"it has no key and is written to: verify it while nobody "
+				"writes");
+	}
+	return 0;
+}
+
+/* ---- with a key ---- */
+
+static uint64_t total_of(const struct bm_recheck *recheck)
+{
+	return recheck->kinds[0] + recheck->kinds[1] + recheck->kinds[2];
+}
+
+static void set_numbers(
+		const struct bm_scan *scan, const struct bm_recheck *recheck, json_t *object)
+{
+	set_number(object, "rows", scan->rows[0]);
+	set_number(object, "rows_destination", scan->rows[1]);
+	set_number(object, "ranges", scan->buckets);
+	set_number(object, "in_flight", (int64_t)scan->suspects.count);
+	set_number(object, "longest_snapshot_ms", (int64_t)scan->longest_msec);
+	for (int i = 0; i < 3; i++) {
+		set_number(object, bm_row_kinds[i], (int64_t)recheck->kinds[i]);
+	}
+	if (total_of(recheck) > 0) {
+		json_object_set(object, "differences", recheck->differences);
+		json_object_set_new(object, "is_cut",
+				json_boolean(scan->too_many ||
+						total_of(recheck) > BM_DIFFERENCES_NAMED));
+	}
+}
+
+static void set_state(
+		const struct bm_scan *scan, const struct bm_recheck *recheck, json_t *object)
+{
+	if (scan->truncated) {
+		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT, "a truncate is under way");
+	} else if (scan->too_many_pending) {
+		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT,
+				"too many changes are under way to tell them apart: verify again "
+				"when the backlog is smaller");
+	} else if (total_of(recheck) > 0) {
+		bm_verify_object_set(object, BM_PROOF_DIFFERENT,
+				scan->too_many ? "more rows differ than were looked at" : "");
+	} else if (scan->too_many) {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
+				"more rows seemed to differ than can be looked at again: verify it "
+				"once more");
+	} else if (scan->suspects.count > 0) {
+		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT,
+				"all other rows are equal; these are under way");
+	} else {
+		bm_verify_object_set(object, BM_PROOF_EQUAL, "");
+	}
+}
+
+static int compare_by_key(const struct bm_verify_options *options, struct bm_scan *scan,
+		json_t *object, struct bm_error *err)
+{
+	struct bm_recheck recheck = {.scan = scan,
+			.values = options->show_values,
+			.wait_msec = options->wait_msec};
+	int rc = bm_scan_run(scan, err);
+
+	if (rc == 0) {
+		rc = bm_recheck_run(&recheck, err);
+	}
+	if (rc == 0) {
+		set_numbers(scan, &recheck, object);
+		set_state(scan, &recheck, object);
+	}
+	json_decref(recheck.differences);
+	bm_scan_finish(scan);
+	return rc;
+}
+
+/* ---- */
+
+json_t *bm_verify_table_run(const struct bm_verify_options *options, struct bm_scan *scan)
+{
+	const struct bm_verify_table *table = scan->table;
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *object = bm_verify_object(table->is_view ? "materialized view" : "table",
+			table->name, BM_PROOF_UNPROVEN, "");
+	int rc = 0;
+
+	if (table->problem != NULL) {
+		bm_verify_object_set(object,
+				table->is_different ? BM_PROOF_DIFFERENT : BM_PROOF_UNPROVEN,
+				table->problem);
+	} else if (table->key_count == 0) {
+		rc = compare_whole(scan, object, &err);
+	} else {
+		rc = compare_by_key(options, scan, object, &err);
+	}
+	if (rc != 0) {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN, err.message);
+	}
+	set_time(object);
+	return object;
+}

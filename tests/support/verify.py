@@ -12,7 +12,7 @@ class Verdict:
 
     def __init__(self, code, output, errors):
         self.code, self.output, self.errors = code, output, errors
-        events = [json.loads(line) for line in output.splitlines()]
+        events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         reports = [event["report"] for event in events if event["event"] == "report"]
         self.report = reports[0] if reports else None
         self.objects = {one["name"]: one for one in self.report["objects"]} if reports else {}

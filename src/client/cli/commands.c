@@ -336,7 +336,7 @@ static const struct cli_command commands[] = {
 			"Each table, view and sequence is equal, in_flight (equal but for rows under way),\n"
 			"unproven (the reason is printed) or different (the rows are named).\n"
 			"  --table PATTERN   only these, \"shop.*\"; as often as needed; then no sequences\n"
-			"  --wait SECONDS    how long a table waits for its rows under way (10)\n"
+			"  --wait SECONDS    how long rows under way are waited for (10)\n"
 			"  --show-values     of rows that differ, both values\n"
 			"  --hash sha256     where the servers' own hash functions are not to be used\n"
 			"  --json            one JSON object a line, the report last: docs/verify.md\n"

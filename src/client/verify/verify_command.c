@@ -78,11 +78,14 @@ static int take_migration(
 			json_pack("{s:s, s:s}", "command", "plan", "migration", call->words[0]),
 			err);
 	const json_t *migration = json_object_get(
-			json_object_get(out->answer, "order"), "migration");
+			json_object_get(out->answer, "request"), "migration");
 	const json_t *tables = json_object_get(migration, "tables");
 
 	if (migration == NULL) {
-		return -1;
+		return out->answer == NULL
+				? -1
+				: bm_error_set(err, BM_ERR_INTERNAL,
+						  "the machine's answer names no databases");
 	}
 	take_endpoint(json_object_get(migration, "source"), &out->source);
 	take_endpoint(json_object_get(migration, "destination"), &out->destination);

@@ -15,12 +15,20 @@ struct json_t *bm_verify_object(
 /* Set state and reason of one. */
 void bm_verify_object_set(struct json_t *object, enum bm_proof state, const char *why);
 
-/* Compare one table, by its key or as a whole. */
-struct json_t *bm_verify_table_run(
-		const struct bm_verify_options *options, struct bm_scan *scan);
+/*
+ * One table: begun, which reads it; looked at again until that is over; ended, which gives its
+ * object. What fails makes it unproven. bm_verify_table_end() frees it.
+ */
+struct bm_verify_work;
+struct bm_verify_work *bm_verify_table_begin(
+		const struct bm_verify_options *options, const struct bm_scan *scan);
+void bm_verify_table_round(struct bm_verify_work *work);
+bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late);
+struct json_t *bm_verify_table_end(struct bm_verify_work *work);
 
-/* All sequences, one object each, appended to `objects`. */
-int bm_verify_sequences(const struct bm_verify_options *options, struct bm_pair *pair,
-		struct json_t *objects, struct bm_error *err);
+/* All sequences, one object each, appended to `objects`: the destination has to reach in
+ * `wait_msec` where the source stands at first. */
+int bm_verify_sequences(struct bm_pair *pair, uint64_t wait_msec, struct json_t *objects,
+		struct bm_error *err);
 
 #endif

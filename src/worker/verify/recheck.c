@@ -1,18 +1,15 @@
 #include "worker/verify/recheck.h"
 
 #include <jansson.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 
 /* Keys of one look. */
 #define SLICE 2000
 
-/* Between two looks, and how often a row has to differ. */
-#define ROUND_MSEC 300
+/* How often a row has to differ. */
 #define LOOKS 2
 
 const char *const bm_row_kinds[3] = {[BM_ROW_MISSING] = "missing",
@@ -188,25 +185,7 @@ static void drop_decided(struct bm_keys *keys)
 	keys->count = kept;
 }
 
-static int run_round(struct look *look, struct bm_error *err)
-{
-	struct bm_scan *scan = look->recheck->scan;
-	struct bm_moment moment;
-	int rc = bm_moment_begin(scan->pair, scan->table, &moment, err);
-
-	scan->too_many_pending = scan->too_many_pending || moment.too_many;
-	scan->truncated = scan->truncated || moment.truncated;
-	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many;
-			first += SLICE) {
-		size_t left = scan->suspects.count - first;
-		rc = look_at_slice(
-				look, &moment.pending, first, left < SLICE ? left : SLICE, err);
-	}
-	bm_moment_end(scan->pair, &moment);
-	drop_decided(&scan->suspects);
-	return rc;
-}
-
+/* Rows that differed once only. */
 static bool is_undecided(const struct bm_keys *keys)
 {
 	for (size_t i = 0; i < keys->count; i++) {
@@ -217,23 +196,30 @@ static bool is_undecided(const struct bm_keys *keys)
 	return false;
 }
 
-int bm_recheck_run(struct bm_recheck *recheck, struct bm_error *err)
+bool bm_recheck_is_over(const struct bm_recheck *recheck, bool is_late)
+{
+	const struct bm_scan *scan = recheck->scan;
+
+	return scan->suspects.count == 0 || scan->too_many_pending || scan->truncated ||
+			(is_late && !is_undecided(&scan->suspects));
+}
+
+int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err)
 {
 	struct bm_scan *scan = recheck->scan;
 	struct look look = {.recheck = recheck};
-	uint64_t deadline_msec = bm_clock_msec() + recheck->wait_msec;
-	int rc = 0;
+	struct bm_moment moment;
+	int rc = bm_moment_begin(scan->pair, scan->table, &moment, err);
 
-	recheck->differences = json_array();
-	while (rc == 0 && scan->suspects.count > 0 && !scan->too_many_pending &&
-			!scan->truncated) {
-		rc = run_round(&look, err);
-		bool is_late = bm_clock_msec() >= deadline_msec;
-		if (rc != 0 || scan->suspects.count == 0 ||
-				(is_late && !is_undecided(&scan->suspects))) {
-			break;
-		}
-		poll(NULL, 0, ROUND_MSEC);
+	scan->too_many_pending = scan->too_many_pending || moment.too_many;
+	scan->truncated = scan->truncated || moment.truncated;
+	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many;
+			first += SLICE) {
+		size_t left = scan->suspects.count - first;
+		rc = look_at_slice(&look, &moment.pending, first, left < SLICE ? left : SLICE,
+				err);
 	}
+	bm_moment_end(scan->pair, &moment);
+	drop_decided(&scan->suspects);
 	return rc;
 }

@@ -20,15 +20,18 @@ struct json_t;
 struct bm_recheck {
 	struct bm_scan *scan;
 	bool values;		    /* of rows that differ */
-	uint64_t wait_msec;	    /* for rows that are under way */
-	struct json_t *differences; /* a list: key, kind, columns, values; docs/verify.md */
+	struct json_t *differences; /* an empty list at first; docs/verify.md */
 	uint64_t kinds[3];	    /* how many are missing, extra, changed */
 };
 
 enum { BM_ROW_MISSING, BM_ROW_EXTRA, BM_ROW_CHANGED };
 extern const char *const bm_row_kinds[3];
 
-/* What stays in scan->suspects is under way. json_decref() the differences in either case. */
-int bm_recheck_run(struct bm_recheck *recheck, struct bm_error *err);
+/* One look at all suspects. The next one should come some 100 ms later. */
+int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err);
+
+/* Nothing is to be looked at any more. What stays in scan->suspects is under way: `is_late`
+ * says that it was waited for as long as it may be. */
+bool bm_recheck_is_over(const struct bm_recheck *recheck, bool is_late);
 
 #endif

@@ -3,14 +3,23 @@
 #include "bucardo_machine/verify.h"
 
 #include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/verify/object.h"
 
 #define REPORT_SCHEMA 1
+
+/* Between two looks at rows that were under way, or differed. */
+#define ROUND_MSEC 300
+
+/* Sequences of a migration are carried every few seconds (worker/reconcile). */
+#define SEQUENCES_MSEC 15000
 
 static const char *const proofs[] = {[BM_PROOF_EQUAL] = "equal",
 		[BM_PROOF_IN_FLIGHT] = "in_flight",
@@ -41,8 +50,9 @@ struct run {
 	struct bm_digest digest;
 	json_t *report, *objects;
 	enum bm_proof verdict;
-	uint64_t bytes, bytes_done; /* of all tables; of those that are done */
-	const struct bm_verify_table *table;
+	uint64_t bytes, bytes_done;	     /* of all tables; of those that are done */
+	const struct bm_verify_table *table; /* that is read */
+	struct bm_verify_work **works;	     /* one a table; NULL: not begun, or ended */
 };
 
 /* ---- the beginning ---- */
@@ -152,9 +162,20 @@ static void on_share(void *ctx, double share)
 	}
 }
 
-static void compare_table(struct run *run, const struct bm_verify_table *table)
+static void end_table(struct run *run, size_t index)
 {
-	struct bm_scan scan = {.pair = &run->pair,
+	json_t *object = bm_verify_table_end(run->works[index]);
+
+	run->works[index] = NULL;
+	take(run, object);
+	json_array_append_new(run->objects, object);
+}
+
+/* Read it, and look once more at what seemed to differ: mostly that is all. */
+static void begin_table(struct run *run, size_t index)
+{
+	const struct bm_verify_table *table = &run->catalog.tables[index];
+	const struct bm_scan scan = {.pair = &run->pair,
 			.digest = &run->digest,
 			.table = table,
 			.on_share = on_share,
@@ -162,23 +183,73 @@ static void compare_table(struct run *run, const struct bm_verify_table *table)
 
 	run->table = table;
 	on_share(run, 0);
-	json_t *object = bm_verify_table_run(run->options, &scan);
+	run->works[index] = bm_verify_table_begin(run->options, &scan);
+	if (!bm_verify_table_is_over(run->works[index], false)) {
+		bm_verify_table_round(run->works[index]);
+	}
 	run->bytes_done += table->bytes;
-	take(run, object);
-	json_array_append_new(run->objects, object);
+	if (bm_verify_table_is_over(run->works[index], false)) {
+		end_table(run, index);
+	}
 }
 
-static int compare_all(struct run *run, struct bm_error *err)
+/* Rows under way are waited for, of all tables at once. */
+static bool end_tables(struct run *run, bool is_late)
 {
+	bool any = false;
+
+	for (size_t i = 0; i < run->catalog.count; i++) {
+		if (run->works[i] == NULL) {
+			continue;
+		}
+		if (!bm_verify_table_is_over(run->works[i], is_late)) {
+			bm_verify_table_round(run->works[i]);
+		}
+		if (bm_verify_table_is_over(run->works[i], is_late)) {
+			end_table(run, i);
+		}
+		any = any || run->works[i] != NULL;
+	}
+	return any;
+}
+
+static void compare_tables(struct run *run)
+{
+	run->works = bm_alloc((run->catalog.count + 1) * sizeof(struct bm_verify_work *));
 	for (size_t i = 0; i < run->catalog.count; i++) {
 		run->bytes += run->catalog.tables[i].bytes;
 	}
 	for (size_t i = 0; i < run->catalog.count; i++) {
-		compare_table(run, &run->catalog.tables[i]);
+		begin_table(run, i);
 	}
+	uint64_t deadline_msec = bm_clock_msec() + run->options->wait_msec;
+	while (end_tables(run, bm_clock_msec() >= deadline_msec)) {
+		poll(NULL, 0, ROUND_MSEC);
+	}
+	free(run->works);
+}
+
+static bool is_captured(const struct bm_verify_catalog *catalog)
+{
+	bool captured = false;
+
+	for (size_t i = 0; i < catalog->count; i++) {
+		captured = captured || catalog->tables[i].pending[BM_PAIR_SOURCE] != NULL;
+	}
+	return captured;
+}
+
+static int compare_all(struct run *run, struct bm_error *err)
+{
+	compare_tables(run);
 	size_t first = json_array_size(run->objects);
+	uint64_t wait_msec = run->options->wait_msec;
+
+	if (is_captured(&run->catalog) && wait_msec < SEQUENCES_MSEC) {
+		wait_msec = SEQUENCES_MSEC;
+	}
 	if (run->options->only == NULL &&
-			bm_verify_sequences(run->options, &run->pair, run->objects, err) != 0) {
+			bm_verify_sequences(&run->pair, wait_msec, run->objects, err) != 0) {
 		return -1;
 	}
 	for (size_t i = first; i < json_array_size(run->objects); i++) {

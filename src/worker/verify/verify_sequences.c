@@ -11,7 +11,6 @@
 #include "bucardo_machine/clock.h"
 #include "worker/verify/object.h"
 
-/* They are carried every few seconds (worker/reconcile). */
 #define ROUND_MSEC 500
 
 /* clang-format off */
@@ -73,41 +72,39 @@ static json_t *compare(PGresult *const *rows, int row, bool *behind)
 	return bm_verify_object("sequence", name, BM_PROOF_DIFFERENT, why);
 }
 
-static int run_round(struct bm_pair *pair, json_t *objects, bool *behind, struct bm_error *err)
+/* What the destination says now, against what the source said at first: it goes on meanwhile.
+ */
+static int run_round(struct bm_pair *pair, PGresult **rows, json_t *objects, bool *behind,
+		struct bm_error *err)
 {
-	const char *const both[] = {sequences_sql, sequences_sql};
-	PGresult *rows[BM_PAIR_SIDES];
-
-	/* The destination last: what is carried in between is no fault. */
-	rows[0] = bm_pair_ask_one(pair->main[0], both[0], 0, NULL, err);
-	rows[1] = rows[0] != NULL ? bm_pair_ask_one(pair->main[1], both[1], 0, NULL, err)
-				  : NULL;
+	rows[1] = bm_pair_ask_one(pair->main[1], sequences_sql, 0, NULL, err);
 	json_array_clear(objects);
 	for (int row = 0; rows[1] != NULL && row < PQntuples(rows[0]); row++) {
 		json_array_append_new(objects, compare(rows, row, behind));
 	}
-	int rc = rows[1] != NULL ? 0 : bm_error_wrap(err, "reading the sequences");
-	PQclear(rows[0]);
 	PQclear(rows[1]);
-	return rc;
+	return rows[1] != NULL ? 0 : bm_error_wrap(err, "destination: reading the sequences");
 }
 
-int bm_verify_sequences(const struct bm_verify_options *options, struct bm_pair *pair,
-		json_t *objects, struct bm_error *err)
+int bm_verify_sequences(
+		struct bm_pair *pair, uint64_t wait_msec, json_t *objects, struct bm_error *err)
 {
-	uint64_t deadline_msec = bm_clock_msec() + options->wait_msec;
+	uint64_t deadline_msec = bm_clock_msec() + wait_msec;
+	PGresult *rows[] = {bm_pair_ask_one(pair->main[0], sequences_sql, 0, NULL, err), NULL};
 	json_t *found = json_array();
 	bool behind;
-	int rc;
+	int rc = rows[0] != NULL ? 0 : bm_error_wrap(err, "source: reading the sequences");
 
-	do {
+	while (rc == 0) {
 		behind = false;
-		rc = run_round(pair, found, &behind, err);
-		if (rc == 0 && behind) {
-			poll(NULL, 0, ROUND_MSEC);
+		rc = run_round(pair, rows, found, &behind, err);
+		if (rc != 0 || !behind || bm_clock_msec() >= deadline_msec) {
+			break;
 		}
-	} while (rc == 0 && behind && bm_clock_msec() < deadline_msec);
+		poll(NULL, 0, ROUND_MSEC);
+	}
 	json_array_extend(objects, found);
 	json_decref(found);
+	PQclear(rows[0]);
 	return rc;
 }

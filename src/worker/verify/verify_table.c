@@ -142,48 +142,70 @@ static void set_state(
 	}
 }
 
-static int compare_by_key(const struct bm_verify_options *options, struct bm_scan *scan,
-		json_t *object, struct bm_error *err)
-{
-	struct bm_recheck recheck = {.scan = scan,
-			.values = options->show_values,
-			.wait_msec = options->wait_msec};
-	int rc = bm_scan_run(scan, err);
-
-	if (rc == 0) {
-		rc = bm_recheck_run(&recheck, err);
-	}
-	if (rc == 0) {
-		set_numbers(scan, &recheck, object);
-		set_state(scan, &recheck, object);
-	}
-	json_decref(recheck.differences);
-	bm_scan_finish(scan);
-	return rc;
-}
-
 /* ---- */
 
-json_t *bm_verify_table_run(const struct bm_verify_options *options, struct bm_scan *scan)
-{
-	const struct bm_verify_table *table = scan->table;
-	struct bm_error err = BM_ERROR_INIT;
-	json_t *object = bm_verify_object(table->is_view ? "materialized view" : "table",
-			table->name, BM_PROOF_UNPROVEN, "");
-	int rc = 0;
+struct bm_verify_work {
+	struct bm_scan scan;
+	struct bm_recheck recheck;
+	struct bm_error err;
+	json_t *object;
+	bool is_over; /* its object says all */
+};
 
+static void fail(struct bm_verify_work *work, int rc)
+{
+	if (rc != 0) {
+		bm_verify_object_set(work->object, BM_PROOF_UNPROVEN, work->err.message);
+		work->is_over = true;
+	}
+}
+
+struct bm_verify_work *bm_verify_table_begin(
+		const struct bm_verify_options *options, const struct bm_scan *scan)
+{
+	struct bm_verify_work *work = bm_alloc(sizeof(*work));
+	const struct bm_verify_table *table = scan->table;
+
+	*work = (struct bm_verify_work){.scan = *scan, .err = BM_ERROR_INIT};
+	work->recheck = (struct bm_recheck){.scan = &work->scan,
+			.values = options->show_values,
+			.differences = json_array()};
+	work->object = bm_verify_object(table->is_view ? "materialized view" : "table",
+			table->name, BM_PROOF_UNPROVEN, "");
+	work->is_over = table->problem != NULL || table->key_count == 0;
 	if (table->problem != NULL) {
-		bm_verify_object_set(object,
+		bm_verify_object_set(work->object,
 				table->is_different ? BM_PROOF_DIFFERENT : BM_PROOF_UNPROVEN,
 				table->problem);
 	} else if (table->key_count == 0) {
-		rc = compare_whole(scan, object, &err);
+		fail(work, compare_whole(&work->scan, work->object, &work->err));
 	} else {
-		rc = compare_by_key(options, scan, object, &err);
+		fail(work, bm_scan_run(&work->scan, &work->err));
 	}
-	if (rc != 0) {
-		bm_verify_object_set(object, BM_PROOF_UNPROVEN, err.message);
+	return work;
+}
+
+void bm_verify_table_round(struct bm_verify_work *work)
+{
+	fail(work, bm_recheck_round(&work->recheck, &work->err));
+}
+
+bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late)
+{
+	return work->is_over || bm_recheck_is_over(&work->recheck, is_late);
+}
+
+json_t *bm_verify_table_end(struct bm_verify_work *work)
+{
+	json_t *object = work->object;
+
+	if (!work->is_over) {
+		set_numbers(&work->scan, &work->recheck, object);
+		set_state(&work->scan, &work->recheck, object);
 	}
 	set_time(object);
+	json_decref(work->recheck.differences);
+	bm_scan_finish(&work->scan);
+	free(work);
 	return object;
 }

@@ -88,7 +88,7 @@ struct cli_call {
 	const char *tables[CLI_MOST_PATTERNS + 1];	 /* to NULL */
 	unsigned jobs, chunk_mib, wait_sec;		 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
-	bool strict, json, watch, follow, fix, gentle, accept_moments, all, yes;
+	bool strict, json, watch, follow, fix, throttle, accept_moments, all, yes;
 	bool show_values, repair, delete_extra, portable_hash;
 	const char *report;  /* a file; NULL: not given */
 	const char *until;   /* the name of a phase; NULL: not given */

@@ -116,7 +116,7 @@ int bm_bucardo_clear_leftovers(struct bm_bucardo *bucardo, struct bm_error *err)
 void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation);
 
 /* Whether starting the tree makes sense: some active sync has all its databases
- * within reach, or there is none at all. `why` (may be NULL) names who is away. */
+ * within reach, or there is none at all. `why` (may be NULL) names what is unreachable. */
 bool bm_bucardo_can_start(const struct bm_bucardo *bucardo, struct bm_strbuf *why);
 
 /* Why the master is not started: it is of a version in whose source a change of ours finds no

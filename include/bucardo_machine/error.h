@@ -18,7 +18,7 @@
 /* Codes name what the caller does next. */
 enum bm_error_code {
 	BM_ERR_NONE,
-	BM_ERR_TRANSIENT,    /* try again later: a peer is away, a resource is short */
+	BM_ERR_TRANSIENT,    /* try again later: a peer is unreachable, a resource is short */
 	BM_ERR_CONFIG,	     /* a person must change what they wrote */
 	BM_ERR_PRECONDITION, /* a person must change the world (rights, volume, schema) */
 	BM_ERR_IO,	     /* a file or socket operation failed; see os_errno */

@@ -17,7 +17,7 @@ enum bm_health {
 	BM_HEALTH_CATCHING_UP, /* a backlog, and it shrinks or its run moves */
 	BM_HEALTH_STARTING,    /* Bucardo has yet to start what applies its changes */
 	BM_HEALTH_BLOCKED,     /* waits for a lock of somebody else */
-	BM_HEALTH_UNREACHABLE, /* one of its databases is away */
+	BM_HEALTH_UNREACHABLE, /* one of its databases is unreachable */
 	BM_HEALTH_FAILING,     /* runs end with an error that a person must fix */
 	BM_HEALTH_STALLED,     /* a backlog, and no progress */
 	BM_HEALTH_STOPPED,     /* inactive, or the operator stopped Bucardo */

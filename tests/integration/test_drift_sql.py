@@ -73,9 +73,9 @@ def test_row_security_that_hides_rows_from_the_role_is_an_alarm(server):
 
 def test_what_a_partition_inherits_is_altered_at_the_top_of_its_tree(server):
     leaf = ask(server, "drift_definitions", ["public.leaf"])["public.leaf"]
-    check, unique = sorted(leaf["guards"], key=lambda one: one["away"] or "")
+    check, unique = sorted(leaf["guards"], key=lambda one: one["removal"] or "")
     assert check["inherited"] and leaf["top"] == "public.tree"
-    assert unique["away"] == 'ALTER TABLE public.tree DROP CONSTRAINT "top key"'
+    assert unique["removal"] == 'ALTER TABLE public.tree DROP CONSTRAINT "top key"'
     assert unique["again"] == 'ALTER TABLE public.tree ADD CONSTRAINT "top key" UNIQUE (id, k)'
     assert (leaf["parents"], leaf["bound"]) == ("public.branch", "FOR VALUES FROM (0) TO (5)")
 

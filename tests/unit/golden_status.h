@@ -78,13 +78,13 @@
 
 #define GOLDEN_AWAY \
 	"The machine has been degraded for 3 min  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \
-	"  why      sync 'app' is unreachable: database 'dst' is away\n" \
+	"  why      sync 'app' is unreachable: database 'dst' is unreachable\n" \
 	"  advice   see that the server of 'dst' runs and can be reached from this pod; replication goes on\n" \
 	"           by itself then\n" \
 	"\n" \
 	"SYNC  HEALTH       FOR   BACKLOG  LAG  LAST GOOD RUN\n" \
 	"app   unreachable  12 s   12,345  3 s  4 s ago\n" \
-	"    why: database 'dst' is away\n" \
+	"    why: database 'dst' is unreachable\n" \
 	"    advice: see that the server of 'dst' runs and can be reached from this pod; replication goes on\n" \
 	"            by itself then\n" \
 	"\n" \

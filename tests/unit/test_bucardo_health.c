@@ -189,7 +189,7 @@ static void test_a_database_that_is_away_is_named_with_its_error(void **state)
 	sync.lag_msec = 100000;
 	assert_int_equal(at(60000), BM_HEALTH_UNREACHABLE);
 	assert_string_equal(bm_strbuf_text(&why),
-			"database 'dst' is away for 1 min: Connection refused");
+			"database 'dst' is unreachable for 1 min: Connection refused");
 }
 
 static void test_no_stall_begins_while_a_database_is_away(void **state)

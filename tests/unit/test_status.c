@@ -108,11 +108,11 @@ static void test_the_screen_when_a_database_is_away(void **state)
 	away[1].since_msec = AGO(61);
 	away[1].error = "connection to server at \"10.0.0.2\", port 5432 failed: Connection refused";
 	status.databases = away;
-	status.why = "sync 'app' is unreachable: database 'dst' is away";
+	status.why = "sync 'app' is unreachable: database 'dst' is unreachable";
 	status.advice = "see that the server of 'dst' runs and can be reached from this pod; "
 			"replication goes on by itself then";
 	sync.health = BM_HEALTH_UNREACHABLE;
-	sync.why = "database 'dst' is away";
+	sync.why = "database 'dst' is unreachable";
 	sync.advice = status.advice;
 	assert_screen(&status, GOLDEN_AWAY);
 }

@@ -236,7 +236,7 @@ int cli_status(const struct cli_call *call)
 		fputs("\033[2J", stdout);
 	}
 	while (!ferror(stdout)) {
-		/* A machine that is away may come back. */
+		/* A machine that is not there may come back. */
 		if (terminal) {
 			draw_status(call);
 		} else {

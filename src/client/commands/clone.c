@@ -31,7 +31,7 @@
 #define LINE_EVERY_MSEC 10000
 #define JSON_EVERY_MSEC 500
 
-/* A server that went away is waited for, as long as that. */
+/* A server that is unreachable is waited for, as long as that. */
 #define RETRY_EVERY_MSEC 5000
 #define GIVE_UP_AFTER_MSEC ((uint64_t)10 * 60 * 1000)
 

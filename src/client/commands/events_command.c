@@ -170,7 +170,7 @@ static bool reader_is_gone(void)
 	return ferror(stdout) || (poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0);
 }
 
-/* Until the reader goes: the machine is away, and comes back. */
+/* Until the reader goes: the machine ends, and comes back. */
 static void go_on(struct listing *listing)
 {
 	bool told = false;
@@ -180,7 +180,7 @@ static void go_on(struct listing *listing)
 		bool reached;
 		if (!told) {
 			fprintf(stderr,
-					"bucardo-machine: the machine is away; this goes on when "
+					"bucardo-machine: the machine is unreachable; this goes on when "
 					"it is back\n");
 		}
 		ask_once(listing, &reached, &err);

@@ -194,7 +194,7 @@ struct summary {
 	struct bm_strbuf well, wrong;
 };
 
-/* "sync app_sync failing, database app_source away". */
+/* "sync app_sync failing, database app_source unreachable". */
 static void add_names(struct bm_strbuf *out, const struct kind *kind, const json_t *list)
 {
 	bool is_reach = strcmp(kind->state, "reach") == 0;
@@ -210,7 +210,7 @@ static void add_names(struct bm_strbuf *out, const struct kind *kind, const json
 		}
 		bm_strbuf_printf(out, "%s%s %s %s", out->length > 0 ? ", " : "", kind->one,
 				cli_text_of(one, "name"),
-				is_reach ? "away" : cli_text_of(one, kind->state));
+				is_reach ? "unreachable" : cli_text_of(one, kind->state));
 	}
 }
 

@@ -36,7 +36,7 @@ void evaluate_close(struct bm_bucardo *bucardo)
 		sync_finish(&bucardo->judge.syncs[i]);
 	}
 	free(bucardo->judge.syncs);
-	bm_strbuf_finish(&bucardo->judge.away);
+	bm_strbuf_finish(&bucardo->judge.unreachable);
 	bucardo->judge = (struct judge){.can_start = true};
 }
 
@@ -183,12 +183,13 @@ static void note_reach(struct judge *judge, const struct bm_observation *observa
 		possible += sync->active && all_reachable(sync, observation);
 	}
 	judge->can_start = active == 0 || possible > 0;
-	bm_strbuf_clear(&judge->away);
+	bm_strbuf_clear(&judge->unreachable);
 	for (size_t i = 0; i < observation->db_count; i++) {
 		const struct bm_db_sample *db = &observation->dbs[i];
 		if (db->reach == BM_REACH_NO) {
-			bm_strbuf_printf(&judge->away, "%sdatabase '%s' is away: %s",
-					judge->away.length > 0 ? "; " : "", db->name,
+			bm_strbuf_printf(&judge->unreachable,
+					"%sdatabase '%s' is unreachable: %s",
+					judge->unreachable.length > 0 ? "; " : "", db->name,
 					db->error);
 		}
 	}
@@ -227,7 +228,7 @@ void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped)
 bool bm_bucardo_can_start(const struct bm_bucardo *bucardo, struct bm_strbuf *why)
 {
 	if (why != NULL && !bucardo->judge.can_start) {
-		bm_strbuf_puts(why, bm_strbuf_text(&bucardo->judge.away));
+		bm_strbuf_puts(why, bm_strbuf_text(&bucardo->judge.unreachable));
 	}
 	return bucardo->judge.can_start;
 }

@@ -140,8 +140,8 @@ struct evaluated_sync {
 struct judge {
 	size_t count;
 	struct evaluated_sync *syncs;
-	uint64_t taken_msec;   /* 0: no sample yet */
-	struct bm_strbuf away; /* names and errors of the databases that are away */
+	uint64_t taken_msec;	      /* 0: no sample yet */
+	struct bm_strbuf unreachable; /* names and errors of those databases */
 	bool can_start;
 	bool stopped; /* by an operator, through the machine */
 };

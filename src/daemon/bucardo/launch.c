@@ -12,13 +12,13 @@
  * The same script corrects what only Bucardo's inside can. launch.pl has a table of changes to
  * its source, and wraps some of its functions: a run took all that waits into its memory, and
  * looked for it in a way that takes the square of what was applied before
- * (worker/deltas/batch_limit.h); validation of a sync died when one of its databases was away
- * at the start; the VAC served only the source databases that were known at the start; and a
- * forked child may speak on a connection of its parent (DBD::Pg's statement handles send a
- * DEALLOCATE at their end, InactiveDestroy or not). Over TLS the two then disagree about the
- * count of records, and the parent dies of "decryption failed or bad record mac" (seen about
- * once in 20 times that a sync was deactivated and activated). So in a child every inherited
- * socket leads to /dev/null; Bucardo's children open connections of their own.
+ * (worker/deltas/batch_limit.h); validation of a sync died when one of its databases was
+ * unreachable at the start; the VAC served only the source databases that were known at the
+ * start; and a forked child may speak on a connection of its parent (DBD::Pg's statement
+ * handles send a DEALLOCATE at their end, InactiveDestroy or not). Over TLS the two then
+ * disagree about the count of records, and the parent dies of "decryption failed or bad record
+ * mac" (seen about once in 20 times that a sync was deactivated and activated). So in a child
+ * every inherited socket leads to /dev/null; Bucardo's children open connections of their own.
  *
  * Where a change finds no place in the source that is installed, or finds two, the script ends
  * with exit code 78 and the names of those changes; the machine holds (output_lines.c).

@@ -224,7 +224,7 @@ my $connect = \&Bucardo::connect_database;
 	return ($backend, $dbh);
 };
 
-# A database that was away has an entry without handle: let it be made anew.
+# A database that was unreachable has an entry without handle: let it be made anew.
 my $validate = \&Bucardo::validate_sync;
 *Bucardo::validate_sync = sub {
 	my $dbs = $_[0]{sdb} || {};

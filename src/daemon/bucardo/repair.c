@@ -132,7 +132,7 @@ static uint64_t revive_interval(unsigned revivals)
 }
 
 /*
- * An active sync without CTL: its databases were away when the master looked (it
+ * An active sync without CTL: its databases were unreachable when the master looked (it
  * never looks again), or it was added later, or its validation failed. Waking it
  * alone disturbs nobody; one that is unknown to a master that a person started needs a
  * reload, which ends all others. Never a

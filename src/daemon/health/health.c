@@ -206,7 +206,7 @@ static bool is_unreachable(const struct bm_sync_sample *sync, const struct bm_ob
 		if (db->reach != BM_REACH_NO) {
 			continue;
 		}
-		bm_strbuf_printf(why, "database '%s' is away for ", db->name);
+		bm_strbuf_printf(why, "database '%s' is unreachable for ", db->name);
 		say_span(why,
 				all->taken_msec > db->since_msec
 						? all->taken_msec - db->since_msec

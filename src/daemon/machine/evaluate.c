@@ -167,9 +167,9 @@ static bool is_stopped_by_operator(struct bm_machine *machine, struct verdict *v
 
 static bool is_waiting_for_database(struct bm_machine *machine, struct verdict *verdict)
 {
-	WHY(verdict, "Bucardo waits: %s", bm_strbuf_text(&machine->away));
+	WHY(verdict, "Bucardo waits: %s", bm_strbuf_text(&machine->unreachable));
 	ADVISE(verdict, "see to that database or the way to it; replication goes on by itself");
-	return machine->installed && machine->away.length > 0 &&
+	return machine->installed && machine->unreachable.length > 0 &&
 			bm_unit_state(machine->bucardo_member->unit) != BM_UNIT_READY;
 }
 

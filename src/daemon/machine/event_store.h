@@ -4,7 +4,7 @@
  * Written in groups, at most a second after they happened; what was not written when the
  * machine ends in order goes into a file of the volume, and from there into the table at
  * the next start. What a `kill -9` costs is the events of the last second, and those made
- * while the control database was away.
+ * while the control database was unreachable.
  */
 #ifndef DAEMON_MACHINE_EVENT_STORE_H
 #define DAEMON_MACHINE_EVENT_STORE_H

@@ -122,7 +122,7 @@ struct bm_machine {
 	char status_doubt[1024]; /* why nothing is known of them */
 	struct bm_migration_view *status_migrations;
 	uint64_t installed_at_msec;
-	struct bm_strbuf away; /* which databases keep Bucardo from starting */
+	struct bm_strbuf unreachable; /* which databases keep Bucardo from starting */
 	bool probe_pending;
 	uint64_t probe_failures, probe_failed_msec; /* since when it fails; 0: it does not */
 	struct bm_work postgres_work;

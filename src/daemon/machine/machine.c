@@ -47,13 +47,13 @@ static bool is_up(const struct member *member)
 
 static bool is_in_reach(struct bm_machine *machine)
 {
-	bm_strbuf_clear(&machine->away);
+	bm_strbuf_clear(&machine->unreachable);
 	if (!machine->sample_seen) {
 		return machine->installed &&
 				bm_clock_msec() - machine->installed_at_msec >
 				SAMPLE_PATIENCE_MSEC;
 	}
-	return bm_bucardo_can_start(machine->bucardo, &machine->away);
+	return bm_bucardo_can_start(machine->bucardo, &machine->unreachable);
 }
 
 static struct bm_plan_input observe(struct bm_machine *machine)
@@ -407,7 +407,7 @@ void bm_machine_destroy(struct bm_machine *machine)
 	host_finish(&machine->host);
 	bm_strbuf_finish(&machine->config_errors);
 	bm_strbuf_finish(&machine->pgpass_warnings);
-	bm_strbuf_finish(&machine->away);
+	bm_strbuf_finish(&machine->unreachable);
 	if (machine->lock_fd >= 0) {
 		close(machine->lock_fd);
 	}

@@ -52,7 +52,8 @@ static const char *kind_of(enum bm_role role)
 static bool waits_for_database(const struct bm_machine *machine, const struct member *member)
 {
 	return member->role == BM_ROLE_BUCARDO && !member->stop.stopped &&
-			machine->away.length > 0 && bm_unit_state(member->unit) == BM_UNIT_DOWN;
+			machine->unreachable.length > 0 &&
+			bm_unit_state(member->unit) == BM_UNIT_DOWN;
 }
 
 static void fill_units(struct bm_machine *machine, struct bm_status *out)
@@ -72,7 +73,7 @@ static void fill_units(struct bm_machine *machine, struct bm_status *out)
 				.stopped_at = member->stop.at,
 		};
 		if (waits_for_database(machine, member)) {
-			unit->view.why = bm_strbuf_text(&machine->away);
+			unit->view.why = bm_strbuf_text(&machine->unreachable);
 		}
 	}
 	out->units = machine->status_units;

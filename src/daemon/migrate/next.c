@@ -98,7 +98,7 @@ static const struct bm_phase_row rows[] = {
 };
 static_assert(BM_COUNT_OF(rows) == BM_PHASE_PLACES, "a phase has no row");
 
-/* Between two tries: doubling while the world is away, steadily while a person fixes. */
+/* Between two tries: doubling while a server is unreachable, steadily while a person fixes. */
 #define TRANSIENT_FIRST_MSEC 1000
 #define TRANSIENT_LIMIT_MSEC 60000
 #define OPERATOR_MSEC 30000

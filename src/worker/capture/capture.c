@@ -427,7 +427,7 @@ int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err)
 	int rc = bm_capture_open(phase, &capture, err);
 
 	if (rc == 0) {
-		rc = bm_between_set_aside(&capture, err);
+		rc = bm_between_ignore(&capture, err);
 	}
 	if (rc == 0) {
 		rc = run(&capture, err);

@@ -63,7 +63,7 @@ static void shrink(struct bm_capture *capture, struct bm_capture_group *group)
 	group->count = kept;
 }
 
-int bm_between_set_aside(struct bm_capture *capture, struct bm_error *err)
+int bm_between_ignore(struct bm_capture *capture, struct bm_error *err)
 {
 	char *list = encode(capture);
 	PGresult *rows = bm_phase_ask(capture->phase, BM_END_DESTINATION, absent_sql, 1,

@@ -12,7 +12,7 @@
 #include "worker/capture/capture.h"
 
 /* Leave out of the groups what cannot be captured for that reason. */
-int bm_between_set_aside(struct bm_capture *capture, struct bm_error *err);
+int bm_between_ignore(struct bm_capture *capture, struct bm_error *err);
 
 /* After phase capture: note what is owed of the tables that the copy does not know. */
 int bm_between_owe(struct bm_phase *phase, struct bm_error *err);

@@ -36,12 +36,12 @@ static const char *owner(const struct bm_comparison *it, const json_t *guard)
 /* "DROP ..." or "ADD ..." for the follower. */
 static char *remove_text(const struct bm_comparison *it, const json_t *guard)
 {
-	const char *away = bm_compare_text(guard, "away");
+	const char *removal = bm_compare_text(guard, "removal");
 
-	return away[0] != '\0' ? bm_format("on the %s: %s", it->follower, away)
-			       : bm_format("on the %s: ALTER TABLE %s DROP CONSTRAINT %s",
-						 it->follower, owner(it, guard),
-						 bm_compare_text(guard, "name"));
+	return removal[0] != '\0' ? bm_format("on the %s: %s", it->follower, removal)
+				  : bm_format("on the %s: ALTER TABLE %s DROP CONSTRAINT %s",
+						    it->follower, owner(it, guard),
+						    bm_compare_text(guard, "name"));
 }
 
 static char *create_text(const struct bm_comparison *it, const json_t *guard)

@@ -222,7 +222,7 @@ static void print_epoch(
 /* What was known of the tables was known of the other side. */
 static void change_places(struct bm_pass *pass, const struct sight *sight)
 {
-	json_object_clear(pass->aside);
+	json_object_clear(pass->ignored);
 	json_decref(pass->seen);
 	pass->seen = NULL;
 	pass->check_at_msec = 0;

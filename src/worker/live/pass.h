@@ -35,8 +35,8 @@ struct bm_pass {
 	struct json_t *left;	 /* what the live side has that is not carried back */
 	uint64_t left_at_msec;	 /* when to look for it again */
 	struct json_t *told;	 /* names of what a note was printed about */
-	struct json_t *seen;  /* table -> fingerprint, of the source's last check; NULL none */
-	struct json_t *aside; /* table -> fingerprint, of those that are not for us */
+	struct json_t *seen; /* table -> fingerprint, of the source's last check; NULL none */
+	struct json_t *ignored; /* table -> fingerprint, of those that are not for us */
 	struct json_t *keyless; /* table -> what is wrong with its key */
 	struct json_t *drifted; /* texts of what differed in it; NULL none */
 	uint64_t check_at_msec; /* the next check of the tables */

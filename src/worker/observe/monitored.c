@@ -16,7 +16,7 @@
 #define REST_FACTOR 10
 #define REST_LIMIT_MSEC 10000
 
-/* A database that is away is tried this often at least, so that it is back soon. */
+/* A database that is unreachable is tried this often at least, so that it is back soon. */
 #define RETRY_LIMIT_MSEC 2000
 
 /* A run's work is credited for no longer than this per probe. */

@@ -4,7 +4,7 @@
  * puts lines together and prints them.
  *
  * A line is printed at once when a state changed, each interval while something
- * moves or is away, and every few seconds otherwise: the daemon that reads them
+ * moves or is unreachable, and every few seconds otherwise: the daemon that reads them
  * is asleep in between.
  */
 #include "worker/observe/observe.h"

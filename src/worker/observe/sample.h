@@ -16,7 +16,7 @@
 struct bm_observation *bm_sample_take(struct bm_sampler *sampler, uint64_t now_msec);
 void bm_sample_free(struct bm_observation *observation);
 
-/* Whether a backlog, a run or a database that is away makes each probe worth a line. */
+/* Whether a backlog, a run or a database that is unreachable makes each probe worth a line. */
 bool bm_sample_is_in_motion(const struct bm_observation *observation);
 
 #endif

@@ -15,8 +15,8 @@ bool bm_traces_has(struct bm_traces *traces, const char *relation);
 /*
  * What the query gives, with `names` as $1 unless that is NULL, is statements, done one after
  * another, each again while somebody else has the lock. Column `stage` (-1: there is none) ends
- * it where it changes. How many there were; -1 when the side is away, or some could not be
- * done.
+ * it where it changes. How many there were; -1 when the side is unreachable, or some could not
+ * be done.
  */
 int bm_traces_work(struct bm_traces *traces, const char *query, const char *names, int stage,
 		const struct bm_traces_ears *ears, struct bm_error *err);

@@ -235,7 +235,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_pass pass = {.phase = phase,
 			.told = json_object(),
-			.aside = json_object(),
+			.ignored = json_object(),
 			.keyless = json_object()};
 	json_t *last = NULL;
 	uint64_t last_msec = 0, carried_msec;
@@ -253,7 +253,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 	json_decref(last);
 	json_decref(pass.told);
 	json_decref(pass.seen);
-	json_decref(pass.aside);
+	json_decref(pass.ignored);
 	json_decref(pass.keyless);
 	json_decref(pass.drifted);
 	json_decref(pass.left);

@@ -68,16 +68,18 @@ static bool has_strangers(const struct bm_table_check *check)
 	json_object_foreach((json_t *)(uintptr_t)live_tables(check), name, print)
 	{
 		if (json_object_get(check->captured, name) == NULL &&
-				!json_equal(json_object_get(check->pass->aside, name), print)) {
+				!json_equal(json_object_get(check->pass->ignored, name),
+						print)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void set_aside(struct bm_table_check *check, const char *table)
+static void ignore_table(struct bm_table_check *check, const char *table)
 {
-	json_object_set(check->pass->aside, table, json_object_get(live_tables(check), table));
+	json_object_set(check->pass->ignored, table,
+			json_object_get(live_tables(check), table));
 }
 
 static void tell_fresh(
@@ -306,7 +308,7 @@ static void note_others(struct bm_table_check *check, const struct bm_capture *c
 			tell_fresh(check, table->quoted, table->left_out,
 					bm_strdup(table->hint));
 		} else {
-			set_aside(check, table->quoted);
+			ignore_table(check, table->quoted);
 		}
 	}
 	json_object_foreach((json_t *)(uintptr_t)live_tables(check), name, print)
@@ -316,7 +318,7 @@ static void note_others(struct bm_table_check *check, const struct bm_capture *c
 			chosen = strcmp(capture->tables.tables[i].quoted, name) == 0;
 		}
 		if (!chosen) {
-			set_aside(check, name);
+			ignore_table(check, name);
 		}
 	}
 }

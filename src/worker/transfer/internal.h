@@ -38,14 +38,14 @@ struct bm_transfer {
 	bool is_resumed;   /* the schema was made by an earlier run */
 	bool is_closed;	   /* no run can go on with this destination */
 
-	pthread_mutex_t mutex;		    /* for what is below, and the queues of the pools */
-	PGconn *snapshot_session;	    /* source: its transaction holds the snapshot */
-	char snapshot[64];		    /* "" when there is none yet */
-	char *moment;			    /* of it, see moments.h */
-	unsigned renewals;		    /* how often a lost snapshot was replaced */
-	char news[512];			    /* for the next note; "" when there is none */
-	char *blamed;			    /* the relation that failed, as a pattern; NULL */
-	char waiting[256];		    /* for a server that is away; "": for nothing */
+	pthread_mutex_t mutex;	  /* for what is below, and the queues of the pools */
+	PGconn *snapshot_session; /* source: its transaction holds the snapshot */
+	char snapshot[64];	  /* "" when there is none yet */
+	char *moment;		  /* of it, see moments.h */
+	unsigned renewals;	  /* how often a lost snapshot was replaced */
+	char news[512];		  /* for the next note; "" when there is none */
+	char *blamed;		  /* the relation that failed, as a pattern; NULL */
+	char waiting[256];	  /* for a server that is unreachable; "": for nothing */
 	struct bm_strbuf large_object_news; /* a line each; for the end of the copy */
 	struct bm_strbuf path_news; /* what was made with a path; for the end of a phase */
 	char slowed[128];	    /* how and why the copy is slowed down; "": it is not */

@@ -455,11 +455,11 @@ static double ask(struct bm_transfer *t)
 	pthread_mutex_lock(&t->mutex);
 	estimate.count = list_items(t, items);
 	memcpy(estimate.measured, t->left.measured, sizeof(estimate.measured));
-	bool away = t->waiting[0] != '\0';
+	bool unreachable = t->waiting[0] != '\0';
 	pthread_mutex_unlock(&t->mutex);
-	away = away || bm_activity_stand_still(&t->progress.activity);
+	unreachable = unreachable || bm_activity_stand_still(&t->progress.activity);
 	/* Nothing is left, and it is not over: what goes on is in no plan. */
-	bool known = !away && estimate.count > 0;
+	bool known = !unreachable && estimate.count > 0;
 	double left = known ? bm_estimate_left(&estimate) : -1;
 	free(items);
 	return left;

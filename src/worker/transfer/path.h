@@ -27,7 +27,8 @@ bool bm_path_may_help(const struct bm_error *err);
 char *bm_path_find(struct bm_transfer *t, PGconn *destination, const char *relation,
 		struct bm_error *why);
 
-/* Add to the failure `err` why no path was tried; a source that is away is no reason to tell.
+/* Add to the failure `err` why no path was tried; a source that is unreachable is no reason to
+ * tell.
  */
 void bm_path_refused(struct bm_error *err, const struct bm_error *why);
 

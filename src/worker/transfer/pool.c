@@ -73,7 +73,7 @@ static void report(struct pool *pool, const struct bm_error *err)
 	pthread_mutex_unlock(&pool->transfer->mutex);
 }
 
-/* A server is away, or is there again: once for all members, whoever notices first. */
+/* A server is unreachable, or is there again: once for all members, whoever notices first. */
 static void report_away(struct pool *pool, const struct bm_error *err)
 {
 	struct bm_transfer *t = pool->transfer;

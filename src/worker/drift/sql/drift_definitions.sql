@@ -11,7 +11,7 @@ own AS (SELECT g.index AS leaf, g.index AS oid, 0 AS depth FROM guards g WHERE g
   JOIN pg_inherits i ON i.inhrelid = own.oid WHERE own.depth < 50),
 ways AS (SELECT DISTINCT ON (own.leaf) own.leaf, coalesce('ALTER TABLE ' || quote_ident(n.nspname)
     || '.' || quote_ident(c.relname) || ' DROP CONSTRAINT ' || quote_ident(k.conname),
-    'DROP INDEX ' || quote_ident(x.nspname) || '.' || quote_ident(i.relname)) AS away,
+    'DROP INDEX ' || quote_ident(x.nspname) || '.' || quote_ident(i.relname)) AS removal,
     coalesce('ALTER TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
     || ' ADD CONSTRAINT ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid),
     pg_get_indexdef(i.oid)) AS again, pg_get_constraintdef(k.oid) AS said
@@ -36,7 +36,7 @@ SELECT t.name, json_build_object('side', $3::text, 'exact', $2::boolean, 'key', 
         OR (value, missing) IN (('true', 't'), ('false', 'f')) END)))
     FROM cols c WHERE c.oid = t.oid),
   'guards', (SELECT json_agg(json_build_object('key', g.key, 'name', quote_ident(g.name),
-      'inherited', g.inherited, 'def', g.def, 'same', g.same, 'said', coalesce(w.said, g.def), 'away', w.away,
+      'inherited', g.inherited, 'def', g.def, 'same', g.same, 'said', coalesce(w.said, g.def), 'removal', w.removal,
       'again', w.again) ORDER BY g.name)
     FROM guards g LEFT JOIN ways w ON w.leaf = g.index WHERE g.oid = t.oid),
   'types', (SELECT json_object_agg(i.name, i.def) FROM kinds i WHERE i.oid IN (SELECT r.typ

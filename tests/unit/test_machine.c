@@ -40,7 +40,7 @@ static void test_events_of_an_earlier_life_come_before_those_of_this_one(void **
 	insert(events, 5);
 	insert(events, 7);
 	insert(events, 7);
-	bm_events_settle(events);
+	bm_events_complete(events);
 	assert_true(bm_events_after(events, 5, &event));
 	assert_int_equal(event.id, 7);
 	assert_true(bm_events_after(events, 7, &event));
@@ -63,7 +63,7 @@ static void test_events_get_ids_above_those_of_an_earlier_life(void **state)
 	bm_events_raise(events, future);
 	insert(events, future);
 	bm_events_note(events, BM_LOG_INFO, "s", "two");
-	bm_events_settle(events);
+	bm_events_complete(events);
 	assert_true(bm_events_after(events, future, &event));
 	assert_string_equal(event.text, "one");
 	assert_true(bm_events_after(events, event.id, &event));

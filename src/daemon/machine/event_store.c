@@ -158,7 +158,7 @@ static void take_all(struct bm_event_store *store, const struct bm_result *resul
 	bm_log(BM_LOG_INFO, "events", BM_FIELDS(bm_int("kept", (int64_t)result->row_count)),
 			"events are in table machine.event_log of the control database; "
 			"`bucardo-machine events --since 2h` shows them");
-	bm_events_settle(store->events);
+	bm_events_complete(store->events);
 }
 
 static void fail(struct bm_event_store *store, const struct bm_error *err, const char *what)
@@ -285,7 +285,7 @@ static void on_patience(void *ctx)
 {
 	struct bm_event_store *store = ctx;
 
-	bm_events_settle(store->events);
+	bm_events_complete(store->events);
 }
 
 /* ---- life ---- */

@@ -25,7 +25,7 @@ struct bm_events {
 	struct kept *kept; /* ROOM of them */
 	size_t count;
 	uint64_t last_id, first_own; /* of this life; 0 none yet */
-	bool settled;
+	bool complete;
 	struct {
 		void (*cb)(void *ctx);
 		void *ctx;
@@ -171,7 +171,7 @@ bool bm_events_after(
 	size_t place = place_after(events, after);
 
 	if (place == events->count ||
-			(!events->settled && after > 0 && after < events->first_own)) {
+			(!events->complete && after > 0 && after < events->first_own)) {
 		return false;
 	}
 	show(&events->kept[place], out);
@@ -211,17 +211,17 @@ void bm_events_raise(struct bm_events *events, uint64_t id)
 	events->last_id = events->last_id > id ? events->last_id : id;
 }
 
-void bm_events_settle(struct bm_events *events)
+void bm_events_complete(struct bm_events *events)
 {
-	if (!events->settled) {
-		events->settled = true;
+	if (!events->complete) {
+		events->complete = true;
 		tell(events);
 	}
 }
 
-bool bm_events_is_settled(const struct bm_events *events)
+bool bm_events_is_complete(const struct bm_events *events)
 {
-	return events->settled;
+	return events->complete;
 }
 
 bool bm_events_next_unstored(

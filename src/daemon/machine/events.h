@@ -31,7 +31,7 @@ void bm_events_add_lines(struct bm_events *events, enum bm_log_level level, cons
 
 /*
  * The oldest event with an id above `after`; texts live until the next event. Who asks for
- * what follows an event of an earlier life gets nothing before bm_events_settle(): those
+ * what follows an event of an earlier life gets nothing before bm_events_complete(): those
  * that are still to be read would be missed.
  */
 bool bm_events_after(
@@ -53,8 +53,8 @@ void bm_events_insert(
 void bm_events_raise(struct bm_events *events, uint64_t id);
 
 /* All that there is to be read was read, or will not be. */
-void bm_events_settle(struct bm_events *events);
-bool bm_events_is_settled(const struct bm_events *events);
+void bm_events_complete(struct bm_events *events);
+bool bm_events_is_complete(const struct bm_events *events);
 
 /* The oldest event above `after` that is not stored. */
 bool bm_events_next_unstored(

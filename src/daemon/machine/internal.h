@@ -189,7 +189,7 @@ void bm_databases_finish(struct bm_machine *machine);
 /* migrations.c */
 void bm_migrations_create(struct bm_machine *machine);
 /* After an observation: a resume is over once its syncs are active again. */
-void bm_migrations_settle(struct bm_machine *machine);
+void bm_migrations_reconcile(struct bm_machine *machine);
 
 /* act.c */
 /* True when it changed something at once, so that the plan should be asked again. */

@@ -48,7 +48,7 @@ static bool is_resuming(const struct bm_machine *machine, const char *migration)
 	return found;
 }
 
-void bm_migrations_settle(struct bm_machine *machine)
+void bm_migrations_reconcile(struct bm_machine *machine)
 {
 	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);

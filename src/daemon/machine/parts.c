@@ -374,7 +374,7 @@ static void on_sample(void *ctx, const struct bm_observation *observation)
 	machine->sample_seen = true;
 	bm_bucardo_set_stopped(machine->bucardo, machine->bucardo_member->stop.stopped);
 	bm_bucardo_observe(machine->bucardo, observation);
-	bm_migrations_settle(machine);
+	bm_migrations_reconcile(machine);
 	bm_databases_keep(machine, observation);
 	bm_machine_tick_soon(machine);
 }

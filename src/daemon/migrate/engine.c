@@ -164,7 +164,7 @@ static void refuse(struct migration *migration, const char *difference)
 	}
 }
 
-void bm_migrate_settle(struct migration *migration)
+void bm_migrate_reconcile(struct migration *migration)
 {
 	struct bm_strbuf difference = BM_STRBUF_INIT;
 
@@ -201,7 +201,7 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 	migration->declared = bm_definition_create(config);
 	migration->run_until = config->run_until;
 	migration->configured = true;
-	bm_migrate_settle(migration);
+	bm_migrate_reconcile(migration);
 }
 
 void bm_migrate_retry(struct bm_migrate *migrate)
@@ -275,7 +275,7 @@ static void on_loaded(void *ctx, const struct bm_error *err)
 		if (was_known) {
 			write_all_again(migrate->migrations[i]);
 		}
-		bm_migrate_settle(migrate->migrations[i]);
+		bm_migrate_reconcile(migrate->migrations[i]);
 		bm_leaving_check(migrate->migrations[i]);
 	}
 	bm_migrate_turn_soon(migrate);
@@ -406,12 +406,12 @@ static void turn(void *ctx)
 	if (migrate->stopped) {
 		return;
 	}
-	bm_leaving_settle(migrate);
+	bm_leaving_reconcile(migrate);
 	for (size_t i = 0; i < migrate->count; i++) {
 		for (int step = 0; step < MOST_STEPS && take_step(migrate->migrations[i]);
 				step++) {
 		}
-		bm_reconciler_settle(migrate->migrations[i]);
+		bm_reconciler_update(migrate->migrations[i]);
 		bm_run_mark(migrate->migrations[i]);
 	}
 	arm_retry(migrate);

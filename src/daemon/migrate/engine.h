@@ -137,7 +137,7 @@ void bm_migrate_tell(struct migration *migration, enum bm_log_level level, const
 		...) __attribute__((format(printf, 3, 4)));
 enum bm_phase bm_migrate_until(const struct migration *migration);
 /* Compare what is declared with what the journal has. */
-void bm_migrate_settle(struct migration *migration);
+void bm_migrate_reconcile(struct migration *migration);
 
 void bm_migrate_free(struct migration *migration);
 /* All that is known of its phases and its teardown. */
@@ -148,7 +148,7 @@ struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
 /* One that is torn down and not named any more is to be forgotten. */
 void bm_leaving_check(struct migration *migration);
 /* In each turn, those that the journal has forgotten. */
-void bm_leaving_settle(struct bm_migrate *migrate);
+void bm_leaving_reconcile(struct bm_migrate *migrate);
 char *bm_leaving_request(const struct migration *migration);
 /* As the journal has it: a JSON text (free()), NULL when nobody asked. */
 char *bm_leaving_encode(const struct migration *migration);
@@ -165,7 +165,7 @@ void bm_run_mark(struct migration *migration);
 void bm_run_forget_progress(struct migration *migration);
 
 /* reconciler.c: `worker reconcile`. */
-void bm_reconciler_settle(struct migration *migration); /* start it, or end it */
+void bm_reconciler_update(struct migration *migration); /* start it, or end it */
 void bm_reconciler_cancel(struct migration *migration);
 void bm_reconciler_finish(struct migration *migration);
 

@@ -188,7 +188,7 @@ static bool is_forgotten(const struct migration *migration)
 }
 
 /* No write of a clean one is on its way: it may be freed. */
-void bm_leaving_settle(struct bm_migrate *migrate)
+void bm_leaving_reconcile(struct bm_migrate *migrate)
 {
 	size_t kept = 0;
 
@@ -203,7 +203,7 @@ void bm_leaving_settle(struct bm_migrate *migrate)
 		if (is_forgotten(migration)) {
 			/* It was named again meanwhile. */
 			bm_migrate_clear(migration);
-			bm_migrate_settle(migration);
+			bm_migrate_reconcile(migration);
 		}
 	}
 	migrate->count = kept;

@@ -155,7 +155,7 @@ static void start(struct migration *migration)
 	free(request);
 }
 
-void bm_reconciler_settle(struct migration *migration)
+void bm_reconciler_update(struct migration *migration)
 {
 	struct reconciler *reconciler = &migration->reconciler;
 

@@ -441,7 +441,7 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 {
 	if (bm_identity_register(phase, BM_END_SOURCE, "", err) != 0 ||
 			bm_identity_register(phase, BM_END_DESTINATION, "", err) != 0 ||
-			bm_identity_settle(phase, err) != 0 ||
+			bm_identity_reconcile(phase, err) != 0 ||
 			bm_live_register(phase, err) != 0) {
 		return -1;
 	}

@@ -245,7 +245,7 @@ static bool is_new(const json_t *state)
 	return number(state, "pass") == 0;
 }
 
-int bm_identity_settle(struct bm_phase *phase, struct bm_error *err)
+int bm_identity_reconcile(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_strbuf why = BM_STRBUF_INIT;
 	json_t *source = NULL, *destination = NULL;

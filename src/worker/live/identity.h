@@ -65,7 +65,7 @@ int bm_identity_register(struct bm_phase *phase, enum bm_end end, const char *sy
 
 /* In phase capture, when both sides are registered: a destination that is new to the migration,
  * and will get a copy, takes the source's numbers. Refused when the sides contradict. */
-int bm_identity_settle(struct bm_phase *phase, struct bm_error *err);
+int bm_identity_reconcile(struct bm_phase *phase, struct bm_error *err);
 
 /* Give both sides the same numbers again. */
 int bm_identity_accept(struct bm_phase *phase, struct bm_error *err);

@@ -369,7 +369,7 @@ static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *
 		rc = bm_control_hold(t, err);
 	}
 	if (rc == 0) {
-		rc = bm_ledger_settle(t->control, &t->ledger, lost, err);
+		rc = bm_ledger_reconcile(t->control, &t->ledger, lost, err);
 		set_progress(t);
 	}
 	return rc;

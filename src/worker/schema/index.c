@@ -326,7 +326,7 @@ static int build_missing(struct building *building, unsigned *lost, struct bm_er
 	if (rc == 0) {
 		rc = bm_control_hold(t, err);
 	}
-	return rc == 0 ? bm_ledger_settle(t->control, &t->ledger, lost, err) : -1;
+	return rc == 0 ? bm_ledger_reconcile(t->control, &t->ledger, lost, err) : -1;
 }
 
 /* An unlogged table that a crash emptied after it was copied. */

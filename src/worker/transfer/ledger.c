@@ -347,7 +347,7 @@ static int forget_emptied(PGconn *destination, struct bm_error *err)
 	return rc;
 }
 
-int bm_ledger_settle(PGconn *destination, struct bm_ledger *ledger, unsigned *lost,
+int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned *lost,
 		struct bm_error *err)
 {
 	PGresult *undone;

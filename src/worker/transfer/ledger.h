@@ -91,7 +91,7 @@ void bm_ledger_work_done(const struct bm_work *work, struct bm_strbuf *sql);
  * what of it is there: a destination that crashed lost the last commits, data and
  * ledger together. What memory thinks done and is not becomes undone; `lost` counts it.
  */
-int bm_ledger_settle(PGconn *destination, struct bm_ledger *ledger, unsigned *lost,
+int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned *lost,
 		struct bm_error *err);
 
 /* All done. */

@@ -104,7 +104,7 @@ static void test_an_outlook_fits_the_screen(void **state)
 			"\"kill_bytes\":536870912,"
 			"\"estimate\":{\"copy_msec\":[60000,3600000],\"index_msec\":null,"
 			"\"sample_bytes\":16777216,\"read_rate\":100000000,\"why\":\"\"},\"locks\":"
-			"[{\"end\":\"destination\",\"phase\":\"schema to index\",\"mode\":"
+			"[{\"side\":\"destination\",\"phase\":\"schema to index\",\"mode\":"
 			"\"ACCESS EXCLUSIVE\",\"statement\":\"CREATE, COPY, ALTER TABLE\",\"blocks\":"
 			"\"whoever uses the new tables\",\"longest\":\"a chunk\"}],\"left\":[{\"what\":"
 			"\"large objects\",\"count\":2,\"names\":\"1, 2\",\"why\":\"copied once\"}]}",

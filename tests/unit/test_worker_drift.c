@@ -109,7 +109,7 @@ static void check(const struct expected *expected, size_t index)
 	json_t *out = json_array();
 	bool rewritten = false;
 	bool breaks = bm_drift_compare(
-			"public.t", BM_END_SOURCE, source, dest, true, out, &rewritten);
+			"public.t", BM_SIDE_SOURCE, source, dest, true, out, &rewritten);
 	const json_t *first = json_array_get(out, 0);
 
 	if (expected->difference == NULL) {
@@ -145,9 +145,9 @@ static void test_defaults_are_compared_by_text_on_one_version_only(void **state)
 	bool rewritten;
 
 	(void)state;
-	bm_drift_compare("public.t", BM_END_SOURCE, a, b, false, out, &rewritten);
+	bm_drift_compare("public.t", BM_SIDE_SOURCE, a, b, false, out, &rewritten);
 	assert_int_equal(json_array_size(out), 0);
-	bm_drift_compare("public.t", BM_END_SOURCE, a, none, false, out, &rewritten);
+	bm_drift_compare("public.t", BM_SIDE_SOURCE, a, none, false, out, &rewritten);
 	assert_int_equal(json_array_size(out), 1);
 	json_decref(a);
 	json_decref(b);
@@ -169,12 +169,12 @@ static void test_statements_are_for_the_side_that_follows(void **state)
 	(void)state;
 	/* What the live side refuses no row of it is refused for. */
 	assert_false(bm_drift_compare(
-			"public.t", BM_END_DESTINATION, wide, narrow, true, out, &rewritten));
+			"public.t", BM_SIDE_DESTINATION, wide, narrow, true, out, &rewritten));
 	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "hint")),
 			"on the source: ALTER TABLE public.t ADD CONSTRAINT c CHECK (v > 0)");
 	json_array_clear(out);
 	assert_true(bm_drift_compare(
-			"public.t", BM_END_DESTINATION, narrow, wide, true, out, &rewritten));
+			"public.t", BM_SIDE_DESTINATION, narrow, wide, true, out, &rewritten));
 	assert_string_equal(json_string_value(json_object_get(json_array_get(out, 0), "hint")),
 			"on the source: ALTER TABLE public.t DROP CONSTRAINT c");
 	json_decref(wide);

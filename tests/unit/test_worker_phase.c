@@ -150,10 +150,10 @@ static void test_the_control_database_is_reached_as_itself_and_not_as_the_destin
 								       .sslrootcert = "/ca"}}};
 	struct bm_conninfo info = {0};
 
-	assert_string_equal(bm_phase_endpoint(&phase, BM_END_SOURCE)->host, "a");
-	assert_string_equal(bm_phase_endpoint(&phase, BM_END_DESTINATION)->host, "b");
-	assert_null(bm_phase_endpoint(&phase, BM_END_CONTROL)->host);
-	bm_phase_conninfo(&phase, BM_END_CONTROL, &info);
+	assert_string_equal(bm_phase_endpoint(&phase, BM_SIDE_SOURCE)->host, "a");
+	assert_string_equal(bm_phase_endpoint(&phase, BM_SIDE_DESTINATION)->host, "b");
+	assert_null(bm_phase_endpoint(&phase, BM_SIDE_CONTROL)->host);
+	bm_phase_conninfo(&phase, BM_SIDE_CONTROL, &info);
 	assert_string_equal(bm_conninfo_get(&info, "host"), "/run/x");
 	assert_string_equal(bm_conninfo_get(&info, "dbname"), "bucardo");
 	assert_null(bm_conninfo_get(&info, "sslmode"));

@@ -257,7 +257,7 @@ static void add_locks(const json_t *plan, struct bm_strbuf *out)
 	json_array_foreach(json_object_get(plan, "locks"), index, lock)
 	{
 		struct bm_strbuf text = BM_STRBUF_INIT;
-		bm_strbuf_printf(out, "  %s, %s: %s\n", cli_text_of(lock, "end"),
+		bm_strbuf_printf(out, "  %s, %s: %s\n", cli_text_of(lock, "side"),
 				cli_text_of(lock, "phase"), cli_text_of(lock, "mode"));
 		bm_strbuf_printf(&text, "by %s; keeps off %s; %s",
 				cli_text_of(lock, "statement"), cli_text_of(lock, "blocks"),

@@ -48,16 +48,16 @@ static const char holders_sql[] =
 		;
 
 /* Fill `out` and phase->fix when somebody holds a lock on the table at `end`. */
-static bool find_holder(struct bm_phase *phase, enum bm_end end, const char *table, char *out,
+static bool find_holder(struct bm_phase *phase, enum bm_side side, const char *table, char *out,
 		size_t size)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *rows = bm_phase_ask(phase, end, holders_sql, 1, &table, &ignored);
+	PGresult *rows = bm_phase_ask(phase, side, holders_sql, 1, &table, &ignored);
 	bool found = rows != NULL && PQntuples(rows) > 0;
 
 	if (found) {
 		snprintf(out, size, "process %s on the %s (%.110s)", PQgetvalue(rows, 0, 0),
-				bm_end_name(end), PQgetvalue(rows, 0, 1));
+				bm_side_name(side), PQgetvalue(rows, 0, 1));
 		snprintf(phase->hint, sizeof(phase->hint), "%s", PQgetvalue(rows, 0, 2));
 	}
 	PQclear(rows);
@@ -67,25 +67,25 @@ static bool find_holder(struct bm_phase *phase, enum bm_end end, const char *tab
 /* An autovacuum is ended by the server for whoever waits longer than deadlock_timeout, which
  * triggers never do: so we wait for it with a lock that no writer has to queue behind. One to
  * prevent wraparound stays. Whether there was one that may have gone. */
-static bool nudge(
-		struct bm_phase *phase, enum bm_end end, const struct bm_selected_table *table)
+static bool nudge(struct bm_phase *phase, enum bm_side side,
+		const struct bm_selected_table *table)
 {
 	static const char limit[] = "SELECT set_config('lock_timeout', (setting::bigint + 1000)"
 				    "::text || 'ms', true) FROM pg_catalog.pg_settings"
 				    " WHERE name = 'deadlock_timeout'";
 	struct bm_error ignored = BM_ERROR_INIT;
 	const char *const params[] = {table->quoted};
-	PGresult *rows = bm_phase_ask(phase, end, holders_sql, 1, params, &ignored);
+	PGresult *rows = bm_phase_ask(phase, side, holders_sql, 1, params, &ignored);
 	bool yields = rows != NULL && PQntuples(rows) > 0 && PQgetvalue(rows, 0, 3)[0] == 't';
 
 	PQclear(rows);
-	if (yields && bm_phase_do(phase, end, "BEGIN", 0, NULL, &ignored) == 0) {
+	if (yields && bm_phase_do(phase, side, "BEGIN", 0, NULL, &ignored) == 0) {
 		char *lock = bm_format("LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE",
 				table->quoted);
-		if (bm_phase_do(phase, end, limit, 0, NULL, &ignored) == 0) {
-			bm_phase_do(phase, end, lock, 0, NULL, &ignored);
+		if (bm_phase_do(phase, side, limit, 0, NULL, &ignored) == 0) {
+			bm_phase_do(phase, side, lock, 0, NULL, &ignored);
 		}
-		bm_phase_do(phase, end, "ROLLBACK", 0, NULL, &ignored);
+		bm_phase_do(phase, side, "ROLLBACK", 0, NULL, &ignored);
 		free(lock);
 	}
 	return yields;
@@ -97,9 +97,9 @@ static void name_holder(struct bm_capture *capture, const struct bm_selected_tab
 {
 	struct bm_phase *phase = capture->phase;
 
-	if (find_holder(phase, BM_END_SOURCE, table->quoted, out, size) ||
+	if (find_holder(phase, BM_SIDE_SOURCE, table->quoted, out, size) ||
 			(phase->request.is_both &&
-					find_holder(phase, BM_END_DESTINATION, table->quoted,
+					find_holder(phase, BM_SIDE_DESTINATION, table->quoted,
 							out, size))) {
 		return;
 	}
@@ -177,9 +177,9 @@ static int take(struct queue *queue, struct bm_selected_table *const *tables, si
 	*err = (struct bm_error)BM_ERROR_INIT;
 	int rc = bm_capture_take(queue->capture, queue->group, tables, count, err);
 	if (rc != 0 && count == 1 && strcmp(err->sqlstate, lock_not_available) == 0) {
-		bool again = nudge(phase, BM_END_SOURCE, tables[0]);
+		bool again = nudge(phase, BM_SIDE_SOURCE, tables[0]);
 		again = (phase->request.is_both &&
-					nudge(phase, BM_END_DESTINATION, tables[0])) ||
+					nudge(phase, BM_SIDE_DESTINATION, tables[0])) ||
 				again;
 		if (again) {
 			*err = (struct bm_error)BM_ERROR_INIT;
@@ -257,17 +257,17 @@ int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *
 	char target[BM_CAPTURE_NAME_BYTES + 16];
 
 	snprintf(target, sizeof(target), "dbgroup %s", capture->dbgroup);
-	if (bm_identity_register(capture->phase, BM_END_SOURCE, group->sync, err) != 0 ||
-			bm_identity_register(capture->phase, BM_END_DESTINATION, group->sync,
+	if (bm_identity_register(capture->phase, BM_SIDE_SOURCE, group->sync, err) != 0 ||
+			bm_identity_register(capture->phase, BM_SIDE_DESTINATION, group->sync,
 					err) != 0) {
 		return -1;
 	}
-	if (bm_delta_repair_register(capture->phase, BM_END_SOURCE, group->sync, target, err) !=
-			0) {
+	if (bm_delta_repair_register(
+			    capture->phase, BM_SIDE_SOURCE, group->sync, target, err) != 0) {
 		return -1;
 	}
 	return capture->phase->request.is_both
-			? bm_delta_repair_register(capture->phase, BM_END_DESTINATION,
+			? bm_delta_repair_register(capture->phase, BM_SIDE_DESTINATION,
 					  group->sync, target, err)
 			: 0;
 }
@@ -439,8 +439,8 @@ int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err)
 /* Before anything is written: the names in Bucardo and the marks are the migration's. */
 int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 {
-	if (bm_identity_register(phase, BM_END_SOURCE, "", err) != 0 ||
-			bm_identity_register(phase, BM_END_DESTINATION, "", err) != 0 ||
+	if (bm_identity_register(phase, BM_SIDE_SOURCE, "", err) != 0 ||
+			bm_identity_register(phase, BM_SIDE_DESTINATION, "", err) != 0 ||
 			bm_identity_reconcile(phase, err) != 0 ||
 			bm_live_register(phase, err) != 0) {
 		return -1;

@@ -43,7 +43,7 @@ void bm_capture_finish(struct bm_capture *capture);
 /* All that phase capture does but for the question whose migration it is. */
 int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err);
 
-/* Name the group's sync at each end that is captured; before its triggers are made. */
+/* Name the group's sync at each side that is captured; before its triggers are made. */
 int bm_capture_claim(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_error *err);
 
@@ -58,7 +58,7 @@ int bm_capture_check(struct bm_capture *capture, struct bm_capture_group *group,
 int bm_capture_identify(struct bm_capture *capture, struct bm_error *err);
 
 /* Take `count` tables into the sync: one transaction of the control database, one of
- * each end that is captured. Fails with sqlstate 55P03 when a lock was not to be had. */
+ * each side that is captured. Fails with sqlstate 55P03 when a lock was not to be had. */
 int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_selected_table *const *tables, size_t count, struct bm_error *err);
 

@@ -66,7 +66,7 @@ static void shrink(struct bm_capture *capture, struct bm_capture_group *group)
 int bm_between_ignore(struct bm_capture *capture, struct bm_error *err)
 {
 	char *list = encode(capture);
-	PGresult *rows = bm_phase_ask(capture->phase, BM_END_DESTINATION, absent_sql, 1,
+	PGresult *rows = bm_phase_ask(capture->phase, BM_SIDE_DESTINATION, absent_sql, 1,
 			(const char *const *)&list, err);
 
 	free(list);
@@ -94,14 +94,14 @@ int bm_between_ignore(struct bm_capture *capture, struct bm_error *err)
 /* The names as a JSON list; NULL with `err`, or without when nothing was planned. */
 static char *read_plan(struct bm_phase *phase, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, BM_END_DESTINATION,
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_DESTINATION,
 			"SELECT to_regclass('bucardo_machine.chunk') IS NOT NULL", 0, NULL,
 			err);
 	char *plan = NULL;
 
 	if (rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't') {
 		PQclear(rows);
-		rows = bm_phase_ask(phase, BM_END_DESTINATION,
+		rows = bm_phase_ask(phase, BM_SIDE_DESTINATION,
 				"SELECT json_agg(DISTINCT table_name) FROM bucardo_machine.chunk",
 				0, NULL, err);
 		plan = rows != NULL && !PQgetisnull(rows, 0, 0)
@@ -136,8 +136,8 @@ int bm_between_owe(struct bm_phase *phase, struct bm_error *err)
 	}
 	char *syncs = name_syncs(phase);
 	const char *const params[] = {syncs, plan};
-	PGresult *rows = bm_resend_make_table(phase, BM_END_SOURCE, err) == 0
-			? bm_phase_ask(phase, BM_END_SOURCE, owe_sql, 2, params, err)
+	PGresult *rows = bm_resend_make_table(phase, BM_SIDE_SOURCE, err) == 0
+			? bm_phase_ask(phase, BM_SIDE_SOURCE, owe_sql, 2, params, err)
 			: NULL;
 	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
 		bm_report_note("%s came after phase schema: its rows are not copied, but sent as "
@@ -163,7 +163,7 @@ int bm_between_is_planned(struct bm_phase *phase, const char *quoted, struct bm_
 
 	free(plan);
 	if (rc == 1) {
-		PGresult *rows = bm_phase_ask(phase, BM_END_DESTINATION, sql, 1, &quoted, err);
+		PGresult *rows = bm_phase_ask(phase, BM_SIDE_DESTINATION, sql, 1, &quoted, err);
 		rc = rows != NULL ? PQntuples(rows) : -1;
 		PQclear(rows);
 	}

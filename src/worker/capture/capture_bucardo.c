@@ -1,5 +1,5 @@
 /*
- * What capture writes into the control database and lets Bucardo make at the ends.
+ * What capture writes into the control database and lets Bucardo make at the sides.
  *
  * Statements instead of the program `bucardo`: they say what they mean in one
  * transaction, where the program guesses, connects once a table, and stops half-way.
@@ -7,7 +7,7 @@
  * kept quiet with session_replication_role; validate_sync() is called by name.
  *
  * Triggers, and the tables that they write to, are made before (capture_triggers.h), in a
- * transaction of its own at each end that waits for a lock for half a second. So
+ * transaction of its own at each side that waits for a lock for half a second. So
  * validate_sync(), which connects from inside the control server, finds them all, makes no
  * others and waits for nobody: what is left to it are its lists of tables.
  */
@@ -36,12 +36,12 @@ static const char limits[] = "connect_timeout=5;tcp_user_timeout=10000;keepalive
 static int do_control(struct bm_capture *capture, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
-	return bm_phase_do(capture->phase, BM_END_CONTROL, sql, count, params, err);
+	return bm_phase_do(capture->phase, BM_SIDE_CONTROL, sql, count, params, err);
 }
 
 /* ---- databases and groups ---- */
 
-static int put_database(struct bm_capture *capture, const char *name, enum bm_end which,
+static int put_database(struct bm_capture *capture, const char *name, enum bm_side which,
 		struct bm_error *err)
 {
 	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(capture->phase, which);
@@ -97,10 +97,10 @@ int bm_capture_names(struct bm_capture *capture, struct bm_error *err)
 	int rc = bm_phase_begin(capture->phase, err);
 
 	if (rc == 0) {
-		rc = put_database(capture, capture->source, BM_END_SOURCE, err);
+		rc = put_database(capture, capture->source, BM_SIDE_SOURCE, err);
 	}
 	if (rc == 0) {
-		rc = put_database(capture, capture->destination, BM_END_DESTINATION, err);
+		rc = put_database(capture, capture->destination, BM_SIDE_DESTINATION, err);
 	}
 	for (size_t i = 0; rc == 0 && i < capture->group_count; i++) {
 		rc = put_group(capture, &capture->groups[i], err);
@@ -137,15 +137,15 @@ static void keep_those_in(struct bm_capture_group *group, const PGresult *rows)
 	}
 }
 
-static int narrow(struct bm_capture *capture, struct bm_capture_group *group, enum bm_end which,
-		const char *sql, struct bm_error *err)
+static int narrow(struct bm_capture *capture, struct bm_capture_group *group,
+		enum bm_side which, const char *sql, struct bm_error *err)
 {
 	const char *const params[] = {group->sync};
 	PGresult *rows = bm_phase_ask(capture->phase, which, sql, 1, params, err);
 
 	if (rows == NULL && strcmp(err->sqlstate, "42P01") != 0) {
 		return bm_error_wrap(
-				err, "looking what is captured on the %s", bm_end_name(which));
+				err, "looking what is captured on the %s", bm_side_name(which));
 	}
 	if (rows == NULL) {
 		/* Bucardo has made nothing there yet. */
@@ -164,12 +164,12 @@ int bm_capture_check(struct bm_capture *capture, struct bm_capture_group *group,
 	for (size_t i = 0; i < group->count; i++) {
 		group->is_done[i] = true;
 	}
-	if (narrow(capture, group, BM_END_CONTROL, members_sql, err) != 0 ||
-			narrow(capture, group, BM_END_SOURCE, captured_sql, err) != 0) {
+	if (narrow(capture, group, BM_SIDE_CONTROL, members_sql, err) != 0 ||
+			narrow(capture, group, BM_SIDE_SOURCE, captured_sql, err) != 0) {
 		return -1;
 	}
 	return capture->phase->request.is_both
-			? narrow(capture, group, BM_END_DESTINATION, captured_sql, err)
+			? narrow(capture, group, BM_SIDE_DESTINATION, captured_sql, err)
 			: 0;
 }
 
@@ -222,7 +222,7 @@ static const char *const take_steps[] = {
 };
 
 /* Whether Bucardo shall connect in replica role: where it may, and somebody listens. */
-static int wants_replica(struct bm_capture *capture, enum bm_end which, bool *wants,
+static int wants_replica(struct bm_capture *capture, enum bm_side which, bool *wants,
 		struct bm_error *err)
 {
 	PGresult *found = bm_phase_ask(capture->phase, which,
@@ -236,7 +236,7 @@ static int wants_replica(struct bm_capture *capture, enum bm_end which, bool *wa
 }
 
 /* libpq takes the last of several `options`; until the commit nobody else sees it. */
-static int limit_locks_of(struct bm_capture *capture, enum bm_end which, const char *name,
+static int limit_locks_of(struct bm_capture *capture, enum bm_side which, const char *name,
 		struct bm_error *err)
 {
 	struct bm_strbuf options = BM_STRBUF_INIT, dbconn = BM_STRBUF_INIT;
@@ -259,9 +259,9 @@ static int limit_locks_of(struct bm_capture *capture, enum bm_end which, const c
 
 static int limit_locks(struct bm_capture *capture, struct bm_error *err)
 {
-	int rc = limit_locks_of(capture, BM_END_SOURCE, capture->source, err);
+	int rc = limit_locks_of(capture, BM_SIDE_SOURCE, capture->source, err);
 
-	return rc == 0 ? limit_locks_of(capture, BM_END_DESTINATION, capture->destination, err)
+	return rc == 0 ? limit_locks_of(capture, BM_SIDE_DESTINATION, capture->destination, err)
 		       : -1;
 }
 
@@ -276,7 +276,7 @@ static int lift_limits(struct bm_capture *capture, struct bm_error *err)
 			2, params, err);
 }
 
-static int name_deltas(struct bm_capture *capture, enum bm_end which, struct bm_error *err)
+static int name_deltas(struct bm_capture *capture, enum bm_side which, struct bm_error *err)
 {
 	return bm_phase_do(capture->phase, which,
 			"DO $machine$ BEGIN IF EXISTS (SELECT 1 FROM pg_trigger WHERE tgenabled <> 'A'"
@@ -304,10 +304,10 @@ static int put_tables(struct bm_capture *capture, const struct bm_capture_group 
 
 int bm_capture_identify(struct bm_capture *capture, struct bm_error *err)
 {
-	int rc = bm_delta_repair_identify(capture->phase, BM_END_SOURCE, err);
+	int rc = bm_delta_repair_identify(capture->phase, BM_SIDE_SOURCE, err);
 
 	return rc == 0 && capture->phase->request.is_both
-			? bm_delta_repair_identify(capture->phase, BM_END_DESTINATION, err)
+			? bm_delta_repair_identify(capture->phase, BM_SIDE_DESTINATION, err)
 			: rc;
 }
 
@@ -316,7 +316,7 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 		const char *list, struct bm_error *err)
 {
 	struct bm_phase *phase = capture->phase;
-	int rc = bm_capture_triggers_make(phase, BM_END_SOURCE, group->sync, list, "", err);
+	int rc = bm_capture_triggers_make(phase, BM_SIDE_SOURCE, group->sync, list, "", err);
 
 	if (rc != 0 || !phase->request.is_both) {
 		return rc;
@@ -324,19 +324,19 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 	/* Of a table that is taken in later nothing is copied any more. */
 	return strcmp(phase->request.phase, "capture") == 0
 			? bm_capture_triggers_make_quiet(
-					  phase, BM_END_DESTINATION, group->sync, list, err)
-			: bm_capture_triggers_make(phase, BM_END_DESTINATION, group->sync, list,
-					  "", err);
+					  phase, BM_SIDE_DESTINATION, group->sync, list, err)
+			: bm_capture_triggers_make(phase, BM_SIDE_DESTINATION, group->sync,
+					  list, "", err);
 }
 
 /* Those that validate_sync() made just now; `worker observe` goes on with it. */
 static int pin_functions(struct bm_capture *capture, struct bm_error *err)
 {
 	static const char sql[] = "SELECT bucardo.machine_pin()";
-	int rc = bm_phase_do(capture->phase, BM_END_SOURCE, sql, 0, NULL, err);
+	int rc = bm_phase_do(capture->phase, BM_SIDE_SOURCE, sql, 0, NULL, err);
 
 	return rc == 0 && capture->phase->request.is_both
-			? bm_phase_do(capture->phase, BM_END_DESTINATION, sql, 0, NULL, err)
+			? bm_phase_do(capture->phase, BM_SIDE_DESTINATION, sql, 0, NULL, err)
 			: rc;
 }
 
@@ -344,10 +344,10 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
 {
 	char *list = encode_tables(tables, count);
-	int rc = bm_delta_repair_prepare(capture->phase, BM_END_SOURCE, list, err);
+	int rc = bm_delta_repair_prepare(capture->phase, BM_SIDE_SOURCE, list, err);
 
 	if (rc == 0 && capture->phase->request.is_both) {
-		rc = bm_delta_repair_prepare(capture->phase, BM_END_DESTINATION, list, err);
+		rc = bm_delta_repair_prepare(capture->phase, BM_SIDE_DESTINATION, list, err);
 	}
 	if (rc == 0) {
 		rc = make_triggers(capture, group, list, err);
@@ -370,10 +370,10 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 		rc = bm_phase_end(capture->phase, rc, err);
 	}
 	if (rc == 0) {
-		rc = name_deltas(capture, BM_END_SOURCE, err);
+		rc = name_deltas(capture, BM_SIDE_SOURCE, err);
 	}
 	if (rc == 0 && capture->phase->request.is_both) {
-		rc = name_deltas(capture, BM_END_DESTINATION, err);
+		rc = name_deltas(capture, BM_SIDE_DESTINATION, err);
 	}
 	if (rc == 0) {
 		rc = bm_capture_identify(capture, err);

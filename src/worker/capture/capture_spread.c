@@ -121,7 +121,7 @@ static int read_places(struct bm_capture *capture, unsigned *places, struct bm_e
 {
 	const char *const params[] = {capture->phase->request.name};
 	PGresult *rows = bm_phase_ask(
-			capture->phase, BM_END_CONTROL, members_sql, 1, params, err);
+			capture->phase, BM_SIDE_CONTROL, members_sql, 1, params, err);
 
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading which tables are in a sync");

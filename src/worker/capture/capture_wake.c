@@ -29,7 +29,7 @@ static int tell_locked(struct bm_phase *phase, const char *table, struct bm_erro
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	PGresult *rows = bm_phase_ask(
-			phase, BM_END_DESTINATION, holder_sql, 1, &table, &ignored);
+			phase, BM_SIDE_DESTINATION, holder_sql, 1, &table, &ignored);
 	char holder[200] = "somebody";
 
 	if (rows != NULL && PQntuples(rows) > 0) {
@@ -47,7 +47,7 @@ static int tell_locked(struct bm_phase *phase, const char *table, struct bm_erro
 static int wake(struct bm_phase *phase, const char *oid, const char *table,
 		struct bm_error *err)
 {
-	int rc = bm_phase_do(phase, BM_END_DESTINATION,
+	int rc = bm_phase_do(phase, BM_SIDE_DESTINATION,
 			"SELECT bucardo.machine_capture_wake($1::oid)", 1, &oid, err);
 
 	if (rc != 0 && strcmp(err->sqlstate, lock_not_available) == 0) {
@@ -59,7 +59,7 @@ static int wake(struct bm_phase *phase, const char *oid, const char *table,
 int bm_capture_wake(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *rows = bm_phase_ask(phase, BM_END_DESTINATION, quiet_sql, 1, name, err);
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_DESTINATION, quiet_sql, 1, name, err);
 	int rc = 0;
 
 	if (rows == NULL && strcmp(err->sqlstate, undefined_table) == 0) {

@@ -87,34 +87,34 @@ static const char unsafe_sql[] =
 "  OR p.proname ~ '^(delta_|bucardo_(tablename_maker|delta_|note_truncation|compress_|purge_))')";
 /* clang-format on */
 
-int bm_capture_triggers_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_capture_triggers_prepare(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(phase, end, prepare_steps[i], 0, NULL, err) != 0) {
+		if (bm_phase_do(phase, side, prepare_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(err, "making functions of triggers on the %s",
-					bm_end_name(end));
+					bm_side_name(side));
 		}
 	}
 	return 0;
 }
 
-int bm_capture_triggers_make(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_capture_triggers_make(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *tables, const char *gap, struct bm_error *err)
 {
 	const char *const params[] = {sync, tables, gap};
 
-	return bm_phase_do(phase, end,
+	return bm_phase_do(phase, side,
 			"SELECT bucardo.machine_capture_one($1, t->>'schema', t->>'name', $3)"
 			" FROM json_array_elements($2::json) t",
 			3, params, err);
 }
 
-int bm_capture_triggers_make_quiet(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_capture_triggers_make_quiet(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *tables, struct bm_error *err)
 {
 	const char *const params[] = {sync, tables};
 
-	return bm_phase_do(phase, end,
+	return bm_phase_do(phase, side,
 			"SELECT bucardo.machine_capture_quiet($1, t->>'schema', t->>'name')"
 			" FROM json_array_elements($2::json) t",
 			2, params, err);

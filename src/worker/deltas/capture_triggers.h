@@ -22,15 +22,16 @@
 	" (id boolean PRIMARY KEY DEFAULT true,"                                               \
 	" stamp text NOT NULL DEFAULT md5(clock_timestamp()::text || random()::text))"
 
-/* Make the tables and functions it takes at one end; harmless to repeat. */
-int bm_capture_triggers_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+/* Make the tables and functions it takes at one side; harmless to repeat. */
+int bm_capture_triggers_prepare(
+		struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
 /*
  * Put what is missing on `tables`, a JSON list of {schema, name}, in one transaction; fails
  * with sqlstate 55P03 when a lock was not to be had within half a second. `gap`: why rows may
  * have changed unseen, then all are sent again; "" they did not.
  */
-int bm_capture_triggers_make(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_capture_triggers_make(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *tables, const char *gap, struct bm_error *err);
 
 /*
@@ -38,7 +39,7 @@ int bm_capture_triggers_make(struct bm_phase *phase, enum bm_end end, const char
  * for rows do not fire in replica role, so that the copy pays nothing for them, until
  * bm_capture_wake().
  */
-int bm_capture_triggers_make_quiet(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_capture_triggers_make_quiet(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *tables, struct bm_error *err);
 
 /*

@@ -109,73 +109,73 @@ static const char *const prepare_steps[] = {
 /* A purge this large keeps the server busy for a second or two. */
 #define PURGE_ROWS "100000"
 
-static int make_functions(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+static int make_functions(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	/* "already exists, skipping" is no news. */
-	if (bm_phase_do(phase, end, "SET client_min_messages = warning", 0, NULL, err) != 0) {
+	if (bm_phase_do(phase, side, "SET client_min_messages = warning", 0, NULL, err) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(phase, end, prepare_steps[i], 0, NULL, err) != 0) {
+		if (bm_phase_do(phase, side, prepare_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(err, "making schema bucardo on the %s",
-					bm_end_name(end));
+					bm_side_name(side));
 		}
 	}
 	for (size_t i = 0; i < bm_keys_step_count; i++) {
-		if (bm_phase_do(phase, end, bm_keys_steps[i], 0, NULL, err) != 0) {
+		if (bm_phase_do(phase, side, bm_keys_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(
-					err, "making functions on the %s", bm_end_name(end));
+					err, "making functions on the %s", bm_side_name(side));
 		}
 	}
 	for (size_t i = 0; i < bm_batch_limit_step_count; i++) {
-		if (bm_phase_do(phase, end, bm_batch_limit_steps[i], 0, NULL, err) != 0) {
+		if (bm_phase_do(phase, side, bm_batch_limit_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(
-					err, "making functions on the %s", bm_end_name(end));
+					err, "making functions on the %s", bm_side_name(side));
 		}
 	}
-	return bm_capture_triggers_prepare(phase, end, err);
+	return bm_capture_triggers_prepare(phase, side, err);
 }
 
-int bm_delta_repair_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_delta_repair_renew(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
-	PGresult *found = bm_phase_ask(phase, end,
+	PGresult *found = bm_phase_ask(phase, side,
 			"SELECT to_regclass('bucardo.machine_syncs') IS NOT NULL", 0, NULL,
 			err);
 	int rc = found != NULL ? 0 : -1;
 
 	if (rc == 0 && PQgetvalue(found, 0, 0)[0] == 't') {
-		rc = make_functions(phase, end, err);
+		rc = make_functions(phase, side, err);
 	}
 	PQclear(found);
 	return rc;
 }
 
-int bm_delta_repair_register(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_delta_repair_register(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *target, struct bm_error *err)
 {
 	const char *const params[] = {sync, target};
 
-	if (make_functions(phase, end, err) != 0) {
+	if (make_functions(phase, side, err) != 0) {
 		return -1;
 	}
-	return bm_phase_do(phase, end,
+	return bm_phase_do(phase, side,
 			"INSERT INTO bucardo.machine_syncs (sync, target) VALUES ($1, $2)"
 			" ON CONFLICT (sync) DO UPDATE SET target = excluded.target",
 			2, params, err);
 }
 
-int bm_delta_repair_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
+int bm_delta_repair_prepare(struct bm_phase *phase, enum bm_side side, const char *tables,
 		struct bm_error *err)
 {
-	return bm_phase_do(phase, end, "SELECT bucardo.machine_prepare($1::json)", 1, &tables,
+	return bm_phase_do(phase, side, "SELECT bucardo.machine_prepare($1::json)", 1, &tables,
 			err);
 }
 
-int bm_delta_repair_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_delta_repair_identify(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
-	int rc = bm_phase_do(phase, end, identify_step, 0, NULL, err);
+	int rc = bm_phase_do(phase, side, identify_step, 0, NULL, err);
 
-	return rc == 0 ? bm_phase_do(phase, end, "SELECT bucardo.machine_know()", 0, NULL, err)
+	return rc == 0 ? bm_phase_do(phase, side, "SELECT bucardo.machine_know()", 0, NULL, err)
 		       : -1;
 }
 

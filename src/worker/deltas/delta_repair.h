@@ -28,23 +28,23 @@
 #include "worker/deltas/batch_limit.h"
 
 /*
- * Make the functions of one end and the delta tables for `tables`, a JSON list of
+ * Make the functions of one side and the delta tables for `tables`, a JSON list of
  * {schema, name, key_quoted}. Harmless to repeat; takes no lock on tables with rows
  * but that of a reader.
  */
-int bm_delta_repair_prepare(struct bm_phase *phase, enum bm_end end, const char *tables,
+int bm_delta_repair_prepare(struct bm_phase *phase, enum bm_side side, const char *tables,
 		struct bm_error *err);
 
-/* Bring an end that an older machine prepared up to date; nothing is made where none did. */
-int bm_delta_repair_renew(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+/* Bring a side that an older machine prepared up to date; nothing is made where none did. */
+int bm_delta_repair_renew(struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
 /* Name the sync whose deltas are repaired here; before its triggers are made. */
-int bm_delta_repair_register(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_delta_repair_register(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *target, struct bm_error *err);
 
-/* After tables were captured at one end: give what Bucardo made a replica identity
+/* After tables were captured at one side: give what Bucardo made a replica identity
  * (identify.sql), and write down which tables they are (machine_know). */
-int bm_delta_repair_identify(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+int bm_delta_repair_identify(struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
 /*
  * Requeue, and with `purge` also purge, the deltas of `sync` on `conn`; nothing is done

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* Statements that make what following takes at an end that is captured. */
+/* Statements that make what following takes at a side that is captured. */
 extern const char *const bm_keys_steps[];
 extern const size_t bm_keys_step_count;
 

@@ -1,4 +1,4 @@
-/* Two statements for both ends; columns and keys of what they give compared. */
+/* Two statements for both sides; columns and keys of what they give compared. */
 #include "worker/drift/drift.h"
 
 #include <jansson.h>
@@ -25,10 +25,10 @@ static const char definitions_sql[] =
 /* clang-format on */
 
 json_t *bm_drift_fingerprints(
-		struct bm_phase *phase, enum bm_end end, bool exact, struct bm_error *err)
+		struct bm_phase *phase, enum bm_side side, bool exact, struct bm_error *err)
 {
-	const char *const params[] = {NULL, exact ? "t" : "f", bm_end_name(end)};
-	PGresult *rows = bm_phase_ask(phase, end, fingerprints_sql, 3, params, err);
+	const char *const params[] = {NULL, exact ? "t" : "f", bm_side_name(side)};
+	PGresult *rows = bm_phase_ask(phase, side, fingerprints_sql, 3, params, err);
 	json_t *all = rows != NULL ? json_object() : NULL;
 
 	for (int row = 0; all != NULL && row < PQntuples(rows); row++) {
@@ -52,12 +52,12 @@ static char *encode_names(const json_t *names)
 	return bm_quote_array_end(&out);
 }
 
-json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_end end, const json_t *names,
+json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_side side, const json_t *names,
 		bool exact, struct bm_error *err)
 {
 	char *list = encode_names(names);
-	const char *const params[] = {list, exact ? "t" : "f", bm_end_name(end)};
-	PGresult *rows = bm_phase_ask(phase, end, definitions_sql, 3, params, err);
+	const char *const params[] = {list, exact ? "t" : "f", bm_side_name(side)};
+	PGresult *rows = bm_phase_ask(phase, side, definitions_sql, 3, params, err);
 	json_t *all = rows != NULL ? json_object() : NULL;
 
 	for (int row = 0; all != NULL && row < PQntuples(rows); row++) {
@@ -444,16 +444,17 @@ static void compare_whole(struct bm_comparison *it, const json_t *live, const js
 	}
 }
 
-bool bm_drift_compare(const char *table, enum bm_end live_end, const json_t *source,
+bool bm_drift_compare(const char *table, enum bm_side live_side, const json_t *source,
 		const json_t *destination, bool exact, json_t *out, bool *rewritten)
 {
-	bool is_back = live_end == BM_END_DESTINATION;
+	bool is_back = live_side == BM_SIDE_DESTINATION;
 	const json_t *live = is_back ? destination : source;
 	const json_t *follower = is_back ? source : destination;
 	struct bm_comparison it = {.table = table,
 			.top = bm_compare_text(follower, "top"),
-			.live = bm_end_name(live_end),
-			.follower = bm_end_name(is_back ? BM_END_SOURCE : BM_END_DESTINATION),
+			.live = bm_side_name(live_side),
+			.follower = bm_side_name(
+					is_back ? BM_SIDE_SOURCE : BM_SIDE_DESTINATION),
 			.exact = exact,
 			.out = out};
 

@@ -1,5 +1,5 @@
 /*
- * drift - tables of both ends compared by their definitions
+ * drift - tables of both sides compared by their definitions
  *
  * A fingerprint of each table first, details of those only that differ.
  */
@@ -18,10 +18,10 @@ struct json_t;
  * texts of expressions take part: they read the same only on servers of one version. */
 #define BM_DRIFT_GENERATED " generated"
 struct json_t *bm_drift_fingerprints(
-		struct bm_phase *phase, enum bm_end end, bool exact, struct bm_error *err);
+		struct bm_phase *phase, enum bm_side side, bool exact, struct bm_error *err);
 
 /* Name -> definition, for the tables of an array of names; NULL with `err`. */
-struct json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_end end,
+struct json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_side side,
 		const struct json_t *names, bool exact, struct bm_error *err);
 
 /*
@@ -31,7 +31,7 @@ struct json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_end end,
  * Returns whether any breaks. `*rewritten`: existing rows may differ after the fix
  * too, since the live side changed them without a trigger having seen it. Pure.
  */
-bool bm_drift_compare(const char *table, enum bm_end live, const struct json_t *source,
+bool bm_drift_compare(const char *table, enum bm_side live, const struct json_t *source,
 		const struct json_t *destination, bool exact, struct json_t *out,
 		bool *rewritten);
 

@@ -67,13 +67,13 @@ static const char *const prepare_steps[] = {
 };
 /* clang-format on */
 
-static const enum bm_end sides[] = {BM_END_SOURCE, BM_END_DESTINATION};
+static const enum bm_side sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};
 
 /* ---- asking ---- */
 
 char *bm_identity_owner(struct bm_phase *phase, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL,
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_CONTROL,
 			"SELECT c.system_identifier FROM pg_catalog.pg_control_system() c", 0,
 			NULL, err);
 	char *owner = rows != NULL ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
@@ -102,22 +102,22 @@ static void make_nonce(char out[17])
 	snprintf(out, 17, "%016" PRIx64, number);
 }
 
-int bm_identity_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_identity_prepare(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(phase, end, prepare_steps[i], 0, NULL, err) != 0) {
+		if (bm_phase_do(phase, side, prepare_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(err, "making schema bucardo on the %s",
-					bm_end_name(end));
+					bm_side_name(side));
 		}
 	}
 	return 0;
 }
 
 int bm_identity_read(
-		struct bm_phase *phase, enum bm_end end, json_t **state, struct bm_error *err)
+		struct bm_phase *phase, enum bm_side side, json_t **state, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *rows = bm_phase_ask(phase, end,
+	PGresult *rows = bm_phase_ask(phase, side,
 			"SELECT to_regprocedure('bucardo.machine_state(text)') IS NOT NULL", 0,
 			NULL, err);
 	bool knows = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
@@ -128,7 +128,7 @@ int bm_identity_read(
 		return rows == NULL ? -1 : 0;
 	}
 	PQclear(rows);
-	rows = bm_phase_ask(phase, end, "SELECT bucardo.machine_state($1)", 1, name, err);
+	rows = bm_phase_ask(phase, side, "SELECT bucardo.machine_state($1)", 1, name, err);
 	if (rows != NULL && PQntuples(rows) > 0 && !PQgetisnull(rows, 0, 0)) {
 		*state = json_loads(PQgetvalue(rows, 0, 0), 0, NULL);
 	}
@@ -145,35 +145,35 @@ int bm_identity_read(
 
 /* ---- registering ---- */
 
-static int register_side(struct bm_phase *phase, enum bm_end end, const char *sync,
+static int register_side(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *owner, struct bm_error *err)
 {
 	const char *const params[] = {phase->request.name, sync, owner, bm_identity_host()};
 
-	if (bm_phase_do(phase, end, "SELECT bucardo.machine_claim($1, $2, $3, $4)", 4, params,
+	if (bm_phase_do(phase, side, "SELECT bucardo.machine_claim($1, $2, $3, $4)", 4, params,
 			    err) != 0) {
 		return bm_error_wrap(
-				err, "registering the migration on the %s", bm_end_name(end));
+				err, "registering the migration on the %s", bm_side_name(side));
 	}
 	return 0;
 }
 
-int bm_identity_register(
-		struct bm_phase *phase, enum bm_end end, const char *sync, struct bm_error *err)
+int bm_identity_register(struct bm_phase *phase, enum bm_side side, const char *sync,
+		struct bm_error *err)
 {
 	char *owner = bm_identity_owner(phase, err);
 	struct bm_strbuf why = BM_STRBUF_INIT;
 	json_t *state = NULL;
-	int rc = owner != NULL ? bm_identity_prepare(phase, end, err) : -1;
+	int rc = owner != NULL ? bm_identity_prepare(phase, side, err) : -1;
 
 	if (rc == 0) {
-		rc = register_side(phase, end, sync, owner, err);
+		rc = register_side(phase, side, sync, owner, err);
 	}
 	if (rc == 0) {
-		rc = bm_identity_read(phase, end, &state, err);
+		rc = bm_identity_read(phase, side, &state, err);
 	}
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
-		bm_identity_tell_foreign(state, bm_end_name(end), &why);
+		bm_identity_tell_foreign(state, bm_side_name(side), &why);
 		bm_identity_hint_foreign(
 				state, phase->request.name, phase->hint, sizeof(phase->hint));
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
@@ -209,9 +209,9 @@ static void next_runs(const json_t *state, json_t *runs)
 int bm_identity_accept(struct bm_phase *phase, struct bm_error *err)
 {
 	/* The source last: it is the one that lets runs begin. */
-	static const enum bm_end order[] = {BM_END_DESTINATION, BM_END_SOURCE};
+	static const enum bm_side order[] = {BM_SIDE_DESTINATION, BM_SIDE_SOURCE};
 	char *owner = bm_identity_owner(phase, err);
-	json_t *state[BM_END_COUNT] = {NULL}, *runs = json_object();
+	json_t *state[BM_SIDE_COUNT] = {NULL}, *runs = json_object();
 	char nonce[17], pass_text[24];
 	json_int_t next = 0;
 	int rc = owner != NULL ? 0 : -1;
@@ -231,8 +231,8 @@ int bm_identity_accept(struct bm_phase *phase, struct bm_error *err)
 				"SELECT bucardo.machine_accept($1, $2, $3::bigint, $4, $5::json)",
 				5, params, err);
 	}
-	json_decref(state[BM_END_SOURCE]);
-	json_decref(state[BM_END_DESTINATION]);
+	json_decref(state[BM_SIDE_SOURCE]);
+	json_decref(state[BM_SIDE_DESTINATION]);
 	json_decref(runs);
 	free(list);
 	free(owner);
@@ -250,10 +250,10 @@ int bm_identity_reconcile(struct bm_phase *phase, struct bm_error *err)
 	struct bm_strbuf why = BM_STRBUF_INIT;
 	json_t *source = NULL, *destination = NULL;
 	char *owner = bm_identity_owner(phase, err);
-	int rc = owner != NULL ? bm_identity_read(phase, BM_END_SOURCE, &source, err) : -1;
+	int rc = owner != NULL ? bm_identity_read(phase, BM_SIDE_SOURCE, &source, err) : -1;
 
 	if (rc == 0) {
-		rc = bm_identity_read(phase, BM_END_DESTINATION, &destination, err);
+		rc = bm_identity_read(phase, BM_SIDE_DESTINATION, &destination, err);
 	}
 	if (rc == 0 &&
 			bm_identity_evaluate(source, destination, owner, &why) ==
@@ -297,13 +297,13 @@ static int ask_both(struct bm_phase *phase, const char *owner, struct both *both
 		struct bm_error *err)
 {
 	json_t *before = NULL;
-	int rc = bm_identity_read(phase, BM_END_SOURCE, &before, err);
+	int rc = bm_identity_read(phase, BM_SIDE_SOURCE, &before, err);
 
 	if (rc == 0) {
-		rc = bm_identity_read(phase, BM_END_DESTINATION, &both->destination, err);
+		rc = bm_identity_read(phase, BM_SIDE_DESTINATION, &both->destination, err);
 	}
 	if (rc == 0) {
-		rc = bm_identity_read(phase, BM_END_SOURCE, &both->source, err);
+		rc = bm_identity_read(phase, BM_SIDE_SOURCE, &both->source, err);
 	}
 	if (rc == 0 &&
 			!json_equal(json_object_get(before, "runs"),
@@ -409,7 +409,7 @@ static int beat(struct bm_phase *phase, const char *owner, const struct both *bo
 static int adopt(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
+	PGresult *syncs = bm_phase_ask(phase, BM_SIDE_CONTROL,
 			"SELECT s.name FROM bucardo.sync s WHERE s.dbs = $1 || '_dbs'", 1, name,
 			err);
 	int rc = syncs != NULL ? 0 : -1;
@@ -427,7 +427,7 @@ static int adopt(struct bm_phase *phase, struct bm_error *err)
 /* Whether the source still has what an older machine wrote there. 1, 0, -1. */
 static int is_captured(struct bm_phase *phase, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_SOURCE,
 			"SELECT to_regclass('bucardo.machine_syncs') IS NOT NULL", 0, NULL,
 			err);
 	int is = rows == NULL ? -1 : PQgetvalue(rows, 0, 0)[0] == 't';

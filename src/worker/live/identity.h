@@ -52,15 +52,15 @@ const char *bm_identity_host(void);
 char *bm_identity_owner(struct bm_phase *phase, struct bm_error *err);
 
 /* What one side remembers; `*state` NULL: nothing. */
-int bm_identity_read(struct bm_phase *phase, enum bm_end end, struct json_t **state,
+int bm_identity_read(struct bm_phase *phase, enum bm_side side, struct json_t **state,
 		struct bm_error *err);
 
 /* Make the tables and functions of one side; harmless to repeat. */
-int bm_identity_prepare(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+int bm_identity_prepare(struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
 /* Register the migration and `sync` ("": none) on one side. BM_ERR_PRECONDITION and a hint
  * when it belongs to another machine. */
-int bm_identity_register(struct bm_phase *phase, enum bm_end end, const char *sync,
+int bm_identity_register(struct bm_phase *phase, enum bm_side side, const char *sync,
 		struct bm_error *err);
 
 /* In phase capture, when both sides are registered: a destination that is new to the migration,

@@ -37,11 +37,11 @@ static const char report_sql[] =
 " sequences = $5 WHERE migration = $1";
 /* clang-format on */
 
-/* Whether an end has a relation or a function: `sql` says. */
-static int has_it(struct bm_phase *phase, enum bm_end end, const char *sql, bool *has,
+/* Whether a side has a relation or a function: `sql` says. */
+static int has_it(struct bm_phase *phase, enum bm_side side, const char *sql, bool *has,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, end, sql, 0, NULL, err);
+	PGresult *rows = bm_phase_ask(phase, side, sql, 0, NULL, err);
 
 	*has = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
 	PQclear(rows);
@@ -50,7 +50,7 @@ static int has_it(struct bm_phase *phase, enum bm_end end, const char *sql, bool
 
 static int has_fence(struct bm_pass *pass, bool *has, struct bm_error *err)
 {
-	return has_it(pass->phase, BM_END_DESTINATION,
+	return has_it(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT to_regclass('bucardo_machine.fence') IS NOT NULL", has, err);
 }
 
@@ -58,12 +58,12 @@ int bm_live_register(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const params[] = {phase->request.name, phase->request.is_both ? "t" : "f"};
 	bool has;
-	int rc = has_it(phase, BM_END_DESTINATION,
+	int rc = has_it(phase, BM_SIDE_DESTINATION,
 			"SELECT to_regclass('bucardo_machine.handover') IS NOT NULL", &has,
 			err);
 
 	if (rc == 0 && has) {
-		rc = bm_phase_do(phase, BM_END_DESTINATION, register_sql, 2, params, err);
+		rc = bm_phase_do(phase, BM_SIDE_DESTINATION, register_sql, 2, params, err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "telling the destination whose it is");
 }
@@ -71,7 +71,7 @@ int bm_live_register(struct bm_phase *phase, struct bm_error *err)
 static int renew_fence(struct bm_pass *pass, struct bm_error *err)
 {
 	for (size_t i = 0; i < bm_fence_step_count; i++) {
-		if (bm_phase_do(pass->phase, BM_END_DESTINATION, bm_fence_steps[i], 0, NULL,
+		if (bm_phase_do(pass->phase, BM_SIDE_DESTINATION, bm_fence_steps[i], 0, NULL,
 				    err) != 0) {
 			return bm_error_wrap(err, "bringing the fence up to date");
 		}
@@ -82,18 +82,18 @@ static int renew_fence(struct bm_pass *pass, struct bm_error *err)
 int bm_live_prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	static const char quiet_sql[] = "SET client_min_messages = warning";
-	int rc = bm_phase_do(pass->phase, BM_END_DESTINATION, quiet_sql, 0, NULL, err);
+	int rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION, quiet_sql, 0, NULL, err);
 
 	/* Other parts keep something there too, and somebody may have dropped it. */
 	if (rc == 0) {
-		rc = bm_phase_do(pass->phase, BM_END_DESTINATION,
+		rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 				"CREATE SCHEMA IF NOT EXISTS bucardo_machine", 0, NULL, err);
 	}
 	if (rc == 0) {
-		rc = bm_phase_do(pass->phase, BM_END_SOURCE, quiet_sql, 0, NULL, err);
+		rc = bm_phase_do(pass->phase, BM_SIDE_SOURCE, quiet_sql, 0, NULL, err);
 	}
 	if (rc == 0) {
-		rc = bm_phase_do(pass->phase, BM_END_SOURCE, remember_table, 0, NULL, err);
+		rc = bm_phase_do(pass->phase, BM_SIDE_SOURCE, remember_table, 0, NULL, err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "making what remembers the live side");
 }
@@ -101,7 +101,7 @@ int bm_live_prepare(struct bm_pass *pass, struct bm_error *err)
 int bm_live_keep_fence(struct bm_pass *pass, struct bm_error *err)
 {
 	return pass->has_fence
-			? bm_phase_do(pass->phase, BM_END_DESTINATION,
+			? bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 					  "SELECT bucardo_machine.raise_fence()", 0, NULL, err)
 			: 0;
 }
@@ -118,7 +118,7 @@ struct sight {
 static int recall(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
 	const char *const params[] = {pass->phase->request.name};
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_SOURCE,
 			"SELECT destination FROM bucardo.machine_live WHERE migration = $1", 1,
 			params, err);
 
@@ -141,7 +141,7 @@ static int grant_wish(struct bm_pass *pass, struct sight *sight, struct bm_error
 	if (recall(pass, sight, err) != 0) {
 		return -1;
 	}
-	waits = sight->lifted ? bm_live_waiting(pass, BM_END_SOURCE, err) : json_object();
+	waits = sight->lifted ? bm_live_waiting(pass, BM_SIDE_SOURCE, err) : json_object();
 	int rc = waits == NULL ? -1 : json_object_size(waits) == 0;
 	json_decref(waits);
 	sight->fenced = rc == 1;
@@ -156,7 +156,7 @@ static int grant_wish(struct bm_pass *pass, struct sight *sight, struct bm_error
 static int take_fence(struct bm_pass *pass, struct sight *sight, struct bm_error *err)
 {
 	bool is_wish;
-	int rc = has_it(pass->phase, BM_END_DESTINATION,
+	int rc = has_it(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)", &is_wish,
 			err);
 
@@ -170,7 +170,7 @@ static int take_fence(struct bm_pass *pass, struct sight *sight, struct bm_error
 		return -1;
 	}
 	return !has_turned ||
-					bm_phase_do(pass->phase, BM_END_DESTINATION,
+					bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 							"UPDATE bucardo_machine.fence SET turn = turn + 1",
 							0, NULL, err) == 0
 			? 1
@@ -194,7 +194,7 @@ static int read_sight(struct bm_pass *pass, struct sight *sight, struct bm_error
 		}
 	}
 	pass->has_fence = true;
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_DESTINATION,
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT count(lifted) > 0, coalesce(max(turn), 0), max(forced)"
 			" FROM bucardo_machine.fence",
 			0, NULL, err);
@@ -207,16 +207,16 @@ static int read_sight(struct bm_pass *pass, struct sight *sight, struct bm_error
 	return rows != NULL ? 0 : -1;
 }
 
-static enum bm_end live_end(const struct sight *sight)
+static enum bm_side live_side(const struct sight *sight)
 {
-	return sight->lifted ? BM_END_DESTINATION : BM_END_SOURCE;
+	return sight->lifted ? BM_SIDE_DESTINATION : BM_SIDE_SOURCE;
 }
 
 static void print_epoch(
 		const struct bm_pass *pass, const struct sight *sight, char *out, size_t size)
 {
 	snprintf(out, size, "%s %" PRId64 " %s", pass->phase->request.name, sight->turn,
-			bm_end_name(live_end(sight)));
+			bm_side_name(live_side(sight)));
 }
 
 /* What was known of the tables was known of the other side. */
@@ -248,13 +248,13 @@ static void change_places(struct bm_pass *pass, const struct sight *sight)
 /* So that somebody who lifts the fence knows that he is heard; for as long as the session. */
 static int announce(struct bm_pass *pass, struct bm_error *err)
 {
-	const PGconn *conn = bm_phase_conn(pass->phase, BM_END_DESTINATION, err);
+	const PGconn *conn = bm_phase_conn(pass->phase, BM_SIDE_DESTINATION, err);
 
 	if (conn == NULL || conn == pass->announced) {
 		return conn == NULL ? -1 : 0;
 	}
 	pass->announced = conn;
-	return bm_phase_do(pass->phase, BM_END_DESTINATION,
+	return bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT pg_advisory_lock_shared" LOCK(BM_FENCE_LOCK_ALIVE), 0, NULL,
 			err);
 }
@@ -264,7 +264,7 @@ static int remember(struct bm_pass *pass, const struct sight *sight, struct bm_e
 	const char *const params[] = {pass->phase->request.name, sight->lifted ? "t" : "f"};
 
 	return sight->fenced
-			? bm_phase_do(pass->phase, BM_END_SOURCE, remember_sql, 2, params, err)
+			? bm_phase_do(pass->phase, BM_SIDE_SOURCE, remember_sql, 2, params, err)
 			: 0;
 }
 
@@ -283,7 +283,7 @@ int bm_live_find(struct bm_pass *pass, struct bm_error *err)
 		}
 		change_places(pass, &sight);
 	}
-	pass->live = live_end(&sight);
+	pass->live = live_side(&sight);
 	pass->has_fence = sight.fenced;
 	pass->has_turned = sight.lifted || sight.turn > 0;
 	pass->turn = sight.turn;
@@ -300,7 +300,7 @@ int bm_live_hold(struct bm_pass *pass, struct bm_error *err)
 	struct sight sight;
 	char epoch[sizeof(pass->epoch)];
 
-	if (bm_phase_do(pass->phase, BM_END_DESTINATION,
+	if (bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 			    "SELECT pg_advisory_lock_shared" LOCK(BM_FENCE_LOCK_SIDE), 0, NULL,
 			    err) != 0) {
 		if (strcmp(err->sqlstate, lock_not_available) != 0) {
@@ -323,7 +323,7 @@ int bm_live_hold(struct bm_pass *pass, struct bm_error *err)
 
 int bm_live_release(struct bm_pass *pass, struct bm_error *err)
 {
-	return bm_phase_do(pass->phase, BM_END_DESTINATION,
+	return bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT pg_advisory_unlock_shared" LOCK(BM_FENCE_LOCK_SIDE), 0, NULL,
 			err);
 }
@@ -336,7 +336,7 @@ int bm_live_asked(struct bm_pass *pass, int64_t *number, struct bm_error *err)
 	if (!pass->has_fence) {
 		return 0;
 	}
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_DESTINATION,
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT CASE WHEN a.is_called AND a.last_value > d.last_value"
 			" THEN a.last_value ELSE 0 END FROM bucardo_machine.handover_asked a,"
 			" bucardo_machine.handover_answered d",
@@ -348,18 +348,18 @@ int bm_live_asked(struct bm_pass *pass, int64_t *number, struct bm_error *err)
 	return rows != NULL ? 0 : -1;
 }
 
-json_t *bm_live_waiting(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
+json_t *bm_live_waiting(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
 	const char *const params[] = {pass->phase->request.name};
 	bool is_captured;
 
-	if (has_it(pass->phase, end,
+	if (has_it(pass->phase, side,
 			    "SELECT to_regprocedure('bucardo.machine_waiting(text)') IS NOT NULL",
 			    &is_captured, err) != 0) {
 		return NULL;
 	}
 	PGresult *rows = is_captured
-			? bm_phase_ask(pass->phase, end, "SELECT bucardo.machine_waiting($1)",
+			? bm_phase_ask(pass->phase, side, "SELECT bucardo.machine_waiting($1)",
 					  1, params, err)
 			: NULL;
 	json_t *names = is_captured && rows == NULL ? NULL : json_object();
@@ -413,7 +413,7 @@ static char *list_sequences(const struct bm_pass *pass)
 
 int bm_live_report(struct bm_pass *pass, int64_t number, struct bm_error *err)
 {
-	json_t *names = bm_live_waiting(pass, BM_END_SOURCE, err);
+	json_t *names = bm_live_waiting(pass, BM_SIDE_SOURCE, err);
 	char turn[24], text[24];
 
 	if (names == NULL) {
@@ -423,7 +423,7 @@ int bm_live_report(struct bm_pass *pass, int64_t number, struct bm_error *err)
 	snprintf(turn, sizeof(turn), "%" PRId64, pass->turn);
 	snprintf(text, sizeof(text), "%" PRId64, number);
 	const char *const params[] = {pass->phase->request.name, turn, text, waits, sequences};
-	int rc = bm_phase_do(pass->phase, BM_END_DESTINATION, report_sql, 5, params, err);
+	int rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION, report_sql, 5, params, err);
 	free(waits);
 	free(sequences);
 	json_decref(names);
@@ -436,7 +436,7 @@ int bm_live_answer(struct bm_pass *pass, int64_t number, struct bm_error *err)
 	const char *const params[] = {text};
 
 	snprintf(text, sizeof(text), "%" PRId64, number);
-	return bm_phase_do(pass->phase, BM_END_DESTINATION,
+	return bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT setval('bucardo_machine.handover_answered', $1::bigint)", 1,
 			params, err);
 }

@@ -46,6 +46,6 @@ int bm_live_answer(struct bm_pass *pass, int64_t number, struct bm_error *err);
 
 /* Tables with changes of a side that the other one does not have yet, as an object; NULL with
  * `err`. One that is not captured has none. */
-struct json_t *bm_live_waiting(struct bm_pass *pass, enum bm_end end, struct bm_error *err);
+struct json_t *bm_live_waiting(struct bm_pass *pass, enum bm_side side, struct bm_error *err);
 
 #endif

@@ -69,8 +69,8 @@ static int add_large_objects(struct bm_pass *pass, json_t *list, struct bm_error
 /* Sent from the side that was live before they would go over live rows: they stay there. */
 static int add_owed(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	enum bm_end end = bm_pass_follower(pass);
-	PGresult *rows = bm_phase_ask(pass->phase, end,
+	enum bm_side side = bm_pass_follower(pass);
+	PGresult *rows = bm_phase_ask(pass->phase, side,
 			"SELECT tablename FROM bucardo.machine_touches WHERE NOT held ORDER BY 1",
 			0, NULL, err);
 
@@ -79,7 +79,7 @@ static int add_owed(struct bm_pass *pass, json_t *list, struct bm_error *err)
 				"not all rows of it had been sent from the %s when the sides "
 				"changed places, and now they would go over live ones: "
 				"compare it on both sides",
-				bm_end_name(end));
+				bm_side_name(side));
 		add(list, PQgetvalue(rows, row, 0), why);
 		free(why);
 	}
@@ -104,7 +104,7 @@ static void cut(json_t *list)
 
 static int list_left(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	bool is_live = pass->live == BM_END_DESTINATION;
+	bool is_live = pass->live == BM_SIDE_DESTINATION;
 
 	if (pass->has_turned && (pass->phase->request.is_both || is_live) &&
 			add_owed(pass, list, err) != 0) {
@@ -147,7 +147,7 @@ int bm_live_tell(struct bm_pass *pass, struct bm_error *err)
 		return -1;
 	}
 	json_object_set_new(pass->phase->evidence, "live",
-			json_pack("{s:s, s:b, s:O}", "side", bm_end_name(pass->live), "fence",
+			json_pack("{s:s, s:b, s:O}", "side", bm_side_name(pass->live), "fence",
 					pass->has_fence, "not_carried", pass->left));
 	return 0;
 }

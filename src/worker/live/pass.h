@@ -22,14 +22,14 @@ int bm_reconcile_run(void);
 /* What is found is told as a member of the evidence; news also as notes. */
 struct bm_pass {
 	struct bm_phase *phase;
-	enum bm_end live;		/* the side applications write to: worker/live/live.h */
-	char epoch[160];		/* names the time since the sides changed places last */
-	bool has_fence;			/* the destination has one, lifted or not */
-	bool has_turned;		/* the sides have changed places before */
-	int64_t turn;			/* how often */
-	bool is_prepared[BM_END_COUNT]; /* what carrying sequences to or from it takes is there
-					 */
-	bool are_carried;		/* the sequences, in this pass */
+	enum bm_side live; /* the side applications write to: worker/live/live.h */
+	char epoch[160];   /* names the time since the sides changed places last */
+	bool has_fence;	   /* the destination has one, lifted or not */
+	bool has_turned;   /* the sides have changed places before */
+	int64_t turn;	   /* how often */
+	bool is_prepared[BM_SIDE_COUNT]; /* what carrying sequences to or from it takes is there
+					  */
+	bool are_carried;		 /* the sequences, in this pass */
 	char taken_over[160];	 /* the epoch in which sequences were, with direction forward */
 	const PGconn *announced; /* the session that says that this worker lives */
 	struct json_t *left;	 /* what the live side has that is not carried back */
@@ -58,15 +58,15 @@ void bm_pass_note(struct bm_pass *pass, const char *what, const char *text);
 bool bm_pass_forget(struct bm_pass *pass, const char *what);
 
 /* The side that is kept equal to the live one. */
-static inline enum bm_end bm_pass_follower(const struct bm_pass *pass)
+static inline enum bm_side bm_pass_follower(const struct bm_pass *pass)
 {
-	return pass->live == BM_END_SOURCE ? BM_END_DESTINATION : BM_END_SOURCE;
+	return pass->live == BM_SIDE_SOURCE ? BM_SIDE_DESTINATION : BM_SIDE_SOURCE;
 }
 
 /* Whether the follower gets anything: with direction forward the source never does. */
 static inline bool bm_pass_carries(const struct bm_pass *pass)
 {
-	return pass->live == BM_END_SOURCE || pass->phase->request.is_both;
+	return pass->live == BM_SIDE_SOURCE || pass->phase->request.is_both;
 }
 
 /* ---- the parts ---- */

@@ -27,14 +27,14 @@
 /* The machine that owns it speaks every 3 s. */
 #define SILENCE "60 s"
 
-static const enum bm_end sides[] = {BM_END_SOURCE, BM_END_DESTINATION};
+static const enum bm_side sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};
 
 /* ---- take-over ---- */
 
-static void name_holders(struct bm_phase *phase, enum bm_end end)
+static void name_holders(struct bm_phase *phase, enum bm_side side)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *rows = bm_phase_ask(phase, end,
+	PGresult *rows = bm_phase_ask(phase, side,
 			"SELECT string_agg('SELECT pg_terminate_backend(' || l.pid || ')', '; ')"
 			" FROM pg_catalog.pg_locks l WHERE l.granted AND l.pid <> pg_backend_pid()"
 			" AND l.relation = to_regclass('bucardo.machine_owners')",
@@ -42,24 +42,24 @@ static void name_holders(struct bm_phase *phase, enum bm_end end)
 
 	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
 		snprintf(phase->hint, sizeof(phase->hint), "when it hangs, on the %s: %.900s",
-				bm_end_name(end), PQgetvalue(rows, 0, 0));
+				bm_side_name(side), PQgetvalue(rows, 0, 0));
 	}
 	PQclear(rows);
 }
 
-static int take_side(struct bm_phase *phase, enum bm_end end, const char *owner,
+static int take_side(struct bm_phase *phase, enum bm_side side, const char *owner,
 		struct bm_error *err)
 {
 	const char *const params[] = {phase->request.name, owner, bm_identity_host(), SILENCE};
 
-	PGresult *rows = bm_phase_ask(phase, end,
+	PGresult *rows = bm_phase_ask(phase, side,
 			"SELECT bucardo.machine_take_over($1, $2, $3, $4::interval)", 4, params,
 			err);
 	if (rows == NULL && strcmp(err->sqlstate, "55P03") == 0) {
-		name_holders(phase, end);
+		name_holders(phase, side);
 		return bm_error_set(err, BM_ERR_TRANSIENT,
 				"a run of the machine that owns the migration is under way on the %s",
-				bm_end_name(end));
+				bm_side_name(side));
 	}
 	int rc = rows == NULL ? -1 : 0;
 	if (rc == 0 && PQgetvalue(rows, 0, 0)[0] != '\0') {
@@ -67,7 +67,7 @@ static int take_side(struct bm_phase *phase, enum bm_end end, const char *owner,
 				"stop it for good, wait for " SILENCE ", and say it again");
 		rc = bm_error_set(err, BM_ERR_PRECONDITION,
 				"the machine that owns the migration lives: the %s heard of it %s s ago",
-				bm_end_name(end), PQgetvalue(rows, 0, 0));
+				bm_side_name(side), PQgetvalue(rows, 0, 0));
 	}
 	PQclear(rows);
 	return rc;
@@ -94,7 +94,7 @@ static int take_over(struct bm_phase *phase, const char *owner, struct bm_error 
 static int register_all(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
+	PGresult *syncs = bm_phase_ask(phase, BM_SIDE_CONTROL,
 			"SELECT s.name FROM bucardo.sync s WHERE s.dbs = $1 || '_dbs'", 1, name,
 			err);
 	int rc = syncs != NULL ? 0 : -1;

@@ -100,8 +100,8 @@ int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_conninfo source = {0}, destination = {0};
 
-	bm_phase_conninfo(phase, BM_END_SOURCE, &source);
-	bm_phase_conninfo(phase, BM_END_DESTINATION, &destination);
+	bm_phase_conninfo(phase, BM_SIDE_SOURCE, &source);
+	bm_phase_conninfo(phase, BM_SIDE_DESTINATION, &destination);
 	bm_conninfo_put(&destination, "options", "-c session_replication_role=replica");
 	const struct bm_transfer_options options = {.source = &source,
 			.destination = &destination,

@@ -32,7 +32,7 @@
 static int set_active(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *changed = bm_phase_ask(phase, BM_END_CONTROL,
+	PGresult *changed = bm_phase_ask(phase, BM_SIDE_CONTROL,
 			"WITH changed AS (UPDATE bucardo.sync SET status = 'active', checktime = '" CHECKTIME
 			"'"
 			" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "')"
@@ -57,15 +57,15 @@ static int activate(struct bm_phase *phase, struct bm_error *err)
 	return bm_phase_end(phase, rc, err);
 }
 
-/* Add what waits at one end, for all syncs of the migration. */
-static int count_end(struct bm_phase *phase, enum bm_end end, const PGresult *syncs,
+/* Add what waits at one side, for all syncs of the migration. */
+static int count_side(struct bm_phase *phase, enum bm_side side, const PGresult *syncs,
 		struct bm_backlog *total, struct bm_error *err)
 {
 	struct bm_backlog backlog;
-	PGconn *conn = bm_phase_conn(phase, end, err);
+	PGconn *conn = bm_phase_conn(phase, side, err);
 
 	for (int i = 0; conn != NULL && i < PQntuples(syncs); i++) {
-		bool captured = end == BM_END_SOURCE || PQgetvalue(syncs, i, 2)[0] == 't';
+		bool captured = side == BM_SIDE_SOURCE || PQgetvalue(syncs, i, 2)[0] == 't';
 		if (!captured) {
 			continue;
 		}
@@ -85,7 +85,7 @@ static int count_end(struct bm_phase *phase, enum bm_end end, const PGresult *sy
 static int count_all(struct bm_phase *phase, struct bm_backlog *total, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *syncs = bm_phase_ask(phase, BM_END_CONTROL,
+	PGresult *syncs = bm_phase_ask(phase, BM_SIDE_CONTROL,
 			"SELECT s.name, 'dbgroup ' || s.dbs, (SELECT count(*) FROM bucardo.dbmap m"
 			"  WHERE m.dbgroup = s.dbs AND m.role = 'source') > 1"
 			" FROM bucardo.sync s WHERE s.name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES
@@ -98,9 +98,9 @@ static int count_all(struct bm_phase *phase, struct bm_backlog *total, struct bm
 		bm_error_set(err, BM_ERR_PRECONDITION, "Bucardo has no sync '%s_sync'",
 				phase->request.name);
 	} else if (syncs != NULL) {
-		rc = count_end(phase, BM_END_SOURCE, syncs, total, err);
+		rc = count_side(phase, BM_SIDE_SOURCE, syncs, total, err);
 		if (rc == 0) {
-			rc = count_end(phase, BM_END_DESTINATION, syncs, total, err);
+			rc = count_side(phase, BM_SIDE_DESTINATION, syncs, total, err);
 		}
 	}
 	PQclear(syncs);

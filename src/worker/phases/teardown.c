@@ -57,11 +57,11 @@ static const char sessions_sql[] =
 " AND a.application_name <> 'bucardo-machine teardown'";
 /* clang-format on */
 
-static const enum bm_end ends[] = {BM_END_SOURCE, BM_END_DESTINATION};
+static const enum bm_side both_sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};
 
 struct side {
 	struct bm_phase *phase;
-	enum bm_end end;
+	enum bm_side which;
 	struct bm_traces *traces;
 	const char *names[2];
 	struct bm_strbuf others;
@@ -78,7 +78,7 @@ struct hold {
 static int read_hold(struct bm_phase *phase, struct hold *hold, struct bm_error *err)
 {
 	const char *const name[] = {phase->request.name};
-	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL, hold_sql, 1, name, err);
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_CONTROL, hold_sql, 1, name, err);
 
 	if (rows == NULL) {
 		return -1;
@@ -94,9 +94,9 @@ static void end_runs(struct bm_phase *phase)
 {
 	const char *const name[] = {phase->request.name};
 
-	for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(both_sides); i++) {
 		struct bm_error ignored = BM_ERROR_INIT;
-		bm_phase_do(phase, ends[i], end_runs_sql, 1, name, &ignored);
+		bm_phase_do(phase, both_sides[i], end_runs_sql, 1, name, &ignored);
 	}
 }
 
@@ -133,12 +133,12 @@ static int clear_control(struct bm_phase *phase, struct bm_error *err)
 	int rc = bm_phase_begin(phase, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(phase, BM_END_CONTROL,
+		rc = bm_phase_do(phase, BM_SIDE_CONTROL,
 				"SELECT set_config('bucardo_machine.name', $1, true)", 1, name,
 				err);
 	}
 	if (rc == 0) {
-		rc = bm_phase_do(phase, BM_END_CONTROL, control_sql, 0, NULL, err);
+		rc = bm_phase_do(phase, BM_SIDE_CONTROL, control_sql, 0, NULL, err);
 	}
 	rc = bm_phase_end(phase, rc, err);
 	return rc == 0 ? 0 : bm_error_wrap(err, "removing it from the control database");
@@ -160,7 +160,7 @@ static void on_step(void *ctx, int left, const char *statement)
 	struct side *side = ctx;
 	char text[160];
 
-	snprintf(text, sizeof(text), "%s: %.120s", bm_end_name(side->end), statement);
+	snprintf(text, sizeof(text), "%s: %.120s", bm_side_name(side->which), statement);
 	bm_report_progress(side->done, side->done + (uint64_t)left, "objects", text);
 	side->done++;
 }
@@ -173,14 +173,14 @@ static void close_side(struct side *side)
 	*side = (struct side){.others = BM_STRBUF_INIT};
 }
 
-static bool is_without(const struct bm_phase *phase, enum bm_end end)
+static bool is_without(const struct bm_phase *phase, enum bm_side which)
 {
 	const char *without = json_string_value(
 			json_object_get(phase->request.root, "without"));
 
 	return without != NULL &&
 			(strcmp(without, "both") == 0 ||
-					strcmp(without, bm_end_name(end)) == 0);
+					strcmp(without, bm_side_name(which)) == 0);
 }
 
 /* Another machine owns it: what it works with is not ours to remove. */
@@ -190,10 +190,10 @@ static int check_owner(struct side *side, struct bm_error *err)
 	struct bm_strbuf why = BM_STRBUF_INIT;
 	json_t *state = NULL;
 	char *owner = bm_identity_owner(phase, err);
-	int rc = owner != NULL ? bm_identity_read(phase, side->end, &state, err) : -1;
+	int rc = owner != NULL ? bm_identity_read(phase, side->which, &state, err) : -1;
 
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
-		bm_identity_tell_foreign(state, bm_end_name(side->end), &why);
+		bm_identity_tell_foreign(state, bm_side_name(side->which), &why);
 		snprintf(phase->hint, sizeof(phase->hint),
 				"`bucardo-machine teardown %s` there; when that machine is gone for "
 				"good: bucardo-machine accept %s take-over. To forget it here alone: "
@@ -210,9 +210,9 @@ static int check_owner(struct side *side, struct bm_error *err)
 /* Before anything is removed, of the sides that can be asked. */
 static int check_owners(struct bm_phase *phase, struct bm_error *err)
 {
-	for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
-		struct side side = {.phase = phase, .end = ends[i]};
-		if (!is_without(phase, ends[i]) && check_owner(&side, err) != 0) {
+	for (size_t i = 0; i < BM_COUNT_OF(both_sides); i++) {
+		struct side side = {.phase = phase, .which = both_sides[i]};
+		if (!is_without(phase, both_sides[i]) && check_owner(&side, err) != 0) {
 			if (err->code == BM_ERR_PRECONDITION) {
 				return -1;
 			}
@@ -222,22 +222,22 @@ static int check_owners(struct bm_phase *phase, struct bm_error *err)
 	return 0;
 }
 
-static int open_side(struct bm_phase *phase, enum bm_end end, struct side *side,
+static int open_side(struct bm_phase *phase, enum bm_side which, struct side *side,
 		struct bm_error *err)
 {
 	struct bm_conninfo words = {0};
 
 	*side = (struct side){.phase = phase,
-			.end = end,
+			.which = which,
 			.names = {phase->request.name},
 			.others = BM_STRBUF_INIT,
 			.told = json_array()};
 	if (check_owner(side, err) != 0) {
 		return -1;
 	}
-	bm_phase_conninfo(phase, end, &words);
+	bm_phase_conninfo(phase, which, &words);
 	bm_conninfo_put(&words, "application_name", "bucardo-machine teardown");
-	side->traces = bm_traces_open(&words, bm_end_name(end), err);
+	side->traces = bm_traces_open(&words, bm_side_name(which), err);
 	bm_conninfo_finish(&words);
 	if (side->traces == NULL) {
 		return -1;
@@ -255,7 +255,7 @@ static void wait_for_sessions(struct side *side)
 	/* Our own of the preview before is one of them. */
 	while (some && bm_clock_msec() - begun_msec < SESSIONS_LIMIT_MSEC) {
 		PGresult *rows = bm_phase_ask(
-				side->phase, side->end, sessions_sql, 0, NULL, &ignored);
+				side->phase, side->which, sessions_sql, 0, NULL, &ignored);
 		some = rows != NULL && strcmp(PQgetvalue(rows, 0, 0), "0") != 0;
 		PQclear(rows);
 		if (some) {
@@ -267,8 +267,8 @@ static void wait_for_sessions(struct side *side)
 static void put_side(struct side *side, const char *state, const char *why)
 {
 	json_t *sides = json_object_get(side->phase->evidence, "sides");
-	json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:O}", "side", bm_end_name(side->end),
-			"state", state, "place",
+	json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:O}", "side",
+			bm_side_name(side->which), "state", state, "place",
 			bm_json_text(side->traces != NULL ? bm_traces_place(side->traces) : ""),
 			"others", bm_json_text(bm_strbuf_text(&side->others)), "left",
 			side->told);
@@ -285,7 +285,7 @@ static void put_side(struct side *side, const char *state, const char *why)
 
 static void note_result(const struct side *side, int left)
 {
-	const char *name = bm_end_name(side->end), *place = bm_traces_place(side->traces);
+	const char *name = bm_side_name(side->which), *place = bm_traces_place(side->traces);
 
 	if (left == 0) {
 		bm_report_note("nothing of ours is left on the %s, %s%s%s", name, place,
@@ -311,7 +311,7 @@ static int remove_side(struct side *side, struct bm_error *err)
 		if (first != NULL) {
 			snprintf(side->phase->hint, sizeof(side->phase->hint),
 					"on the %s: %.300s; it was refused: %.500s",
-					bm_end_name(side->end),
+					bm_side_name(side->which),
 					json_string_value(json_object_get(first, "statement")),
 					json_string_value(json_object_get(first, "what")));
 		}
@@ -327,30 +327,30 @@ static int remove_side(struct side *side, struct bm_error *err)
 	return 0;
 }
 
-static void tell_away(struct bm_phase *phase, enum bm_end end)
+static void tell_away(struct bm_phase *phase, enum bm_side which)
 {
 	if (phase->hint[0] == '\0') {
 		snprintf(phase->hint, sizeof(phase->hint),
 				"bring it back; when it is gone for good: bucardo-machine teardown "
 				"%s --without %s",
-				phase->request.name, bm_end_name(end));
+				phase->request.name, bm_side_name(which));
 	}
 }
 
-static int tear_down_side(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+static int tear_down_side(struct bm_phase *phase, enum bm_side which, struct bm_error *err)
 {
 	struct side side;
 	int rc;
 
-	if (is_without(phase, end)) {
-		side = (struct side){.phase = phase, .end = end, .told = json_array()};
+	if (is_without(phase, which)) {
+		side = (struct side){.phase = phase, .which = which, .told = json_array()};
 		put_side(&side, "without", NULL);
 		close_side(&side);
 		return 0;
 	}
-	rc = open_side(phase, end, &side, err);
+	rc = open_side(phase, which, &side, err);
 	if (rc != 0) {
-		tell_away(phase, end);
+		tell_away(phase, which);
 	} else {
 		rc = remove_side(&side, err);
 	}
@@ -363,8 +363,8 @@ static int tear_down_side(struct bm_phase *phase, enum bm_end end, struct bm_err
 static const char *fence_of(const struct side *side)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *rows = side->end == BM_END_DESTINATION
-			? bm_phase_ask(side->phase, side->end,
+	PGresult *rows = side->which == BM_SIDE_DESTINATION
+			? bm_phase_ask(side->phase, side->which,
 					  "SELECT to_regclass('bucardo_machine.fence') IS NOT NULL",
 					  0, NULL, &ignored)
 			: NULL;
@@ -377,13 +377,13 @@ static const char *fence_of(const struct side *side)
 	return bm_traces_is_fenced(side->traces) ? "up" : "lifted";
 }
 
-static json_t *preview_side(struct bm_phase *phase, enum bm_end end)
+static json_t *preview_side(struct bm_phase *phase, enum bm_side which)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	struct bm_traces_counts counts = {0};
 	struct side side;
-	json_t *object = json_pack("{s:s}", "side", bm_end_name(end));
-	int rc = open_side(phase, end, &side, &err);
+	json_t *object = json_pack("{s:s}", "side", bm_side_name(which));
+	int rc = open_side(phase, which, &side, &err);
 
 	if (rc == 0) {
 		rc = bm_traces_count(side.traces, side.names, &counts, &err);
@@ -410,8 +410,8 @@ static void preview(struct bm_phase *phase)
 {
 	json_t *sides = json_array();
 
-	json_array_append_new(sides, preview_side(phase, BM_END_SOURCE));
-	json_array_append_new(sides, preview_side(phase, BM_END_DESTINATION));
+	json_array_append_new(sides, preview_side(phase, BM_SIDE_SOURCE));
+	json_array_append_new(sides, preview_side(phase, BM_SIDE_DESTINATION));
 	bm_report_plan(json_pack("{s:o}", "sides", sides));
 }
 
@@ -430,9 +430,9 @@ int bm_teardown_run(struct bm_phase *phase, struct bm_error *err)
 	if (wait_until_free(phase, err) != 0 || clear_control(phase, err) != 0) {
 		return -1;
 	}
-	for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
+	for (size_t i = 0; i < BM_COUNT_OF(both_sides); i++) {
 		struct bm_error why = BM_ERROR_INIT;
-		if (tear_down_side(phase, ends[i], &why) != 0 && rc == 0) {
+		if (tear_down_side(phase, both_sides[i], &why) != 0 && rc == 0) {
 			rc = -1;
 			*err = why;
 		}

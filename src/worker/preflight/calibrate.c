@@ -46,7 +46,7 @@ static double rate(uint64_t bytes, uint64_t begun_msec)
 static int read_columns(struct sample *sample, struct bm_error *err)
 {
 	const char *const oid[] = {sample->table->oid};
-	PGresult *rows = bm_phase_ask(sample->phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(sample->phase, BM_SIDE_SOURCE,
 			"SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),"
 			" string_agg('c' || a.attnum || ' ' || CASE WHEN y.oid < 16384"
 			"  AND y.typtype = 'b' AND y.typname !~ '^_?(reg|xml|pg_)'"
@@ -84,12 +84,12 @@ static void keep_row(struct sample *sample, char *row, size_t length)
 	sample->lengths[sample->count++] = length;
 }
 
-static PGconn *begin(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+static PGconn *begin(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	char *limits = bm_format(
 			"SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = 500",
 			STATEMENT_LIMIT_MSEC);
-	PGconn *conn = bm_phase_conn(phase, end, err);
+	PGconn *conn = bm_phase_conn(phase, side, err);
 
 	if (conn != NULL) {
 		PQsetnonblocking(conn, 0); /* COPY; the limits above and TCP's own hold */
@@ -158,7 +158,7 @@ static int read_sample(struct sample *sample, uint64_t bytes, uint64_t rows,
 	char *sql = bm_format("COPY (SELECT %s FROM ONLY %s TABLESAMPLE SYSTEM (%.6f)"
 			      " REPEATABLE (1) WHERE %s) TO STDOUT",
 			sample->columns, sample->table->quoted, percent, sample->filter);
-	PGconn *conn = begin(sample->phase, BM_END_SOURCE, err);
+	PGconn *conn = begin(sample->phase, BM_SIDE_SOURCE, err);
 	int rc = conn == NULL ? -1 : 0;
 	uint64_t begun_msec = bm_clock_msec();
 
@@ -262,7 +262,7 @@ static int build_index(
 static void try_destination(const struct sample *sample, struct bm_speed *out)
 {
 	struct bm_error err = BM_ERROR_INIT;
-	PGconn *conn = begin(sample->phase, BM_END_DESTINATION, &err);
+	PGconn *conn = begin(sample->phase, BM_SIDE_DESTINATION, &err);
 	uint64_t written = 0;
 
 	if (conn == NULL) {

@@ -84,7 +84,7 @@ static void add_found(json_t *left, const char *what, const char *why, const PGr
 static void add_row(struct bm_phase *phase, size_t row, json_t *left)
 {
 	struct bm_error ignored = BM_ERROR_INIT; /* a catalog that is hidden from our role */
-	PGresult *found = bm_phase_ask(phase, BM_END_SOURCE, rows[row].sql, 0, NULL, &ignored);
+	PGresult *found = bm_phase_ask(phase, BM_SIDE_SOURCE, rows[row].sql, 0, NULL, &ignored);
 
 	add_found(left, rows[row].what, rows[row].why, found);
 	PQclear(found);
@@ -117,7 +117,7 @@ static void add_outside(struct bm_phase *phase, json_t *left)
 	char *outside = bm_selected_outside(phase, &ignored);
 	PGresult *found = outside == NULL
 			? NULL
-			: bm_phase_ask(phase, BM_END_SOURCE,
+			: bm_phase_ask(phase, BM_SIDE_SOURCE,
 					  "SELECT c.oid::regclass::text FROM pg_class c"
 					  " WHERE c.oid = ANY ($1::oid[])"
 					  " AND c.relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY 1",

@@ -121,14 +121,14 @@ static void add_table(const PGresult *rows, int row, const struct bm_selected_ta
 }
 
 /* As the copy will find out (transfer.h). */
-static bool is_near(struct bm_phase *phase, enum bm_end end)
+static bool is_near(struct bm_phase *phase, enum bm_side side)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	bool near = false;
 
 	for (unsigned i = 0; i < BM_TRANSFER_QUESTIONS && !near; i++) {
 		uint64_t begun_msec = bm_clock_msec();
-		near = bm_phase_do(phase, end, "SELECT 1", 0, NULL, &ignored) == 0 &&
+		near = bm_phase_do(phase, side, "SELECT 1", 0, NULL, &ignored) == 0 &&
 				bm_clock_msec() - begun_msec <= BM_TRANSFER_NEAR_MSEC;
 	}
 	return near;
@@ -138,7 +138,7 @@ static bool is_near(struct bm_phase *phase, enum bm_end end)
 static json_t *tables_json(struct bm_phase *phase, const struct bm_selected *tables,
 		const char *oids, struct sums *sums, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_SOURCE,
 			"SELECT c.oid, pg_table_size(c.oid), pg_indexes_size(c.oid),"
 			" CASE WHEN c.reltuples > 0 THEN c.reltuples::bigint"
 			"  WHEN pg_relation_size(c.oid) = 0 THEN 0 END, (SELECT count(*) FROM pg_index i"
@@ -170,7 +170,7 @@ static json_t *tables_json(struct bm_phase *phase, const struct bm_selected *tab
 static int add_works(struct bm_phase *phase, const char *oids, struct sums *sums,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, BM_END_SOURCE, works_sql, 1, &oids, err);
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_SOURCE, works_sql, 1, &oids, err);
 
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading the sizes of the indexes");
@@ -191,7 +191,7 @@ static int add_works(struct bm_phase *phase, const char *oids, struct sums *sums
 
 /* clang-format off */
 static const struct {
-	const char *end, *phase, *statement, *mode, *blocks, *longest;
+	const char *side, *phase, *statement, *mode, *blocks, *longest;
 	bool only_both;
 } locks[] = {
 { "source", "schema", "pg_dump, which reads the catalog", "ACCESS SHARE", "ALTER and DROP of tables",
@@ -222,11 +222,11 @@ static json_t *locks_json(const struct bm_phase *phase)
 			continue;
 		}
 		json_array_append_new(array,
-				json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "end", locks[i].end,
-						"phase", locks[i].phase, "statement",
-						locks[i].statement, "mode", locks[i].mode,
-						"blocks", locks[i].blocks, "longest",
-						locks[i].longest));
+				json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "side",
+						locks[i].side, "phase", locks[i].phase,
+						"statement", locks[i].statement, "mode",
+						locks[i].mode, "blocks", locks[i].blocks,
+						"longest", locks[i].longest));
 	}
 	return array;
 }
@@ -304,8 +304,8 @@ int bm_plan_tell(struct bm_phase *phase, const struct bm_selected *tables, const
 	unsigned jobs = phase->request.jobs < MOST_JOBS ? phase->request.jobs : MOST_JOBS;
 	struct sums sums = {.jobs = jobs > 0 ? jobs : 1,
 			.whole = phase->request.max_rate == 0 &&
-					is_near(phase, BM_END_SOURCE) &&
-					is_near(phase, BM_END_DESTINATION)};
+					is_near(phase, BM_SIDE_SOURCE) &&
+					is_near(phase, BM_SIDE_DESTINATION)};
 	json_t *sizes = tables_json(phase, tables, oids, &sums, err);
 
 	if (sizes == NULL || add_works(phase, oids, &sums, err) != 0) {

@@ -1,7 +1,7 @@
 /*
  * Phase preflight:
  *
- *     connect to both ends, and say what is wrong when that fails
+ *     connect to both sides, and say what is wrong when that fails
  *     read which tables there are, and which Bucardo cannot carry
  *     walk the table of checks; with `fix` run the fixes that are safe
  *
@@ -70,9 +70,9 @@ static bool is_ours_to_hint(const char *message)
 	return false;
 }
 
-static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
+static int connect_side(struct walk *walk, enum bm_side side, struct bm_error *err)
 {
-	if (bm_phase_conn(walk->phase, end, err) != NULL) {
+	if (bm_phase_conn(walk->phase, side, err) != NULL) {
 		return 0;
 	}
 	bool ours = err->code == BM_ERR_CONFIG || is_ours_to_hint(err->message);
@@ -90,7 +90,7 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 			? "check host, port, dbname, user, sslmode and sslrootcert in machine.yaml, "
 			  "the line for them in pgpass, and the server's pg_hba.conf"
 			: "the machine tries again by itself";
-	find(walk, BM_SEVERITY_STOPS, bm_end_name(end), err->message, hint);
+	find(walk, BM_SEVERITY_STOPS, bm_side_name(side), err->message, hint);
 	snprintf(walk->phase->hint, sizeof(walk->phase->hint), "%s", hint);
 	err->code = ours ? BM_ERR_PRECONDITION : err->code;
 	return -1;
@@ -100,7 +100,7 @@ static int connect_end(struct walk *walk, enum bm_end end, struct bm_error *err)
 static void check_tools(struct walk *walk)
 {
 	int ours = PQlibVersion() / 10000;
-	int theirs = PQserverVersion(walk->phase->conns[BM_END_SOURCE]) / 10000;
+	int theirs = PQserverVersion(walk->phase->conns[BM_SIDE_SOURCE]) / 10000;
 	char why[160];
 
 	if (theirs > ours) {
@@ -115,9 +115,9 @@ static void check_tools(struct walk *walk)
 
 /* ---- one check ---- */
 
-static enum bm_end other_end(enum bm_end end)
+static enum bm_side other_side(enum bm_side side)
 {
-	return end == BM_END_SOURCE ? BM_END_DESTINATION : BM_END_SOURCE;
+	return side == BM_SIDE_SOURCE ? BM_SIDE_DESTINATION : BM_SIDE_SOURCE;
 }
 
 /* The rows of a check, or NULL with `err`. */
@@ -128,15 +128,15 @@ static PGresult *ask_check(
 	PGresult *fed = NULL;
 
 	if (check->feed != NULL) {
-		fed = bm_phase_ask(
-				walk->phase, other_end(check->end), check->feed, 0, NULL, err);
+		fed = bm_phase_ask(walk->phase, other_side(check->side), check->feed, 0, NULL,
+				err);
 		if (fed == NULL) {
 			return NULL;
 		}
 		param = PQgetvalue(fed, 0, 0);
 	}
 	PGresult *rows = bm_phase_ask(
-			walk->phase, check->end, check->sql, param != NULL, &param, err);
+			walk->phase, check->side, check->sql, param != NULL, &param, err);
 	PQclear(fed);
 	return rows;
 }
@@ -149,12 +149,12 @@ static bool fix_rows(struct walk *walk, const struct bm_check *check, const PGre
 	for (int row = 0; row < PQntuples(rows); row++) {
 		struct bm_error err = BM_ERROR_INIT;
 		const char *sql = PQgetvalue(rows, row, 2);
-		if (bm_phase_do(walk->phase, check->end, sql, 0, NULL, &err) == 0) {
-			bm_report_note("fixed on the %s: %s", bm_end_name(check->end), sql);
+		if (bm_phase_do(walk->phase, check->side, sql, 0, NULL, &err) == 0) {
+			bm_report_note("fixed on the %s: %s", bm_side_name(check->side), sql);
 			any = true;
 		} else {
 			bm_report_note("could not fix on the %s: %s: %s",
-					bm_end_name(check->end), sql, err.message);
+					bm_side_name(check->side), sql, err.message);
 		}
 	}
 	return any;
@@ -169,12 +169,12 @@ static int take_refusal(struct walk *walk, const struct bm_check *check, struct 
 		return -1;
 	}
 	if (check->refused != NULL && strcmp(err->sqlstate, "42501") == 0) {
-		find(walk, check->severity, bm_end_name(check->end), check->refused,
+		find(walk, check->severity, bm_side_name(check->side), check->refused,
 				check->refused_hint);
 		return 0;
 	}
 	snprintf(why, sizeof(why), "the %s could not be asked about '%s': %s",
-			bm_end_name(check->end), check->name, err->message);
+			bm_side_name(check->side), check->name, err->message);
 	find(walk, BM_SEVERITY_NOTE, check->name, why, "");
 	return 0;
 }
@@ -227,7 +227,7 @@ static int check_tables(
 		struct walk *walk, const struct bm_selected *tables, struct bm_error *err)
 {
 	size_t left_out = 0;
-	PGresult *size = bm_phase_ask(walk->phase, BM_END_SOURCE,
+	PGresult *size = bm_phase_ask(walk->phase, BM_SIDE_SOURCE,
 			"SELECT coalesce(sum(pg_table_size(o)), 0) FROM unnest($1::oid[]) o", 1,
 			(const char *const *)&walk->oids, err);
 
@@ -309,7 +309,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 	char *versions = bm_extensions_versions(&walk->phase->request.extensions);
 	const char *const params[] = {outside, skipped, versions};
 	PQclear(rows);
-	int rc = bm_phase_do(walk->phase, BM_END_SOURCE,
+	int rc = bm_phase_do(walk->phase, BM_SIDE_SOURCE,
 			"SELECT set_config('bucardo_machine.outside', $1, false),"
 			" set_config('bucardo_machine.skipped', $2, false),"
 			" set_config('bucardo_machine.versions', $3, false)",
@@ -320,9 +320,9 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 	return rc;
 }
 
-/* Connections at one end, as seen: Bucardo's master and its VAC, two for each sync, `observe`
+/* Connections at one side, as seen: Bucardo's master and its VAC, two for each sync, `observe`
  * and `pass`; while copying one a job, and those that keep the snapshot and the ledger. */
-static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error *err)
+static int tell_connections(struct walk *walk, enum bm_side side, struct bm_error *err)
 {
 	const struct bm_phase_request *request = &walk->phase->request;
 	char steady[16], copying[16];
@@ -330,7 +330,7 @@ static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error 
 
 	snprintf(steady, sizeof(steady), "%u", 4 + 2 * request->syncs);
 	snprintf(copying, sizeof(copying), "%u", 3 + request->jobs);
-	return bm_phase_do(walk->phase, end,
+	return bm_phase_do(walk->phase, side,
 			"SELECT set_config('bucardo_machine.steady', $1, false),"
 			" set_config('bucardo_machine.copying', $2, false)",
 			2, params, err);
@@ -339,7 +339,7 @@ static int tell_connections(struct walk *walk, enum bm_end end, struct bm_error 
 /* A catalog that our role may not read, or that is too much to read, stops nothing. */
 static int look_at_paths(struct walk *walk, struct bm_error *err)
 {
-	const struct bm_check check = {.name = "paths", .end = BM_END_SOURCE};
+	const struct bm_check check = {.name = "paths", .side = BM_SIDE_SOURCE};
 
 	return bm_preflight_paths(walk->phase, find, walk, err) == 0
 			? 0
@@ -352,19 +352,19 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	const char *const name[] = {walk->phase->request.name};
 	int rc = -1;
 
-	if (bm_phase_do(walk->phase, BM_END_SOURCE,
+	if (bm_phase_do(walk->phase, BM_SIDE_SOURCE,
 			    "SELECT set_config('bucardo_machine.migration', $1, false)", 1,
 			    name, err) != 0 ||
-			tell_connections(walk, BM_END_SOURCE, err) != 0 ||
-			tell_connections(walk, BM_END_DESTINATION, err) != 0 ||
+			tell_connections(walk, BM_SIDE_SOURCE, err) != 0 ||
+			tell_connections(walk, BM_SIDE_DESTINATION, err) != 0 ||
 			check_choice(walk, err) != 0 ||
 			bm_selected_read(walk->phase, &tables, err) != 0) {
 		return -1;
 	}
 	walk->oids = bm_selected_oids(&tables);
 	check_tools(walk);
-	bm_preflight_network(walk->phase, BM_END_SOURCE, find, walk);
-	bm_preflight_network(walk->phase, BM_END_DESTINATION, find, walk);
+	bm_preflight_network(walk->phase, BM_SIDE_SOURCE, find, walk);
+	bm_preflight_network(walk->phase, BM_SIDE_DESTINATION, find, walk);
 	bm_preflight_journal(walk->phase, find, walk);
 	bm_preflight_identity(walk->phase, find, walk);
 	if (run_checks(walk, bm_checks_rights, bm_check_rights_count, err) == 0 &&
@@ -389,8 +389,8 @@ int bm_preflight_run(struct bm_phase *phase, struct bm_error *err)
 					bm_check_tables_count};
 
 	check_refusal(&walk);
-	if (connect_end(&walk, BM_END_SOURCE, err) != 0 ||
-			connect_end(&walk, BM_END_DESTINATION, err) != 0 ||
+	if (connect_side(&walk, BM_SIDE_SOURCE, err) != 0 ||
+			connect_side(&walk, BM_SIDE_DESTINATION, err) != 0 ||
 			walk_all(&walk, err) != 0) {
 		return -1;
 	}

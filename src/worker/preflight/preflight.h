@@ -1,7 +1,7 @@
 /*
  * preflight - the table of what is looked for before anything is touched
  *
- * A check is a statement at one end; each row it gives is a finding: object, why,
+ * A check is a statement at one side; each row it gives is a finding: object, why,
  * fix. Walked by preflight.c.
  */
 #ifndef WORKER_PREFLIGHT_PREFLIGHT_H
@@ -15,13 +15,13 @@
 
 struct bm_check {
 	const char *name;
-	enum bm_end end;
+	enum bm_side side;
 	enum bm_severity severity;
-	/* $1 of `sql`: what this statement gives at the other end. NULL: no parameter. */
+	/* $1 of `sql`: what this statement gives at the other side. NULL: no parameter. */
 	const char *feed;
 	bool takes_tables; /* $1 of `sql` is the oid[] of the chosen tables instead */
 	bool only_both;	   /* matters with direction both only */
-	bool hint_is_safe; /* the fix is a statement for this end that fix may run */
+	bool hint_is_safe; /* the fix is a statement for this side that fix may run */
 	/* What it means when the server refuses `sql` for lack of rights; NULL: nothing. */
 	const char *refused, *refused_hint;
 	const char *sql;
@@ -39,9 +39,9 @@ int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ct
 int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ctx,
 		struct bm_error *err);
 
-/* Who can read what goes over the connection to an end, and who answers there. */
+/* Who can read what goes over the connection to a side, and who answers there. */
 void bm_preflight_network(
-		struct bm_phase *phase, enum bm_end end, bm_preflight_find *find, void *ctx);
+		struct bm_phase *phase, enum bm_side side, bm_preflight_find *find, void *ctx);
 
 /* The phase: preflight.c. */
 int bm_preflight_run(struct bm_phase *phase, struct bm_error *err);

@@ -8,18 +8,18 @@
 #include "worker/live/identity_hints.h"
 #include "worker/preflight/preflight.h"
 
-static const enum bm_end sides[] = {BM_END_SOURCE, BM_END_DESTINATION};
+static const enum bm_side sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};
 
 /* The list never has targets of ours (machine_keep.sql): it is another Bucardo's. */
 static void find_namesake(struct bm_phase *phase, bm_preflight_find *find, void *ctx)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	const char *const name[] = {phase->request.name};
-	PGresult *there = bm_phase_ask(phase, BM_END_SOURCE,
+	PGresult *there = bm_phase_ask(phase, BM_SIDE_SOURCE,
 			"SELECT to_regclass('bucardo.bucardo_delta_targets') IS NOT NULL", 0,
 			NULL, &ignored);
 	PGresult *rows = there != NULL && PQgetvalue(there, 0, 0)[0] == 't'
-			? bm_phase_ask(phase, BM_END_SOURCE,
+			? bm_phase_ask(phase, BM_SIDE_SOURCE,
 					  "SELECT 1 FROM bucardo.bucardo_delta_targets t"
 					  " WHERE t.target = 'dbgroup ' || $1 || '_dbs' LIMIT 1",
 					  1, name, &ignored)
@@ -51,7 +51,7 @@ void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void
 		json_t *state = NULL;
 		if (bm_identity_read(phase, sides[i], &state, &ignored) == 0 &&
 				bm_identity_is_foreign(state, owner)) {
-			bm_identity_tell_foreign(state, bm_end_name(sides[i]), &why);
+			bm_identity_tell_foreign(state, bm_side_name(sides[i]), &why);
 			bm_identity_hint_foreign(
 					state, phase->request.name, hint, sizeof(hint));
 			find(ctx, BM_SEVERITY_STOPS, "owner", bm_strbuf_text(&why), hint);

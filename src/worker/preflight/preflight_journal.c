@@ -19,7 +19,7 @@ static int journal_has_it(struct bm_phase *phase)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	const char *const name[] = {phase->request.name};
-	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL,
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_CONTROL,
 			"SELECT 1 FROM machine.phase WHERE migration = $1"
 			" AND phase <> 'preflight' AND state <> 'pending' LIMIT 1",
 			1, name, &ignored);
@@ -30,15 +30,15 @@ static int journal_has_it(struct bm_phase *phase)
 }
 
 /* The first cell, or "" when there is no such table, or no row in it. */
-static void ask_text(struct bm_phase *phase, enum bm_end end, const char *table,
+static void ask_text(struct bm_phase *phase, enum bm_side side, const char *table,
 		const char *sql, char *out, size_t size)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	const char *const params[] = {table};
 	PGresult *there = bm_phase_ask(
-			phase, end, "SELECT to_regclass($1) IS NOT NULL", 1, params, &ignored);
+			phase, side, "SELECT to_regclass($1) IS NOT NULL", 1, params, &ignored);
 	bool exists = there != NULL && PQgetvalue(there, 0, 0)[0] == 't';
-	PGresult *rows = exists ? bm_phase_ask(phase, end, sql, 0, NULL, &ignored) : NULL;
+	PGresult *rows = exists ? bm_phase_ask(phase, side, sql, 0, NULL, &ignored) : NULL;
 
 	snprintf(out, size, "%s",
 			rows != NULL && PQntuples(rows) > 0 ? PQgetvalue(rows, 0, 0) : "");
@@ -53,13 +53,13 @@ void bm_preflight_journal(struct bm_phase *phase, bm_preflight_find *find, void 
 	if (journal_has_it(phase) != 0) {
 		return;
 	}
-	ask_text(phase, BM_END_DESTINATION, "bucardo_machine.chunk",
+	ask_text(phase, BM_SIDE_DESTINATION, "bucardo_machine.chunk",
 			"SELECT 'the ledger on the destination, of ' || date_trunc('second', begun) ||"
 			" ', has ' || (SELECT count(*) FILTER (WHERE done IS NOT NULL) || ' of ' ||"
 			" count(*) FROM bucardo_machine.chunk) || ' chunks' || CASE WHEN finished"
 			" IS NOT NULL THEN ' and all indexes' ELSE '' END FROM bucardo_machine.clone",
 			ledger, sizeof(ledger));
-	ask_text(phase, BM_END_SOURCE, "bucardo.machine_syncs",
+	ask_text(phase, BM_SIDE_SOURCE, "bucardo.machine_syncs",
 			"SELECT 'changes of the source are captured for ' || string_agg(sync, ', ')"
 			" FROM bucardo.machine_syncs WHERE sync ~ ('^' ||"
 			" current_setting('bucardo_machine.migration') || '" BM_SYNC_SUFFIXES

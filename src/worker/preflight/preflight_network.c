@@ -52,10 +52,10 @@ static bool is_far(const PGconn *conn)
 
 /* Encryption alone does not say who is at the other end. */
 void bm_preflight_network(
-		struct bm_phase *phase, enum bm_end end, bm_preflight_find *find, void *ctx)
+		struct bm_phase *phase, enum bm_side side, bm_preflight_find *find, void *ctx)
 {
-	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(phase, end);
-	PGconn *conn = phase->conns[end];
+	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(phase, side);
+	PGconn *conn = phase->conns[side];
 	const char *mode = endpoint->sslmode != NULL ? endpoint->sslmode : "prefer";
 	char why[240];
 
@@ -67,11 +67,11 @@ void bm_preflight_network(
 				"the connection to another host is not encrypted (sslmode %.20s): "
 				"whoever is on the way reads all rows, and can change them",
 				mode);
-		find(ctx, BM_SEVERITY_DEGRADES, bm_end_name(end), why,
+		find(ctx, BM_SEVERITY_DEGRADES, bm_side_name(side), why,
 				"set sslmode: verify-full and sslrootcert, or at least sslmode: "
 				"require, and let the server offer TLS");
 	} else if (strncmp(mode, "verify", 6) != 0) {
-		find(ctx, BM_SEVERITY_NOTE, bm_end_name(end),
+		find(ctx, BM_SEVERITY_NOTE, bm_side_name(side),
 				"the connection is encrypted, but nobody checks that it is the right "
 				"server that answers",
 				"set sslmode: verify-full and sslrootcert, the file of its CA");

@@ -36,16 +36,16 @@ static int read_path(struct looking *looking, struct bm_error *err)
 {
 	const char *const params[] = {NULL, BM_PATHS_USUAL};
 	PGresult *schemas = bm_phase_ask(
-			looking->phase, BM_END_SOURCE, bm_paths_source_sql, 2, params, err);
+			looking->phase, BM_SIDE_SOURCE, bm_paths_source_sql, 2, params, err);
 	const char *const names[] = {schemas != NULL ? PQgetvalue(schemas, 0, 0) : "{}", ""};
 	PGresult *quoted = schemas == NULL
 			? NULL
-			: bm_phase_ask(looking->phase, BM_END_SOURCE,
+			: bm_phase_ask(looking->phase, BM_SIDE_SOURCE,
 					  "SELECT string_agg(quote_ident(u), ', ')"
 					  " FROM unnest($1::text[]) u",
 					  1, names, err);
 	PGresult *safe = quoted == NULL ? NULL
-					: bm_phase_ask(looking->phase, BM_END_DESTINATION,
+					: bm_phase_ask(looking->phase, BM_SIDE_DESTINATION,
 							  bm_paths_safe_sql, 2, names, err);
 
 	if (safe != NULL) {
@@ -65,7 +65,7 @@ static int read_path(struct looking *looking, struct bm_error *err)
  * set. */
 static const char *fate_of(const struct looking *looking, const char *unsafe, bool builds)
 {
-	bool pinned = PQserverVersion(looking->phase->conns[BM_END_DESTINATION]) >= 170000;
+	bool pinned = PQserverVersion(looking->phase->conns[BM_SIDE_DESTINATION]) >= 170000;
 
 	if (unsafe[0] != '\0') {
 		return "the machine does not use the source's path there: ";
@@ -82,7 +82,7 @@ static char *source_unsafe(struct looking *looking, const char *relation)
 	const char *const params[] = {looking->schemas, relation};
 	struct bm_error ignored = BM_ERROR_INIT;
 	PGresult *rows = bm_phase_ask(
-			looking->phase, BM_END_SOURCE, bm_paths_safe_sql, 2, params, &ignored);
+			looking->phase, BM_SIDE_SOURCE, bm_paths_safe_sql, 2, params, &ignored);
 	bool unsafe = rows != NULL && PQgetvalue(rows, 0, 2)[0] == 't';
 	char *why = unsafe ? bm_format("on the source %s", PQgetvalue(rows, 0, 1))
 			   : bm_strdup("");
@@ -120,7 +120,7 @@ static int look_at_functions(struct looking *looking, struct bm_error *err)
 {
 	const char *const params[] = {looking->outside, looking->path};
 	PGresult *rows = bm_phase_ask(
-			looking->phase, BM_END_SOURCE, bm_path_functions_sql, 2, params, err);
+			looking->phase, BM_SIDE_SOURCE, bm_path_functions_sql, 2, params, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		find_function(looking, rows, row);
@@ -158,7 +158,7 @@ static void find_operator(struct looking *looking, const PGresult *rows, int row
 
 static int look_at_operators(struct looking *looking, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(looking->phase, BM_END_SOURCE, bm_paths_operators_sql, 1,
+	PGresult *rows = bm_phase_ask(looking->phase, BM_SIDE_SOURCE, bm_paths_operators_sql, 1,
 			(const char *const *)&looking->outside, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
@@ -172,7 +172,7 @@ static int look_at_operators(struct looking *looking, struct bm_error *err)
 
 static int look_at_views(struct looking *looking, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(looking->phase, BM_END_SOURCE, views_sql, 1,
+	PGresult *rows = bm_phase_ask(looking->phase, BM_SIDE_SOURCE, views_sql, 1,
 			(const char *const *)&looking->outside, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {

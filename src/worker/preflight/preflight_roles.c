@@ -105,7 +105,7 @@ static char *missing_list(const struct look *look)
 static int find_policies(struct look *look, struct bm_error *err)
 {
 	char *missing = missing_list(look);
-	PGresult *rows = bm_phase_ask(look->phase, BM_END_SOURCE, policies_sql, 1,
+	PGresult *rows = bm_phase_ask(look->phase, BM_SIDE_SOURCE, policies_sql, 1,
 			(const char *const *)&missing, err);
 	char object[400], why[700], hint[700];
 
@@ -158,7 +158,7 @@ static void walk(struct look *look)
 /* What there is at the destination of `used`; fills in who we are there. */
 static PGresult *ask_there(struct look *look, const PGresult *used, struct bm_error *err)
 {
-	PGresult *us = bm_phase_ask(look->phase, BM_END_DESTINATION,
+	PGresult *us = bm_phase_ask(look->phase, BM_SIDE_DESTINATION,
 			"SELECT quote_ident(rolname), rolsuper OR rolcreaterole FROM pg_roles"
 			" WHERE rolname = current_user",
 			0, NULL, err);
@@ -171,9 +171,9 @@ static PGresult *ask_there(struct look *look, const PGresult *used, struct bm_er
 	char *list = bm_roles_list(&look->phase->request.roles, used);
 	const char *const params[] = {list,
 			bm_roles_right(PQserverVersion(
-					look->phase->conns[BM_END_DESTINATION]))};
+					look->phase->conns[BM_SIDE_DESTINATION]))};
 	PGresult *there = bm_phase_ask(
-			look->phase, BM_END_DESTINATION, bm_roles_there_sql, 2, params, err);
+			look->phase, BM_SIDE_DESTINATION, bm_roles_there_sql, 2, params, err);
 	free(list);
 	return there;
 }
@@ -182,7 +182,7 @@ int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ct
 		struct bm_error *err)
 {
 	struct look look = {.phase = phase, .find = find, .ctx = ctx};
-	PGresult *used = bm_phase_ask(phase, BM_END_SOURCE, bm_roles_used_sql, 0, NULL, err);
+	PGresult *used = bm_phase_ask(phase, BM_SIDE_SOURCE, bm_roles_used_sql, 0, NULL, err);
 	PGresult *there = used == NULL ? NULL : ask_there(&look, used, err);
 
 	if (there != NULL) {

@@ -32,7 +32,7 @@ static int is_valid_on_source(
 		struct bm_pass *pass, const char *table, const char *name, struct bm_error *err)
 {
 	const char *const params[] = {table, name};
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_SOURCE, valid_sql, 2, params, err);
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_SOURCE, valid_sql, 2, params, err);
 	int rc = rows == NULL ? -1 : PQntuples(rows) > 0;
 
 	PQclear(rows);
@@ -46,7 +46,7 @@ static int validate(struct bm_pass *pass, const PGresult *rows, int row, json_t 
 	const char *table = PQgetvalue(rows, row, TABLE), *name = PQgetvalue(rows, row, NAME);
 	const char *statement = PQgetvalue(rows, row, STATEMENT);
 	char *hint = bm_format("it is tried again; on the destination: %s", statement);
-	int rc = bm_phase_do(pass->phase, BM_END_DESTINATION, statement, 0, NULL, err);
+	int rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION, statement, 0, NULL, err);
 
 	if (rc == 0) {
 		bm_report_note("foreign key %s of %s is validated", name, table);
@@ -82,7 +82,7 @@ int bm_reconcile_foreign_keys(struct bm_pass *pass, struct bm_error *err)
 		return 0;
 	}
 	PGresult *rows = bm_phase_ask(
-			pass->phase, BM_END_DESTINATION, unchecked_sql, 0, NULL, err);
+			pass->phase, BM_SIDE_DESTINATION, unchecked_sql, 0, NULL, err);
 	if (rows == NULL) {
 		return -1;
 	}

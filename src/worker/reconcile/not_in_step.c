@@ -34,7 +34,7 @@ static const char sizes_sql[] =
 ;
 /* clang-format on */
 
-static const enum bm_end ends[] = {BM_END_SOURCE, BM_END_DESTINATION};
+static const enum bm_side sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};
 
 /* ---- what there is to count ---- */
 
@@ -144,10 +144,10 @@ static char *names_of(const json_t *list)
 }
 
 /* The only value of `sql`; -1: the server refused it. -2 with `err`: the connection is gone. */
-static int64_t ask_number(
-		struct bm_phase *phase, enum bm_end end, const char *sql, struct bm_error *err)
+static int64_t ask_number(struct bm_phase *phase, enum bm_side side, const char *sql,
+		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, end, sql, 0, NULL, err);
+	PGresult *rows = bm_phase_ask(phase, side, sql, 0, NULL, err);
 	int64_t number = rows != NULL		  ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10)
 			: err->code == BM_ERR_SQL ? -1
 						  : -2;
@@ -156,12 +156,12 @@ static int64_t ask_number(
 	return number;
 }
 
-static void set_count(json_t *entry, enum bm_end end, int64_t count, bool about)
+static void set_count(json_t *entry, enum bm_side side, int64_t count, bool about)
 {
-	char *member = bm_format("%s_about", bm_end_name(end));
+	char *member = bm_format("%s_about", bm_side_name(side));
 
-	json_object_set_new(
-			entry, bm_end_name(end), count < 0 ? json_null() : json_integer(count));
+	json_object_set_new(entry, bm_side_name(side),
+			count < 0 ? json_null() : json_integer(count));
 	json_object_set_new(entry, member, json_boolean(about && count >= 0));
 	free(member);
 }
@@ -180,7 +180,7 @@ static json_t *find_entry(const json_t *list, const char *name)
 	return NULL;
 }
 
-static int count_table(struct bm_phase *phase, enum bm_end end, json_t *entry,
+static int count_table(struct bm_phase *phase, enum bm_side side, json_t *entry,
 		const PGresult *sizes, int row, uint64_t until_msec, struct bm_error *err)
 {
 	bool known = !PQgetisnull(sizes, row, 2);
@@ -191,27 +191,27 @@ static int count_table(struct bm_phase *phase, enum bm_end end, json_t *entry,
 			bm_clock_msec() < until_msec) {
 		char *sql = bm_format(
 				"SELECT count(*) FROM ONLY %s", PQgetvalue(sizes, row, 0));
-		exact = ask_number(phase, end, sql, err);
+		exact = ask_number(phase, side, sql, err);
 		free(sql);
 	}
 	if (exact != -2) {
-		set_count(entry, end, exact >= 0 ? exact : estimate, exact < 0);
+		set_count(entry, side, exact >= 0 ? exact : estimate, exact < 0);
 	}
 	return exact == -2 ? -1 : 0;
 }
 
-static int count_tables(struct bm_phase *phase, enum bm_end end, const json_t *list,
+static int count_tables(struct bm_phase *phase, enum bm_side side, const json_t *list,
 		uint64_t until_msec, struct bm_error *err)
 {
 	char *names = names_of(list);
 	PGresult *sizes = bm_phase_ask(
-			phase, end, sizes_sql, 1, (const char *const *)&names, err);
+			phase, side, sizes_sql, 1, (const char *const *)&names, err);
 	int rc = sizes != NULL ? 0 : -1;
 
 	for (int row = 0; rc == 0 && row < PQntuples(sizes); row++) {
 		json_t *entry = find_entry(list, PQgetvalue(sizes, row, 0));
 		if (entry != NULL) {
-			rc = count_table(phase, end, entry, sizes, row, until_msec, err);
+			rc = count_table(phase, side, entry, sizes, row, until_msec, err);
 		}
 	}
 	PQclear(sizes);
@@ -220,47 +220,48 @@ static int count_tables(struct bm_phase *phase, enum bm_end end, const json_t *l
 }
 
 /* No statement holds anybody up for long, whatever a server's own limits are. */
-static int set_limit(struct bm_phase *phase, enum bm_end end, const char *limit,
+static int set_limit(struct bm_phase *phase, enum bm_side side, const char *limit,
 		struct bm_error *err)
 {
-	return bm_phase_do(phase, end, "SELECT set_config('statement_timeout', $1, false)", 1,
+	return bm_phase_do(phase, side, "SELECT set_config('statement_timeout', $1, false)", 1,
 			&limit, err);
 }
 
-static int count_end(struct bm_pass *pass, enum bm_end end, json_t *list, struct bm_error *err)
+static int count_side(
+		struct bm_pass *pass, enum bm_side side, json_t *list, struct bm_error *err)
 {
 	uint64_t until_msec = bm_clock_msec() + BUDGET_MSEC;
-	int rc = set_limit(pass->phase, end, "2s", err);
+	int rc = set_limit(pass->phase, side, "2s", err);
 
 	if (rc == 0) {
-		rc = count_tables(pass->phase, end, list, until_msec, err);
+		rc = count_tables(pass->phase, side, list, until_msec, err);
 	}
 	struct bm_error later = BM_ERROR_INIT;
-	int back = set_limit(pass->phase, end, "60s", rc == 0 ? err : &later);
+	int back = set_limit(pass->phase, side, "60s", rc == 0 ? err : &later);
 	return rc == 0 ? back : -1;
 }
 
 static int add_large_objects(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	int64_t counts[BM_END_COUNT] = {0};
+	int64_t counts[BM_SIDE_COUNT] = {0};
 
-	for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
-		counts[ends[i]] = ask_number(pass->phase, ends[i],
+	for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+		counts[sides[i]] = ask_number(pass->phase, sides[i],
 				"SELECT count(*) FROM (SELECT 1 FROM pg_largeobject_metadata"
 				" LIMIT 1000000) x",
 				err);
-		if (counts[ends[i]] == -2) {
+		if (counts[sides[i]] == -2) {
 			return -1;
 		}
 	}
-	if (counts[BM_END_SOURCE] > 0 || counts[BM_END_DESTINATION] > 0) {
+	if (counts[BM_SIDE_SOURCE] > 0 || counts[BM_SIDE_DESTINATION] > 0) {
 		add(list, "large-objects", "large objects", "no trigger sees their changes",
 				"change none until the cut-over; or keep them in bytea columns");
 		json_t *entry = json_array_get(list, json_array_size(list) - 1);
-		set_count(entry, BM_END_SOURCE, counts[BM_END_SOURCE],
-				counts[BM_END_SOURCE] == 1000000);
-		set_count(entry, BM_END_DESTINATION, counts[BM_END_DESTINATION],
-				counts[BM_END_DESTINATION] == 1000000);
+		set_count(entry, BM_SIDE_SOURCE, counts[BM_SIDE_SOURCE],
+				counts[BM_SIDE_SOURCE] == 1000000);
+		set_count(entry, BM_SIDE_DESTINATION, counts[BM_SIDE_DESTINATION],
+				counts[BM_SIDE_DESTINATION] == 1000000);
 	}
 	return 0;
 }
@@ -295,9 +296,9 @@ static void publish(struct bm_pass *pass, const json_t *list)
 				continue;
 			}
 			count++;
-			for (size_t i = 0; i < BM_COUNT_OF(ends); i++) {
-				if (json_object_get(entry, bm_end_name(ends[i])) == NULL) {
-					set_count(entry, ends[i], -1, false);
+			for (size_t i = 0; i < BM_COUNT_OF(sides); i++) {
+				if (json_object_get(entry, bm_side_name(sides[i])) == NULL) {
+					set_count(entry, sides[i], -1, false);
 				}
 			}
 			json_object_set_new(entry, "counted_ms", json_integer(now));
@@ -319,8 +320,8 @@ static int count_all(struct bm_pass *pass, json_t *list, struct bm_error *err)
 	if (rc == 0) {
 		rc = add_unchosen(pass, list, err);
 	}
-	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(ends); i++) {
-		rc = count_end(pass, ends[i], list, err);
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
+		rc = count_side(pass, sides[i], list, err);
 	}
 	return rc == 0 ? add_large_objects(pass, list, err) : -1;
 }

@@ -110,10 +110,10 @@ static int carry_sequences(struct bm_pass *pass, json_t *problems, struct bm_err
 							 : rc;
 }
 
-/* What is needed at both ends; made again after it may have been dropped there. */
+/* What is needed at both sides; made again after it may have been dropped there. */
 static int prepare(struct bm_pass *pass, struct bm_error *err)
 {
-	static int (*const at_end[])(struct bm_phase * phase, enum bm_end end,
+	static int (*const at_side[])(struct bm_phase * phase, enum bm_side side,
 			struct bm_error * err) = {bm_identity_prepare, bm_delta_repair_renew};
 	static int (*const parts[])(struct bm_pass * pass, struct bm_error * err) = {
 			bm_live_prepare, bm_capture_watch_prepare, bm_pause_prepare,
@@ -121,10 +121,10 @@ static int prepare(struct bm_pass *pass, struct bm_error *err)
 			bm_emptied_prepare};
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(at_end); i++) {
-		rc = at_end[i](pass->phase, BM_END_SOURCE, err);
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(at_side); i++) {
+		rc = at_side[i](pass->phase, BM_SIDE_SOURCE, err);
 		if (rc == 0) {
-			rc = at_end[i](pass->phase, BM_END_DESTINATION, err);
+			rc = at_side[i](pass->phase, BM_SIDE_DESTINATION, err);
 		}
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(parts); i++) {

@@ -77,31 +77,32 @@ static const char *const prepare_steps[] = {
 };
 /* clang-format on */
 
-static int prepare_end(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
+static int prepare_side(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
-	for (size_t i = 0; !pass->is_prepared[end] && i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(pass->phase, end, prepare_steps[i], 0, NULL, err) != 0) {
+	for (size_t i = 0; !pass->is_prepared[side] && i < BM_COUNT_OF(prepare_steps); i++) {
+		if (bm_phase_do(pass->phase, side, prepare_steps[i], 0, NULL, err) != 0) {
 			return bm_error_wrap(err, "preparing the sequences of the %s",
-					bm_end_name(end));
+					bm_side_name(side));
 		}
 	}
-	pass->is_prepared[end] = true;
+	pass->is_prepared[side] = true;
 	return 0;
 }
 
 /* On the source it is made for a way back only: nothing of ours is left there without need. */
 static int prepare(struct bm_pass *pass, struct bm_error *err)
 {
-	if (prepare_end(pass, BM_END_DESTINATION, err) != 0) {
+	if (prepare_side(pass, BM_SIDE_DESTINATION, err) != 0) {
 		return -1;
 	}
-	return pass->has_turned && bm_pass_carries(pass) ? prepare_end(pass, BM_END_SOURCE, err)
-							 : 0;
+	return pass->has_turned && bm_pass_carries(pass)
+			? prepare_side(pass, BM_SIDE_SOURCE, err)
+			: 0;
 }
 
 /* ---- the live side ---- */
 
-static PGresult *read_some(struct bm_pass *pass, enum bm_end end, const PGresult *names,
+static PGresult *read_some(struct bm_pass *pass, enum bm_side side, const PGresult *names,
 		int first, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
@@ -110,18 +111,18 @@ static PGresult *read_some(struct bm_pass *pass, enum bm_end end, const PGresult
 		bm_strbuf_printf(&sql, "%sSELECT %d, last_value, is_called FROM %s",
 				i > first ? " UNION ALL " : "", i, PQgetvalue(names, i, 0));
 	}
-	PGresult *rows = bm_phase_ask(pass->phase, end, bm_strbuf_text(&sql), 0, NULL, err);
+	PGresult *rows = bm_phase_ask(pass->phase, side, bm_strbuf_text(&sql), 0, NULL, err);
 	bm_strbuf_finish(&sql);
 	return rows;
 }
 
 /* The sequences of a side that are chosen by the live side's catalog. */
-static PGresult *read_names(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
+static PGresult *read_names(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
-	char *outside = end == pass->live ? bm_selected_outside(pass->phase, err)
-					  : bm_strdup("{}");
+	char *outside = side == pass->live ? bm_selected_outside(pass->phase, err)
+					   : bm_strdup("{}");
 	PGresult *names = outside == NULL ? NULL
-					  : bm_phase_ask(pass->phase, end, list_sql, 1,
+					  : bm_phase_ask(pass->phase, side, list_sql, 1,
 							    (const char *const *)&outside, err);
 
 	free(outside);
@@ -129,13 +130,13 @@ static PGresult *read_names(struct bm_pass *pass, enum bm_end end, struct bm_err
 }
 
 /* What a side has handed out, as plan_sequences() wants it; NULL with `err`. */
-static json_t *read_side(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
+static json_t *read_side(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
-	PGresult *names = read_names(pass, end, err);
+	PGresult *names = read_names(pass, side, err);
 	json_t *list = names != NULL ? json_array() : NULL;
 
 	for (int i = 0; list != NULL && i < PQntuples(names); i += SEQUENCES_AT_ONCE) {
-		PGresult *rows = read_some(pass, end, names, i, err);
+		PGresult *rows = read_some(pass, side, names, i, err);
 		for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 			int place = atoi(PQgetvalue(rows, row, 0));
 			json_array_append_new(list,
@@ -223,7 +224,7 @@ static int take_over(struct bm_pass *pass, json_t *list, json_t *failed, struct 
  * fence was lifted is seen once. */
 static int take_over_forward(struct bm_pass *pass, json_t *failed, struct bm_error *err)
 {
-	json_t *list = read_side(pass, BM_END_SOURCE, err);
+	json_t *list = read_side(pass, BM_SIDE_SOURCE, err);
 	int rc = list != NULL ? 0 : -1;
 	size_t index;
 	const json_t *one;
@@ -261,8 +262,8 @@ static void tell_missing(struct bm_pass *pass, json_t *missing, const char *name
 	struct bm_error ignored = BM_ERROR_INIT;
 	PGresult *rows = bm_phase_ask(pass->phase, pass->live, text_sql, 1, &name, &ignored);
 	bool is_there = rows != NULL && PQntuples(rows) > 0;
-	const char *follower = bm_end_name(bm_pass_follower(pass));
-	char *why = bm_format("it is on the %s only", bm_end_name(pass->live));
+	const char *follower = bm_side_name(bm_pass_follower(pass));
+	char *why = bm_format("it is on the %s only", bm_side_name(pass->live));
 	char *hint = bm_format("on the %s: %s", follower,
 			is_there ? PQgetvalue(rows, 0, 0) : "make it as it is there");
 	char *text = bm_format("sequence %s: %s; %s", name, why, hint);
@@ -283,7 +284,7 @@ static void note_left(struct bm_pass *pass, const char *name)
 {
 	char *text = bm_format("sequence %s was moved on at the %s by somebody else: it is set "
 			       "only when it would fall behind",
-			name, bm_end_name(bm_pass_follower(pass)));
+			name, bm_side_name(bm_pass_follower(pass)));
 
 	bm_pass_note(pass, text, text);
 	free(text);
@@ -316,13 +317,13 @@ static int follow(struct bm_pass *pass, const json_t *list, struct tally *tally,
 {
 	char *text = json_dumps(list, JSON_COMPACT);
 	const char *const params[] = {text, pass->epoch};
-	enum bm_end end = bm_pass_follower(pass);
-	PGresult *planned = bm_phase_ask(pass->phase, end,
+	enum bm_side side = bm_pass_follower(pass);
+	PGresult *planned = bm_phase_ask(pass->phase, side,
 			"SELECT * FROM bucardo_machine.plan_sequences($1::json, $2)", 2, params,
 			err);
 	PGresult *set = planned == NULL
 			? NULL
-			: bm_phase_ask(pass->phase, end,
+			: bm_phase_ask(pass->phase, side,
 					  "SELECT * FROM bucardo_machine.set_sequences($1)", 1,
 					  params + 1, err);
 
@@ -385,20 +386,20 @@ int bm_reconcile_sequences(struct bm_pass *pass, struct bm_error *err)
 {
 	struct tally tally = {
 			.left = json_array(), .failed = json_array(), .missing = json_array()};
-	bool is_lifted = pass->live == BM_END_DESTINATION;
+	bool is_lifted = pass->live == BM_SIDE_DESTINATION;
 	int rc = carry_held(pass, &tally, err);
 
 	if (rc == 0) {
 		json_object_set_new(pass->phase->evidence, "sequences",
 				json_pack("{s:I,s:s,s:b,s:O,s:O,s:O}", "carried", tally.carried,
-						"to", bm_end_name(bm_pass_follower(pass)),
+						"to", bm_side_name(bm_pass_follower(pass)),
 						"lifted", is_lifted, "left", tally.left,
 						"failed", tally.failed, "missing",
 						tally.missing));
 	}
 	if (rc != 0) {
 		/* Perhaps somebody dropped it. */
-		pass->is_prepared[BM_END_SOURCE] = pass->is_prepared[BM_END_DESTINATION] =
+		pass->is_prepared[BM_SIDE_SOURCE] = pass->is_prepared[BM_SIDE_DESTINATION] =
 				false;
 	}
 	json_decref(tally.left);

@@ -42,7 +42,7 @@ int bm_reconcile_shared_tables(struct bm_pass *pass, struct bm_error *err)
 	if (bm_clock_msec() < pass->kept_at_msec) {
 		return 0;
 	}
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_SOURCE,
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_SOURCE,
 			"SELECT k.kept_table, k.kept_for FROM bucardo.machine_kept(interval"
 			" '" KEPT_FOR "') k",
 			0, NULL, err);

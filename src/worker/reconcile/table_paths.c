@@ -41,7 +41,7 @@ static char *find_relations(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const params[] = {"{}", ""};
 	PGresult *rows = bm_phase_ask(
-			phase, BM_END_SOURCE, bm_path_functions_sql, 2, params, err);
+			phase, BM_SIDE_SOURCE, bm_path_functions_sql, 2, params, err);
 	json_t *names = json_array();
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
@@ -56,16 +56,16 @@ static char *find_relations(struct bm_phase *phase, struct bm_error *err)
 	return list;
 }
 
-/* The path for a table at one end, where it is safe there. */
-static int add_path(struct bm_phase *phase, enum bm_end end, const char *table,
+/* The path for a table at one side, where it is safe there. */
+static int add_path(struct bm_phase *phase, enum bm_side side, const char *table,
 		const char *schemas, json_t *paths, struct bm_error *err)
 {
 	const char *const params[] = {schemas, table};
-	PGresult *rows = bm_phase_ask(phase, end, bm_paths_safe_sql, 2, params, err);
+	PGresult *rows = bm_phase_ask(phase, side, bm_paths_safe_sql, 2, params, err);
 
 	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
 		json_array_append_new(paths,
-				json_pack("{s:s, s:o, s:o}", "side", bm_end_name(end),
+				json_pack("{s:s, s:o, s:o}", "side", bm_side_name(side),
 						"tablename", bm_json_text(table), "path",
 						bm_json_text(PQgetvalue(rows, 0, 0))));
 	}
@@ -78,13 +78,13 @@ static int add_table(
 {
 	const char *const params[] = {table, BM_PATHS_USUAL};
 	PGresult *rows = bm_phase_ask(
-			phase, BM_END_SOURCE, bm_paths_source_sql, 2, params, err);
+			phase, BM_SIDE_SOURCE, bm_paths_source_sql, 2, params, err);
 	int rc = rows == NULL ? -1
-			      : add_path(phase, BM_END_SOURCE, table, PQgetvalue(rows, 0, 0),
+			      : add_path(phase, BM_SIDE_SOURCE, table, PQgetvalue(rows, 0, 0),
 						paths, err);
 
-	rc = rc == 0 ? add_path(phase, BM_END_DESTINATION, table, PQgetvalue(rows, 0, 0), paths,
-				       err)
+	rc = rc == 0 ? add_path(phase, BM_SIDE_DESTINATION, table, PQgetvalue(rows, 0, 0),
+				       paths, err)
 		     : -1;
 	PQclear(rows);
 	return rc;
@@ -96,7 +96,7 @@ static json_t *find_paths(struct bm_phase *phase, struct bm_error *err)
 	char *relations = find_relations(phase, err);
 	PGresult *tables = relations == NULL
 			? NULL
-			: bm_phase_ask(phase, BM_END_SOURCE, tables_sql, 1,
+			: bm_phase_ask(phase, BM_SIDE_SOURCE, tables_sql, 1,
 					  (const char *const *)&relations, err);
 	json_t *paths = json_array();
 	int rc = tables != NULL ? 0 : -1;
@@ -123,8 +123,8 @@ int bm_table_paths_renew(struct bm_phase *phase, struct bm_error *err)
 	if (text != NULL) {
 		/* Another worker may be about to make it too. */
 		struct bm_error ignored = BM_ERROR_INIT;
-		bm_phase_do(phase, BM_END_CONTROL, create_sql, 0, NULL, &ignored);
-		rc = bm_phase_do(phase, BM_END_CONTROL, write_sql, 2, params, err);
+		bm_phase_do(phase, BM_SIDE_CONTROL, create_sql, 0, NULL, &ignored);
+		rc = bm_phase_do(phase, BM_SIDE_CONTROL, write_sql, 2, params, err);
 	}
 	json_decref(paths);
 	free(text);

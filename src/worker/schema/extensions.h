@@ -10,7 +10,7 @@ struct bm_extensions {
 	PGresult *before; /* of the destination: name, version */
 };
 
-/* Look at both ends, and make the entries do what the rules say. */
+/* Look at both sides, and make the entries do what the rules say. */
 int bm_extensions_apply(struct bm_transfer *t, struct bm_entries *entries,
 		struct bm_extensions *out, struct bm_error *err);
 void bm_extensions_finish(struct bm_extensions *extensions);

@@ -44,7 +44,7 @@ PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err)
 	free(param);
 	if (rows == NULL) {
 		bm_error_wrap(err, "choosing the tables of the %s",
-				bm_end_name(phase->catalog));
+				bm_side_name(phase->catalog));
 	}
 	return rows;
 }
@@ -95,7 +95,7 @@ int bm_selected_read(struct bm_phase *phase, struct bm_selected *out, struct bm_
 	*out = (struct bm_selected){0};
 	if (rows == NULL) {
 		return bm_error_wrap(err, "reading the tables of the %s",
-				bm_end_name(phase->catalog));
+				bm_side_name(phase->catalog));
 	}
 	out->tables = bm_alloc(((size_t)PQntuples(rows) + 1) * sizeof(*out->tables));
 	for (int row = 0; row < PQntuples(rows); row++) {

@@ -89,7 +89,7 @@ static void finish(struct bm_phase *phase)
 int bm_phase_serve(const char *title, bool beats,
 		int (*run)(struct bm_phase *phase, struct bm_error *err))
 {
-	struct bm_phase phase = {.catalog = BM_END_SOURCE, .evidence = json_object()};
+	struct bm_phase phase = {.catalog = BM_SIDE_SOURCE, .evidence = json_object()};
 	struct bm_error err = BM_ERROR_INIT;
 
 	prctl(PR_SET_NAME, title);

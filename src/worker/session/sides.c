@@ -8,36 +8,37 @@
 #define CONNECT_LIMIT_MSEC 15000
 #define STATEMENT_LIMIT_MSEC 600000
 
-const char *bm_end_name(enum bm_end end)
+const char *bm_side_name(enum bm_side side)
 {
 	static const char *const names[] = {
-			[BM_END_CONTROL] = "control database",
-			[BM_END_SOURCE] = "source",
-			[BM_END_DESTINATION] = "destination",
+			[BM_SIDE_CONTROL] = "control database",
+			[BM_SIDE_SOURCE] = "source",
+			[BM_SIDE_DESTINATION] = "destination",
 	};
 
-	return names[end];
+	return names[side];
 }
 
 /* The control database is no end of the migration: it is reached through its socket. */
-const struct bm_phase_endpoint *bm_phase_endpoint(const struct bm_phase *phase, enum bm_end end)
+const struct bm_phase_endpoint *bm_phase_endpoint(
+		const struct bm_phase *phase, enum bm_side side)
 {
 	static const struct bm_phase_endpoint none = {0};
 
-	switch (end) {
-	case BM_END_SOURCE:
+	switch (side) {
+	case BM_SIDE_SOURCE:
 		return &phase->request.source;
-	case BM_END_DESTINATION:
+	case BM_SIDE_DESTINATION:
 		return &phase->request.destination;
 	default:
 		return &none;
 	}
 }
 
-void bm_phase_conninfo(const struct bm_phase *phase, enum bm_end end, struct bm_conninfo *out)
+void bm_phase_conninfo(const struct bm_phase *phase, enum bm_side side, struct bm_conninfo *out)
 {
-	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(phase, end);
-	bool is_control = end == BM_END_CONTROL;
+	const struct bm_phase_endpoint *endpoint = bm_phase_endpoint(phase, side);
+	bool is_control = side == BM_SIDE_CONTROL;
 	char port[16];
 
 	snprintf(port, sizeof(port), "%u", is_control ? 5432 : endpoint->port);
@@ -60,15 +61,15 @@ void bm_phase_dbconn(const struct bm_phase_endpoint *endpoint, struct bm_strbuf 
 	bm_strbuf_finish(&options);
 }
 
-static PGconn *connect_to(const struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+static PGconn *connect_to(const struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	struct bm_conninfo info = {0};
 
 	bm_conninfo_put(&info, "application_name", "bucardo-machine phase");
-	bm_phase_conninfo(phase, end, &info);
+	bm_phase_conninfo(phase, side, &info);
 	bm_conninfo_defaults(&info);
 	PGconn *conn = bm_ask_connect(&info,
-			end == BM_END_CONTROL ? BM_SESSION_CONTROL : BM_SESSION_WORKER,
+			side == BM_SIDE_CONTROL ? BM_SESSION_CONTROL : BM_SESSION_WORKER,
 			CONNECT_LIMIT_MSEC, err);
 	bm_conninfo_finish(&info);
 	return conn;
@@ -78,23 +79,23 @@ static PGconn *connect_to(const struct bm_phase *phase, enum bm_end end, struct 
  * What we make is no business of the application's event triggers, nor do our writes count as
  * an application's. A role that may not do so goes on without: preflight tells it.
  */
-static void become_replica(struct bm_phase *phase, enum bm_end end, PGconn *conn)
+static void become_replica(struct bm_phase *phase, enum bm_side side, PGconn *conn)
 {
 	struct bm_error refused = BM_ERROR_INIT;
 	PGresult *result = bm_ask(
 			conn, BM_SESSION_REPLICA_SQL, 0, NULL, CONNECT_LIMIT_MSEC, &refused);
 
-	phase->is_replica[end] = result != NULL;
+	phase->is_replica[side] = result != NULL;
 	PQclear(result);
 }
 
 static int begin_session(
-		struct bm_phase *phase, enum bm_end end, PGconn *conn, struct bm_error *err)
+		struct bm_phase *phase, enum bm_side side, PGconn *conn, struct bm_error *err)
 {
-	if (end == BM_END_CONTROL) {
+	if (side == BM_SIDE_CONTROL) {
 		return 0;
 	}
-	become_replica(phase, end, conn);
+	become_replica(phase, side, conn);
 	if (phase->limits_sql == NULL) {
 		return 0;
 	}
@@ -103,27 +104,27 @@ static int begin_session(
 	return result != NULL ? 0 : -1;
 }
 
-PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
-	PGconn **conn = &phase->conns[end];
+	PGconn **conn = &phase->conns[side];
 
 	if (*conn != NULL && PQstatus(*conn) == CONNECTION_OK) {
 		return *conn;
 	}
 	PQfinish(*conn);
-	*conn = connect_to(phase, end, err);
+	*conn = connect_to(phase, side, err);
 	if (*conn == NULL) {
-		bm_error_wrap(err, "cannot connect to the %s", bm_end_name(end));
+		bm_error_wrap(err, "cannot connect to the %s", bm_side_name(side));
 		return NULL;
 	}
-	if (begin_session(phase, end, *conn, err) != 0) {
+	if (begin_session(phase, side, *conn, err) != 0) {
 		PQfinish(*conn);
 		*conn = NULL;
 	}
 	return *conn;
 }
 
-PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
+PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_side side, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
 	uint64_t limit_msec = phase->limit_msec != 0 ? phase->limit_msec : STATEMENT_LIMIT_MSEC;
@@ -131,14 +132,14 @@ PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_end end, const char *sql,
 	if (phase->on_ask != NULL) {
 		phase->on_ask();
 	}
-	PGconn *conn = bm_phase_conn(phase, end, err);
+	PGconn *conn = bm_phase_conn(phase, side, err);
 	return conn == NULL ? NULL : bm_ask(conn, sql, count, params, limit_msec, err);
 }
 
-int bm_phase_do(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
+int bm_phase_do(struct bm_phase *phase, enum bm_side side, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
-	PGresult *result = bm_phase_ask(phase, end, sql, count, params, err);
+	PGresult *result = bm_phase_ask(phase, side, sql, count, params, err);
 
 	PQclear(result);
 	return result != NULL ? 0 : -1;
@@ -146,10 +147,10 @@ int bm_phase_do(struct bm_phase *phase, enum bm_end end, const char *sql, int co
 
 int bm_phase_begin(struct bm_phase *phase, struct bm_error *err)
 {
-	if (bm_phase_do(phase, BM_END_CONTROL, "BEGIN", 0, NULL, err) != 0) {
+	if (bm_phase_do(phase, BM_SIDE_CONTROL, "BEGIN", 0, NULL, err) != 0) {
 		return -1;
 	}
-	return bm_phase_do(phase, BM_END_CONTROL,
+	return bm_phase_do(phase, BM_SIDE_CONTROL,
 			"SET LOCAL session_replication_role = replica", 0, NULL, err);
 }
 
@@ -158,16 +159,16 @@ int bm_phase_end(struct bm_phase *phase, int rc, struct bm_error *err)
 	struct bm_error ignored = BM_ERROR_INIT;
 
 	if (rc == 0) {
-		return bm_phase_do(phase, BM_END_CONTROL, "COMMIT", 0, NULL, err);
+		return bm_phase_do(phase, BM_SIDE_CONTROL, "COMMIT", 0, NULL, err);
 	}
-	bm_phase_do(phase, BM_END_CONTROL, "ROLLBACK", 0, NULL, &ignored);
+	bm_phase_do(phase, BM_SIDE_CONTROL, "ROLLBACK", 0, NULL, &ignored);
 	return -1;
 }
 
 void bm_phase_disconnect(struct bm_phase *phase)
 {
-	for (int end = 0; end < BM_END_COUNT; end++) {
-		PQfinish(phase->conns[end]);
-		phase->conns[end] = NULL;
+	for (int side = 0; side < BM_SIDE_COUNT; side++) {
+		PQfinish(phase->conns[side]);
+		phase->conns[side] = NULL;
 	}
 }

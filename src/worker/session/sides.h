@@ -19,29 +19,29 @@
 
 struct json_t;
 
-enum bm_end { BM_END_CONTROL, BM_END_SOURCE, BM_END_DESTINATION, BM_END_COUNT };
+enum bm_side { BM_SIDE_CONTROL, BM_SIDE_SOURCE, BM_SIDE_DESTINATION, BM_SIDE_COUNT };
 
 struct bm_phase {
 	struct bm_phase_request request;
-	enum bm_end catalog;	       /* the side whose tables are chosen from */
-	PGconn *conns[BM_END_COUNT];   /* NULL until asked for */
-	bool is_replica[BM_END_COUNT]; /* of these: in replica role, as our role may */
-	const char *limits_sql;	       /* for each session with an end; NULL none */
-	uint64_t limit_msec;	       /* of each statement; 0 ten minutes */
-	void (*on_ask)(void);	       /* before each statement; NULL nothing */
-	struct json_t *evidence;       /* of the "done" line */
-	char hint[1024];	       /* of the "failed" line: what a person can do */
+	enum bm_side catalog;		/* the side whose tables are chosen from */
+	PGconn *conns[BM_SIDE_COUNT];	/* NULL until asked for */
+	bool is_replica[BM_SIDE_COUNT]; /* of these: in replica role, as our role may */
+	const char *limits_sql;		/* for each session with a side; NULL none */
+	uint64_t limit_msec;		/* of each statement; 0 ten minutes */
+	void (*on_ask)(void);		/* before each statement; NULL nothing */
+	struct json_t *evidence;	/* of the "done" line */
+	char hint[1024];		/* of the "failed" line: what a person can do */
 };
 
-/* The connection to one end, made when there is none. NULL with `err`. */
-PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+/* The connection to one side, made when there is none. NULL with `err`. */
+PGconn *bm_phase_conn(struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
-/* One statement at one end; as bm_ask(), with the limit of the phase. */
-PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
+/* One statement at one side; as bm_ask(), with the limit of the phase. */
+PGresult *bm_phase_ask(struct bm_phase *phase, enum bm_side side, const char *sql, int count,
 		const char *const *params, struct bm_error *err);
 
 /* The same without a result. */
-int bm_phase_do(struct bm_phase *phase, enum bm_end end, const char *sql, int count,
+int bm_phase_do(struct bm_phase *phase, enum bm_side side, const char *sql, int count,
 		const char *const *params, struct bm_error *err);
 
 /* A transaction of the control database. The triggers of schema bucardo, which would connect
@@ -53,11 +53,12 @@ int bm_phase_end(struct bm_phase *phase, int rc, struct bm_error *err);
 
 /* One that says nothing for the control database. */
 const struct bm_phase_endpoint *bm_phase_endpoint(
-		const struct bm_phase *phase, enum bm_end end);
-const char *bm_end_name(enum bm_end end); /* "source"; static */
+		const struct bm_phase *phase, enum bm_side side);
+const char *bm_side_name(enum bm_side side); /* "source"; static */
 
-/* How an end is reached, put into `out`. */
-void bm_phase_conninfo(const struct bm_phase *phase, enum bm_end end, struct bm_conninfo *out);
+/* How a side is reached, put into `out`. */
+void bm_phase_conninfo(
+		const struct bm_phase *phase, enum bm_side side, struct bm_conninfo *out);
 
 /* The same, as bucardo.db.dbconn has it, with the settings of Bucardo's sessions:
  * "sslmode='require';sslrootcert='...';options='-c ...'". */

@@ -1,4 +1,4 @@
-/* One statement for each captured end, and what follows from its rows. */
+/* One statement for each captured side, and what follows from its rows. */
 #include "worker/tables/capture_watch.h"
 
 #include <jansson.h>
@@ -31,7 +31,7 @@ static void add_finding(
 }
 
 /* It stays as it is until the next check. */
-static void tell_uncaptured(struct bm_table_check *check, enum bm_end end, const char *table,
+static void tell_uncaptured(struct bm_table_check *check, enum bm_side side, const char *table,
 		const char *gap, const struct bm_error *err)
 {
 	bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
@@ -39,7 +39,7 @@ static void tell_uncaptured(struct bm_table_check *check, enum bm_end end, const
 	json_object_set_new(check->uncaptured, table, json_true());
 	add_finding(check, table,
 			bm_format("its changes are not captured on the %s: %s%s%s",
-					bm_end_name(end), gap, gap[0] != '\0' ? "; " : "",
+					bm_side_name(side), gap, gap[0] != '\0' ? "; " : "",
 					is_locked ? "a lock on it was not to be had"
 						  : err->message),
 			bm_strdup(is_locked ? "end the transaction that has written to it"
@@ -47,10 +47,10 @@ static void tell_uncaptured(struct bm_table_check *check, enum bm_end end, const
 }
 
 /* What is owed is the live side's, and owed before the other side forgets why. */
-static int owe_for(struct bm_pass *pass, enum bm_end end, const char *table, const char *gap,
+static int owe_for(struct bm_pass *pass, enum bm_side side, const char *table, const char *gap,
 		struct bm_error *err)
 {
-	char *why = bm_format("on the %s %s", bm_end_name(end), gap);
+	char *why = bm_format("on the %s %s", bm_side_name(side), gap);
 	int rc = bm_resend_owe(pass, table, why, err);
 
 	free(why);
@@ -58,7 +58,7 @@ static int owe_for(struct bm_pass *pass, enum bm_end end, const char *table, con
 }
 
 /* -1 with `err`: of no use to go on. */
-static int capture_again(struct bm_table_check *check, enum bm_end end, const PGresult *rows,
+static int capture_again(struct bm_table_check *check, enum bm_side side, const PGresult *rows,
 		int row, struct bm_error *err)
 {
 	struct bm_pass *pass = check->pass;
@@ -67,17 +67,17 @@ static int capture_again(struct bm_table_check *check, enum bm_end end, const PG
 	json_t *list = json_pack("[{s:s, s:s}]", "schema", PQgetvalue(rows, row, SCHEMA),
 			"name", PQgetvalue(rows, row, NAME));
 	char *text = json_dumps(list, JSON_COMPACT);
-	bool is_live = end == pass->live;
-	int rc = gap[0] != '\0' && !is_live ? owe_for(pass, end, table, gap, err) : 0;
+	bool is_live = side == pass->live;
+	int rc = gap[0] != '\0' && !is_live ? owe_for(pass, side, table, gap, err) : 0;
 
 	if (rc == 0) {
 		rc = bm_capture_triggers_make(
-				pass->phase, end, sync, text, is_live ? gap : "", err);
+				pass->phase, side, sync, text, is_live ? gap : "", err);
 	}
 	free(text);
 	json_decref(list);
 	if (rc != 0 && err->code == BM_ERR_SQL) {
-		tell_uncaptured(check, end, table, gap, err);
+		tell_uncaptured(check, side, table, gap, err);
 		*err = (struct bm_error)BM_ERROR_INIT;
 		return 0;
 	}
@@ -87,28 +87,28 @@ static int capture_again(struct bm_table_check *check, enum bm_end end, const PG
 	return bm_pause_reload(pass, sync, err);
 }
 
-static int watch_end(struct bm_table_check *check, enum bm_end end, const char *syncs,
+static int watch_end(struct bm_table_check *check, enum bm_side side, const char *syncs,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(check->pass->phase, end,
+	PGresult *rows = bm_phase_ask(check->pass->phase, side,
 			"SELECT sync, tablename, table_schema, table_name, gap"
 			" FROM bucardo.machine_capture_watch($1::json)",
 			1, &syncs, err);
 	int rc = rows != NULL ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		rc = capture_again(check, end, rows, i, err);
+		rc = capture_again(check, side, rows, i, err);
 	}
 	PQclear(rows);
 	return rc == 0 ? 0
 		       : bm_error_wrap(err, "looking what is captured on the %s",
-					 bm_end_name(end));
+					 bm_side_name(side));
 }
 
 int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	const char *const name[] = {pass->phase->request.name};
-	PGresult *old = bm_phase_ask(pass->phase, BM_END_CONTROL,
+	PGresult *old = bm_phase_ask(pass->phase, BM_SIDE_CONTROL,
 			"SELECT 1 FROM bucardo.db WHERE name IN ($1 || '_source', $1 || '_destination')"
 			" AND coalesce(dbconn, '') NOT LIKE '%" BM_SESSION_APPLYING "%'",
 			1, name, err);
@@ -136,10 +136,10 @@ int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct
 	char *list = json_dumps(names, JSON_COMPACT);
 	/* With one direction nothing is carried any more once applications write there. */
 	if (bm_pass_carries(check->pass)) {
-		rc = watch_end(check, BM_END_SOURCE, list, err);
+		rc = watch_end(check, BM_SIDE_SOURCE, list, err);
 	}
 	if (rc == 0 && is_both) {
-		rc = watch_end(check, BM_END_DESTINATION, list, err);
+		rc = watch_end(check, BM_SIDE_DESTINATION, list, err);
 	}
 	free(list);
 	json_decref(names);

@@ -16,7 +16,7 @@
 int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err);
 
 /*
- * Look at the captured tables of both ends, for the syncs in column 0 of `syncs`. Tables that
+ * Look at the captured tables of both sides, for the syncs in column 0 of `syncs`. Tables that
  * cannot be captured now are in `check->uncaptured`, and told.
  */
 int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct bm_error *err);

@@ -34,7 +34,7 @@ int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err)
 	for (size_t i = 0; rc == 0 && !pass->phase->request.is_both &&
 			i < BM_COUNT_OF(prepare_steps);
 			i++) {
-		rc = bm_phase_do(pass->phase, BM_END_DESTINATION, prepare_steps[i], 0, NULL,
+		rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION, prepare_steps[i], 0, NULL,
 				err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "preparing to see a crash of the destination");
@@ -42,7 +42,7 @@ int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err)
 
 static PGresult *ask(struct bm_pass *pass, const char *seen, struct bm_error *err)
 {
-	return bm_phase_ask(pass->phase, BM_END_DESTINATION,
+	return bm_phase_ask(pass->phase, BM_SIDE_DESTINATION,
 			"SELECT * FROM bucardo.machine_emptied($1::boolean)", 1, &seen, err);
 }
 

@@ -49,12 +49,12 @@ static const char make_function[] =
 /* Fingerprints of the side that new tables come from, and of the other. */
 static const json_t *live_tables(const struct bm_table_check *check)
 {
-	return check->pass->live == BM_END_SOURCE ? check->source : check->destination;
+	return check->pass->live == BM_SIDE_SOURCE ? check->source : check->destination;
 }
 
 static const json_t *follower_tables(const struct bm_table_check *check)
 {
-	return check->pass->live == BM_END_SOURCE ? check->destination : check->source;
+	return check->pass->live == BM_SIDE_SOURCE ? check->destination : check->source;
 }
 
 /* ---- what is not captured ---- */
@@ -119,22 +119,22 @@ static int prepare_follower(struct bm_pass *pass, struct bm_error *err)
 static int make_chain(struct bm_table_check *check, const PGresult *chain, struct bm_error *err)
 {
 	struct bm_phase *phase = check->pass->phase;
-	enum bm_end end = bm_pass_follower(check->pass);
+	enum bm_side side = bm_pass_follower(check->pass);
 	int made = prepare_follower(check->pass, err);
 
 	for (int row = 0; made >= 0 && row < PQntuples(chain); row++) {
 		const char *const params[] = {PQgetvalue(chain, row, 0),
 				PQgetvalue(chain, row, 1), PQgetvalue(chain, row, 2),
-				end == BM_END_DESTINATION && check->pass->has_fence ? "t"
-										    : "f"};
-		PGresult *answer = bm_phase_ask(phase, end,
+				side == BM_SIDE_DESTINATION && check->pass->has_fence ? "t"
+										      : "f"};
+		PGresult *answer = bm_phase_ask(phase, side,
 				"SELECT bucardo_machine.make_partition($1, $2, $3, $4::boolean)",
 				4, params, err);
 		if (answer == NULL) {
 			made = -1;
 		} else if (strcmp(PQgetvalue(answer, 0, 0), "made") == 0) {
 			bm_report_note("partition %s was made on the %s", params[0],
-					bm_end_name(end));
+					bm_side_name(side));
 			made = 1;
 		}
 		PQclear(answer);
@@ -153,8 +153,8 @@ static int make_table(struct bm_table_check *check, const char *table, struct bm
 	if (made < 0 && err->code != BM_ERR_SQL) {
 		return -1;
 	}
-	const char *live = bm_end_name(check->pass->live);
-	const char *follower = bm_end_name(bm_pass_follower(check->pass));
+	const char *live = bm_side_name(check->pass->live);
+	const char *follower = bm_side_name(bm_pass_follower(check->pass));
 	char *only = bm_format("it is on the %s only", live);
 	if (made > 0) {
 		check->pass->check_at_msec = 0; /* it is taken in at once */
@@ -216,9 +216,9 @@ static int compare_one(struct bm_table_check *check, const char *table, struct b
 {
 	struct bm_phase *phase = check->pass->phase;
 	json_t *names = json_pack("[s]", table), *drift = json_array();
-	json_t *source = bm_drift_definitions(phase, BM_END_SOURCE, names, check->exact, err);
+	json_t *source = bm_drift_definitions(phase, BM_SIDE_SOURCE, names, check->exact, err);
 	json_t *dest = source == NULL ? NULL
-				      : bm_drift_definitions(phase, BM_END_DESTINATION, names,
+				      : bm_drift_definitions(phase, BM_SIDE_DESTINATION, names,
 							check->exact, err);
 	bool breaks = true, rewritten;
 
@@ -239,7 +239,7 @@ static int compare_one(struct bm_table_check *check, const char *table, struct b
 /* A table that the copy brought, without its being captured since: deletes went unseen too. */
 static int owe(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
-	int planned = check->pass->live == BM_END_SOURCE
+	int planned = check->pass->live == BM_SIDE_SOURCE
 			? bm_between_is_planned(check->pass->phase, table, err)
 			: 0;
 

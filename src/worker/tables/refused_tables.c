@@ -87,7 +87,7 @@ enum { NAME, WORDS, SIDE, PRINTS, IS_OVER, UNTIL };
 int bm_refused_prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(pass->phase, BM_END_CONTROL, prepare_steps[i], 0, NULL, err) !=
+		if (bm_phase_do(pass->phase, BM_SIDE_CONTROL, prepare_steps[i], 0, NULL, err) !=
 				0) {
 			return bm_error_wrap(err, "making table machine.refused");
 		}
@@ -98,7 +98,7 @@ int bm_refused_prepare(struct bm_pass *pass, struct bm_error *err)
 int bm_refused_is_news(struct bm_pass *pass, bool *is_news, struct bm_error *err)
 {
 	const char *const params[] = {pass->phase->request.name};
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_CONTROL, newest_sql, 1, params, err);
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_CONTROL, newest_sql, 1, params, err);
 
 	if (rows == NULL) {
 		return -1;
@@ -197,11 +197,11 @@ static int note(struct bm_table_check *check, const char *sync, const char *tabl
 	const char *const noted[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
 			PQgetvalue(failed, 0, ENDED), prints};
 	const char *const judged[] = {sync, table, twice ? "2" : "1"};
-	int rc = bm_phase_do(check->pass->phase, BM_END_CONTROL, note_sql, 6, noted, err);
+	int rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, note_sql, 6, noted, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(
-				check->pass->phase, BM_END_CONTROL, refuse_sql, 3, judged, err);
+		rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, refuse_sql, 3, judged,
+				err);
 	}
 	free(prints);
 	return rc;
@@ -212,7 +212,7 @@ static int take_failure(struct bm_table_check *check, const char *sync,
 		const PGresult *captured, bool *is_failing, struct bm_error *err)
 {
 	struct bm_phase *phase = check->pass->phase;
-	PGresult *failed = bm_phase_ask(phase, BM_END_CONTROL, failed_sql, 1, &sync, err);
+	PGresult *failed = bm_phase_ask(phase, BM_SIDE_CONTROL, failed_sql, 1, &sync, err);
 	int count = PQntuples(captured), rc = failed != NULL ? 0 : -1;
 	const char **tables = bm_alloc(((size_t)count + 1) * sizeof(*tables));
 	const char *side;
@@ -273,7 +273,7 @@ static int take_refused(struct bm_table_check *check, const char *sync, const PG
 		free(prints);
 		bool is_over = PQgetvalue(rows, row, IS_OVER)[0] == 't';
 		if (changed || (is_over && !is_failing)) {
-			rc = bm_phase_do(check->pass->phase, BM_END_CONTROL,
+			rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL,
 					is_gone(check, params[1]) ? drop_sql : release_sql, 2,
 					params, err);
 		} else {
@@ -292,9 +292,9 @@ int bm_refused_update(struct bm_table_check *check, const struct bm_paused_sync 
 
 	*refused = json_object();
 	if (take_failure(check, sync->name, captured, &is_failing, err) == 0 &&
-			bm_phase_do(phase, BM_END_CONTROL, forget_sql, 1, &sync->name, err) ==
+			bm_phase_do(phase, BM_SIDE_CONTROL, forget_sql, 1, &sync->name, err) ==
 					0) {
-		rows = bm_phase_ask(phase, BM_END_CONTROL, refused_sql, 1, &sync->name, err);
+		rows = bm_phase_ask(phase, BM_SIDE_CONTROL, refused_sql, 1, &sync->name, err);
 	}
 	int rc = rows != NULL ? take_refused(check, sync->name, rows, is_failing, *refused, err)
 			      : -1;

@@ -69,30 +69,30 @@ static const char debt_sql[] =
 " t.follower_file, t.follower_block, t.rows FROM bucardo.machine_touches t WHERE t.tablename = $1";
 /* clang-format on */
 
-int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_error *err)
+int bm_resend_make_table(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(table_steps); i++) {
-		rc = bm_phase_do(phase, end, table_steps[i], 0, NULL, err);
+		rc = bm_phase_do(phase, side, table_steps[i], 0, NULL, err);
 	}
 	return rc;
 }
 
-static int prepare_end(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
+static int prepare_side(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
-	int rc = bm_pause_prepare_end(pass, end, table_steps, BM_COUNT_OF(table_steps), err);
+	int rc = bm_pause_prepare_side(pass, side, table_steps, BM_COUNT_OF(table_steps), err);
 
-	return rc == 0 ? bm_pause_prepare_end(pass, end, function_steps,
+	return rc == 0 ? bm_pause_prepare_side(pass, side, function_steps,
 					 BM_COUNT_OF(function_steps), err)
 		       : -1;
 }
 
 int bm_resend_prepare(struct bm_pass *pass, struct bm_error *err)
 {
-	int rc = prepare_end(pass, BM_END_SOURCE, err);
+	int rc = prepare_side(pass, BM_SIDE_SOURCE, err);
 
-	return rc == 0 ? prepare_end(pass, BM_END_DESTINATION, err) : -1;
+	return rc == 0 ? prepare_side(pass, BM_SIDE_DESTINATION, err) : -1;
 }
 
 /* ---- the live side ---- */
@@ -184,7 +184,7 @@ int bm_resend_hold(struct bm_pass *pass, const json_t *later, struct bm_error *e
 PGresult *bm_resend_unseen(struct bm_pass *pass, struct bm_error *err)
 {
 	/* An answer of no rows, where there is no such table. */
-	return bm_phase_ask(pass->phase, bm_pass_carries(pass) ? pass->live : BM_END_SOURCE,
+	return bm_phase_ask(pass->phase, bm_pass_carries(pass) ? pass->live : BM_SIDE_SOURCE,
 			"SELECT tablename, why FROM bucardo.machine_touches WHERE why IS NOT NULL"
 			" AND NOT held ORDER BY 1",
 			0, NULL, err);
@@ -280,7 +280,7 @@ static int ship_portion(struct bm_pass *pass, const char *table, const PGresult 
 	if (rc == 0 && strcmp(PQgetvalue(rows, 0, 0), "0") != 0) {
 		bm_report_note("%s: %s keys that only the %s had are sent, so that they go there too",
 				table, PQgetvalue(rows, 0, 0),
-				bm_end_name(bm_pass_follower(pass)));
+				bm_side_name(bm_pass_follower(pass)));
 	}
 	PQclear(rows);
 	PQclear(keys);

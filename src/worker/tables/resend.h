@@ -14,11 +14,11 @@
 
 struct json_t;
 
-/* Make what it needs at both ends; harmless to repeat. */
+/* Make what it needs at both sides; harmless to repeat. */
 int bm_resend_prepare(struct bm_pass *pass, struct bm_error *err);
 
 /* The table alone, where schema bucardo is: phase capture owes rows already. */
-int bm_resend_make_table(struct bm_phase *phase, enum bm_end end, struct bm_error *err);
+int bm_resend_make_table(struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
 /*
  * Rows of the live side that changed without a trigger having seen it are sent again:

@@ -1,7 +1,7 @@
 /*
  * One check of the tables that are captured:
  *
- *     compare the definitions of both ends
+ *     compare the definitions of both sides
  *     take out of the sync those that cannot be applied, put back those that were fixed
  *     send rows again that changed without a trigger having seen it
  *
@@ -67,7 +67,7 @@ static bool has(const json_t *object, const char *name)
 static json_t *read_names(struct bm_pass *pass, const char *sql, const char *parameter,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(pass->phase, BM_END_CONTROL, sql, 1, &parameter, err);
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_CONTROL, sql, 1, &parameter, err);
 	json_t *members = rows != NULL ? json_object() : NULL;
 
 	for (int i = 0; members != NULL && i < PQntuples(rows); i++) {
@@ -100,10 +100,10 @@ static int read_definitions(struct bm_table_check *check, const PGresult *captur
 	}
 	if (json_array_size(names) > 0) {
 		struct bm_phase *phase = check->pass->phase;
-		*source = bm_drift_definitions(phase, BM_END_SOURCE, names, check->exact, err);
+		*source = bm_drift_definitions(phase, BM_SIDE_SOURCE, names, check->exact, err);
 		*dest = *source == NULL ? NULL
-					: bm_drift_definitions(phase, BM_END_DESTINATION, names,
-							  check->exact, err);
+					: bm_drift_definitions(phase, BM_SIDE_DESTINATION,
+							  names, check->exact, err);
 		rc = *dest != NULL ? 0 : -1;
 	}
 	json_decref(names);
@@ -158,7 +158,7 @@ static json_int_t count_waiting(
 			" AND t.target = $1) LIMIT 1000000) x",
 			PQgetvalue(captured, row, DELTA), PQgetvalue(captured, row, TRACK));
 	PGresult *rows = bm_phase_ask(it->check->pass->phase,
-			it->sync.is_both ? it->check->pass->live : BM_END_SOURCE, sql, 1,
+			it->sync.is_both ? it->check->pass->live : BM_SIDE_SOURCE, sql, 1,
 			params, err);
 	json_int_t count = rows != NULL ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : -1;
 
@@ -358,7 +358,7 @@ static int check_sync(struct bm_table_check *check, const PGresult *syncs, int r
 			.leaving = json_array(),
 			.returning = json_array()};
 	PGresult *captured = bm_phase_ask(
-			phase, BM_END_SOURCE, captured_sql, 1, &it.sync.name, err);
+			phase, BM_SIDE_SOURCE, captured_sql, 1, &it.sync.name, err);
 	int rc = -1;
 
 	if (captured != NULL) {
@@ -383,18 +383,18 @@ static int check_sync(struct bm_table_check *check, const PGresult *syncs, int r
 static int read_both(struct bm_table_check *check, struct bm_error *err)
 {
 	struct bm_phase *phase = check->pass->phase;
-	const PGconn *source = bm_phase_conn(phase, BM_END_SOURCE, err);
+	const PGconn *source = bm_phase_conn(phase, BM_SIDE_SOURCE, err);
 	const PGconn *dest = source == NULL ? NULL
-					    : bm_phase_conn(phase, BM_END_DESTINATION, err);
+					    : bm_phase_conn(phase, BM_SIDE_DESTINATION, err);
 
 	if (dest == NULL) {
 		return -1;
 	}
 	check->exact = PQserverVersion(source) / 10000 == PQserverVersion(dest) / 10000;
-	check->source = bm_drift_fingerprints(phase, BM_END_SOURCE, check->exact, err);
+	check->source = bm_drift_fingerprints(phase, BM_SIDE_SOURCE, check->exact, err);
 	if (check->source != NULL) {
 		check->destination = bm_drift_fingerprints(
-				phase, BM_END_DESTINATION, check->exact, err);
+				phase, BM_SIDE_DESTINATION, check->exact, err);
 	}
 	return check->destination != NULL ? 0 : -1;
 }
@@ -403,7 +403,7 @@ static int check_all(struct bm_table_check *check, struct bm_error *err)
 {
 	struct bm_pass *pass = check->pass;
 	const char *const name[] = {pass->phase->request.name};
-	PGresult *syncs = bm_phase_ask(pass->phase, BM_END_CONTROL, syncs_sql, 1, name, err);
+	PGresult *syncs = bm_phase_ask(pass->phase, BM_SIDE_CONTROL, syncs_sql, 1, name, err);
 	int rc = syncs != NULL ? 0 : -1;
 
 	if (rc == 0 && PQntuples(syncs) > 0) {

@@ -24,9 +24,9 @@ struct bm_table_check {
 };
 
 /* The side that rows come from: with direction forward they never go back. */
-static inline enum bm_end bm_table_check_live(const struct bm_table_check *check)
+static inline enum bm_side bm_table_check_live(const struct bm_table_check *check)
 {
-	return check->pass->phase->request.is_both ? check->pass->live : BM_END_SOURCE;
+	return check->pass->phase->request.is_both ? check->pass->live : BM_SIDE_SOURCE;
 }
 
 /* Tell what differs, each thing once; `drift` as bm_drift_compare() makes it. */

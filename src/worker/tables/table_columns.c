@@ -34,10 +34,10 @@ static const char *const renew_steps[] = {
 /* clang-format on */
 
 /* Two columns as an object; a NULL becomes one. */
-static json_t *read_pairs(struct bm_phase *phase, enum bm_end end, const char *sql,
+static json_t *read_pairs(struct bm_phase *phase, enum bm_side side, const char *sql,
 		const char *parameter, struct bm_error *err)
 {
-	PGresult *rows = bm_phase_ask(phase, end, sql, 1, &parameter, err);
+	PGresult *rows = bm_phase_ask(phase, side, sql, 1, &parameter, err);
 	json_t *pairs = rows != NULL ? json_object() : NULL;
 
 	for (int i = 0; pairs != NULL && i < PQntuples(rows); i++) {
@@ -70,12 +70,12 @@ int bm_columns_read(struct bm_table_check *check, struct bm_error *err)
 	struct bm_phase *phase = check->pass->phase;
 
 	check->carried = read_pairs(
-			phase, BM_END_CONTROL, carried_sql, phase->request.name, err);
+			phase, BM_SIDE_CONTROL, carried_sql, phase->request.name, err);
 	if (check->carried == NULL) {
 		return bm_error_wrap(err, "reading which columns are carried");
 	}
 	check->columns = has_generated(check)
-			? read_pairs(phase, BM_END_SOURCE, columns_sql,
+			? read_pairs(phase, BM_SIDE_SOURCE, columns_sql,
 					  "{information_schema,bucardo,bucardo_machine}", err)
 			: json_object();
 	return check->columns != NULL ? 0 : bm_error_wrap(err, "reading generated columns");
@@ -105,7 +105,7 @@ int bm_columns_renew(struct bm_table_check *check, const char *table, struct bm_
 		rc = bm_touch_owe(check->pass, table, err);
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(renew_steps); i++) {
-		rc = bm_phase_do(phase, BM_END_CONTROL, renew_steps[i], 3, params, err);
+		rc = bm_phase_do(phase, BM_SIDE_CONTROL, renew_steps[i], 3, params, err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "renewing the columns of %s", table);
 }

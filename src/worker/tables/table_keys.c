@@ -1,4 +1,4 @@
-/* One function at each end, and Bucardo's idea of the key brought in line with it. */
+/* One function at each side, and Bucardo's idea of the key brought in line with it. */
 #include "worker/tables/table_keys.h"
 
 #include <jansson.h>
@@ -14,7 +14,7 @@
 #include "worker/deltas/batch_limit.h"
 #include "worker/tables/table_pause.h"
 
-/* At one end, in one pass. */
+/* At one side, in one pass. */
 #define FOLLOW_MSEC 10000
 
 /* clang-format off */
@@ -58,14 +58,14 @@ static const char rekey_sql[] =
 " AND quote_ident(schemaname) || '.' || quote_ident(tablename) = $2";
 /* clang-format on */
 
-/* ---- at the ends ---- */
+/* ---- at the sides ---- */
 
 static bool is_event(const PGresult *rows, int row, const char *event)
 {
 	return strcmp(PQgetvalue(rows, row, EVENT), event) == 0;
 }
 
-/* It is paused, and told of the first end; takes over both texts. */
+/* It is paused, and told of the first side; takes over both texts. */
 static void tell_wrong(struct bm_pass *pass, const char *table, char *what, char *hint)
 {
 	if (json_object_get(pass->keyless, table) == NULL) {
@@ -78,10 +78,10 @@ static void tell_wrong(struct bm_pass *pass, const char *table, char *what, char
 	free(hint);
 }
 
-static void tell(struct bm_pass *pass, enum bm_end end, const PGresult *rows, int row)
+static void tell(struct bm_pass *pass, enum bm_side side, const PGresult *rows, int row)
 {
 	const char *table = PQgetvalue(rows, row, TABLE), *was = PQgetvalue(rows, row, WAS);
-	const char *now = PQgetvalue(rows, row, NOW), *name = bm_end_name(end);
+	const char *now = PQgetvalue(rows, row, NOW), *name = bm_side_name(side);
 
 	if (is_event(rows, row, "renamed")) {
 		bm_report_note("%s is called %s on the %s now; what is kept of it follows", was,
@@ -117,10 +117,10 @@ static void tell(struct bm_pass *pass, enum bm_end end, const PGresult *rows, in
 }
 
 /* What is owed is written down before the change that it is owed for. */
-static int owe(struct bm_pass *pass, enum bm_end end, const PGresult *rows,
+static int owe(struct bm_pass *pass, enum bm_side side, const PGresult *rows,
 		struct bm_error *err)
 {
-	char *why = bm_format("on the %s its key became another one", bm_end_name(end));
+	char *why = bm_format("on the %s its key became another one", bm_side_name(side));
 	int rc = 0;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
@@ -132,24 +132,24 @@ static int owe(struct bm_pass *pass, enum bm_end end, const PGresult *rows,
 	return rc;
 }
 
-static PGresult *ask_follow(struct bm_pass *pass, enum bm_end end, const char *doing,
+static PGresult *ask_follow(struct bm_pass *pass, enum bm_side side, const char *doing,
 		const char *table, struct bm_error *err)
 {
 	const char *const params[] = {doing, table};
 
-	return bm_phase_ask(pass->phase, end, follow_sql, 2, params, err);
+	return bm_phase_ask(pass->phase, side, follow_sql, 2, params, err);
 }
 
 /* What one row of a dry run says, done. */
-static int follow_table(struct bm_pass *pass, enum bm_end end, const PGresult *plan, int row,
+static int follow_table(struct bm_pass *pass, enum bm_side side, const PGresult *plan, int row,
 		struct bm_error *err)
 {
 	int name = is_event(plan, row, "renamed") ? WAS : TABLE;
-	PGresult *rows = ask_follow(pass, end, "t", PQgetvalue(plan, row, name), err);
-	int rc = rows != NULL ? owe(pass, end, rows, err) : -1;
+	PGresult *rows = ask_follow(pass, side, "t", PQgetvalue(plan, row, name), err);
+	int rc = rows != NULL ? owe(pass, side, rows, err) : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		tell(pass, end, rows, i);
+		tell(pass, side, rows, i);
 		if (is_event(rows, i, "renamed") || is_event(rows, i, "followed") ||
 				is_event(rows, i, "rekeyed")) {
 			pass->check_at_msec = 0; /* Bucardo has to learn of it */
@@ -160,14 +160,14 @@ static int follow_table(struct bm_pass *pass, enum bm_end end, const PGresult *p
 }
 
 /* What is left when time is up is followed in the next pass. */
-static int follow_end(struct bm_pass *pass, enum bm_end end, struct bm_error *err)
+static int follow_end(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
-	PGresult *plan = ask_follow(pass, end, "f", "", err);
+	PGresult *plan = ask_follow(pass, side, "f", "", err);
 	uint64_t end_msec = bm_clock_msec() + FOLLOW_MSEC;
-	int rc = plan == NULL ? -1 : owe(pass, end, plan, err);
+	int rc = plan == NULL ? -1 : owe(pass, side, plan, err);
 
 	for (int i = 0; rc == 0 && i < PQntuples(plan) && bm_clock_msec() < end_msec; i++) {
-		rc = follow_table(pass, end, plan, i, err);
+		rc = follow_table(pass, side, plan, i, err);
 	}
 	PQclear(plan);
 	return rc;
@@ -176,10 +176,11 @@ static int follow_end(struct bm_pass *pass, enum bm_end end, struct bm_error *er
 int bm_keys_pass(struct bm_pass *pass, struct bm_error *err)
 {
 	json_object_clear(pass->keyless);
-	for (enum bm_end end = BM_END_SOURCE; end <= BM_END_DESTINATION; end++) {
-		bool is_captured = end == BM_END_SOURCE || pass->phase->request.is_both;
-		if (is_captured && follow_end(pass, end, err) != 0) {
-			return bm_error_wrap(err, "following keys of the %s", bm_end_name(end));
+	for (enum bm_side side = BM_SIDE_SOURCE; side <= BM_SIDE_DESTINATION; side++) {
+		bool is_captured = side == BM_SIDE_SOURCE || pass->phase->request.is_both;
+		if (is_captured && follow_end(pass, side, err) != 0) {
+			return bm_error_wrap(
+					err, "following keys of the %s", bm_side_name(side));
 		}
 	}
 	return 0;
@@ -198,7 +199,7 @@ bool bm_keys_evaluate(struct bm_pass *pass, const char *table, json_t *drift)
 static char *read_keys(struct bm_phase *phase, struct bm_error *err)
 {
 	const char *const params[] = {phase->request.name};
-	PGresult *rows = bm_phase_ask(phase, BM_END_CONTROL, keys_sql, 1, params, err);
+	PGresult *rows = bm_phase_ask(phase, BM_SIDE_CONTROL, keys_sql, 1, params, err);
 	json_t *keys = json_object();
 
 	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
@@ -225,7 +226,7 @@ int bm_keys_follow(struct bm_table_check *check, struct bm_error *err)
 	struct bm_phase *phase = check->pass->phase;
 	char *keys = read_keys(phase, err);
 	PGresult *rows = keys == NULL ? NULL
-				      : bm_phase_ask(phase, BM_END_SOURCE, changed_sql, 1,
+				      : bm_phase_ask(phase, BM_SIDE_SOURCE, changed_sql, 1,
 							(const char *const *)&keys, err);
 	int rc = rows != NULL ? 0 : -1;
 

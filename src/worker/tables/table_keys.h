@@ -3,7 +3,7 @@
  *
  * Bucardo's trigger names the columns of the key as they were when the table was captured,
  * and sessions that have fired it remember their types: after a change writes to the table
- * fail, the application's too. So in each pass, at each captured end by itself, the delta
+ * fail, the application's too. So in each pass, at each captured side by itself, the delta
  * and deferred tables and the trigger's function follow the key (its columns are known by
  * their numbers) and the table's name (it is known by its oid), with what waits there
  * (bucardo.machine_follow). When changes may have gone unseen, all rows are sent again.
@@ -15,7 +15,7 @@
 
 #include "worker/tables/table_check.h"
 
-/* Follow at both ends; fills `keyless` of `pass`, table -> what is wrong with its key. */
+/* Follow at both sides; fills `keyless` of `pass`, table -> what is wrong with its key. */
 int bm_keys_pass(struct bm_pass *pass, struct bm_error *err);
 
 /* Whether no run could tell rows of the table apart; told in `drift`. */

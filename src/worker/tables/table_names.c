@@ -1,4 +1,4 @@
-/* What each end calls a table, and the statement that makes them agree. */
+/* What each side calls a table, and the statement that makes them agree. */
 #include "worker/tables/table_names.h"
 
 #include <jansson.h>
@@ -49,7 +49,7 @@ int bm_names_prepare(struct bm_pass *pass, struct bm_error *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(prepare_steps); i++) {
-		rc = bm_phase_do(pass->phase, BM_END_DESTINATION, prepare_steps[i], 0, NULL,
+		rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION, prepare_steps[i], 0, NULL,
 				err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "preparing the names of tables");
@@ -76,7 +76,7 @@ static int read_targets(struct bm_table_check *check, json_t *by_goat, struct bm
 		json_object_set(goats, goat, json_object_get(one, "here"));
 	}
 	char *list = json_dumps(goats, JSON_COMPACT);
-	PGresult *rows = bm_phase_ask(check->pass->phase, BM_END_DESTINATION, target_sql, 1,
+	PGresult *rows = bm_phase_ask(check->pass->phase, BM_SIDE_DESTINATION, target_sql, 1,
 			(const char *const *)&list, err);
 	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
 		one = json_object_get(by_goat, PQgetvalue(rows, i, 0));
@@ -94,7 +94,7 @@ static int read_targets(struct bm_table_check *check, json_t *by_goat, struct bm
 int bm_names_read(struct bm_table_check *check, struct bm_error *err)
 {
 	PGresult *rows = bm_phase_ask(
-			check->pass->phase, BM_END_SOURCE, source_sql, 0, NULL, err);
+			check->pass->phase, BM_SIDE_SOURCE, source_sql, 0, NULL, err);
 	json_t *by_goat = json_object();
 
 	check->names = json_object();
@@ -157,15 +157,15 @@ static char *rename_text(const char *from, const char *to, bool schema_is_gone)
 static void tell_differing(struct bm_table_check *check, const char *table, const json_t *name,
 		json_t *drift)
 {
-	bool follows = bm_pass_follower(check->pass) == BM_END_DESTINATION;
+	bool follows = bm_pass_follower(check->pass) == BM_SIDE_DESTINATION;
 	const char *here = member(name, "here"), *there = member(name, "there");
 	char *statement = follows
 			? rename_text(there, here,
 					  json_is_true(json_object_get(name, "here_gone")))
 			: rename_text(here, there,
 					  json_is_true(json_object_get(name, "there_gone")));
-	char *hint = bm_format(
-			"on the %s: %s", bm_end_name(bm_pass_follower(check->pass)), statement);
+	char *hint = bm_format("on the %s: %s", bm_side_name(bm_pass_follower(check->pass)),
+			statement);
 	char *what = bm_format(
 			"it is called %s on the source and %s on the destination", here, there);
 
@@ -187,17 +187,17 @@ static int learn(struct bm_table_check *check, const char *goat, const char *tab
 	int rc = bm_phase_begin(phase, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(phase, BM_END_CONTROL, goat_sql, 3, params, err);
+		rc = bm_phase_do(phase, BM_SIDE_CONTROL, goat_sql, 3, params, err);
 	}
 	rc = bm_phase_end(phase, rc, err);
 	if (rc == 0) {
-		rc = bm_phase_do(phase, BM_END_DESTINATION, learn_sql, 2, params, err);
+		rc = bm_phase_do(phase, BM_SIDE_DESTINATION, learn_sql, 2, params, err);
 	}
 	if (rc == 0 && phase->request.is_both) {
-		rc = bm_phase_do(phase, BM_END_DESTINATION, keys_sql, 2, params, err);
+		rc = bm_phase_do(phase, BM_SIDE_DESTINATION, keys_sql, 2, params, err);
 	}
 	if (rc == 0) {
-		rc = bm_phase_do(phase, BM_END_SOURCE, keys_sql, 2, params, err);
+		rc = bm_phase_do(phase, BM_SIDE_SOURCE, keys_sql, 2, params, err);
 	}
 	if (rc == 0) {
 		bm_report_note("%s is called %s on both sides now; it goes on under that name",

@@ -1,7 +1,7 @@
 /*
  * table_names - captured tables that got another name or schema
  *
- * Each end follows by itself (table_keys.h). While the ends call a table differently it is
+ * Each side follows by itself (table_keys.h). While the sides call a table differently it is
  * paused; once they agree Bucardo's control database gets the name too, while no run can
  * see it, and it goes on with all that waits.
  */

@@ -58,10 +58,10 @@ static const char status_sql[] =
 " RETURNING CASE WHEN x.n = 0 THEN 'deactivate_sync_' ELSE 'activate_sync_' END || $1";
 /* clang-format on */
 
-int bm_pause_prepare_end(struct bm_pass *pass, enum bm_end end, const char *const *steps,
+int bm_pause_prepare_side(struct bm_pass *pass, enum bm_side side, const char *const *steps,
 		size_t count, struct bm_error *err)
 {
-	PGresult *found = bm_phase_ask(pass->phase, end,
+	PGresult *found = bm_phase_ask(pass->phase, side,
 			"SELECT to_regclass('bucardo.bucardo_truncate_trigger') IS NOT NULL", 0,
 			NULL, err);
 	int rc = found != NULL ? 0 : -1;
@@ -69,20 +69,20 @@ int bm_pause_prepare_end(struct bm_pass *pass, enum bm_end end, const char *cons
 
 	PQclear(found);
 	for (size_t i = 0; rc == 0 && is_captured && i < count; i++) {
-		rc = bm_phase_do(pass->phase, end, steps[i], 0, NULL, err);
+		rc = bm_phase_do(pass->phase, side, steps[i], 0, NULL, err);
 	}
 	return rc == 0 ? 0
 		       : bm_error_wrap(err, "preparing schema bucardo on the %s",
-					 bm_end_name(end));
+					 bm_side_name(side));
 }
 
 int bm_pause_prepare(struct bm_pass *pass, struct bm_error *err)
 {
 	size_t count = BM_COUNT_OF(prepare_steps);
-	int rc = bm_pause_prepare_end(pass, BM_END_SOURCE, prepare_steps, count, err);
+	int rc = bm_pause_prepare_side(pass, BM_SIDE_SOURCE, prepare_steps, count, err);
 
-	return rc == 0 ? bm_pause_prepare_end(
-					 pass, BM_END_DESTINATION, prepare_steps, count, err)
+	return rc == 0 ? bm_pause_prepare_side(
+					 pass, BM_SIDE_DESTINATION, prepare_steps, count, err)
 		       : -1;
 }
 
@@ -92,20 +92,20 @@ int bm_pause_prepare(struct bm_pass *pass, struct bm_error *err)
  * The source last: its mark is the one that is looked for. But a run between the two must not
  * see what waits on the old side without what waits on the live one: that would go over it.
  */
-static int rename_at_ends(struct bm_pass *pass, const struct bm_paused_sync *sync,
+static int rename_at_sides(struct bm_pass *pass, const struct bm_paused_sync *sync,
 		const char *list, bool paused, struct bm_error *err)
 {
-	bool source_first = paused && pass->live == BM_END_DESTINATION;
-	const enum bm_end ends[] = {source_first ? BM_END_SOURCE : BM_END_DESTINATION,
-			source_first ? BM_END_DESTINATION : BM_END_SOURCE};
+	bool source_first = paused && pass->live == BM_SIDE_DESTINATION;
+	const enum bm_side sides[] = {source_first ? BM_SIDE_SOURCE : BM_SIDE_DESTINATION,
+			source_first ? BM_SIDE_DESTINATION : BM_SIDE_SOURCE};
 	char *name = bm_format("%s (paused)", sync->name);
 	const char *const params[] = {
 			paused ? sync->name : name, paused ? name : sync->name, list};
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(ends); i++) {
-		if (ends[i] == BM_END_SOURCE || sync->is_both) {
-			rc = bm_phase_do(pass->phase, ends[i],
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
+		if (sides[i] == BM_SIDE_SOURCE || sync->is_both) {
+			rc = bm_phase_do(pass->phase, sides[i],
 					"SELECT bucardo.machine_rename($1, $2, $3::json)", 3,
 					params, err);
 		}
@@ -119,7 +119,7 @@ static int rename_at_ends(struct bm_pass *pass, const struct bm_paused_sync *syn
 /* Sent with the commit; on both channels, as bucardo/ does it. */
 static int notify(struct bm_pass *pass, const char *message, struct bm_error *err)
 {
-	return bm_phase_do(pass->phase, BM_END_CONTROL,
+	return bm_phase_do(pass->phase, BM_SIDE_CONTROL,
 			"SELECT pg_notify('bucardo', $1), pg_notify('bucardo_' || $1, '')", 1,
 			&message, err);
 }
@@ -141,7 +141,8 @@ static int send_reload(struct bm_pass *pass, const char *sync, struct bm_error *
 /* A sync has to be active when it has tables, and cannot be without. */
 static int renew(struct bm_pass *pass, const char *sync, struct bm_error *err)
 {
-	PGresult *status = bm_phase_ask(pass->phase, BM_END_CONTROL, status_sql, 1, &sync, err);
+	PGresult *status = bm_phase_ask(
+			pass->phase, BM_SIDE_CONTROL, status_sql, 1, &sync, err);
 	int rc = -1;
 
 	if (status != NULL && PQntuples(status) > 0) {
@@ -162,7 +163,7 @@ static int change_members(struct bm_pass *pass, const char *sync, const char *li
 	}
 	char *source = bm_format("%s_source", pass->phase->request.name);
 	const char *const params[] = {sync, list, source};
-	PGresult *changed = bm_phase_ask(pass->phase, BM_END_CONTROL,
+	PGresult *changed = bm_phase_ask(pass->phase, BM_SIDE_CONTROL,
 			paused ? leave_sql : join_sql, 3, params, err);
 	int rc = changed != NULL ? 0 : -1;
 
@@ -196,7 +197,7 @@ int bm_pause_reload_with(struct bm_pass *pass, const char *sync, const char *sql
 	int rc = bm_phase_begin(pass->phase, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(pass->phase, BM_END_CONTROL, sql, count, params, err);
+		rc = bm_phase_do(pass->phase, BM_SIDE_CONTROL, sql, count, params, err);
 	}
 	if (rc == 0) {
 		rc = renew(pass, sync, err);
@@ -208,13 +209,13 @@ int bm_pause_set(struct bm_pass *pass, const struct bm_paused_sync *sync, const 
 		bool paused, struct bm_error *err)
 {
 	char *list = json_dumps(names, JSON_COMPACT);
-	int rc = paused ? rename_at_ends(pass, sync, list, true, err) : 0;
+	int rc = paused ? rename_at_sides(pass, sync, list, true, err) : 0;
 
 	if (rc == 0) {
 		rc = set_members(pass, sync->name, list, paused, err);
 	}
 	if (rc == 0 && !paused) {
-		rc = rename_at_ends(pass, sync, list, false, err);
+		rc = rename_at_sides(pass, sync, list, false, err);
 	}
 	free(list);
 	return rc == 0 ? 0

@@ -18,7 +18,7 @@ struct bm_paused_sync {
 };
 
 /* Run `steps`, which make functions in schema bucardo, where the end is captured. */
-int bm_pause_prepare_end(struct bm_pass *pass, enum bm_end end, const char *const *steps,
+int bm_pause_prepare_side(struct bm_pass *pass, enum bm_side side, const char *const *steps,
 		size_t count, struct bm_error *err);
 
 int bm_pause_prepare(struct bm_pass *pass, struct bm_error *err);

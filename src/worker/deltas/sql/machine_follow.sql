@@ -1,4 +1,4 @@
--- machine_follow - what this end keeps of its captured tables is brought in line with them: delta
+-- machine_follow - what this side keeps of its captured tables is brought in line with them: delta
 -- and deferred tables have the columns of the key by their present names and in types that hold
 -- them, and the name of their table; the trigger's function is made anew, since sessions that
 -- have fired it remember types. With $1 false it only says what it would do, else it does it for the

@@ -52,7 +52,7 @@ int bm_traces_others(struct bm_traces *traces, const char *const *names, struct 
 struct bm_traces_counts {
 	long triggers; /* on tables */
 	long objects;  /* tables, functions and the like; -1 where others use it too */
-	long waiting;  /* changes that were not carried yet */
+	long waiting;  /* changes that were not applied yet */
 };
 int bm_traces_count(struct bm_traces *traces, const char *const *names,
 		struct bm_traces_counts *out, struct bm_error *err);

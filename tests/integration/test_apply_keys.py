@@ -94,7 +94,7 @@ def changed(world):
     source.sql(";".join(statements), dbname=dbname)
     wait_for(lambda: source.value("SELECT count(*) FROM bucardo.bucardo_delta_check('app_sync', "
                                   "'dbgroup app_dbs') c(n) WHERE n LIKE '1,%%'", dbname=dbname) == 0, 30,
-             "all of it is carried", explain=machine.log_tail)
+             "all of it is applied", explain=machine.log_tail)
     return [line.split(":")[0] for line in compare.differences(source, dest, dbname, sequences=False)]
 
 

@@ -1,4 +1,4 @@
-"""A run that carries rows both ways commits its databases one by one: what dies in between loses nothing."""
+"""A run that applies rows both ways commits its databases one by one: what dies in between loses nothing."""
 
 import signal
 

@@ -101,7 +101,7 @@ def wait_all_live(machine, names, seconds):
     return told
 
 
-def wait_carried(source, dest, names, key, seconds):
+def wait_applied(source, dest, names, key, seconds):
     for name in names:
         source.sql("INSERT INTO t VALUES (%s, 'new')", (key,), dbname=name)
     for name in names:
@@ -133,14 +133,14 @@ def tell(crowd, seconds):
     begun = time.monotonic()
     told = wait_all_live(machine, names, seconds)
     assert controllers_begun(machine) == len(names)
-    wait_carried(crowd.source, crowd.dest, names, 1001, seconds)
+    wait_applied(crowd.source, crowd.dest, names, 1001, seconds)
     assert restarts(machine) == []
     assert flaps(machine) == []
     machine.kill9_everything()
     machine.fresh_runtime()
     crowd.start()
     again = time.monotonic()
-    wait_carried(crowd.source, crowd.dest, names, 1002, seconds)
+    wait_applied(crowd.source, crowd.dest, names, 1002, seconds)
     machine.wait_ready(seconds)
     print(f"{len(names)} migrations: live after {again - begun:.0f} s, again after a kill within "
           f"{time.monotonic() - again:.0f} s, throttled in {crowd.limit.throttled()} periods, "
@@ -169,8 +169,8 @@ def test_many_migrations_in_one_machine_are_all_served_and_stay_so(crowd, count)
     machine = many.machine
     many.start()
     wait_all_live(machine, many.names, 600)
-    wait_carried(many.source, many.dest, many.names, 1001, 120)
-    wait_carried(many.source, many.dest, many.names, 1002, 120)
+    wait_applied(many.source, many.dest, many.names, 1001, 120)
+    wait_applied(many.source, many.dest, many.names, 1002, 120)
     machine.wait_ready(60)
     see_truth(machine, machine.status_json())
     assert controllers_begun(machine) == count

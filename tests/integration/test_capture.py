@@ -165,7 +165,7 @@ def test_the_sync_does_not_run_before_it_is_released(world):
         assert "lock_timeout=500" not in dbconn and dbconn.count("options=") == 1, dbconn
 
 
-def test_leaves_out_what_bucardo_cannot_carry_and_says_so(world):
+def test_leaves_out_what_bucardo_cannot_replicate_and_says_so(world):
     machine, source, dest = world
     phases = Phases(machine, source, dest, "nasty", "nasty")
     run = phases.run("capture")

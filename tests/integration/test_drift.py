@@ -132,7 +132,7 @@ def test_a_table_dropped_on_the_source_stops_nobody(world):
 @pytest.mark.parametrize("add", [
     "ALTER TABLE renamed ADD COLUMN twice int GENERATED ALWAYS AS (id * 2) STORED",
     "ALTER TABLE priced ADD COLUMN tax int DEFAULT 1"], ids=["generated", "beside-generated"])
-def test_a_column_made_later_on_both_sides_is_carried_if_it_is_to_be(world, add):
+def test_a_column_made_later_on_both_sides_is_applied_if_it_is_to_be(world, add):
     machine, source, dest, dbname = world
     for server in (dest, source):
         server.sql(add, dbname=dbname)

@@ -157,7 +157,7 @@ def test_the_fence_refuses_a_logical_subscription(world):
     dest.sql("ALTER SUBSCRIPTION feed SET (slot_name = NONE)", dbname=DB)
     dest.sql("DROP SUBSCRIPTION feed", dbname=DB)
     source.sql("UPDATE t SET v = 'fed' WHERE id = 50; INSERT INTO fed VALUES (7, 'ours')", dbname=DB)
-    wait_equal(machine, source, dest)  # what the machine carries passes
+    wait_equal(machine, source, dest)  # what the machine applies passes
 
 
 def test_a_sequence_that_somebody_uses_at_the_destination_does_not_fall_behind(world):
@@ -215,10 +215,10 @@ def test_what_waits_on_the_old_side_does_not_go_over_what_the_live_side_has_writ
     assert "the destination is the live side" in machine.cli("events").check()
 
 
-def test_what_the_live_side_has_and_is_not_carried_back_is_told(world):
+def test_what_the_live_side_has_and_is_not_applied_back_is_told(world):
     machine, _, _ = world
-    found = reconciled(machine, lambda t: t["live"]["not_carried"], "tells what is not carried back")
-    told = {one["what"]: one for one in found["live"]["not_carried"]}
+    found = reconciled(machine, lambda t: t["live"]["not_applied"], "tells what is not applied back")
+    told = {one["what"]: one for one in found["live"]["not_applied"]}
     assert "public.keyless" in told and "no primary key" in told["public.keyless"]["why"]
     assert any("large object" in what for what in told)
     shown = machine.cli("status").check()
@@ -342,7 +342,7 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
     machine.write_config(yaml(source, dest, DB, extra="    direction: forward\n"))
     machine.start()
     wait_live(machine)
-    reconciled(machine, lambda t: t["sequences"]["carried"] == 1, "carries the sequence")
+    reconciled(machine, lambda t: t["sequences"]["transferred"] == 1, "transfers the sequences")
     machine.cli("service", "stop", "bucardo").check()
     source.sql("INSERT INTO t (v) SELECT 'burst' FROM generate_series(1, 5000)", dbname=DB)
     # What waits on the source would never come.
@@ -356,7 +356,7 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
     source.sql("UPDATE t SET v = 'old again' WHERE id <= 2; TRUNCATE emptied", dbname=DB)
     found = reconciled(machine, lambda t: t["live"]["side"] == "destination" and t.get("paused"),
                        "pauses all of it")
-    assert found["live"]["not_carried"][0]["what"] == "everything"
+    assert found["live"]["not_applied"][0]["what"] == "everything"
     assert "direction is forward" in machine.cli("status").check()
     assert dest.sql("SELECT id, v FROM t WHERE id <= 2 ORDER BY 1", dbname=DB) == [
         (1, "live"), (2, "old")]
@@ -367,5 +367,5 @@ def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is
         value(dest, RAISE)
     assert "by force" in value(dest, "SELECT bucardo_machine.raise_fence(true, force => true)")
     wait_for(lambda: value(dest, "SELECT count(*) FROM t WHERE v = 'old again'") == 2
-             and value(dest, "SELECT count(*) FROM emptied") == 0, 60, "the source is carried again",
+             and value(dest, "SELECT count(*) FROM emptied") == 0, 60, "the source is applied again",
              explain=machine.log_tail)

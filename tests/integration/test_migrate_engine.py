@@ -479,7 +479,7 @@ def test_a_journal_that_cannot_be_read_when_its_database_is_back_is_read_again(s
 
 
 def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
-    line = '{"v":1,"event":"reconciled","evidence":{"sequences":{"carried":7},"drift":[{"table":"t",' \
+    line = '{"v":1,"event":"reconciled","evidence":{"sequences":{"transferred":7},"drift":[{"table":"t",' \
            '"difference":"column c is on the source only","hint":"add it","breaks":true}]}}'
     stage.play("app", "index", "wait index.go", DONE)
     stage.play("app", "reconcile", line, "wait reconcile.go", failed("transient", "the source is away"))
@@ -489,14 +489,14 @@ def test_a_migration_is_tended_to_while_it_replicates_and_is_declared(stage):
     assert stage.view()["reconcile"] is None
     stage.touch("index.go")
     view = stage.wait(lambda v: v["reconcile"] and v["reconcile"].get("drift"), "is reconciled")
-    assert view["reconcile"]["sequences"]["carried"] == 7 and view["reconcile"]["pid"]
+    assert view["reconcile"]["sequences"]["transferred"] == 7 and view["reconcile"]["pid"]
     stage.wait_live()
     wait_for(lambda: "table t is paused: column c" in stage.machine.status_json()["why"], 10,
              "the machine says so")
     stage.touch("reconcile.go")  # it fails from now on, and is tried again
     stage.wait(lambda v: v["reconcile"]["why"] == "the source is away", "says why not")
-    stage.play("app", "reconcile", line.replace('"carried":7', '"carried":8'), "wait never")
-    view = stage.wait(lambda v: v["reconcile"]["sequences"]["carried"] == 8, "is reconciled again")
+    stage.play("app", "reconcile", line.replace('"transferred":7', '"transferred":8'), "wait never")
+    view = stage.wait(lambda v: v["reconcile"]["sequences"]["transferred"] == 8, "is reconciled again")
     assert view["reconcile"]["why"] == ""
     stage.machine.write_config("version: 1\n")
     stage.wait(lambda v: v["reconcile"]["pid"] is None, "is not reconciled any more")

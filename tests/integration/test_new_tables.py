@@ -78,7 +78,7 @@ def captured(server, dbname, table):
                         "tgrelid = to_regclass(%s)", (table,), dbname) == 1
 
 
-def test_a_partition_made_later_is_carried_with_the_rows_it_had_and_gets(world):
+def test_a_partition_made_later_is_replicated_with_the_rows_it_had_and_gets(world):
     machine, source, dest, dbname = world
     # Made, filled and written to before anybody has noticed.
     source.sql("CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (10) TO (20);"

@@ -67,7 +67,7 @@ def test_a_dead_owner_is_replaced_on_command_only(world):
     insert(source, 2000)
     declared.wait_live(second)
     insert(source, 3000)
-    wait_for(lambda: rows(other) == rows(source), 30, "the second one carries everything",
+    wait_for(lambda: rows(other) == rows(source), 30, "the second one replicates everything",
              explain=second.log_tail)
     assert rows(dest) != rows(source)
 

@@ -53,7 +53,7 @@ def test_a_live_database_arrives_complete(world, dbname, direction):
         changed = dest.value("SELECT to_regclass('bucardo.delta_public_film') IS NOT NULL",
                              dbname=dbname)
         assert changed == (direction == "both")
-        if changed:  # the copy itself is no change to carry back
+        if changed:  # the copy itself is no change to apply back
             assert dest.value("SELECT count(*) FROM bucardo.delta_public_film", dbname=dbname) == 0
         last = phases.start("replicate")
         wait_for(lambda: machine.shell(f"bucardo kick {dbname}_sync 10").code == 0, 60, "served")
@@ -73,11 +73,11 @@ def test_every_phase_is_harmless_to_repeat(world):
     assert not compare.differences(source, dest, "pagila", sequences=False)
 
 
-def test_the_way_back_carries_too(world):
+def test_the_way_back_replicates_too(world):
     machine, source, dest = world
     with pytest.raises(psycopg2.Error, match="was not cut over yet"):
         dest.sql("UPDATE film SET length = 76 WHERE film_id = 7", dbname="pagila")
-    # No worker has carried sequences here.
+    # No worker has transferred sequences here.
     assert dest.value("SELECT bucardo_machine.lift_fence()", dbname="pagila").startswith(
         "the fence is lifted; no machine has set its sequences yet")
     dest.sql("UPDATE film SET length = 77 WHERE film_id = 7", dbname="pagila")

@@ -63,7 +63,7 @@ def test_sizes_chunks_locks_time_and_what_stays_are_told(world):
         assert 0 <= low <= high < 600000
     left = {item["what"]: item for item in plan["left"]}
     assert left["materialised views"]["names"] == "public.seen"
-    assert left["tables that Bucardo cannot carry"]["names"] == "public.nokey"
+    assert left["tables that Bucardo cannot replicate"]["names"] == "public.nokey"
     assert "work_mem=8MB" in left["settings of the database and of roles in it"]["names"]
     assert (_everything(source), _everything(dest)) == before, "the look has left something"
 

@@ -75,7 +75,7 @@ def test_what_others_have_plans_with_is_named_before_anything_is_touched(world):
     assert run.evidence["left_out"] == 2
 
 
-def test_a_publication_of_all_tables_stops_nothing_and_odd_keys_are_carried(world):
+def test_a_publication_of_all_tables_stops_nothing_and_odd_keys_are_replicated(world):
     machine, source, dest = world
     machine.write_config(yaml(source, dest, "app"))
     machine.start()

@@ -40,7 +40,7 @@ def last(server, dbname, name):
 
 def test_the_destination_stays_ahead_of_every_sequence_of_the_source(world):
     machine, source, dest, dbname = world
-    reconciled(machine, lambda t: t["sequences"]["carried"] >= 5, "carries the sequences")
+    reconciled(machine, lambda t: t["sequences"]["transferred"] >= 5, "transfers the sequences")
     with Traffic(source, dbname, "shop", rate=60) as traffic:
         for name, count in (("down", 700), ("short", 30), ("circle", 20), ('"Odd ""name"" ö"', 9)):
             source.sql(f"SELECT nextval('{name}') FROM generate_series(1, {count})", dbname=dbname)
@@ -127,7 +127,7 @@ def test_a_sequence_that_applications_use_at_the_destination_is_told_and_falls_n
     source.sql("SELECT nextval('ident_id_seq') FROM generate_series(1, 20000)", dbname=dbname)
     source.sql("SELECT nextval('down') FROM generate_series(1, 5000)", dbname=dbname)
     wait_for(lambda: last(dest, dbname, "down") <= last(source, dbname, "down"), 15,
-             "the others are carried")
+             "the others are transferred")
     wait_for(lambda: last(dest, dbname, "ident_id_seq") >= last(source, dbname, "ident_id_seq"), 15,
              "this one is ahead too")
     assert last(dest, dbname, "ident_id_seq") > used

@@ -142,7 +142,7 @@ def one_run(world):
         do(source, dbname, name, live)
     release(machine)
     wait_for(lambda: source.value("SELECT count(*) = 0 FROM bucardo.bucardo_truncate_trigger WHERE "
-                                  "replicated IS NULL", dbname=dbname), 30, "they are carried",
+                                  "replicated IS NULL", dbname=dbname), 30, "they are applied",
              explain=machine.log_tail)
     machine.wait_ready(60)
     return [line.split(":")[0] for line in compare.differences(source, dest, dbname, sequences=False)]

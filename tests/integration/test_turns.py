@@ -35,7 +35,7 @@ def world(shared_workshop):
         server.create_database(DB)
     source.sql(TABLES, dbname=DB)
     machine = replicating(shared_workshop, source, dest, DB, "    direction: both\n")
-    reconciled(machine, lambda t: t["sequences"]["carried"] == 1 and "paused" in t, "is reconciled")
+    reconciled(machine, lambda t: t["sequences"]["transferred"] == 1 and "paused" in t, "is reconciled")
     machine.wait_ready(60)
     return machine, source, dest
 
@@ -238,7 +238,7 @@ def test_a_transaction_that_would_not_see_the_answer_is_refused(world):
 
 # ---- sequences ----
 
-def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_carried_once_both_have_it(world):
+def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_set_once_both_have_it(world):
     machine, source, dest = world
     dest.value(RAISE, dbname=DB)
     reconciled(machine, lambda t: t["live"]["side"] == "source", "has turned back")
@@ -249,7 +249,7 @@ def test_a_sequence_that_was_made_on_the_source_alone_is_named_and_carried_once_
     side, statement = found[0]["hint"].split(": ", 1)
     assert side == "on the destination"
     dest.sql(statement, dbname=DB)
-    reconciled(machine, lambda t: t["sequences"]["missing"] == [], "carries it")
+    reconciled(machine, lambda t: t["sequences"]["missing"] == [], "transfers it")
     source.sql("SELECT nextval('later') FROM generate_series(1, 3000)", dbname=DB)
     wait_for(lambda: not compare.sequences_behind(source, dest, DB), 30, "it is ahead")
 

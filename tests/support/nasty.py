@@ -1,6 +1,6 @@
 """Writes to the tables of nasty.sql that have a key: changed keys and values, deletes, new rows.
 
-Its tables that Bucardo cannot carry (LEFT_OUT) are written to by nobody: they are compared as of
+Its tables that Bucardo cannot replicate (LEFT_OUT) are written to by nobody: they are compared as of
 the copy.
 """
 

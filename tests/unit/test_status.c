@@ -274,9 +274,9 @@ static void test_what_reconciling_found_is_shown_with_the_hint(void **state)
 			.reconcile = {.pid = 77,
 					.why = "",
 					.told_msec = AGO(4),
-					.evidence = "{\"sequences\":{\"carried\":12,\"lifted\":true},"
+					.evidence = "{\"sequences\":{\"transferred\":12,\"lifted\":true},"
 						    "\"live\":{\"side\":\"destination\",\"fence\":"
-						    "true,\"not_carried\":[{\"what\":\"public.k\","
+						    "true,\"not_applied\":[{\"what\":\"public.k\","
 						    "\"why\":\"no key\"}]},"
 						    "\"tables\":21,\"drift\":[{\"table\":\"public.t\","
 						    "\"difference\":\"it differs\",\"hint\":\"fix "
@@ -292,9 +292,9 @@ static void test_what_reconciling_found_is_shown_with_the_hint(void **state)
 	struct bm_strbuf screen = BM_STRBUF_INIT;
 	cli_render_migrations(json_object_get(json, "migrations"), false, false, &screen);
 	static const char *const lines[] = {
-			"checked: 12 sequences carried (the fence is lifted), 21 tables compared, 4 s ago",
+			"checked: 12 sequences transferred (the fence is lifted), 21 tables compared, 4 s ago",
 			"live side: the destination: its fence is lifted",
-			"not carried: public.k: no key",
+			"not applied: public.k: no key",
 			"differs: public.t: it differs; fix it",
 			"paused: public.t, with 1,234 changes that wait",
 			"not migrated: public.n: it is new; make it",

@@ -177,7 +177,7 @@ static const struct cli_command commands[] = {
 		.least = 1, .most = 1,
 		.summary = "halt a migration, in the next pod too",
 		.help = "Its worker is ended; what was finished stays, and nothing is lost: changes on the\n"
-			"source go on being captured, and are not carried until `resume NAME`.\n"
+			"source go on being captured, and are not applied until `resume NAME`.\n"
 			RUNTIME_HELP,
 		.run = cli_pause,
 	}, {

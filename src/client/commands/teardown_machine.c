@@ -126,8 +126,8 @@ static void say_counts(const json_t *side, struct bm_strbuf *out)
 	}
 	if (json_integer_value(json_object_get(side, "waiting")) > 0) {
 		bm_strbuf_puts(out, "; ");
-		cli_text_count(side, "waiting", "change waits to be carried, and will not be",
-				"changes wait to be carried, and will not be", out);
+		cli_text_count(side, "waiting", "change waits to be applied, and will not be",
+				"changes wait to be applied, and will not be", out);
 	}
 }
 

@@ -28,12 +28,12 @@ static void render_live_side(struct cli_table *table, const json_t *live)
 				"it raised again: CREATE TABLE bucardo_machine.fence (lifted "
 				"timestamptz, lifted_by text)");
 	}
-	json_array_foreach(json_object_get(live, "not_carried"), index, one)
+	json_array_foreach(json_object_get(live, "not_applied"), index, one)
 	{
 		bm_strbuf_clear(&text);
 		bm_strbuf_printf(&text, "%s: %s", cli_text_of(one, "what"),
 				cli_text_of(one, "why"));
-		cli_table_note(table, "not carried", bm_strbuf_text(&text));
+		cli_table_note(table, "not applied", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);
 }
@@ -130,8 +130,8 @@ static void render_pass(
 	char span[BM_CLOCK_TEXT_SIZE];
 
 	if (json_is_object(sequences)) {
-		cli_text_count(sequences, "carried", "sequence", "sequences", &text);
-		bm_strbuf_printf(&text, " carried%s, ",
+		cli_text_count(sequences, "transferred", "sequence", "sequences", &text);
+		bm_strbuf_printf(&text, " transferred%s, ",
 				json_is_true(json_object_get(sequences, "lifted"))
 						? " (the fence is lifted)"
 						: "");

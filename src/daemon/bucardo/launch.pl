@@ -51,8 +51,8 @@ my @changes = (
 	['the question which tables have changes',
 		qr/'SELECT \* FROM bucardo\.bucardo_delta_check\(\?,\?\)'/, q(main::delta_check($d))],
 
-# Which columns are carried to a database: a source counts too, if the row of customcols names it.
-	['the columns that are carried to a source', qr/(?=\n +## Got a new name match)/, q(
+# Which columns are applied to a database: a source counts too, if the row of customcols names it.
+	['the columns that are applied to a source', qr/(?=\n +## Got a new name match)/, q(
             if ($d->{role} eq 'source' && $sth_customc3->execute($g->{id}, $dbname) > 0) { $ccols = $sth_customc3->fetchall_arrayref()->[0][0]; })],
 
 # The driver makes Perl's numbers of floats, which print 15 digits, and raw bytes of a domain over bytea: such a key
@@ -67,14 +67,14 @@ my @changes = (
 # A session's path stays as it was pinned.
 	['the search_path of a session', qr/RESET search_path/, 'SET search_path = pg_catalog, pg_temp', 3],
 
-# Databases are committed one by one, whatever comes between. With several sources what was carried is marked as done
+# Databases are committed one by one, whatever comes between. With several sources what was applied is marked as done
 # once all have their rows, always: Bucardo does so only where the last table had changes on several. A stage table
 # serves all syncs of its table: each reads its own.
-	['staging what was carried', qr/(?<= )\$d->\{trackstage\} = \(\$numsources > 1 and exists \$deltabin\{\$dbname\}\) \? 1 : 0;/, ''],
+	['staging what was applied', qr/(?<= )\$d->\{trackstage\} = \(\$numsources > 1 and exists \$deltabin\{\$dbname\}\) \? 1 : 0;/, ''],
 	['the name of a stage table', qr/s\/\$g->\{tracktable\}\/\$g->\{stagetable\}\//, 's/\Q$g->{tracktable}\E/$g->{stagetable}/'],
 	['emptying a stage table', qr/"DELETE FROM bucardo\.\$g->\{stagetable\}"/,
 		q("DELETE FROM bucardo.$g->{stagetable} WHERE target = '$d->{DBGROUPNAME}'"), 2],
-	['marking what was carried', qr/SELECT \* FROM bucardo\.\$g->\{stagetable\}"/,
+	['marking what was applied', qr/SELECT \* FROM bucardo\.\$g->\{stagetable\}"/,
 		q(SELECT * FROM bucardo.$g->{stagetable} WHERE target = '$d->{DBGROUPNAME}'")],
 	['the first word once all are committed', qr/next if ! \$d->\{trackstage\};/,
 		q(next if ! $d->{trackstage}; main::mark_truncates($self, $d, $syncname);)],
@@ -421,7 +421,7 @@ sub whole {
 	$db->{dbh}->do('SELECT bucardo.machine_unpark(?, 9223372036854775807)', undef, $sync->{name});
 }
 
-# With direction forward nothing is carried any more. The run ends without rows, and rolls this back.
+# With direction forward nothing is applied any more. The run ends without rows, and rolls this back.
 sub blind {
 	my ($sync, $db) = @_;
 	$db->{deltaquick} = {};

@@ -10,7 +10,7 @@ static const struct bm_phase_row rows[] = {
 				.unit = "checks",
 				.needs = 0,
 				.comment = "looks at both databases and changes nothing: versions, "
-					   "rights, what cannot be carried",
+					   "rights, what cannot be replicated",
 				.detect = "nothing: it looks anew each time",
 				.anew = true,
 				.paced = true,
@@ -65,7 +65,7 @@ static const struct bm_phase_row rows[] = {
 				.unit = "rows",
 				.flows = true,
 				.needs = AFTER(INDEX),
-				.comment = "carries what changed since the capture, and every "
+				.comment = "applies what changed since the capture, and every "
 					   "change from then on, as it happens",
 				.detect = "the delta and track tables on the captured side",
 				.cancel = "all that was applied; a run under way is rolled back",

@@ -34,7 +34,7 @@ static enum bm_severity severity_of(const json_t *finding)
 	return BM_SEVERITY_NOTE;
 }
 
-/* What preflight found, and what a later phase could not carry as it is. */
+/* What preflight found, and what a later phase could not transfer as it is. */
 static void fill_findings(struct migration *migration, struct bm_migration_view *view)
 {
 	size_t count = 0;

@@ -377,7 +377,7 @@ static void tell_moved(const struct bm_phase *phase, const json_t *state, const 
 		const json_t *is = json_object_get(state, members[i][1]);
 		if (!json_equal(was, is)) {
 			bm_report_note("the %s of %s has another %s (%s, was %s): nothing that was "
-				       "carried is missing there, so it goes on",
+				       "applied is missing there, so it goes on",
 					side, phase->request.name, members[i][2],
 					json_string_value(is), json_string_value(was));
 		}

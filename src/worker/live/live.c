@@ -233,7 +233,7 @@ static void change_places(struct bm_pass *pass, const struct sight *sight)
 				pass->phase->request.is_both
 						? ", and the source follows"
 						: "; direction is forward, so nothing of it is "
-						  "carried back to the source");
+						  "applied back to the source");
 	} else if (sight->turn > 0) {
 		bm_report_note("the destination's fence was raised again: the source is the "
 			       "live side, and the destination follows");

@@ -24,7 +24,7 @@ int bm_live_keep_fence(struct bm_pass *pass, struct bm_error *err);
  * of the tables is forgotten. */
 int bm_live_find(struct bm_pass *pass, struct bm_error *err);
 
-/* Sets member "live" of the evidence: which side, and what of it is not carried back. */
+/* Sets member "live" of the evidence: which side, and what of it is not applied back. */
 int bm_live_tell(struct bm_pass *pass, struct bm_error *err);
 
 /* 1: the live side is what `pass` says, until bm_live_release(); 0: it is changing or has

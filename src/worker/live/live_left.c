@@ -1,4 +1,4 @@
-/* What of the live side is not carried back to the source, for the evidence. */
+/* What of the live side is not applied back to the source, for the evidence. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -59,7 +59,7 @@ static int add_large_objects(struct bm_pass *pass, json_t *list, struct bm_error
 
 	if (rows != NULL && PQgetvalue(rows, 0, 0)[0] != '0') {
 		char *what = bm_format("large objects (%s)", PQgetvalue(rows, 0, 0));
-		add(list, what, "Bucardo carries none: what is made or changed there stays there");
+		add(list, what, "Bucardo replicates none: what is made or changed there stays there");
 		free(what);
 	}
 	PQclear(rows);
@@ -110,10 +110,10 @@ static int list_left(struct bm_pass *pass, json_t *list, struct bm_error *err)
 			add_owed(pass, list, err) != 0) {
 		return -1;
 	}
-	if (!bm_pass_carries(pass)) {
+	if (!bm_pass_applies(pass)) {
 		add(list, "everything",
 				"direction is forward: nothing that is written to the destination "
-				"is carried back to the source, and nothing of the source is "
+				"is applied back to the source, and nothing of the source is "
 				"written over it any more");
 	} else if (is_live &&
 			(add_large_objects(pass, list, err) != 0 ||
@@ -133,7 +133,7 @@ static int find_left(struct bm_pass *pass, struct bm_error *err)
 	json_t *list = json_array();
 	if (list_left(pass, list, err) != 0) {
 		json_decref(list);
-		return bm_error_wrap(err, "finding out what is not carried back");
+		return bm_error_wrap(err, "finding out what is not applied back");
 	}
 	json_decref(pass->left);
 	pass->left = list;
@@ -148,6 +148,6 @@ int bm_live_tell(struct bm_pass *pass, struct bm_error *err)
 	}
 	json_object_set_new(pass->phase->evidence, "live",
 			json_pack("{s:s, s:b, s:O}", "side", bm_side_name(pass->live), "fence",
-					pass->has_fence, "not_carried", pass->left));
+					pass->has_fence, "not_applied", pass->left));
 	return 0;
 }

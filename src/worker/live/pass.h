@@ -27,12 +27,13 @@ struct bm_pass {
 	bool has_fence;	   /* the destination has one, lifted or not */
 	bool has_turned;   /* the sides have changed places before */
 	int64_t turn;	   /* how often */
-	bool is_prepared[BM_SIDE_COUNT]; /* what carrying sequences to or from it takes is there
+	bool is_prepared[BM_SIDE_COUNT]; /* what transferring sequences to or from it takes is
+					  * there
 					  */
-	bool are_carried;		 /* the sequences, in this pass */
+	bool are_transferred;		 /* the sequences, in this pass */
 	char taken_over[160];	 /* the epoch in which sequences were, with direction forward */
 	const PGconn *announced; /* the session that says that this worker lives */
-	struct json_t *left;	 /* what the live side has that is not carried back */
+	struct json_t *left;	 /* what the live side has that is not applied back */
 	uint64_t left_at_msec;	 /* when to look for it again */
 	struct json_t *told;	 /* names of what a note was printed about */
 	struct json_t *seen; /* table -> fingerprint, of the source's last check; NULL none */
@@ -64,7 +65,7 @@ static inline enum bm_side bm_pass_follower(const struct bm_pass *pass)
 }
 
 /* Whether the follower gets anything: with direction forward the source never does. */
-static inline bool bm_pass_carries(const struct bm_pass *pass)
+static inline bool bm_pass_applies(const struct bm_pass *pass)
 {
 	return pass->live == BM_SIDE_SOURCE || pass->phase->request.is_both;
 }

@@ -14,10 +14,10 @@ static const struct {
 	int (*run)(struct bm_phase *phase, struct bm_error *err);
 } phases[] = {
 		{"preflight", bm_preflight_run},
-		{"schema", bm_carry_run},
+		{"schema", bm_transfer_phase_run},
 		{"capture", bm_capture_run},
-		{"copy", bm_carry_run},
-		{"index", bm_carry_run},
+		{"copy", bm_transfer_phase_run},
+		{"index", bm_transfer_phase_run},
 		{"replicate", bm_replicate_run},
 		{"accept", bm_accept_run},
 		{"teardown", bm_teardown_run},

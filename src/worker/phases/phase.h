@@ -16,7 +16,8 @@
 int bm_phase_run(void);
 
 /* The phases, one row each in phase.c. */
-int bm_carry_run(struct bm_phase *phase, struct bm_error *err); /* schema, copy, index */
+int bm_transfer_phase_run(
+		struct bm_phase *phase, struct bm_error *err); /* schema, copy, index */
 int bm_replicate_run(struct bm_phase *phase, struct bm_error *err);
 /* No phase: what a person decided (accept.c). */
 int bm_accept_run(struct bm_phase *phase, struct bm_error *err);

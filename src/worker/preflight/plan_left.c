@@ -23,7 +23,7 @@
 static const struct {
 	const char *what, *why, *sql;
 } rows[] = {
-{ "large objects", "copied once; no trigger sees their changes, so later ones are not carried",
+{ "large objects", "copied once; no trigger sees their changes, so later ones are not replicated",
   "SELECT oid::text FROM pg_largeobject_metadata ORDER BY oid" },
 { "materialised views", "filled once, when the indexes are built; refresh them after the cut-over",
   OBJECTS("m") },
@@ -102,8 +102,8 @@ static void add_tables(const struct bm_selected *tables, json_t *left)
 		}
 	}
 	if (count > 0) {
-		add(left, "tables that Bucardo cannot carry",
-				"copied once; what changes after their copy is not carried (the "
+		add(left, "tables that Bucardo cannot replicate",
+				"copied once; what changes after their copy is not replicated (the "
 				"findings say why, and what fixes it)",
 				count, bm_strbuf_text(&names));
 	}

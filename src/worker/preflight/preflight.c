@@ -2,7 +2,7 @@
  * Phase preflight:
  *
  *     connect to both sides, and say what is wrong when that fails
- *     read which tables there are, and which Bucardo cannot carry
+ *     read which tables there are, and which Bucardo cannot replicate
  *     walk the table of checks; with `fix` run the fixes that are safe
  *
  * Nothing is changed without `fix`. A finding that stops fails the phase.

@@ -2,8 +2,8 @@
  * not_in_step - what is not kept in step: counted on both sides, so that a person sees how far
  * the sides are apart
  *
- * Tables that Bucardo cannot carry, tables that are paused, those that machine.yaml leaves out,
- * large objects. A small table is counted, a large one taken from the server's statistics
+ * Tables that Bucardo cannot replicate, tables that are paused, those that machine.yaml leaves
+ * out, large objects. A small table is counted, a large one taken from the server's statistics
  * ("about"): counting never costs a server more than a hundredth of the time.
  */
 #ifndef WORKER_RECONCILE_NOT_IN_STEP_H

@@ -26,7 +26,7 @@
 #include "worker/session/serve.h"
 
 /* Between two passes; how long a destination may be behind its head-room. It rests
- * ten times as long as carrying took, within these bounds. */
+ * ten times as long as transferring them took, within these bounds. */
 #define PASS_MSEC 3000
 #define PASS_LIMIT_MSEC 15000
 #define REST_FACTOR 10
@@ -95,7 +95,7 @@ static int do_part(struct bm_pass *pass, const char *name,
 
 /* Somebody who lifts or raises the fence waits until they are set once more, and wants to know
  * what waits on the source. */
-static int carry_sequences(struct bm_pass *pass, json_t *problems, struct bm_error *err)
+static int transfer_sequences(struct bm_pass *pass, json_t *problems, struct bm_error *err)
 {
 	int64_t asked = 0;
 	int rc = bm_live_asked(pass, &asked, err);
@@ -106,8 +106,8 @@ static int carry_sequences(struct bm_pass *pass, json_t *problems, struct bm_err
 	if (rc == 0 && asked > 0) {
 		rc = bm_live_report(pass, asked, err);
 	}
-	return rc == 0 && asked > 0 && pass->are_carried ? bm_live_answer(pass, asked, err)
-							 : rc;
+	return rc == 0 && asked > 0 && pass->are_transferred ? bm_live_answer(pass, asked, err)
+							     : rc;
 }
 
 /* What is needed at both sides; made again after it may have been dropped there. */
@@ -147,13 +147,13 @@ static int keep_identity(struct bm_pass *pass, json_t *problems, struct bm_error
 	return again ? prepare(pass, err) : rc;
 }
 
-/* `*carried_msec`: how long the sequences took; looks at tables rest by themselves. */
-static int do_pass(struct bm_pass *pass, uint64_t *carried_msec, struct bm_error *err)
+/* `*sequences_msec`: how long the sequences took; checks of tables rest by themselves. */
+static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_error *err)
 {
 	json_t *problems = json_array();
 	uint64_t begun = bm_clock_msec();
 
-	*carried_msec = 0;
+	*sequences_msec = 0;
 	json_object_set_new(pass->phase->evidence, "problems", problems);
 	int rc = keep_identity(pass, problems, err);
 	if (rc != 0) {
@@ -165,9 +165,9 @@ static int do_pass(struct bm_pass *pass, uint64_t *carried_msec, struct bm_error
 		rc = do_part(pass, "keys", bm_keys_pass, problems, err);
 	}
 	if (rc == 0) {
-		rc = carry_sequences(pass, problems, err);
+		rc = transfer_sequences(pass, problems, err);
 	}
-	*carried_msec = bm_clock_msec() - begun;
+	*sequences_msec = bm_clock_msec() - begun;
 	if (rc == 0) {
 		rc = do_part(pass, "tables", bm_reconcile_tables, problems, err);
 	}
@@ -206,9 +206,9 @@ static void tell(struct bm_pass *pass, json_t **last, uint64_t *last_msec)
 	bm_report_reconciled(json_incref(pass->phase->evidence));
 }
 
-static uint64_t rest_msec(uint64_t carried_msec)
+static uint64_t rest_msec(uint64_t sequences_msec)
 {
-	uint64_t rest = carried_msec * REST_FACTOR;
+	uint64_t rest = sequences_msec * REST_FACTOR;
 
 	if (rest < PASS_MSEC) {
 		return PASS_MSEC;
@@ -217,9 +217,9 @@ static uint64_t rest_msec(uint64_t carried_msec)
 }
 
 /* Until the next pass is due, or somebody waits for it. The end of stdin ends us here too. */
-static int rest(struct bm_pass *pass, uint64_t carried_msec, struct bm_error *err)
+static int rest(struct bm_pass *pass, uint64_t sequences_msec, struct bm_error *err)
 {
-	uint64_t end_msec = bm_clock_msec() + rest_msec(carried_msec);
+	uint64_t end_msec = bm_clock_msec() + rest_msec(sequences_msec);
 	int64_t asked = 0;
 	int rc = 0;
 
@@ -238,7 +238,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 			.ignored = json_object(),
 			.keyless = json_object()};
 	json_t *last = NULL;
-	uint64_t last_msec = 0, carried_msec;
+	uint64_t last_msec = 0, sequences_msec;
 
 	phase->limits_sql = limits_sql;
 	phase->limit_msec = ASK_LIMIT_MSEC;
@@ -246,9 +246,9 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 	int rc = 0;
 
 	pass.was_stopped = true; /* nothing is made on a side before it is known to be ours */
-	while (rc == 0 && (rc = do_pass(&pass, &carried_msec, err)) == 0) {
+	while (rc == 0 && (rc = do_pass(&pass, &sequences_msec, err)) == 0) {
 		tell(&pass, &last, &last_msec);
-		rc = rest(&pass, carried_msec, err);
+		rc = rest(&pass, sequences_msec, err);
 	}
 	json_decref(last);
 	json_decref(pass.told);

@@ -1,5 +1,5 @@
 /*
- * Sequences, carried to the follower with head-room:
+ * Sequences, transferred to the follower with head-room:
  *
  *     when the sides have just changed places: let none of the live side stand behind
  *     read what the live side has handed out
@@ -95,7 +95,7 @@ static int prepare(struct bm_pass *pass, struct bm_error *err)
 	if (prepare_side(pass, BM_SIDE_DESTINATION, err) != 0) {
 		return -1;
 	}
-	return pass->has_turned && bm_pass_carries(pass)
+	return pass->has_turned && bm_pass_applies(pass)
 			? prepare_side(pass, BM_SIDE_SOURCE, err)
 			: 0;
 }
@@ -159,7 +159,7 @@ static json_t *read_side(struct bm_pass *pass, enum bm_side side, struct bm_erro
 
 static void tell_failed(struct bm_pass *pass, json_t *failed, const char *name, const char *why)
 {
-	char *text = bm_format("sequence %s cannot be carried: %s", name, why);
+	char *text = bm_format("sequence %s cannot be transferred: %s", name, why);
 
 	bm_pass_note(pass, text, text);
 	free(text);
@@ -252,11 +252,12 @@ static int take_over_forward(struct bm_pass *pass, json_t *failed, struct bm_err
 /* ---- the follower ---- */
 
 struct tally {
-	json_int_t carried;
+	json_int_t transferred;
 	json_t *left, *failed, *missing;
 };
 
-/* One that was made later, on the live side alone; it is carried once the follower has it. */
+/* One that was made later, on the live side alone; it is transferred once the follower has it.
+ */
 static void tell_missing(struct bm_pass *pass, json_t *missing, const char *name)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
@@ -297,7 +298,7 @@ static void take_rows(struct bm_pass *pass, const PGresult *rows, struct tally *
 		const char *name = PQgetvalue(rows, row, 0);
 		const char *state = PQgetvalue(rows, row, 1);
 		if (strcmp(state, "carried") == 0) {
-			tally->carried++;
+			tally->transferred++;
 		} else if (strcmp(state, "left") == 0) {
 			note_left(pass, name);
 			if (json_array_size(tally->left) < MOST_NAMES) {
@@ -337,7 +338,8 @@ static int follow(struct bm_pass *pass, const json_t *list, struct tally *tally,
 	return set != NULL ? 0 : -1;
 }
 
-static int carry_back_or_forth(struct bm_pass *pass, struct tally *tally, struct bm_error *err)
+static int transfer_back_or_forth(
+		struct bm_pass *pass, struct tally *tally, struct bm_error *err)
 {
 	json_t *list = read_side(pass, pass->live, err);
 	int rc = list != NULL ? 0 : -1;
@@ -352,13 +354,13 @@ static int carry_back_or_forth(struct bm_pass *pass, struct tally *tally, struct
 	return rc;
 }
 
-static int carry(struct bm_pass *pass, struct tally *tally, struct bm_error *err)
+static int transfer(struct bm_pass *pass, struct tally *tally, struct bm_error *err)
 {
 	if (prepare(pass, err) != 0) {
 		return -1;
 	}
-	if (bm_pass_carries(pass)) {
-		return carry_back_or_forth(pass, tally, err);
+	if (bm_pass_applies(pass)) {
+		return transfer_back_or_forth(pass, tally, err);
 	}
 	return strcmp(pass->taken_over, pass->epoch) != 0
 			? take_over_forward(pass, tally->failed, err)
@@ -366,16 +368,16 @@ static int carry(struct bm_pass *pass, struct tally *tally, struct bm_error *err
 }
 
 /* While the sides stay what they are; else it is the next pass's. */
-static int carry_held(struct bm_pass *pass, struct tally *tally, struct bm_error *err)
+static int transfer_held(struct bm_pass *pass, struct tally *tally, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	int held = bm_live_hold(pass, err);
 	int rc = held < 0 ? -1 : 0;
 
-	pass->are_carried = false;
+	pass->are_transferred = false;
 	if (held > 0) {
-		rc = carry(pass, tally, err);
-		pass->are_carried = rc == 0;
+		rc = transfer(pass, tally, err);
+		pass->are_transferred = rc == 0;
 		int released = bm_live_release(pass, rc == 0 ? err : &ignored);
 		rc = rc == 0 ? released : -1;
 	}
@@ -387,15 +389,15 @@ int bm_reconcile_sequences(struct bm_pass *pass, struct bm_error *err)
 	struct tally tally = {
 			.left = json_array(), .failed = json_array(), .missing = json_array()};
 	bool is_lifted = pass->live == BM_SIDE_DESTINATION;
-	int rc = carry_held(pass, &tally, err);
+	int rc = transfer_held(pass, &tally, err);
 
 	if (rc == 0) {
 		json_object_set_new(pass->phase->evidence, "sequences",
-				json_pack("{s:I,s:s,s:b,s:O,s:O,s:O}", "carried", tally.carried,
-						"to", bm_side_name(bm_pass_follower(pass)),
-						"lifted", is_lifted, "left", tally.left,
-						"failed", tally.failed, "missing",
-						tally.missing));
+				json_pack("{s:I,s:s,s:b,s:O,s:O,s:O}", "transferred",
+						tally.transferred, "to",
+						bm_side_name(bm_pass_follower(pass)), "lifted",
+						is_lifted, "left", tally.left, "failed",
+						tally.failed, "missing", tally.missing));
 	}
 	if (rc != 0) {
 		/* Perhaps somebody dropped it. */
@@ -405,5 +407,5 @@ int bm_reconcile_sequences(struct bm_pass *pass, struct bm_error *err)
 	json_decref(tally.left);
 	json_decref(tally.failed);
 	json_decref(tally.missing);
-	return rc == 0 ? 0 : bm_error_wrap(err, "carrying the sequences");
+	return rc == 0 ? 0 : bm_error_wrap(err, "transferring the sequences");
 }

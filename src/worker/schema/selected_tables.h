@@ -3,7 +3,7 @@
  *
  * Ordinary tables and partitions that hold rows, without those of extensions, of
  * Bucardo and of ours; with what Bucardo needs to know of each, or why it cannot
- * carry it.
+ * replicate it.
  */
 #ifndef WORKER_SCHEMA_SELECTED_TABLES_H
 #define WORKER_SCHEMA_SELECTED_TABLES_H
@@ -20,7 +20,7 @@ struct bm_selected_table {
 	char *key;    /* columns of the key, "a|b"; "" none */
 	char *key_quoted, *key_types;
 	char *columns;	/* what to copy when there are generated columns; "" all */
-	char *left_out; /* why Bucardo cannot carry it; "" it can */
+	char *left_out; /* why Bucardo cannot replicate it; "" it can */
 	char *hint;	/* what would change that */
 };
 

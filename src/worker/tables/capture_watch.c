@@ -134,8 +134,8 @@ int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct
 		json_array_append_new(names, json_string(PQgetvalue(syncs, i, 0)));
 	}
 	char *list = json_dumps(names, JSON_COMPACT);
-	/* With one direction nothing is carried any more once applications write there. */
-	if (bm_pass_carries(check->pass)) {
+	/* With one direction nothing is applied any more once applications write there. */
+	if (bm_pass_applies(check->pass)) {
 		rc = watch_end(check, BM_SIDE_SOURCE, list, err);
 	}
 	if (rc == 0 && is_both) {

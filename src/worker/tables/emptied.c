@@ -22,7 +22,7 @@ static const char *const prepare_steps[] = {
 
 static bool is_watched(const struct bm_pass *pass)
 {
-	return !pass->phase->request.is_both && bm_pass_carries(pass);
+	return !pass->phase->request.is_both && bm_pass_applies(pass);
 }
 
 int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err)

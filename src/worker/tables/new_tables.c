@@ -3,7 +3,7 @@
  *
  * A partition whose parent is on the follower is made there. A table that is on both
  * sides is captured first; then all rows that it has are noted as changed, so that
- * Bucardo carries them: what is written meanwhile is captured, and nothing is copied
+ * Bucardo applies them: what is written meanwhile is captured, and nothing is copied
  * twice or forgotten whenever the worker is killed, because the note that rows are owed
  * (machine_touches) is written before the triggers are made.
  */
@@ -293,7 +293,7 @@ static int take_group(struct bm_table_check *check, struct bm_capture *capture,
 			: -1;
 }
 
-/* Tables that Bucardo cannot carry, or that are not chosen. */
+/* Tables that Bucardo cannot replicate, or that are not chosen. */
 static void note_others(struct bm_table_check *check, const struct bm_capture *capture)
 {
 	const char *name;
@@ -342,7 +342,7 @@ int bm_table_check_new_tables(struct bm_table_check *check, struct bm_error *err
 {
 	struct bm_capture capture;
 
-	if (!bm_pass_carries(check->pass) || !has_strangers(check)) {
+	if (!bm_pass_applies(check->pass) || !has_strangers(check)) {
 		return 0;
 	}
 	int rc = bm_capture_open(check->pass->phase, &capture, err);

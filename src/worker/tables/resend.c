@@ -124,8 +124,8 @@ static PGresult *ask_live(struct bm_pass *pass, const char *sql, int count,
 static int do_live(struct bm_pass *pass, const char *sql, int count, const char *const *params,
 		struct bm_error *err)
 {
-	PGresult *rows = bm_pass_carries(pass) ? ask_live(pass, sql, count, params, err) : NULL;
-	int rc = rows != NULL || !bm_pass_carries(pass) ? 0 : -1;
+	PGresult *rows = bm_pass_applies(pass) ? ask_live(pass, sql, count, params, err) : NULL;
+	int rc = rows != NULL || !bm_pass_applies(pass) ? 0 : -1;
 
 	PQclear(rows);
 	return rc;
@@ -184,7 +184,7 @@ int bm_resend_hold(struct bm_pass *pass, const json_t *later, struct bm_error *e
 PGresult *bm_resend_unseen(struct bm_pass *pass, struct bm_error *err)
 {
 	/* An answer of no rows, where there is no such table. */
-	return bm_phase_ask(pass->phase, bm_pass_carries(pass) ? pass->live : BM_SIDE_SOURCE,
+	return bm_phase_ask(pass->phase, bm_pass_applies(pass) ? pass->live : BM_SIDE_SOURCE,
 			"SELECT tablename, why FROM bucardo.machine_touches WHERE why IS NOT NULL"
 			" AND NOT held ORDER BY 1",
 			0, NULL, err);
@@ -345,7 +345,7 @@ int bm_touch_pay(struct bm_pass *pass, const json_t *running, struct bm_error *e
 {
 	json_t *newer;
 
-	if (!bm_pass_carries(pass)) {
+	if (!bm_pass_applies(pass)) {
 		return 0;
 	}
 	PGresult *owed = bm_phase_ask(pass->phase, pass->live,

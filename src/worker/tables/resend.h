@@ -1,7 +1,7 @@
 /*
  * resend - rows that changed without a trigger having seen it are sent again
  *
- * Their keys are written into the delta table of the live side, so that Bucardo carries them as
+ * Their keys are written into the delta table of the live side, so that Bucardo applies them as
  * if they had just changed. Where rows may also have been deleted unseen, the keys that only
  * the follower has go the same way: they are read there in portions, so that the worker never
  * holds more than one. What is owed is a row of bucardo.machine_touches of the live side until
@@ -24,7 +24,7 @@ int bm_resend_make_table(struct bm_phase *phase, enum bm_side side, struct bm_er
  * Rows of the live side that changed without a trigger having seen it are sent again:
  * bm_touch_owe() notes it, bm_touch_pay() does it for the tables in `running`, names of
  * tables that are captured and not paused: for about ten seconds; what is left then, a
- * later call goes on with. Nothing is owed where nothing is carried: with one direction, once
+ * later call goes on with. Nothing is owed where nothing is applied: with one direction, once
  * the destination is live.
  */
 int bm_touch_owe(struct bm_pass *pass, const char *table, struct bm_error *err);

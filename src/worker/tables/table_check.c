@@ -176,15 +176,15 @@ static void tell_paused(struct sync_check *it, const PGresult *captured, int row
 		return;
 	}
 	json_int_t rows = count_waiting(it, captured, row, &ignored);
-	/* All are, when nothing is carried any more. */
-	if (rows != 0 || bm_pass_carries(it->check->pass)) {
+	/* All are, when nothing is applied any more. */
+	if (rows != 0 || bm_pass_applies(it->check->pass)) {
 		json_array_append_new(paused,
 				json_pack("{s:s, s:I}", "table",
 						PQgetvalue(captured, row, NAME), "rows", rows));
 	}
 }
 
-/* What Bucardo carries of it is renewed when no run can see it. */
+/* What Bucardo applies of it is renewed when no run can see it. */
 static int evaluate_columns(struct sync_check *it, const char *table, bool is_resting,
 		bool *breaks, json_t *drift, struct bm_error *err)
 {
@@ -283,7 +283,7 @@ static int check_table(
 		return -1;
 	}
 	/* Old rows go over no live ones. */
-	breaks = breaks || !bm_pass_carries(it->check->pass);
+	breaks = breaks || !bm_pass_applies(it->check->pass);
 	if (breaks && (!is_paused || is_running)) {
 		json_array_append_new(it->leaving, json_string(table));
 		if (strcmp(goat, table) != 0) {
@@ -483,7 +483,7 @@ int bm_reconcile_tables(struct bm_pass *pass, struct bm_error *err)
 	}
 	json_decref(check.source);
 	json_decref(check.destination);
-	json_decref(check.carried);
+	json_decref(check.applied);
 	json_decref(check.columns);
 	json_decref(check.names);
 	json_decref(check.running);

@@ -11,7 +11,7 @@ struct bm_table_check {
 	struct bm_pass *pass;
 	bool exact;			     /* both servers are of one version */
 	struct json_t *source, *destination; /* table -> fingerprint */
-	struct json_t *carried, *columns;    /* table -> what is carried of it, and should be */
+	struct json_t *applied, *columns;    /* table -> what is applied of it, and should be */
 	struct json_t *names;		     /* table -> what it is called (table_names.c) */
 	struct json_t *running;		     /* tables that are captured and not paused */
 	struct json_t *later;		     /* tables that are sent again once fixed */

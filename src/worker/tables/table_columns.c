@@ -13,15 +13,15 @@
 #include "worker/tables/table_pause.h"
 
 /* clang-format off */
-static const char carried_sql[] =
-#include "worker/tables/sql/carried_columns.sql.inc"
+static const char applied_sql[] =
+#include "worker/tables/sql/applied_columns.sql.inc"
 ;
 
 static const char columns_sql[] =
-#include "worker/tables/sql/columns_to_carry.sql.inc"
+#include "worker/tables/sql/columns_to_apply.sql.inc"
 ;
 
-/* $1 the migration, $2 the table, $3 what to carry. */
+/* $1 the migration, $2 the table, $3 what to apply. */
 #define THAT_GOAT \
 	" bucardo.goat g WHERE g.db = $1 || '_source'" \
 	" AND quote_ident(g.schemaname) || '.' || quote_ident(g.tablename) = $2"
@@ -69,10 +69,10 @@ int bm_columns_read(struct bm_table_check *check, struct bm_error *err)
 {
 	struct bm_phase *phase = check->pass->phase;
 
-	check->carried = read_pairs(
-			phase, BM_SIDE_CONTROL, carried_sql, phase->request.name, err);
-	if (check->carried == NULL) {
-		return bm_error_wrap(err, "reading which columns are carried");
+	check->applied = read_pairs(
+			phase, BM_SIDE_CONTROL, applied_sql, phase->request.name, err);
+	if (check->applied == NULL) {
+		return bm_error_wrap(err, "reading which columns are applied");
 	}
 	check->columns = has_generated(check)
 			? read_pairs(phase, BM_SIDE_SOURCE, columns_sql,
@@ -83,13 +83,13 @@ int bm_columns_read(struct bm_table_check *check, struct bm_error *err)
 
 bool bm_columns_are_stale(const struct bm_table_check *check, const char *table)
 {
-	const json_t *carried = json_object_get(check->carried, table);
+	const json_t *applied = json_object_get(check->applied, table);
 	const json_t *columns = json_object_get(check->columns, table);
 
-	if (json_is_null(carried) || (carried == NULL && columns == NULL)) {
+	if (json_is_null(applied) || (applied == NULL && columns == NULL)) {
 		return false;
 	}
-	return carried == NULL || columns == NULL || !json_equal(carried, columns);
+	return applied == NULL || columns == NULL || !json_equal(applied, columns);
 }
 
 int bm_columns_renew(struct bm_table_check *check, const char *table, struct bm_error *err)
@@ -100,8 +100,8 @@ int bm_columns_renew(struct bm_table_check *check, const char *table, struct bm_
 			phase->request.name, table, columns != NULL ? columns : ""};
 	int rc = 0;
 
-	/* Without such rows all columns were carried, or the run failed. */
-	if (json_object_get(check->carried, table) != NULL) {
+	/* Without such rows all columns were applied, or the run failed. */
+	if (json_object_get(check->applied, table) != NULL) {
 		rc = bm_touch_owe(check->pass, table, err);
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(renew_steps); i++) {

@@ -1,5 +1,5 @@
 /*
- * table_columns - which columns of a table Bucardo carries, kept as the table is
+ * table_columns - which columns of a table Bucardo applies, kept as the table is
  *
  * A table with generated columns has rows in bucardo.customcols that name the others. When
  * it gets one later, or another column, they are out of date: a run fails, or leaves the
@@ -14,7 +14,7 @@
 
 #include "worker/tables/table_check.h"
 
-/* Read what is carried and what should be; fills `carried` and `columns` of `check`. */
+/* Read what is applied and what should be; fills `applied` and `columns` of `check`. */
 int bm_columns_read(struct bm_table_check *check, struct bm_error *err);
 
 bool bm_columns_are_stale(const struct bm_table_check *check, const char *table);

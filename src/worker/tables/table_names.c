@@ -230,7 +230,7 @@ int bm_names_evaluate(struct bm_table_check *check, const char *table, bool is_r
 	}
 	json_array_append_new(drift,
 			json_pack("{s:s, s:s, s:s, s:b}", "table", table, "difference",
-					is_odd ? "Bucardo cannot carry a table of that name"
+					is_odd ? "Bucardo cannot replicate a table of that name"
 					       : learning,
 					"hint",
 					is_odd ? "give it another name, on both sides"

@@ -18,7 +18,7 @@
 /* Between two looks at rows that were under way, or differed. */
 #define ROUND_MSEC 300
 
-/* Sequences of a migration are carried every few seconds (worker/reconcile). */
+/* Sequences of a migration are transferred every few seconds (worker/reconcile). */
 #define SEQUENCES_MSEC 15000
 
 static const char *const proofs[] = {[BM_PROOF_EQUAL] = "equal",

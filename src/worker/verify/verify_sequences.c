@@ -1,6 +1,6 @@
 /*
  * Sequences: the destination must not stand behind the source. It may stand before it:
- * sequences are carried with head-room.
+ * sequences are transferred with head-room.
  */
 #include <jansson.h>
 #include <poll.h>

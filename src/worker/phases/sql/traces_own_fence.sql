@@ -1,5 +1,5 @@
 -- traces_own_fence - where others use this database too, and it is the destination of $1: the fence and the ledger of
--- the copy, stage by stage as in traces_works. What carries sequences stays: others may do so here.
+-- the copy, stage by stage as in traces_works. What transfers sequences stays: others may do so here.
 WITH code AS (SELECT p.oid, p.proname, p.oid::regprocedure AS signature FROM pg_proc p
     WHERE $1::text[] IS NOT NULL AND p.pronamespace = to_regnamespace('bucardo_machine')),
 works AS (SELECT 1 AS stage, string_agg(format('DROP TRIGGER IF EXISTS %I ON %I.%I', g.tgname, n.nspname, c.relname),

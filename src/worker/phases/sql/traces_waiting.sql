@@ -1,5 +1,5 @@
 -- traces_waiting - for each table that syncs of $1 (of all, where it is empty) take from, a query that counts the
--- changes that were not carried: those that wait, up to 1,000,000, and those that are deferred.
+-- changes that were not applied: those that wait, up to 1,000,000, and those that are deferred.
 WITH mine AS (SELECT n || s AS sync, 'dbgroup ' || n || '_dbs' AS target FROM unnest($1::text[]) n,
     unnest(ARRAY['', '_sync', '_sync_2', '_sync_3', '_sync_4', '_sync_5', '_sync_6', '_sync_7', '_sync_8']) s)
 SELECT DISTINCT format('SELECT (SELECT count(*) FROM (SELECT 1 FROM bucardo.%s d WHERE NOT EXISTS (SELECT 1'

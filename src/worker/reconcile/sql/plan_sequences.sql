@@ -1,6 +1,6 @@
 -- plan_sequences - where the follower's sequences shall stand: my_list has name, last and called
 -- of those of the live side. Gives those that somebody else has moved on here (left), that are
--- not here (missing) or cannot be carried (failed). Positions are the value handed out last, or
+-- not here (missing) or cannot be transferred (failed). Positions are the value handed out last, or
 -- the one before the first. The head-room is four times what was handed out since the last pass,
 -- 100 values at least, and a tenth of what is left at most: it must not use up a short sequence.
 CREATE OR REPLACE FUNCTION bucardo_machine.plan_sequences(my_list json, my_epoch text)

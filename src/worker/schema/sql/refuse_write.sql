@@ -14,6 +14,6 @@ BEGIN
   END IF;
   RAISE EXCEPTION 'bucardo-machine refuses % on %: this database is the destination of a migration that was not cut over yet', TG_OP, format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)
     USING ERRCODE = 'read_only_sql_transaction',
-    DETAIL = 'Its rows come from the source until then; what is written here would be overwritten, or be carried back to the source.',
+    DETAIL = 'Its rows come from the source until then; what is written here would be overwritten, or be applied back to the source.',
     HINT = 'Write to the source. At the cut-over, as the owner of the tables: SELECT bucardo_machine.lift_fence()';
 END $machine$

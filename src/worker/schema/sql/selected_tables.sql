@@ -1,7 +1,7 @@
 -- selected_tables - the tables that a migration is about, but for those of $1 (oids), with what Bucardo
--- needs to know of each, or why it cannot carry it, and what would change that. $2: the tables that
+-- needs to know of each, or why it cannot replicate it, and what would change that. $2: the tables that
 -- are captured. Columns that older servers do not have are read through to_jsonb(); those to be
--- carried are named where there are generated ones, which no server takes a value for.
+-- applied are named where there are generated ones, which no server takes a value for.
 --
 -- A key is the primary key, or else the unique index with the fewest columns that are all NOT NULL
 -- (Bucardo itself would also take one with NULLs, and lose those rows). An array cannot be part of it:

@@ -1,5 +1,5 @@
 -- machine_divert - a run marks all truncates of its sync as done, those of tables too that it
--- does not carry: they get the name of the paused sync.
+-- does not apply: they get the name of the paused sync.
 CREATE OR REPLACE FUNCTION bucardo.machine_divert() RETURNS trigger
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 BEGIN

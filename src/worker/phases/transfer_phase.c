@@ -4,7 +4,7 @@
  *
  * On the destination everything is written in replica role, as Bucardo writes: no
  * trigger fires, and with direction both nothing of the copy is captured as a change
- * to be carried back.
+ * to be applied back.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -96,7 +96,7 @@ static void offer_to_leave_out(struct bm_phase *phase, const struct bm_transfer 
 	}
 }
 
-int bm_carry_run(struct bm_phase *phase, struct bm_error *err)
+int bm_transfer_phase_run(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_conninfo source = {0}, destination = {0};
 

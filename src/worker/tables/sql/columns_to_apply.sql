@@ -1,4 +1,4 @@
--- columns_to_carry - the columns of each table that has generated ones, which no server takes a value
+-- columns_to_apply - the columns of each table that has generated ones, which no server takes a value
 -- for (as in selected_tables.sql), but for those of the schemas $1.
 SELECT t.name, 'SELECT ' || x.columns FROM (SELECT c.oid,
  quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name

@@ -1,4 +1,4 @@
--- carried_columns - what Bucardo carries of each table of migration $1 that does not carry all columns.
+-- applied_columns - what Bucardo applies of each table of migration $1 where that is not all columns.
 -- NULL: somebody else's; '': not the same for both databases.
 SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename),
 CASE WHEN bool_or(c.db IS NULL OR c.sync IS NOT NULL) THEN NULL

@@ -63,12 +63,12 @@ struct bm_phase_view {
 
 /* What `worker reconcile` does and finds while a migration replicates. */
 struct bm_reconcile_view {
-	pid_t pid;	      /* 0: it does not run */
-	const char *why;      /* why it does not work; "" */
-	const char *evidence; /* JSON, as docs/worker-protocol.md has it; "" none yet */
-	const char *trouble;  /* a table that is paused; "" none */
-	const char *hint;     /* of that */
-	uint64_t told_msec;   /* bm_clock_msec() of it */
+	pid_t pid;		/* 0: it does not run */
+	const char *why;	/* why it does not work; "" */
+	const char *evidence;	/* JSON, as docs/worker-protocol.md has it; "" none yet */
+	const char *trouble;	/* a table that is paused; "" none */
+	const char *hint;	/* of that */
+	uint64_t reported_msec; /* bm_clock_msec() of it */
 };
 
 /* A teardown that a person asked for. */

@@ -39,7 +39,7 @@ const char *bm_traces_place(const struct bm_traces *traces);
 /* A migration, or a sync of none, that uses this side. `age_sec`: since its machine was heard
  * of last; -1 unknown. */
 typedef void bm_traces_user_fn(void *ctx, const char *name, const char *host, long age_sec);
-int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *tell, void *ctx,
+int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *report, void *ctx,
 		struct bm_error *err);
 
 /* This side refuses writes of others still: a destination that was not cut over to. */
@@ -57,9 +57,9 @@ struct bm_traces_counts {
 int bm_traces_count(struct bm_traces *traces, const char *const *names,
 		struct bm_traces_counts *out, struct bm_error *err);
 
-struct bm_traces_ears {
+struct bm_traces_events {
 	/* What could not be removed and why, or what is still there; and its statement. */
-	void (*tell)(void *ctx, const char *what, const char *statement);
+	void (*report)(void *ctx, const char *what, const char *statement);
 	/* Before each statement: how many are known to follow. NULL: not heard. */
 	void (*step)(void *ctx, int left, const char *statement);
 	void *ctx;
@@ -71,10 +71,10 @@ struct bm_traces_ears {
  * others as long as some minutes.
  */
 int bm_traces_remove(struct bm_traces *traces, const char *const *names,
-		const struct bm_traces_ears *ears, struct bm_error *err);
+		const struct bm_traces_events *events, struct bm_error *err);
 
 /* What the catalogs have still of it, and what removes that. Returns how much, or -1. */
 int bm_traces_left(struct bm_traces *traces, const char *const *names,
-		const struct bm_traces_ears *ears, struct bm_error *err);
+		const struct bm_traces_events *events, struct bm_error *err);
 
 #endif

@@ -37,7 +37,7 @@ struct bm_watchdog;
 struct bm_watchdog *bm_watchdog_create(struct bm_loop *loop, uint64_t silence_msec,
 		uint64_t limit_msec, void (*cb)(void *ctx, const char *why), void *ctx);
 void bm_watchdog_watch(struct bm_watchdog *dog, pid_t pid); /* from now on; another: instead */
-void bm_watchdog_heard(struct bm_watchdog *dog);
+void bm_watchdog_received(struct bm_watchdog *dog);
 void bm_watchdog_rest(struct bm_watchdog *dog); /* until the next bm_watchdog_watch() */
 void bm_watchdog_close(struct bm_watchdog *dog);
 

@@ -24,7 +24,7 @@ struct creation {
 	int exit_code;
 };
 
-static int tell(const struct bm_error *err)
+static int report(const struct bm_error *err)
 {
 	printf("%s: %s\n", bm_error_code_name(err->code), err->message);
 	return 1;
@@ -37,7 +37,7 @@ static int find(void)
 	unsigned major;
 
 	if (bm_cluster_find(bin_dir, sizeof(bin_dir), &major, &err) != 0) {
-		return tell(&err);
+		return report(&err);
 	}
 	printf("%s %u\n", bin_dir, major);
 	return 0;
@@ -65,7 +65,7 @@ static void on_created(void *ctx, const struct bm_error *err)
 {
 	struct creation *creation = ctx;
 
-	creation->exit_code = err != NULL ? tell(err) : 0;
+	creation->exit_code = err != NULL ? report(err) : 0;
 	bm_loop_stop(creation->loop);
 }
 
@@ -75,11 +75,11 @@ static int create(const struct bm_cluster_paths *paths)
 	struct creation creation = {.exit_code = -1};
 
 	if (bm_event_begin(&err) != 0) {
-		return tell(&err);
+		return report(&err);
 	}
 	creation.loop = bm_loop_create(&err);
 	if (creation.loop == NULL) {
-		return tell(&err);
+		return report(&err);
 	}
 	bm_cluster_create(creation.loop, paths, on_created, &creation);
 	bm_loop_run(creation.loop);
@@ -100,7 +100,7 @@ static int clear(const struct bm_cluster_paths *paths)
 		}
 	}
 	if (rc < 0) {
-		return tell(&err);
+		return report(&err);
 	}
 	puts(rc == 0 ? "clear" : "still there");
 	return rc;

@@ -26,15 +26,15 @@ struct scene {
 	struct bm_watchdog *dog;
 	struct bm_timer *end, *beat;
 	pid_t pid;
-	uint64_t begun_msec, told_msec; /* told: 0 not */
+	uint64_t begun_msec, reported_msec; /* told: 0 not */
 	char why[160];
 };
 
-static void on_told(void *ctx, const char *why)
+static void on_reported(void *ctx, const char *why)
 {
 	struct scene *scene = ctx;
 
-	scene->told_msec = bm_clock_msec() - scene->begun_msec;
+	scene->reported_msec = bm_clock_msec() - scene->begun_msec;
 	snprintf(scene->why, sizeof(scene->why), "%s", why);
 	bm_loop_stop(scene->loop);
 }
@@ -50,7 +50,7 @@ static void on_beat(void *ctx)
 {
 	struct scene *scene = ctx;
 
-	bm_watchdog_heard(scene->dog);
+	bm_watchdog_received(scene->dog);
 	bm_timer_arm(scene->beat, 100);
 }
 
@@ -67,7 +67,8 @@ static int set_up(void **state)
 	struct bm_error err = BM_ERROR_INIT;
 
 	scene->loop = bm_loop_create(&err);
-	scene->dog = bm_watchdog_create(scene->loop, SILENCE_MSEC, LIMIT_MSEC, on_told, scene);
+	scene->dog = bm_watchdog_create(
+			scene->loop, SILENCE_MSEC, LIMIT_MSEC, on_reported, scene);
 	scene->end = bm_timer_create(scene->loop, on_end, scene);
 	scene->beat = bm_timer_create(scene->loop, on_beat, scene);
 	*state = scene;
@@ -112,7 +113,7 @@ static void test_one_that_waits_for_what_does_not_come_is_told(void **state)
 
 	start(scene, "exec sleep 60");
 	watch(scene, PATIENCE_MSEC);
-	assert_in_range(scene->told_msec, SILENCE_MSEC, LIMIT_MSEC - 1);
+	assert_in_range(scene->reported_msec, SILENCE_MSEC, LIMIT_MSEC - 1);
 	assert_non_null(strstr(scene->why, "nothing shows that it works"));
 }
 
@@ -123,7 +124,7 @@ static void test_one_that_was_stopped_does_not_work(void **state)
 	start(scene, "while :; do :; done");
 	kill(scene->pid, SIGSTOP);
 	watch(scene, PATIENCE_MSEC);
-	assert_in_range(scene->told_msec, SILENCE_MSEC, LIMIT_MSEC - 1);
+	assert_in_range(scene->reported_msec, SILENCE_MSEC, LIMIT_MSEC - 1);
 }
 
 static void test_one_that_works_has_until_the_last_resort(void **state)
@@ -132,10 +133,10 @@ static void test_one_that_works_has_until_the_last_resort(void **state)
 
 	bm_watchdog_close(scene->dog);
 	scene->dog = bm_watchdog_create(
-			scene->loop, SILENCE_MSEC, 3 * SILENCE_MSEC, on_told, scene);
+			scene->loop, SILENCE_MSEC, 3 * SILENCE_MSEC, on_reported, scene);
 	start(scene, "while :; do :; done");
 	watch(scene, PATIENCE_MSEC);
-	assert_in_range(scene->told_msec, 3 * SILENCE_MSEC, PATIENCE_MSEC);
+	assert_in_range(scene->reported_msec, 3 * SILENCE_MSEC, PATIENCE_MSEC);
 	assert_non_null(strstr(scene->why, "works, but says nothing"));
 }
 
@@ -145,7 +146,7 @@ static void test_what_it_started_works_for_it(void **state)
 
 	start(scene, "(while :; do :; done) & wait");
 	watch(scene, 2 * SILENCE_MSEC);
-	assert_int_equal(scene->told_msec, 0);
+	assert_int_equal(scene->reported_msec, 0);
 }
 
 static void test_one_that_only_looks_whether_something_has_come_does_not_work(void **state)
@@ -154,7 +155,7 @@ static void test_one_that_only_looks_whether_something_has_come_does_not_work(vo
 
 	start(scene, "exec perl -e 'select(undef, undef, undef, 0.4) while 1'");
 	watch(scene, PATIENCE_MSEC);
-	assert_in_range(scene->told_msec, SILENCE_MSEC, LIMIT_MSEC - 1);
+	assert_in_range(scene->reported_msec, SILENCE_MSEC, LIMIT_MSEC - 1);
 }
 
 static void test_one_that_speaks_is_left_alone(void **state)
@@ -164,7 +165,7 @@ static void test_one_that_speaks_is_left_alone(void **state)
 	start(scene, "exec sleep 60");
 	bm_timer_arm(scene->beat, 100);
 	watch(scene, 2 * SILENCE_MSEC);
-	assert_int_equal(scene->told_msec, 0);
+	assert_int_equal(scene->reported_msec, 0);
 }
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

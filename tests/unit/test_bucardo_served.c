@@ -124,10 +124,10 @@ static void test_one_that_the_master_cannot_validate_is_no_news_to_wait_for(void
 	set(&scene);
 	scene.bucardo.judge.syncs = &scene.sync;
 	scene.bucardo.judge.count = 1;
-	served_hear(&scene.bucardo,
+	served_receive(&scene.bucardo,
 			"(7) [1] MCP Connection failed: DBI connect('dbname=a;host=b','u',...) failed: "
 			"FATAL:  password authentication failed for user \"u\" at -e line 7.");
-	served_hear(&scene.bucardo, "(7) [1] MCP Validation of sync app_sync FAILED");
+	served_receive(&scene.bucardo, "(7) [1] MCP Validation of sync app_sync FAILED");
 	scene.bucardo.daemon.begun_msec =
 			scene.sync.refused_msec; /* real time, as the note is */
 	struct bm_sync_view view = show(&scene, BM_HEALTH_IDLE);
@@ -137,7 +137,7 @@ static void test_one_that_the_master_cannot_validate_is_no_news_to_wait_for(void
 			"Bucardo cannot begin with it, nothing is applied: "
 			"FATAL:  password authentication failed for user \"u\"");
 	/* Another sync's, and what another master said. */
-	served_hear(&scene.bucardo, "(7) [1] MCP Validation of sync other FAILED");
+	served_receive(&scene.bucardo, "(7) [1] MCP Validation of sync other FAILED");
 	scene.bucardo.daemon.begun_msec++;
 	assert_false(show(&scene, BM_HEALTH_IDLE).is_overdue);
 	/* One that was served until then is not only being replaced. */

@@ -37,7 +37,7 @@ static void test_a_wish_is_over_when_its_effect_is_seen(void **state)
 static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(void **state)
 {
 	struct bm_bucardo busy = {.daemon.ready_msec = 0,
-			.master = {.heard_msec = 500, .pong_msec = 600},
+			.master = {.received_msec = 500, .pong_msec = 600},
 			.judge = {.taken_msec = 2000}};
 	/* It was told to deactivate it at 1000, and has not heard that yet. */
 	struct evaluated_sync sync = {.name = name, .active = true, .word_msec = 1000};
@@ -48,7 +48,7 @@ static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(
 	wish_check(&busy, &sync, HOUR_MSEC);
 	assert_int_equal(sync.wish, 1);
 	/* Now it has, but that was looked at before. */
-	busy.master.heard_msec = 1000;
+	busy.master.received_msec = 1000;
 	busy.master.pong_msec = 2500;
 	wish_check(&busy, &sync, HOUR_MSEC);
 	assert_int_equal(sync.wish, 1);

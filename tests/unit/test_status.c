@@ -273,7 +273,7 @@ static void test_what_reconciling_found_is_shown_with_the_hint(void **state)
 			.released = true,
 			.reconcile = {.pid = 77,
 					.why = "",
-					.told_msec = AGO(4),
+					.reported_msec = AGO(4),
 					.evidence = "{\"sequences\":{\"transferred\":12,\"lifted\":true},"
 						    "\"live\":{\"side\":\"destination\",\"fence\":"
 						    "true,\"not_applied\":[{\"what\":\"public.k\","

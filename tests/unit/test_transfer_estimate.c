@@ -34,14 +34,14 @@ static struct bm_estimate_item *add(enum bm_kind kind, double nominal_msec)
 }
 
 /* One under way that has told how far it is, just now. */
-static struct bm_estimate_item *add_told(
+static struct bm_estimate_item *add_reported(
 		enum bm_kind kind, double nominal_msec, double part, double spent_msec)
 {
 	struct bm_estimate_item *item = add(kind, nominal_msec);
 
 	item->running = true;
 	item->part = part;
-	item->spent_msec = item->told_msec = spent_msec;
+	item->spent_msec = item->reported_msec = spent_msec;
 	return item;
 }
 
@@ -67,12 +67,12 @@ static void test_nothing_is_said_before_anything_was_measured(void **state)
 	assert_int_equal(bm_estimate_left(&estimate), 0); /* nothing is left */
 	add(BM_KIND_BTREE, 10 * SECOND);
 	assert_int_equal(bm_estimate_left(&estimate), -1);
-	struct bm_estimate_item *gin = add_told(BM_KIND_GIN, MINUTE, 0, 10 * SECOND);
+	struct bm_estimate_item *gin = add_reported(BM_KIND_GIN, MINUTE, 0, 10 * SECOND);
 	assert_int_equal(bm_estimate_left(&estimate), -1); /* it stands where it began */
 	gin->part = 0.001;
-	gin->told_msec = 300;
+	gin->reported_msec = 300;
 	assert_int_equal(bm_estimate_left(&estimate), -1); /* that was but a moment */
-	gin->told_msec = 10 * SECOND;
+	gin->reported_msec = 10 * SECOND;
 	assert_true(bm_estimate_left(&estimate) > 0);
 }
 
@@ -106,7 +106,8 @@ static void test_one_slow_index_is_estimated_by_its_own_ratio(void **state)
 
 	begin(2);
 	measured(BM_KIND_BTREE, 20 * SECOND, 20 * SECOND);
-	struct bm_estimate_item *gin = add_told(BM_KIND_GIN, 80 * SECOND, 0.25, 100 * SECOND);
+	struct bm_estimate_item *gin = add_reported(
+			BM_KIND_GIN, 80 * SECOND, 0.25, 100 * SECOND);
 	assert_left(300 * SECOND);
 	/* It stands still meanwhile, as one does that writes what it has gathered. */
 	for (int seconds = 100; seconds < 3600; seconds += 10) {
@@ -179,7 +180,7 @@ static void test_every_kind_on_every_host_is_told_within_a_factor(void **state)
 	for (enum bm_kind kind = 0; kind < BM_KIND_COUNT; kind++) {
 		for (size_t i = 0; i < BM_COUNT_OF(slow); i++) {
 			begin(1);
-			add_told(kind, 100 * SECOND, 0.5, 50 * SECOND * slow[i]);
+			add_reported(kind, 100 * SECOND, 0.5, 50 * SECOND * slow[i]);
 			measured(kind, 100 * SECOND * slow[i], 100 * SECOND);
 			add(kind, 50 * SECOND);
 			assert_left(100 * SECOND * slow[i]);

@@ -113,8 +113,8 @@ static void test_a_build_that_is_told_of_never_goes_back(void **state)
 	struct bm_active like = {.name = "INDEX i", .weight = 100, .total = 100, .backend = 7};
 
 	bm_active_begin(&progress.activity, &like);
-	bm_activity_tell(&progress.activity, 7, 0.5, "sorting");
-	bm_activity_tell(&progress.activity, 7, 0.2, "writing the index");
+	bm_activity_report(&progress.activity, 7, 0.5, "sorting");
+	bm_activity_report(&progress.activity, 7, 0.2, "writing the index");
 	bm_activity_view(&progress.activity, &part, 1);
 	assert_int_equal(part.done, 50);
 	assert_string_equal(part.step, "writing the index");

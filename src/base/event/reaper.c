@@ -21,7 +21,7 @@ struct bm_child {
 	pid_t pid;
 	bm_exit_cb *cb; /* NULL: nobody asks any more */
 	void *ctx;
-	bool is_late; /* reaped before it was watched: told_late() calls and frees it */
+	bool is_late; /* reaped before it was watched: reported_late() calls and frees it */
 	int status;   /* of a late one */
 	struct bm_loop *loop;
 	struct bm_child *next;
@@ -155,7 +155,7 @@ static const struct bm_orphan *find_orphan(const struct bm_reaper *reaper, pid_t
 	return NULL;
 }
 
-static void told_late(void *ctx)
+static void reported_late(void *ctx)
 {
 	struct bm_child *child = ctx;
 
@@ -184,7 +184,7 @@ int bm_child_watch(struct bm_loop *loop, pid_t pid, bm_exit_cb *cb, void *ctx,
 		child->is_late = true;
 		child->status = orphan->status;
 		child->loop = loop;
-		bm_loop_defer(loop, told_late, child);
+		bm_loop_defer(loop, reported_late, child);
 	}
 	return 0;
 }

@@ -13,7 +13,7 @@
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
-static void tell(struct bm_signals *signals, int signo)
+static void report(struct bm_signals *signals, int signo)
 {
 	if (signals->cb == NULL) {
 		signals->unheard |= UINT64_C(1) << signo;
@@ -34,7 +34,7 @@ static void on_signals(uv_poll_t *poll, int status, int events)
 		if (info.ssi_signo == SIGCHLD) {
 			child_ended = true; /* one may stand for many */
 		} else {
-			tell(&loop->signals, (int)info.ssi_signo);
+			report(&loop->signals, (int)info.ssi_signo);
 		}
 	}
 	if (child_ended) {
@@ -74,7 +74,7 @@ void bm_signals_finish(struct bm_loop *loop)
 	}
 }
 
-static void tell_unheard(void *ctx)
+static void report_unreceived(void *ctx)
 {
 	struct bm_signals *signals = ctx;
 	uint64_t unheard = signals->unheard;
@@ -82,7 +82,7 @@ static void tell_unheard(void *ctx)
 	signals->unheard = 0;
 	for (int signo = 1; signo < 64; signo++) {
 		if ((unheard & (UINT64_C(1) << signo)) != 0) {
-			tell(signals, signo);
+			report(signals, signo);
 		}
 	}
 }
@@ -92,6 +92,6 @@ void bm_loop_on_signal(struct bm_loop *loop, void (*cb)(void *ctx, int signo), v
 	loop->signals.cb = cb;
 	loop->signals.ctx = ctx;
 	if (loop->signals.unheard != 0) {
-		bm_loop_defer(loop, tell_unheard, &loop->signals);
+		bm_loop_defer(loop, report_unreceived, &loop->signals);
 	}
 }

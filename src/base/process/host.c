@@ -291,7 +291,7 @@ static struct host_counters grown(
 
 /* ---- what is told ---- */
 
-static void tell(struct host *host, const struct host_span *span)
+static void report(struct host *host, const struct host_span *span)
 {
 	const struct host_verdict *v = &host->verdict;
 	struct bm_strbuf out = BM_STRBUF_INIT;
@@ -311,9 +311,9 @@ static void tell(struct host *host, const struct host_span *span)
 		bm_strbuf_printf(&out, "; other guests took %d %% of the host (steal)",
 				v->stolen_percent);
 	}
-	if (host->told_late_msec >= LATE_MSEC) {
+	if (host->reported_late_msec >= LATE_MSEC) {
 		bm_strbuf_printf(&out, "; the machine itself woke up %" PRIu64 " ms late",
-				host->told_late_msec);
+				host->reported_late_msec);
 	}
 	bm_strbuf_printf(&out, " (in %" PRIu64 " s)", (span->msec + 500) / 1000);
 	bm_text_copy(host->text, sizeof(host->text), bm_strbuf_text(&out));
@@ -330,7 +330,7 @@ static bool conclude(struct host *host, const struct host_span *span)
 	host->slowness = host_slowness(&host->verdict);
 	host->calm = host->verdict.slow ? 0 : host->calm + 1;
 	if (host->verdict.slow) {
-		tell(host, span);
+		report(host, span);
 	} else if (was_slow && host->calm < CALM_SPANS) {
 		host->verdict.slow = true; /* with the text of the last slow span */
 	} else {
@@ -376,7 +376,7 @@ bool host_sample(struct host *host)
 	}
 	take_counters(host, &span);
 	host->looked_msec = now;
-	host->told_late_msec = host->late_msec;
+	host->reported_late_msec = host->late_msec;
 	host->late_msec = 0;
 	return !is_first && conclude(host, &span);
 }

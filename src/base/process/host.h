@@ -50,7 +50,7 @@ struct host_verdict {
 struct host_verdict host_evaluate(const struct host_span *span, bool was_slow);
 
 struct host {
-	uint64_t looked_msec, due_msec, late_msec, told_late_msec, since_msec;
+	uint64_t looked_msec, due_msec, late_msec, reported_late_msec, since_msec;
 	bool known; /* a whole span was seen */
 	unsigned calm;
 	size_t count;

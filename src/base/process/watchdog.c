@@ -67,7 +67,7 @@ struct bm_watchdog {
 	void (*cb)(void *ctx, const char *why);
 	void *ctx;
 	pid_t pid;
-	uint64_t heard_msec, sign_msec, tick_msec;
+	uint64_t received_msec, sign_msec, tick_msec;
 	struct bm_work work;
 };
 
@@ -86,7 +86,7 @@ static bool was_away(const struct bm_watchdog *dog, uint64_t now)
 
 static void look(struct bm_watchdog *dog, uint64_t now)
 {
-	if (now - dog->heard_msec < period(dog)) {
+	if (now - dog->received_msec < period(dog)) {
 		/* What it did before it spoke does not count. */
 		dog->work = (struct bm_work){0};
 	} else if (bm_work_check(&dog->work, dog->pid, now) || was_away(dog, now)) {
@@ -103,7 +103,7 @@ static void on_tick(void *ctx)
 
 	look(dog, now);
 	bool is_silent = now - dog->sign_msec >= dog->silence_msec;
-	if (!is_silent && now - dog->heard_msec < dog->limit_msec) {
+	if (!is_silent && now - dog->received_msec < dog->limit_msec) {
 		bm_timer_arm(dog->timer, period(dog));
 		return;
 	}
@@ -134,15 +134,15 @@ struct bm_watchdog *bm_watchdog_create(struct bm_loop *loop, uint64_t silence_ms
 void bm_watchdog_watch(struct bm_watchdog *dog, pid_t pid)
 {
 	dog->pid = pid;
-	bm_watchdog_heard(dog);
-	dog->tick_msec = dog->heard_msec;
+	bm_watchdog_received(dog);
+	dog->tick_msec = dog->received_msec;
 	dog->work = (struct bm_work){0};
 	bm_timer_arm(dog->timer, period(dog));
 }
 
-void bm_watchdog_heard(struct bm_watchdog *dog)
+void bm_watchdog_received(struct bm_watchdog *dog)
 {
-	dog->heard_msec = dog->sign_msec = bm_clock_msec();
+	dog->received_msec = dog->sign_msec = bm_clock_msec();
 }
 
 void bm_watchdog_rest(struct bm_watchdog *dog)

@@ -35,7 +35,7 @@ static struct {
 	enum bm_log_level level;
 	char ring[BM_LOG_RING_BYTES];
 	size_t start, used;
-	uint64_t dropped, dropped_told;
+	uint64_t dropped, dropped_reported;
 } sink = {.fd = STDERR_FILENO, .blocking = true, .level = BM_LOG_INFO};
 
 /* A line under construction. */
@@ -273,13 +273,13 @@ static void emit(struct line *line)
 	append_to_ring(line->text + done, rest);
 }
 
-static void tell_dropped(void)
+static void report_dropped(void)
 {
-	if (sink.dropped == sink.dropped_told || sink.used > 0) {
+	if (sink.dropped == sink.dropped_reported || sink.used > 0) {
 		return;
 	}
-	uint64_t lost = sink.dropped - sink.dropped_told;
-	sink.dropped_told = sink.dropped;
+	uint64_t lost = sink.dropped - sink.dropped_reported;
+	sink.dropped_reported = sink.dropped;
 	bm_log(BM_LOG_WARN, "log", BM_FIELDS(bm_int("dropped", (int64_t)lost)),
 			"log lines were dropped because their reader was too slow");
 }
@@ -345,7 +345,7 @@ void bm_log(enum bm_log_level level, const char *area, const struct bm_field *fi
 		put_field(&line, fields);
 	}
 	emit(&line);
-	tell_dropped();
+	report_dropped();
 	errno = saved_errno;
 }
 
@@ -374,7 +374,7 @@ void bm_log_child_line(const char *unit, const char *text, size_t length, bool p
 		}
 	}
 	emit(&line);
-	tell_dropped();
+	report_dropped();
 }
 
 void bm_log_flush(void)

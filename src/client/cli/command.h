@@ -159,11 +159,11 @@ void cli_print_usage(const struct cli_command *command);
 /* On a terminal, unless NO_COLOR says otherwise. */
 bool cli_wants_colour(void);
 
-/* Run `worker phase` on `request` until it ends; `hear` gets its lines, `why` how it ended when
- * it gave no verdict. -1 with `err` when it cannot be started. */
+/* Run `worker phase` on `request` until it ends; `receive` gets its lines, `why` how it ended
+ * when it gave no verdict. -1 with `err` when it cannot be started. */
 struct bm_phase_line;
 int cli_ask_worker(const struct cli_call *call, const char *request,
-		void (*hear)(void *ctx, const struct bm_phase_line *line), void *ctx,
+		void (*receive)(void *ctx, const struct bm_phase_line *line), void *ctx,
 		struct bm_strbuf *why, struct bm_error *err);
 
 /* 0 where stdout is no terminal. */
@@ -197,11 +197,11 @@ int cli_teardown(const struct cli_call *call);
 int cli_teardown_machine(const struct cli_call *call); /* of one migration, by the machine */
 /* One line of what `teardown` did: of an event on a side, and a command that goes with it, or
  * ""; the same with an SQL statement; and that nothing is left. */
-void cli_teardown_say(const struct cli_call *call, const char *event, const char *role,
+void cli_teardown_print(const struct cli_call *call, const char *event, const char *role,
 		const char *what, const char *statement);
-void cli_teardown_say_left(const struct cli_call *call, const char *event, const char *role,
+void cli_teardown_print_left(const struct cli_call *call, const char *event, const char *role,
 		const char *what, const char *statement);
-void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
+void cli_teardown_print_clean(const struct cli_call *call, const char *role, const char *place,
 		const char *others);
 bool cli_teardown_confirm(const struct cli_call *call); /* --yes, or a person types it */
 int cli_verify(const struct cli_call *call);

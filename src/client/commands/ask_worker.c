@@ -10,7 +10,7 @@
 struct asked {
 	struct bm_loop *loop;
 	struct bm_strbuf *why;
-	void (*hear)(void *ctx, const struct bm_phase_line *line);
+	void (*receive)(void *ctx, const struct bm_phase_line *line);
 	void *ctx;
 };
 
@@ -18,7 +18,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 {
 	struct asked *asked = ctx;
 
-	asked->hear(asked->ctx, line);
+	asked->receive(asked->ctx, line);
 }
 
 static void on_end(void *ctx, const char *how)
@@ -42,10 +42,10 @@ static void on_signal(void *ctx, int signo)
 }
 
 int cli_ask_worker(const struct cli_call *call, const char *request,
-		void (*hear)(void *ctx, const struct bm_phase_line *line), void *ctx,
+		void (*receive)(void *ctx, const struct bm_phase_line *line), void *ctx,
 		struct bm_strbuf *why, struct bm_error *err)
 {
-	struct asked asked = {.why = why, .hear = hear, .ctx = ctx};
+	struct asked asked = {.why = why, .receive = receive, .ctx = ctx};
 	char *pgpass = bm_format("%s/pgpass", call->runtime);
 	const struct bm_phase_options options = {.program = "/proc/self/exe",
 			.worker = "phase",

@@ -37,7 +37,7 @@
 
 struct show {
 	bool json, terminal;
-	uint64_t told_msec; /* 0: nothing told yet */
+	uint64_t reported_msec; /* 0: nothing told yet */
 	const char *phase;
 	bool bar_is_open;
 	double percent; /* the highest so far, over all attempts */
@@ -184,7 +184,7 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *told)
 	uint64_t now = bm_clock_msec();
 	uint64_t every = show->json ? JSON_EVERY_MSEC : LINE_EVERY_MSEC;
 	note_advance(show, progress, now);
-	bool due = show->phase != progress->phase || now - show->told_msec >= every;
+	bool due = show->phase != progress->phase || now - show->reported_msec >= every;
 
 	if (show->terminal) {
 		print_bar(show, progress);
@@ -195,7 +195,7 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *told)
 	}
 	if (due) {
 		show->phase = progress->phase;
-		show->told_msec = now;
+		show->reported_msec = now;
 	}
 }
 
@@ -259,7 +259,7 @@ static void put_word(const char *word, struct bm_strbuf *out)
 	bm_strbuf_puts(out, plain ? "" : "'");
 }
 
-static void tell_outlook(const struct show *show)
+static void report_outlook(const struct show *show)
 {
 	struct bm_strbuf text = BM_STRBUF_INIT;
 	bool is_empty = show->outlook == BM_OUTLOOK_FAILS_ANEW;
@@ -276,7 +276,7 @@ static void tell_outlook(const struct show *show)
 	bm_strbuf_finish(&text);
 }
 
-static void tell_failure(const struct show *show, const struct bm_error *err)
+static void report_failure(const struct show *show, const struct bm_error *err)
 {
 	const char *hint = bm_hint_of(err);
 
@@ -291,11 +291,11 @@ static void tell_failure(const struct show *show, const struct bm_error *err)
 	fprintf(stderr, "bucardo-machine: clone: %s%s%s\n", err->message,
 			hint[0] != '\0' ? "; " : "", hint);
 	if (show->begun) {
-		tell_outlook(show);
+		report_outlook(show);
 	}
 }
 
-static void tell_success(const struct show *show, const struct bm_transfer_progress *end,
+static void report_success(const struct show *show, const struct bm_transfer_progress *end,
 		bool was_finished)
 {
 	if (show->json) {
@@ -361,7 +361,7 @@ static int attempt(const struct bm_transfer_options *options, struct show *show,
 	close_bar(show);
 	if (rc == 0) {
 		struct bm_transfer_progress end = bm_transfer_progress(transfer);
-		tell_success(show, &end, was_finished);
+		report_success(show, &end, was_finished);
 	} else {
 		take_outlook(show, transfer, err);
 	}
@@ -432,7 +432,7 @@ int cli_clone(const struct cli_call *call)
 		rc = clone_these(call, &source, &destination, &show, &err);
 	}
 	if (rc != 0) {
-		tell_failure(&show, &err);
+		report_failure(&show, &err);
 	}
 	bm_conninfo_finish(&source);
 	bm_conninfo_finish(&destination);

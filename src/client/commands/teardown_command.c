@@ -31,7 +31,7 @@ struct side {
 	bool failed;
 };
 
-void cli_teardown_say(const struct cli_call *call, const char *event, const char *role,
+void cli_teardown_print(const struct cli_call *call, const char *event, const char *role,
 		const char *what, const char *statement)
 {
 	if (call->json) {
@@ -50,22 +50,22 @@ void cli_teardown_say(const struct cli_call *call, const char *event, const char
 	fflush(stdout);
 }
 
-void cli_teardown_say_left(const struct cli_call *call, const char *event, const char *role,
+void cli_teardown_print_left(const struct cli_call *call, const char *event, const char *role,
 		const char *what, const char *statement)
 {
 	char *whole = bm_format("%s;", statement);
 
-	cli_teardown_say(call, event, role, what, whole);
+	cli_teardown_print(call, event, role, what, whole);
 	free(whole);
 }
 
-void cli_teardown_say_clean(const struct cli_call *call, const char *role, const char *place,
+void cli_teardown_print_clean(const struct cli_call *call, const char *role, const char *place,
 		const char *others)
 {
 	char *what = bm_format("nothing of ours is left on the %s, %s%s%s", role, place,
 			others[0] != '\0' ? ", but what is used by " : "", others);
 
-	cli_teardown_say(call, "clean", role, what, "");
+	cli_teardown_print(call, "clean", role, what, "");
 	free(what);
 }
 
@@ -73,14 +73,14 @@ static void on_stuck(void *ctx, const char *what, const char *statement)
 {
 	const struct side *side = ctx;
 
-	cli_teardown_say_left(side->call, "stuck", side->role, what, statement);
+	cli_teardown_print_left(side->call, "stuck", side->role, what, statement);
 }
 
 static void on_left(void *ctx, const char *what, const char *statement)
 {
 	const struct side *side = ctx;
 
-	cli_teardown_say_left(side->call, "left", side->role, what, statement);
+	cli_teardown_print_left(side->call, "left", side->role, what, statement);
 }
 
 static bool is_named(const struct cli_call *call, const char *name)
@@ -137,7 +137,7 @@ static int look(struct side *side, struct bm_error *err)
 }
 
 /* What goes, and who stays. */
-static void tell_side(const struct side *side)
+static void report_side(const struct side *side)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT;
 
@@ -165,7 +165,7 @@ static bool is_agreed(const struct cli_call *call, const struct side *sides, siz
 {
 	for (size_t i = 0; !call->json && i < count; i++) {
 		if (sides[i].traces != NULL) {
-			tell_side(&sides[i]);
+			report_side(&sides[i]);
 		}
 	}
 	return cli_teardown_confirm(call);
@@ -187,7 +187,7 @@ bool cli_teardown_confirm(const struct cli_call *call)
 	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
 }
 
-static void tell_failure(struct side *side, const struct bm_error *err)
+static void report_failure(struct side *side, const struct bm_error *err)
 {
 	fprintf(stderr, "bucardo-machine: teardown: %s: %s\n", side->role, err->message);
 	side->failed = true;
@@ -197,18 +197,18 @@ static void remove_all(struct side *side)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	const struct bm_traces_ears removing = {.tell = on_stuck, .ctx = side},
-				    searching = {.tell = on_left, .ctx = side};
+	const struct bm_traces_events removing = {.report = on_stuck, .ctx = side},
+				      searching = {.report = on_left, .ctx = side};
 
 	if (bm_traces_remove(side->traces, side->targets, &removing, &err) != 0) {
-		tell_failure(side, &err);
+		report_failure(side, &err);
 	}
 	err = (struct bm_error)BM_ERROR_INIT;
 	int left = bm_traces_left(side->traces, side->targets, &searching, &err);
 	if (left < 0) {
-		tell_failure(side, &err);
+		report_failure(side, &err);
 	} else if (left == 0) {
-		cli_teardown_say_clean(side->call, side->role, bm_traces_place(side->traces),
+		cli_teardown_print_clean(side->call, side->role, bm_traces_place(side->traces),
 				bm_strbuf_text(&side->others));
 	}
 	side->failed = side->failed || left != 0;
@@ -222,7 +222,7 @@ static int tear_down(struct side *sides, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct bm_error err = BM_ERROR_INIT;
 		if (sides[i].text != NULL && look(&sides[i], &err) != 0) {
-			tell_failure(&sides[i], &err);
+			report_failure(&sides[i], &err);
 			refused = refused || sides[i].traces != NULL;
 		}
 		some = some || sides[i].traces != NULL;

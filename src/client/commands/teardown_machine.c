@@ -116,7 +116,7 @@ static void add_command(const struct leave *leave, const char *side, struct bm_s
 	bm_strbuf_finish(&words);
 }
 
-static void say_counts(const json_t *side, struct bm_strbuf *out)
+static void print_counts(const json_t *side, struct bm_strbuf *out)
 {
 	cli_text_count(side, "triggers", "trigger", "triggers", out);
 	if (json_integer_value(json_object_get(side, "objects")) > 0) {
@@ -132,7 +132,7 @@ static void say_counts(const json_t *side, struct bm_strbuf *out)
 }
 
 /* Returns whether the side stands in the way. */
-static bool tell_side(const struct leave *leave, const json_t *side)
+static bool report_side(const struct leave *leave, const json_t *side)
 {
 	const char *role = cli_text_of(side, "side"), *error = cli_text_of(side, "error");
 	const char *others = cli_text_of(side, "others");
@@ -155,7 +155,7 @@ static bool tell_side(const struct leave *leave, const json_t *side)
 		}
 	} else {
 		bm_strbuf_printf(&text, "%s: ", cli_text_of(side, "place"));
-		say_counts(side, &text);
+		print_counts(side, &text);
 		if (others[0] != '\0') {
 			bm_strbuf_printf(&text, "; %s uses it too, and goes on", others);
 		}
@@ -166,7 +166,7 @@ static bool tell_side(const struct leave *leave, const json_t *side)
 }
 
 /* What it means for who goes on with which side. */
-static void tell_meaning(const json_t *destination)
+static void report_meaning(const json_t *destination)
 {
 	const char *fence = cli_text_of(destination, "fence");
 	struct bm_strbuf text = BM_STRBUF_INIT;
@@ -200,9 +200,9 @@ static bool is_agreed(const struct leave *leave)
 	printf("%s: all that it made goes.\n", leave->name);
 	json_array_foreach(sides, index, side)
 	{
-		blocked = tell_side(leave, side) || blocked;
+		blocked = report_side(leave, side) || blocked;
 	}
-	tell_meaning(json_array_get(sides, 1));
+	report_meaning(json_array_get(sides, 1));
 	if (blocked) {
 		puts("What can be reached is cleaned; the rest is waited for.");
 	}
@@ -298,16 +298,16 @@ static bool print_side(const struct leave *leave, const json_t *side)
 
 	if (strcmp(state, "without") == 0) {
 		add_command(leave, role, &text);
-		cli_teardown_say(leave->call, "without", role,
+		cli_teardown_print(leave->call, "without", role,
 				"was left as it is; once it is there again:",
 				bm_strbuf_text(&text));
 	} else if (strcmp(state, "clean") == 0) {
-		cli_teardown_say_clean(leave->call, role, cli_text_of(side, "place"),
+		cli_teardown_print_clean(leave->call, role, cli_text_of(side, "place"),
 				cli_text_of(side, "others"));
 	}
 	json_array_foreach(json_object_get(side, "left"), index, one)
 	{
-		cli_teardown_say_left(leave->call, "left", role, cli_text_of(one, "what"),
+		cli_teardown_print_left(leave->call, "left", role, cli_text_of(one, "what"),
 				cli_text_of(one, "statement"));
 	}
 	bm_strbuf_finish(&text);

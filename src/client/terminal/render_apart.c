@@ -45,7 +45,7 @@ size_t cli_apart_count(const json_t *migration)
 }
 
 /* "23,491 rows on the source", "about 1,943 on the destination". */
-static void say_side(
+static void print_side(
 		const json_t *entry, const char *side, const char *noun, struct bm_strbuf *out)
 {
 	char about[32];
@@ -65,7 +65,7 @@ static void say_side(
 	bm_strbuf_printf(out, " on the %s", side);
 }
 
-static void say_age(const json_t *entry, struct bm_strbuf *out)
+static void print_age(const json_t *entry, struct bm_strbuf *out)
 {
 	char span[BM_CLOCK_TEXT_SIZE];
 
@@ -76,15 +76,15 @@ static void say_age(const json_t *entry, struct bm_strbuf *out)
 }
 
 /* "public.t, 23,491 rows on the source, 1,943 on the destination, counted 4 min ago". */
-static void say_entry(const json_t *entry, struct bm_strbuf *out)
+static void print_entry(const json_t *entry, struct bm_strbuf *out)
 {
 	const char *why = cli_text_of(entry, "why");
 
 	bm_strbuf_printf(out, "%s, ", cli_text_of(entry, "name"));
-	say_side(entry, "source", is_kind(entry, "large-objects") ? NULL : "row", out);
+	print_side(entry, "source", is_kind(entry, "large-objects") ? NULL : "row", out);
 	bm_strbuf_puts(out, ", ");
-	say_side(entry, "destination", NULL, out);
-	say_age(entry, out);
+	print_side(entry, "destination", NULL, out);
+	print_age(entry, out);
 	if (why[0] != '\0') {
 		bm_strbuf_printf(out, " (%s)", why);
 	}
@@ -116,7 +116,7 @@ static void add_group(struct cli_table *table, const char *label, const char *ho
 		bm_words_count(&text, group->count, "table", NULL);
 		bm_strbuf_printf(&text, " %s: %s%s", how, bm_strbuf_text(&group->names),
 				group->count > NAMES_SHOWN ? ", ..." : "");
-		say_age(group->first, &text);
+		print_age(group->first, &text);
 		cli_table_note(table, label, bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);
@@ -137,7 +137,7 @@ static void add_apart(struct cli_table *table, const json_t *list)
 		}
 		if (shown++ < LINES_SHOWN) {
 			bm_strbuf_clear(&text);
-			say_entry(entry, &text);
+			print_entry(entry, &text);
 			cli_table_note(table, "NOT in step", bm_strbuf_text(&text));
 		} else {
 			join(&more, entry);
@@ -163,7 +163,7 @@ void cli_render_apart(struct cli_table *table, const json_t *migration)
 			join(&equal, entry);
 		} else if (!is_apart(entry)) {
 			struct bm_strbuf text = BM_STRBUF_INIT;
-			say_entry(entry, &text);
+			print_entry(entry, &text);
 			cli_table_note(table, "not kept in step", bm_strbuf_text(&text));
 			bm_strbuf_finish(&text);
 		}
@@ -187,7 +187,7 @@ void cli_render_apart_brief(struct cli_table *table, const json_t *migration, si
 		if (++shown == most && count > most) {
 			bm_strbuf_printf(&text, "(and %zu more) ", count - most);
 		}
-		say_entry(entry, &text);
+		print_entry(entry, &text);
 		cli_table_brief(table, "NOT in step", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);

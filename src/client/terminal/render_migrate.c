@@ -118,7 +118,7 @@ bool cli_migration_ails(const json_t *migration)
 
 /* ---- the lag ---- */
 
-static void say_live_rows(const json_t *rows, struct bm_strbuf *out)
+static void print_live_rows(const json_t *rows, struct bm_strbuf *out)
 {
 	if (!json_is_integer(rows)) {
 		bm_strbuf_puts(out, "what waits is not known");
@@ -129,7 +129,7 @@ static void say_live_rows(const json_t *rows, struct bm_strbuf *out)
 	}
 }
 
-static void say_trend(const json_t *replication, struct bm_strbuf *out)
+static void print_trend(const json_t *replication, struct bm_strbuf *out)
 {
 	const char *trend = cli_text_of(replication, "trend");
 	int64_t rate = json_integer_value(json_object_get(replication, "shrink_rate"));
@@ -168,14 +168,14 @@ static const char *what_halts(const json_t *migration)
 						: NULL;
 }
 
-static void say_lag(const json_t *replication, const char *halted, struct bm_strbuf *out)
+static void print_lag(const json_t *replication, const char *halted, struct bm_strbuf *out)
 {
 	const json_t *rows = json_object_get(replication, "backlog_rows");
 	char span[BM_CLOCK_TEXT_SIZE];
 
 	if (halted != NULL) {
 		bm_strbuf_printf(out, "nothing is applied %s; ", halted);
-		say_live_rows(rows, out);
+		print_live_rows(rows, out);
 	} else if (!json_is_integer(rows)) {
 		bm_strbuf_puts(out, "not known");
 	} else if (json_integer_value(rows) == 0) {
@@ -186,7 +186,7 @@ static void say_lag(const json_t *replication, const char *halted, struct bm_str
 				json_integer_value(rows) >= BM_BACKLOG_LIMIT
 						? "rows or more wait"
 						: "rows wait");
-		say_trend(replication, out);
+		print_trend(replication, out);
 	}
 }
 
@@ -221,7 +221,7 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 		bm_strbuf_puts(&text, " until it replicates");
 		cli_table_note(table, "captured", rows > 0 ? bm_strbuf_text(&text) : "");
 	} else {
-		say_lag(replication, what_halts(migration), &text);
+		print_lag(replication, what_halts(migration), &text);
 		add_past(replication, &text);
 		cli_table_note(table, "lag", bm_strbuf_text(&text));
 	}
@@ -302,8 +302,8 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 	char span[BM_CLOCK_TEXT_SIZE];
 
 	if (cli_migration_is_live(migration)) {
-		say_live_rows(json_object_get(json_object_get(migration, "replication"),
-					      "backlog_rows"),
+		print_live_rows(json_object_get(json_object_get(migration, "replication"),
+						"backlog_rows"),
 				&text);
 		if (cli_migration_ails(migration)) {
 			bm_strbuf_printf(&text, ", %s",
@@ -317,8 +317,8 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 	} else if (is_status(migration, "starting")) {
 		bm_strbuf_puts(&text, "Bucardo starts to serve it");
 	} else if (waits_to_replicate(migration)) {
-		say_live_rows(json_object_get(json_object_get(migration, "replication"),
-					      "backlog_rows"),
+		print_live_rows(json_object_get(json_object_get(migration, "replication"),
+						"backlog_rows"),
 				&text);
 	} else if (json_is_integer(percent) && !is_gone(migration)) {
 		bm_strbuf_printf(&text, "%lld %%", (long long)json_integer_value(percent));

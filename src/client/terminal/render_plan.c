@@ -92,7 +92,7 @@ static int64_t number_of(const json_t *object, const char *member)
 	return json_integer_value(json_object_get(object, member));
 }
 
-static void say_bytes(const json_t *object, const char *member, struct bm_strbuf *out)
+static void print_bytes(const json_t *object, const char *member, struct bm_strbuf *out)
 {
 	bm_words_size(out, number_of(object, member));
 }
@@ -113,7 +113,7 @@ static void add_amount_cell(
 	if (!json_is_integer(json_object_get(object, member))) {
 		bm_strbuf_putc(&text, '-');
 	} else if (bytes) {
-		say_bytes(object, member, &text);
+		print_bytes(object, member, &text);
 	} else {
 		bm_words_number(&text, number_of(object, member));
 	}
@@ -161,9 +161,9 @@ static void add_sizes(const json_t *plan, struct bm_strbuf *out)
 	bm_strbuf_puts(&text, "What would be moved: ");
 	bm_words_count(&text, number_of(tables, "count"), "table", NULL);
 	bm_strbuf_puts(&text, ", ");
-	say_bytes(tables, "bytes", &text);
+	print_bytes(tables, "bytes", &text);
 	bm_strbuf_puts(&text, " of rows and ");
-	say_bytes(tables, "index_bytes", &text);
+	print_bytes(tables, "index_bytes", &text);
 	bm_strbuf_puts(&text, " of indexes, in ");
 	bm_words_count(&text, number_of(plan, "chunks"), "chunk", NULL);
 	bm_strbuf_puts(&text, " by ");
@@ -174,7 +174,7 @@ static void add_sizes(const json_t *plan, struct bm_strbuf *out)
 	}
 	if (number_of(plan, "kill_bytes") > 0) {
 		bm_strbuf_puts(&text, "; a kill costs at most ");
-		say_bytes(plan, "kill_bytes", &text);
+		print_bytes(plan, "kill_bytes", &text);
 		bm_strbuf_puts(&text, ", which are copied again");
 	}
 	bm_strbuf_putc(out, '\n');
@@ -221,7 +221,7 @@ static void add_measured(const json_t *estimate, struct bm_strbuf *out)
 
 	if (number_of(estimate, "sample_bytes") > 0) {
 		bm_strbuf_puts(&text, "measured on one connection with ");
-		say_bytes(estimate, "sample_bytes", &text);
+		print_bytes(estimate, "sample_bytes", &text);
 		bm_strbuf_puts(&text, " of the biggest table");
 		add_rate(estimate, "read_rate", "read", &text);
 		add_rate(estimate, "write_rate", "written", &text);

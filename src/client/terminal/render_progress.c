@@ -20,7 +20,7 @@ const char *cli_seconds(const json_t *msec, char span[BM_CLOCK_TEXT_SIZE])
 }
 
 /* "2.0 kB of 4.0 kB, 50 %, 1.0 kB/s, done in 2 s". */
-static void say_progress(const json_t *progress, struct bm_strbuf *out)
+static void print_progress(const json_t *progress, struct bm_strbuf *out)
 {
 	const json_t *total = json_object_get(progress, "total");
 	const json_t *rate = json_object_get(progress, "rate");
@@ -84,7 +84,7 @@ static void add_whole(struct cli_table *table, const json_t *progress)
 	const json_t *percent = json_object_get(progress, "percent");
 	struct bm_strbuf text = BM_STRBUF_INIT, line = BM_STRBUF_INIT;
 
-	say_progress(progress, &text);
+	print_progress(progress, &text);
 	size_t width = cli_text_width(bm_strbuf_text(&text));
 	size_t cells = bar_cells(INDENT + 4 + (width > TEXT_LEAST ? width : TEXT_LEAST));
 	if (json_is_integer(percent) && cells > 0) {
@@ -115,7 +115,7 @@ static size_t longest_name(const json_t *parts)
 }
 
 /* "sorting, 12 s" for an object, "1.2 GB of 2.0 GB" for rows. */
-static void say_part(const json_t *part, const char *phase, struct bm_strbuf *out)
+static void print_part(const json_t *part, const char *phase, struct bm_strbuf *out)
 {
 	char span[BM_CLOCK_TEXT_SIZE];
 	const char *step = cli_text_of(part, "step");
@@ -154,7 +154,7 @@ static void add_part(
 	}
 	add_bar(percent, cells, &line);
 	bm_strbuf_printf(&line, " %3lld %%  ", (long long)percent);
-	say_part(part, phase, &line);
+	print_part(part, phase, &line);
 	cli_table_line(table, bm_strbuf_text(&line));
 	bm_strbuf_finish(&line);
 }
@@ -181,7 +181,7 @@ static void add_parts(struct cli_table *table, const json_t *migration)
 }
 
 /* "copying rows: 2 of 5 chunks, 1,234 rows". */
-static void say_now(const json_t *progress, const char *phase, struct bm_strbuf *out)
+static void print_now(const json_t *progress, const char *phase, struct bm_strbuf *out)
 {
 	const json_t *done = json_object_get(progress, "pieces_done");
 	const json_t *total = json_object_get(progress, "pieces_total");
@@ -208,7 +208,7 @@ void cli_render_progress(struct cli_table *table, const json_t *migration)
 	struct bm_strbuf now = BM_STRBUF_INIT;
 
 	add_whole(table, progress);
-	say_now(progress, cli_text_of(migration, "phase"), &now);
+	print_now(progress, cli_text_of(migration, "phase"), &now);
 	cli_table_note(table, "now", bm_strbuf_text(&now));
 	add_parts(table, migration);
 	bm_strbuf_finish(&now);

@@ -58,7 +58,7 @@ static void add_headline(const json_t *status, bool colour, struct bm_strbuf *ou
 }
 
 /* A sentence of a migration's row, just below, which says the rest and the fix. */
-static bool is_told_below(const char *why)
+static bool is_reported_below(const char *why)
 {
 	return strncmp(why, "migration '", strlen("migration '")) == 0 &&
 			strstr(why, "' is stuck in ") != NULL;
@@ -87,7 +87,7 @@ static void add_troubles(const json_t *status, struct bm_strbuf *out)
 	size_t index;
 	const json_t *line;
 
-	if (is_told_below(why)) {
+	if (is_reported_below(why)) {
 		char *brief = bm_strndup(why, strcspn(why, ":"));
 		add_line(out, "why", brief);
 		free(brief);

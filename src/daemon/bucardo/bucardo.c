@@ -13,7 +13,7 @@
 const char *const bm_bucardo_channels[] = {"bucardo_started", "bucardo_stopped",
 		"bucardo_mcp_pong", "bucardo_reloaded_mcp", NULL};
 
-void bucardo_tell(struct bm_bucardo *bucardo, enum bm_bucardo_event event, const char *format,
+void bucardo_event(struct bm_bucardo *bucardo, enum bm_bucardo_event event, const char *format,
 		...)
 {
 	char text[1024];
@@ -114,7 +114,7 @@ void bm_bucardo_notice(struct bm_bucardo *bucardo, const char *text)
 	} else if (strcmp(text, "bucardo_stopped") == 0) {
 		bm_log(BM_LOG_DEBUG, BUCARDO_AREA, NULL, "the master says that it stopped");
 	} else {
-		listen_hear(bucardo, text);
+		listen_receive(bucardo, text);
 	}
 }
 

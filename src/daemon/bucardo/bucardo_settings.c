@@ -61,7 +61,7 @@ static bool add_updates(struct bm_bucardo *bucardo, const struct bm_result *resu
 		}
 		bm_quote_literal(sql, name);
 		bm_strbuf_puts(sql, "; ");
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "put %s on %s '%s'",
+		bucardo_event(bucardo, BM_BUCARDO_NOTE, "put %s on %s '%s'",
 				kind[0] == 's' ? "a checktime" : "connection time limits",
 				kind[0] == 's' ? "sync" : "database", name);
 	}

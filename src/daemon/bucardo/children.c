@@ -35,7 +35,7 @@ static void on_member_gone(void *ctx, pid_t pid)
 			BM_FIELDS(bm_int("pid", pid), bm_str("sync", member->sync)), "%s ended",
 			bucardo_role_name(member->role));
 	if (member->role == BUCARDO_VAC && tree_remove_vac_file(bucardo->piddir, pid)) {
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+		bucardo_event(bucardo, BM_BUCARDO_NOTE,
 				"the VAC (pid %d) died; the master starts another", (int)pid);
 	}
 	struct evaluated_sync *sync = evaluate_find(bucardo, member->sync);

@@ -271,13 +271,13 @@ static void step_learning(struct bm_bucardo *bucardo)
 	daemon->own_stop_file = false;
 	enter(bucardo, DAEMON_RUNNING);
 	note_ready(bucardo, &process);
-	bucardo_tell(bucardo, BM_BUCARDO_OPERATOR_STARTED,
+	bucardo_event(bucardo, BM_BUCARDO_OPERATOR_STARTED,
 			"started by hand with `bucardo start` (pid %d)", (int)pid);
 	bm_unit_handle(bucardo->unit, BM_UNIT_ADOPTED);
 	bm_unit_handle(bucardo->unit, BM_UNIT_BECAME_READY);
 	/* It runs without what launch.c fixes. */
 	if (bucardo->declared.count > 0) {
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+		bucardo_event(bucardo, BM_BUCARDO_NOTE,
 				"it is as packaged, and declared migrations need the machine's "
 				"own, which takes its place");
 		bm_unit_restart(bucardo->unit, "started by hand");
@@ -375,7 +375,7 @@ void daemon_pulse(void *ctx)
 /* ---- hands of a person ---- */
 
 /* "bucardo stop REASON" leaves "DATE | stop  | REASON" in the reason file. */
-static void tell_operator_stop(struct bm_bucardo *bucardo)
+static void report_operator_stop(struct bm_bucardo *bucardo)
 {
 	struct bm_strbuf text = BM_STRBUF_INIT;
 	const char *reason = "";
@@ -387,7 +387,7 @@ static void tell_operator_stop(struct bm_bucardo *bucardo)
 		reason += strspn(reason, " ");
 	}
 	int length = (int)strcspn(reason, "\n");
-	bucardo_tell(bucardo, BM_BUCARDO_OPERATOR_STOPPED, "`bucardo stop` by hand%s%.*s",
+	bucardo_event(bucardo, BM_BUCARDO_OPERATOR_STOPPED, "`bucardo stop` by hand%s%.*s",
 			length > 0 ? ": " : "", length, reason);
 	bm_strbuf_finish(&text);
 }
@@ -400,7 +400,7 @@ void daemon_piddir_changed(struct bm_bucardo *bucardo)
 	if (daemon->phase == DAEMON_RUNNING && stop_file && !daemon->own_stop_file &&
 			!daemon->stopping && !daemon->operator_stop) {
 		daemon->operator_stop = true;
-		tell_operator_stop(bucardo);
+		report_operator_stop(bucardo);
 	}
 	if (daemon->phase == DAEMON_ABSENT && !stop_file && master_of_file(bucardo) != 0) {
 		enter(bucardo, DAEMON_LEARNING);

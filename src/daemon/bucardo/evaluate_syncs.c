@@ -120,7 +120,7 @@ static void set_health(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
 					bm_str("why", bm_strbuf_text(&sync->why))),
 			"health of the sync changed");
 	if (!calm) {
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "sync '%s' is %s%s%s", sync->name,
+		bucardo_event(bucardo, BM_BUCARDO_NOTE, "sync '%s' is %s%s%s", sync->name,
 				bm_health_name(health), sync->why.length > 0 ? ": " : "",
 				bm_strbuf_text(&sync->why));
 	}

@@ -121,15 +121,15 @@ struct evaluated_sync {
 	uint64_t refused_msec; /* when the master last failed to validate it */
 	char refusal[300];     /* why, as a sentence */
 	uint64_t kicked_msec;  /* when we last kicked it */
-	uint64_t told_kick_msec; /* when the log last said so */
-	uint64_t reread_msec;	 /* when it last read its tables anew for failing */
-	uint64_t missing_msec;	 /* since when it has no CTL though it should; 0: it has */
-	bool missing_autokick;	 /* autokick then: a change starts the time anew */
-	uint64_t revived_msec;	 /* when we last tried to give it one */
+	uint64_t reported_kick_msec; /* when the log last said so */
+	uint64_t reread_msec;	     /* when it last read its tables anew for failing */
+	uint64_t missing_msec;	     /* since when it has no CTL though it should; 0: it has */
+	bool missing_autokick;	     /* autokick then: a change starts the time anew */
+	uint64_t revived_msec;	     /* when we last tried to give it one */
 	unsigned revivals;
 	int wish; /* a person asked for it to be active (1), or not (-1); 0 it is */
-	uint64_t wish_said_msec; /* when the master was told last; 0 not yet */
-	unsigned wish_said;	 /* how often */
+	uint64_t wish_sent_msec; /* when the master was told last; 0 not yet */
+	unsigned wish_sent;	 /* how often */
 	uint64_t word_msec;	 /* when a word of that kind was last said or heard; 0 never */
 	bool resuming;		 /* the wish is a resume of its migration */
 	bool paused;		 /* by a person; only the master's memory has it */
@@ -157,7 +157,7 @@ struct master {
 	uint64_t ping_msec;	    /* a ping is on its way since; 0 */
 	uint64_t asked_msec;	    /* when that was sent last */
 	uint64_t pong_msec;	    /* the last answer, or attempt */
-	uint64_t heard_msec;	    /* it has heard all that was said until then */
+	uint64_t received_msec;	    /* it has heard all that was said until then */
 	uint64_t reload_msec;	    /* it was told to reload itself, and has not answered; 0 */
 	uint64_t sign_msec; /* its last sign: an answer, a line, a statement under way */
 	uint64_t work_msec; /* when its processor time last grew */
@@ -169,7 +169,7 @@ struct master {
 
 /* Not while it starts, and not while it has to answer for what it was told before: a sync's
  * verb ("kick", "activate", ...). False: not sent. What is to have an effect is said again. */
-bool master_say(struct bm_bucardo *bucardo, const char *verb, const char *sync);
+bool master_send(struct bm_bucardo *bucardo, const char *verb, const char *sync);
 /* Read all syncs anew; one reload does for all that need it. */
 bool master_reload(struct bm_bucardo *bucardo);
 /* It has not answered for a while, which is no reason to end it. */
@@ -200,7 +200,7 @@ void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_
 /* Those that have one have it now. */
 void served_note(struct bm_bucardo *bucardo);
 /* A line of the master's: it says which sync it could not validate, and why. */
-void served_hear(struct bm_bucardo *bucardo, const char *line);
+void served_receive(struct bm_bucardo *bucardo, const char *line);
 /* It is meant to be applied, and has no controller, which is not just being replaced. */
 bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
 		uint64_t now);
@@ -229,7 +229,7 @@ void settings_observe(struct bm_bucardo *bucardo, const struct bm_observation *o
 
 /* Ask to hear it, for all syncs that are known; may be repeated. */
 void listen_begin(struct bm_bucardo *bucardo);
-void listen_hear(struct bm_bucardo *bucardo, const char *channel);
+void listen_receive(struct bm_bucardo *bucardo, const char *channel);
 
 /* ---- pause.c: `bucardo pause`, which no table knows of ---- */
 
@@ -281,7 +281,7 @@ struct declared_sync *declared_find(const struct bm_bucardo *bucardo, const char
 void declared_finish(struct bm_bucardo *bucardo);
 
 /* Tell the owner; `format` makes the text. */
-void bucardo_tell(struct bm_bucardo *bucardo, enum bm_bucardo_event event, const char *format,
+void bucardo_event(struct bm_bucardo *bucardo, enum bm_bucardo_event event, const char *format,
 		...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -18,7 +18,7 @@
 
 static const struct {
 	const char *channel; /* the sync's name follows */
-	void (*hear)(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
+	void (*receive)(struct bm_bucardo *bucardo, struct evaluated_sync *sync);
 } words[] = {
 		{"bucardo_pause_sync_", pause_begins},
 		{"bucardo_resume_sync_", pause_ends},
@@ -33,7 +33,7 @@ static void on_listening(void *ctx, const struct bm_result *result)
 	if (result->error != NULL) {
 		bm_log(BM_LOG_WARN, BUCARDO_AREA,
 				BM_FIELDS(bm_str("err", result->error->message)),
-				"cannot hear what is said about the syncs");
+				"cannot receive what is said about the syncs");
 	}
 }
 
@@ -66,13 +66,13 @@ static bool is_channel(const char *channel, const char *word, const char *sync)
 	return same;
 }
 
-void listen_hear(struct bm_bucardo *bucardo, const char *channel)
+void listen_receive(struct bm_bucardo *bucardo, const char *channel)
 {
 	for (size_t i = 0; i < bucardo->judge.count; i++) {
 		struct evaluated_sync *sync = &bucardo->judge.syncs[i];
 		for (size_t word = 0; word < BM_COUNT_OF(words); word++) {
 			if (is_channel(channel, words[word].channel, sync->name)) {
-				words[word].hear(bucardo, sync);
+				words[word].receive(bucardo, sync);
 			}
 		}
 	}

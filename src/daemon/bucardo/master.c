@@ -109,7 +109,7 @@ bool master_has_queue(const struct bm_bucardo *bucardo, uint64_t now)
 					now - master->work_msec < SILENT_MSEC);
 }
 
-bool master_say(struct bm_bucardo *bucardo, const char *verb, const char *sync)
+bool master_send(struct bm_bucardo *bucardo, const char *verb, const char *sync)
 {
 	uint64_t now = bm_clock_msec();
 
@@ -148,7 +148,7 @@ void master_forget(struct bm_bucardo *bucardo)
 	uint64_t now = bm_clock_msec();
 
 	bucardo->master = (struct master){.pong_msec = now,
-			.heard_msec = now,
+			.received_msec = now,
 			.sign_msec = now,
 			.work_msec = now};
 }
@@ -162,7 +162,7 @@ void master_answered(struct bm_bucardo *bucardo)
 		master->reload_msec = 0;
 	}
 	if (master->ping_msec != 0) {
-		master->heard_msec = master->ping_msec;
+		master->received_msec = master->ping_msec;
 	}
 	master->ping_msec = 0;
 	master->pong_msec = master->sign_msec = bm_clock_msec();

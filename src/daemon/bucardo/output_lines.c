@@ -87,7 +87,7 @@ static uint64_t hash_words(const char *text)
 	return hash;
 }
 
-static bool was_told_lately(struct output *output, const char *text)
+static bool was_reported_lately(struct output *output, const char *text)
 {
 	uint64_t hash = hash_words(text), now = bm_clock_msec();
 	struct told *oldest = &output->told[0];
@@ -116,7 +116,7 @@ static void listen_for_refusal(struct bm_bucardo *bucardo, const char *text)
 	snprintf(daemon->refusal, sizeof(daemon->refusal), "%s", said);
 	snprintf(daemon->last_words, sizeof(daemon->last_words), "%s", said);
 	if (is_news) {
-		bucardo_tell(bucardo, BM_BUCARDO_HOLD, "%s; hint: %s", said,
+		bucardo_event(bucardo, BM_BUCARDO_HOLD, "%s; hint: %s", said,
 				bm_bucardo_refusal_hint);
 	}
 }
@@ -156,7 +156,7 @@ static void listen_for_refused_sessions(struct bm_bucardo *bucardo, const char *
 			!was_refused_lately(output, tried, now)) {
 		output->refused_msec = now;
 		bm_text_copy(output->refused, sizeof(output->refused), tried);
-		bucardo_tell(bucardo, BM_BUCARDO_NO_SESSION, "%s", tried);
+		bucardo_event(bucardo, BM_BUCARDO_NO_SESSION, "%s", tried);
 	}
 }
 
@@ -167,7 +167,8 @@ static void take_line(struct bm_bucardo *bucardo, enum bm_lines_event event, con
 		return;
 	}
 	listen_for_refused_sessions(bucardo, text);
-	if (is_chatter(text) || (may_repeat(text) && was_told_lately(&bucardo->output, text))) {
+	if (is_chatter(text) ||
+			(may_repeat(text) && was_reported_lately(&bucardo->output, text))) {
 		bm_log(BM_LOG_DEBUG, "output", BM_FIELDS(bm_str("unit", "bucardo")), "%s",
 				text);
 		return;
@@ -175,7 +176,7 @@ static void take_line(struct bm_bucardo *bucardo, enum bm_lines_event event, con
 	listen_for_last_words(&bucardo->daemon, text);
 	listen_for_refusal(bucardo, text);
 	master_spoke(bucardo, text);
-	served_hear(bucardo, text);
+	served_receive(bucardo, text);
 	bm_log_child_line("bucardo", text, length, event == BM_LINES_PARTIAL);
 }
 

@@ -24,7 +24,7 @@ static void set_paused(struct bm_bucardo *bucardo, struct evaluated_sync *sync, 
 	}
 	sync->paused = paused;
 	sync->paused_msec = bm_clock_msec();
-	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "sync '%s' %s", sync->name,
+	bucardo_event(bucardo, BM_BUCARDO_NOTE, "sync '%s' %s", sync->name,
 			paused ? "was paused by a person, and stays so until `bucardo resume` or "
 				 "a restart of Bucardo"
 			       : "is paused no more");

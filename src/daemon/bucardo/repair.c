@@ -40,14 +40,14 @@ void repair_kick(struct bm_bucardo *bucardo, struct evaluated_sync *sync, const 
 {
 	uint64_t now = bm_clock_msec();
 	/* While it is in trouble the same kick comes every few seconds. */
-	bool is_news = sync->told_kick_msec == 0 ||
-			now - sync->told_kick_msec >= TELL_KICK_MSEC;
+	bool is_news = sync->reported_kick_msec == 0 ||
+			now - sync->reported_kick_msec >= TELL_KICK_MSEC;
 
-	if (!master_say(bucardo, "kick", sync->name)) {
+	if (!master_send(bucardo, "kick", sync->name)) {
 		return;
 	}
 	sync->kicked_msec = now;
-	sync->told_kick_msec = is_news ? now : sync->told_kick_msec;
+	sync->reported_kick_msec = is_news ? now : sync->reported_kick_msec;
 	bm_log(is_news ? BM_LOG_INFO : BM_LOG_DEBUG, BUCARDO_AREA,
 			BM_FIELDS(bm_str("sync", sync->name), bm_str("why", why),
 					bm_int("rows", sync->backlog_rows)),
@@ -56,7 +56,7 @@ void repair_kick(struct bm_bucardo *bucardo, struct evaluated_sync *sync, const 
 
 static void restart_tree(struct bm_bucardo *bucardo, const char *why)
 {
-	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "restarting Bucardo: %s", why);
+	bucardo_event(bucardo, BM_BUCARDO_NOTE, "restarting Bucardo: %s", why);
 	bm_unit_renew(bucardo->unit, why);
 }
 
@@ -114,8 +114,8 @@ static void reread_failing(
 		sync->reread_msec = now;
 		bm_log(BM_LOG_INFO, BUCARDO_AREA, BM_FIELDS(bm_str("sync", sync->name)),
 				"its runs still fail: reading its tables anew");
-		master_say(bucardo, "reload", sync->name);
-		master_say(bucardo, "kick", sync->name);
+		master_send(bucardo, "reload", sync->name);
+		master_send(bucardo, "kick", sync->name);
 	}
 }
 
@@ -148,11 +148,11 @@ static void revive(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint
 
 	sync->revived_msec = now;
 	sync->revivals++;
-	bucardo_tell(bucardo, BM_BUCARDO_NOTE, "sync '%s' is active but not served: %s",
+	bucardo_event(bucardo, BM_BUCARDO_NOTE, "sync '%s' is active but not served: %s",
 			sync->name, known ? "activating it" : "reloading Bucardo");
 	if (known) {
-		master_say(bucardo, "activate", sync->name);
-		master_say(bucardo, "kick", sync->name);
+		master_send(bucardo, "activate", sync->name);
+		master_send(bucardo, "kick", sync->name);
 	} else {
 		master_reload(bucardo);
 	}
@@ -193,7 +193,7 @@ static void watch_served(struct bm_bucardo *bucardo, struct evaluated_sync *sync
 
 /* ---- the escalation ---- */
 
-static const char *say_lag(int64_t msec, char *out)
+static const char *print_lag(int64_t msec, char *out)
 {
 	return msec < 0 ? "unknown" : bm_clock_format_span((uint64_t)msec, out);
 }
@@ -203,7 +203,7 @@ static void take_step(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
 {
 	char lag[BM_CLOCK_TEXT_SIZE];
 	char *text = bm_format("sync '%s' stalled, lag %s (%s): %s", sync->name,
-			say_lag(sync->lag_msec, lag), bm_strbuf_text(&sync->why),
+			print_lag(sync->lag_msec, lag), bm_strbuf_text(&sync->why),
 			bm_escalation_name(step));
 
 	bm_log(BM_LOG_WARN, BUCARDO_AREA,
@@ -218,24 +218,24 @@ static void take_step(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
 	}
 	switch (step) {
 	case BM_ESCALATION_KICK:
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
+		bucardo_event(bucardo, BM_BUCARDO_NOTE, "%s", text);
 		repair_kick(bucardo, sync, "stalled");
 		break;
 	case BM_ESCALATION_RELOAD_SYNC:
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE, "%s", text);
-		master_say(bucardo, "reload", sync->name);
+		bucardo_event(bucardo, BM_BUCARDO_NOTE, "%s", text);
+		master_send(bucardo, "reload", sync->name);
 		/* A reload is followed by no run unless asked for; this waits in the
 		 * master until it is done. */
-		master_say(bucardo, "kick", sync->name);
+		master_send(bucardo, "kick", sync->name);
 		break;
 	case BM_ESCALATION_RESTART_TREE:
 		restart_tree(bucardo, text);
 		break;
 	case BM_ESCALATION_RESTART_POSTGRES:
-		bucardo_tell(bucardo, BM_BUCARDO_RESTART_POSTGRES, "%s", text);
+		bucardo_event(bucardo, BM_BUCARDO_RESTART_POSTGRES, "%s", text);
 		break;
 	default:
-		bucardo_tell(bucardo, BM_BUCARDO_HOLD, "%s", text);
+		bucardo_event(bucardo, BM_BUCARDO_HOLD, "%s", text);
 		break;
 	}
 	free(text);
@@ -245,12 +245,12 @@ static void leave_escalation(struct bm_bucardo *bucardo, struct evaluated_sync *
 {
 	char before[BM_CLOCK_TEXT_SIZE], after[BM_CLOCK_TEXT_SIZE];
 
-	bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+	bucardo_event(bucardo, BM_BUCARDO_NOTE,
 			"no escalation any more after %s: sync '%s' is %s, lag %s before and %s now",
 			bm_escalation_name(sync->escalation.step), sync->name,
 			bm_health_name(sync->health),
-			say_lag(sync->escalation_lag_msec, before),
-			say_lag(sync->lag_msec, after));
+			print_lag(sync->escalation_lag_msec, before),
+			print_lag(sync->lag_msec, after));
 	sync->escalation = (struct escalation_state){BM_ESCALATION_NONE, 0};
 	sync->escalation_lag_msec = -1;
 }

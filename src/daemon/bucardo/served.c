@@ -54,7 +54,7 @@ static void note_refused(struct bm_bucardo *bucardo, const char *said)
 	bucardo->master.refusal[0] = '\0';
 }
 
-void served_hear(struct bm_bucardo *bucardo, const char *line)
+void served_receive(struct bm_bucardo *bucardo, const char *line)
 {
 	static const char *const causes[] = {
 			" MCP Connection failed: ", " MCP Error from validate_sync: "};
@@ -65,7 +65,7 @@ void served_hear(struct bm_bucardo *bucardo, const char *line)
 		const char *said = strstr(line, causes[i]);
 		if (said != NULL) {
 			struct bm_strbuf words = BM_STRBUF_INIT;
-			health_say_error(&words, said + strlen(causes[i]));
+			health_print_error(&words, said + strlen(causes[i]));
 			bm_text_copy(master->refusal, sizeof(master->refusal),
 					bm_strbuf_text(&words));
 			bm_strbuf_finish(&words);

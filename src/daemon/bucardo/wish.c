@@ -21,8 +21,8 @@
 void wish_set(struct evaluated_sync *sync, int wish)
 {
 	sync->wish = wish;
-	sync->wish_said_msec = 0;
-	sync->wish_said = 0;
+	sync->wish_sent_msec = 0;
+	sync->wish_sent = 0;
 	sync->resuming = false;
 }
 
@@ -32,13 +32,13 @@ static void end_wish(struct evaluated_sync *sync)
 	sync->resuming = false;
 }
 
-static void hear(struct evaluated_sync *sync, int wish)
+static void receive(struct evaluated_sync *sync, int wish)
 {
-	sync->wish_said_msec = sync->word_msec = bm_clock_msec();
+	sync->wish_sent_msec = sync->word_msec = bm_clock_msec();
 	/* Our own word is heard here as well. */
 	if (sync->wish != wish) {
 		sync->wish = wish;
-		sync->wish_said = 1;
+		sync->wish_sent = 1;
 		sync->resuming = false;
 	}
 }
@@ -46,22 +46,22 @@ static void hear(struct evaluated_sync *sync, int wish)
 void wish_active(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	(void)bucardo;
-	hear(sync, 1);
+	receive(sync, 1);
 }
 
 void wish_inactive(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	(void)bucardo;
-	hear(sync, -1);
+	receive(sync, -1);
 }
 
 /* The latest look at the sync shows what all words about it have led to. */
-static bool is_heard(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
+static bool is_received(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {
 	const struct master *master = &bucardo->master;
 
 	return sync->word_msec == 0 ||
-			(master->heard_msec >= sync->word_msec &&
+			(master->received_msec >= sync->word_msec &&
 					bucardo->judge.taken_msec > master->pong_msec);
 }
 
@@ -70,29 +70,29 @@ void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_
 	const char *verb = sync->wish > 0 ? "activate" : "deactivate";
 
 	if (sync->wish != 0 && sync->active == (sync->wish > 0)) {
-		if (is_heard(bucardo, sync)) {
+		if (is_received(bucardo, sync)) {
 			end_wish(sync);
 		}
 		return;
 	}
-	if (sync->wish == 0 || now - sync->wish_said_msec < AGAIN_MSEC) {
+	if (sync->wish == 0 || now - sync->wish_sent_msec < AGAIN_MSEC) {
 		return;
 	}
-	if (sync->wish > 0 && sync->wish_said > 0 && master_has_queue(bucardo, now)) {
-		sync->wish_said_msec = now; /* it has heard, and others come first */
-	} else if (sync->wish_said >= OFTEN) {
+	if (sync->wish > 0 && sync->wish_sent > 0 && master_has_queue(bucardo, now)) {
+		sync->wish_sent_msec = now; /* it has heard, and others come first */
+	} else if (sync->wish_sent >= OFTEN) {
 		end_wish(sync);
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
+		bucardo_event(bucardo, BM_BUCARDO_NOTE,
 				"the master was told %d times to %s sync '%s', and did not: the log "
 				"has its reason",
 				OFTEN, verb, sync->name);
-	} else if (master_say(bucardo, verb, sync->name)) {
-		bucardo_tell(bucardo, BM_BUCARDO_NOTE,
-				sync->wish_said_msec == 0
+	} else if (master_send(bucardo, verb, sync->name)) {
+		bucardo_event(bucardo, BM_BUCARDO_NOTE,
+				sync->wish_sent_msec == 0
 						? "telling the master to %s sync '%s'"
 						: "the master has not heard `bucardo %s %s`: it is told again",
 				verb, sync->name);
-		sync->wish_said_msec = sync->word_msec = now;
-		sync->wish_said++;
+		sync->wish_sent_msec = sync->word_msec = now;
+		sync->wish_sent++;
 	}
 }

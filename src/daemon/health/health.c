@@ -186,14 +186,14 @@ struct health_trend health_trend(const struct sync_history *history, bool runnin
 
 /* ---- judgement ---- */
 
-static void say_span(struct bm_strbuf *out, uint64_t msec)
+static void print_span(struct bm_strbuf *out, uint64_t msec)
 {
 	char span[BM_CLOCK_TEXT_SIZE];
 
 	bm_strbuf_puts(out, bm_clock_format_span(msec, span));
 }
 
-static void say_waiting(struct bm_strbuf *out, const struct bm_sync_sample *sync)
+static void print_waiting(struct bm_strbuf *out, const struct bm_sync_sample *sync)
 {
 	bm_words_count(out, sync->backlog_rows, "row waits", "rows wait");
 }
@@ -207,7 +207,7 @@ static bool is_unreachable(const struct bm_sync_sample *sync, const struct bm_ob
 			continue;
 		}
 		bm_strbuf_printf(why, "database '%s' is unreachable for ", db->name);
-		say_span(why,
+		print_span(why,
 				all->taken_msec > db->since_msec
 						? all->taken_msec - db->since_msec
 						: 0);
@@ -248,7 +248,7 @@ static const char *begin_of_error(const char *text)
 	return text;
 }
 
-void health_say_error(struct bm_strbuf *out, const char *text)
+void health_print_error(struct bm_strbuf *out, const char *text)
 {
 	const char *start = begin_of_error(text);
 	static const char *const ends[] = {" at /usr/", " at -e line ", ": \"", " Line: "};
@@ -299,7 +299,7 @@ static bool is_failing(const struct bm_sync_sample *sync, struct bm_strbuf *why,
 	bool failing = needed == 1 || sync->recent_failures >= needed;
 	if (failing) {
 		bm_strbuf_puts(why, "its runs fail: ");
-		health_say_error(why, sync->bad_text);
+		health_print_error(why, sync->bad_text);
 		bm_strbuf_puts(advice, bm_strbuf_text(&hint));
 	}
 	bm_strbuf_finish(&hint);
@@ -338,9 +338,9 @@ static bool is_stalled(const struct sync_history *history, const struct bm_sync_
 	if (now_msec < since || now_msec - since < patience) {
 		return false;
 	}
-	say_waiting(why, sync);
+	print_waiting(why, sync);
 	bm_strbuf_puts(why, " and nothing moved for ");
-	say_span(why, now_msec - since);
+	print_span(why, now_msec - since);
 	if (sync->run_open) {
 		bm_strbuf_printf(why, ", the run is at '%s'", sync->run_status);
 	}
@@ -358,13 +358,13 @@ static enum bm_health evaluate_backlog(const struct sync_history *history,
 		return BM_HEALTH_STALLED;
 	}
 	if (limits->held && !sync->run_open) {
-		say_waiting(why, sync);
+		print_waiting(why, sync);
 		bm_strbuf_puts(why, " until its migration begins to replicate");
 		return BM_HEALTH_IDLE;
 	}
 	if (!sync->autokick && !sync->run_open) {
 		bm_strbuf_puts(why, "autokick is off: ");
-		say_waiting(why, sync);
+		print_waiting(why, sync);
 		bm_strbuf_puts(why, " until it is kicked");
 		bm_strbuf_printf(advice,
 				"when the copy is done: `bucardo update sync %s autokick=1`, "
@@ -407,7 +407,7 @@ static enum bm_health judge(const struct sync_history *history,
 	}
 	if (limits->paused) {
 		bm_strbuf_puts(why, "it was paused by somebody who typed `bucardo pause`, ");
-		say_span(why,
+		print_span(why,
 				observation->taken_msec > limits->paused_msec
 						? observation->taken_msec - limits->paused_msec
 						: 0);

@@ -64,6 +64,6 @@ enum bm_health health_evaluate(struct sync_history *history, const struct bm_syn
  * What the server said, without what Bucardo puts around it ("DBD::Pg::db do failed: ...
  * at Bucardo.pm line 1") and without the row: rows are the users', and long.
  */
-void health_say_error(struct bm_strbuf *out, const char *text);
+void health_print_error(struct bm_strbuf *out, const char *text);
 
 #endif

@@ -112,7 +112,7 @@ __attribute__((format(printf, 4, 0))) static const struct kept *keep(struct bm_e
 	return put(events, &(struct bm_machine_event){id, now, level, name, text});
 }
 
-static void tell(struct bm_events *events)
+static void report(struct bm_events *events)
 {
 	for (size_t i = 0; i < BM_EVENTS_LISTENERS; i++) {
 		if (events->listeners[i].cb != NULL) {
@@ -129,7 +129,7 @@ void bm_events_note(struct bm_events *events, enum bm_log_level level, const cha
 	va_start(args, format);
 	keep(events, level, subject, format, args);
 	va_end(args);
-	tell(events);
+	report(events);
 }
 
 void bm_events_add(struct bm_events *events, enum bm_log_level level, const char *subject,
@@ -141,7 +141,7 @@ void bm_events_add(struct bm_events *events, enum bm_log_level level, const char
 	const struct kept *kept = keep(events, level, subject, format, args);
 	va_end(args);
 	bm_log(level, "machine", BM_FIELDS(bm_str("subject", kept->subject)), "%s", kept->text);
-	tell(events);
+	report(events);
 }
 
 void bm_events_add_lines(struct bm_events *events, enum bm_log_level level, const char *subject,
@@ -215,7 +215,7 @@ void bm_events_complete(struct bm_events *events)
 {
 	if (!events->complete) {
 		events->complete = true;
-		tell(events);
+		report(events);
 	}
 }
 

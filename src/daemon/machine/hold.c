@@ -162,8 +162,8 @@ static void hold_for_config(struct bm_machine *machine)
 	set_hold(machine, "bad-config", why,
 			"fix machine.yaml on the volume; `bucardo-machine config check` tells when it "
 			"is right");
-	bool was_told = before.active && strcmp(before.what, "bad-config") == 0;
-	if (was_told ? strcmp(before.why, why) != 0 : count > 1) {
+	bool was_reported = before.active && strcmp(before.what, "bad-config") == 0;
+	if (was_reported ? strcmp(before.why, why) != 0 : count > 1) {
 		bm_events_add_lines(machine->events, BM_LOG_ERROR, "config", errors);
 	}
 }

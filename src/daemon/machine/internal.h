@@ -139,7 +139,7 @@ struct bm_machine {
 	/* the end */
 	bool stopping, finished;
 	char stop_why[256];
-	uint64_t stop_deadline_msec, stop_told_msec;
+	uint64_t stop_deadline_msec, stop_reported_msec;
 };
 
 /* machine.c */

@@ -237,8 +237,8 @@ static void push_stop(struct bm_machine *machine)
 {
 	uint64_t now = bm_clock_msec();
 
-	if (now - machine->stop_told_msec >= STOP_TELL_MSEC) {
-		machine->stop_told_msec = now;
+	if (now - machine->stop_reported_msec >= STOP_TELL_MSEC) {
+		machine->stop_reported_msec = now;
 		name_who_holds_up(machine, "is what the stop waits for");
 	}
 	if (now < machine->stop_deadline_msec) {
@@ -373,7 +373,7 @@ void bm_machine_stop(struct bm_machine *machine, const char *why)
 		return;
 	}
 	machine->stopping = true;
-	machine->stop_told_msec = now;
+	machine->stop_reported_msec = now;
 	machine->stop_deadline_msec = now +
 			(machine->config != NULL ? machine->config->stop_deadline_msec
 						 : STOP_DEADLINE_MSEC);

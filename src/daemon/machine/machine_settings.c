@@ -220,7 +220,7 @@ static void list_refused(struct bm_machine *machine, struct bm_strbuf *out)
 	}
 }
 
-static void tell_taken(struct bm_machine *machine, bool changed, const char *state)
+static void report_taken(struct bm_machine *machine, bool changed, const char *state)
 {
 	struct bm_strbuf refused = BM_STRBUF_INIT;
 
@@ -258,7 +258,7 @@ int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors)
 	bm_strbuf_finish(&later);
 	/* Somebody who asked for it wants an answer; a touched file does not. */
 	if (changed || was_rejected || errors != NULL) {
-		tell_taken(machine, changed, state);
+		report_taken(machine, changed, state);
 	}
 	bm_config_destroy(old);
 	bm_machine_tick_soon(machine);

@@ -181,7 +181,7 @@ static void fill_host(const struct host *host, struct bm_status_host *out)
 			.throttled_percent = host->verdict.throttled_percent,
 			.stolen_percent = host->verdict.stolen_percent,
 			.pressure_percent = host->verdict.pressure_percent,
-			.late_msec = host->told_late_msec,
+			.late_msec = host->reported_late_msec,
 	};
 }
 

@@ -108,7 +108,7 @@ void bm_definition_renew(json_t *definition)
 /* ---- comparison ---- */
 
 /* "source.host was "a" and is "b" now" */
-static void say_difference(
+static void print_difference(
 		const char *path, const json_t *old, const json_t *now, struct bm_strbuf *out)
 {
 	char *was = json_dumps(old, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -147,7 +147,7 @@ static void compare_members(
 			snprintf(path, sizeof(path), "%s.", key);
 			compare_members(path, was, is, out);
 		} else {
-			say_difference(path, was, is, out);
+			print_difference(path, was, is, out);
 		}
 	}
 	json_decref(both);

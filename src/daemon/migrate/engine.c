@@ -83,7 +83,7 @@ void bm_migrate_free(struct migration *migration)
 	free(migration);
 }
 
-void bm_migrate_tell(
+void bm_migrate_event(
 		struct migration *migration, enum bm_log_level level, const char *format, ...)
 {
 	struct bm_migrate *migrate = migration->migrate;
@@ -129,12 +129,12 @@ static void restart_workers(struct migration *migration)
 	bool runs = migration->worker_phase < BM_PHASE_COUNT;
 
 	if (same && !(runs && bm_phase_row(migration->worker_phase)->paced)) {
-		bm_migrate_tell(migration, BM_LOG_INFO,
+		bm_migrate_event(migration, BM_LOG_INFO,
 				"its changed definition is taken over: `copy` alone is another, "
 				"nothing is restarted for it");
 		return;
 	}
-	bm_migrate_tell(migration, BM_LOG_INFO, "its changed definition is taken over");
+	bm_migrate_event(migration, BM_LOG_INFO, "its changed definition is taken over");
 	bm_run_cancel(migration); /* it starts again, with the new one */
 	bm_reconciler_cancel(migration);
 }
@@ -159,7 +159,7 @@ static void refuse(struct migration *migration, const char *difference)
 	if (migration->refusal == NULL || strcmp(migration->refusal, difference) != 0) {
 		free(migration->refusal);
 		migration->refusal = bm_strdup(difference);
-		bm_migrate_tell(migration, BM_LOG_ERROR,
+		bm_migrate_event(migration, BM_LOG_ERROR,
 				"its changed definition is refused: %s", difference);
 	}
 }
@@ -230,7 +230,7 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 		}
 		if (!found && migration->configured) {
 			migration->configured = false;
-			bm_migrate_tell(migration, BM_LOG_WARN,
+			bm_migrate_event(migration, BM_LOG_WARN,
 					"machine.yaml does not name it any more: it stays as it is"
 					"; `bucardo-machine teardown` removes it");
 		}

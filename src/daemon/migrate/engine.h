@@ -35,7 +35,7 @@ struct progress {
 	struct json_t *in_flight;		 /* NULL: nothing */
 	int64_t shown, shown_total; /* what the journal has: no crash takes it back */
 	char unit[16], text[160];
-	uint64_t told_msec; /* of the last line */
+	uint64_t reported_msec; /* of the last line */
 	/* for the rate: */
 	uint64_t mark_msec;
 	int64_t mark_done;
@@ -52,7 +52,7 @@ struct reconciler {
 	char *why;	      /* it does not work; NULL: it does, or is not wanted */
 	char *evidence;	      /* JSON, of its last line; NULL none */
 	char *trouble, *hint; /* of a table that is paused; NULL none */
-	uint64_t told_msec;
+	uint64_t reported_msec;
 };
 
 #define RECORD_COUNT (BM_PHASE_COUNT + 1)
@@ -133,7 +133,7 @@ struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name);
 struct migration *bm_migrate_known(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name);
-void bm_migrate_tell(struct migration *migration, enum bm_log_level level, const char *format,
+void bm_migrate_event(struct migration *migration, enum bm_log_level level, const char *format,
 		...) __attribute__((format(printf, 3, 4)));
 enum bm_phase bm_migrate_until(const struct migration *migration);
 /* Compare what is declared with what the journal has. */

@@ -76,7 +76,7 @@ static void ask(struct migration *migration, const char *without, const char *by
 	leaving->by = bm_strdup(by);
 	leaving->without = bm_strdup(without);
 	begin_anew(bm_record_of(migration, BM_PHASE_TEARDOWN));
-	bm_migrate_tell(migration, BM_LOG_WARN, "teardown%s%s, asked by %s",
+	bm_migrate_event(migration, BM_LOG_WARN, "teardown%s%s, asked by %s",
 			without[0] != '\0' ? " without " : "", without, by);
 }
 
@@ -177,7 +177,7 @@ void bm_leaving_check(struct migration *migration)
 	}
 	migration->leaving.forgotten = true;
 	migration->revision.generation++;
-	bm_migrate_tell(migration, BM_LOG_INFO,
+	bm_migrate_event(migration, BM_LOG_INFO,
 			"it is torn down, and machine.yaml does not name it any more: it is "
 			"forgotten");
 }

@@ -81,7 +81,7 @@ static void take_progress(struct migration *migration, const struct bm_phase_lin
 	}
 	take_rate(progress, done);
 	progress->known = true;
-	progress->told_msec = bm_clock_msec();
+	progress->reported_msec = bm_clock_msec();
 	progress->done = done;
 	progress->total = line->total > 0 && line->total < done ? done : line->total;
 	bm_text_copy(progress->unit, sizeof(progress->unit), line->unit);
@@ -158,7 +158,8 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 	replace(&record->hint, NULL);
 	replace(&record->evidence, evidence);
 	touch(record);
-	bm_migrate_tell(migration, BM_LOG_INFO, "%s is done after %s: %s", bm_phase_name(phase),
+	bm_migrate_event(migration, BM_LOG_INFO, "%s is done after %s: %s",
+			bm_phase_name(phase),
 			bm_clock_format_span(
 					bm_clock_msec() - migration->worker_since_msec, span),
 			evidence);
@@ -190,7 +191,7 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	}
 	touch(record);
 	if (is_news) {
-		bm_migrate_tell(migration,
+		bm_migrate_event(migration,
 				failure == BM_FAILURE_TRANSIENT ? BM_LOG_WARN : BM_LOG_ERROR,
 				"%s failed (%s): %s%s%s", bm_phase_name(phase),
 				bm_failure_name(failure), message,
@@ -211,7 +212,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		take_finding(migration, line);
 		break;
 	case BM_PHASE_EVENT_NOTE:
-		bm_migrate_tell(migration, BM_LOG_INFO, "%s", line->text);
+		bm_migrate_event(migration, BM_LOG_INFO, "%s", line->text);
 		break;
 	case BM_PHASE_EVENT_DONE:
 		take_done(migration, line);
@@ -260,7 +261,7 @@ void bm_run_begin(struct migration *migration, enum bm_phase phase)
 
 	if (record->state == BM_RECORD_PENDING) {
 		record->started_at = bm_clock_wall_msec();
-		bm_migrate_tell(migration, BM_LOG_INFO, "%s begins", bm_phase_name(phase));
+		bm_migrate_event(migration, BM_LOG_INFO, "%s begins", bm_phase_name(phase));
 	}
 	record->state = BM_RECORD_BEGUN;
 	record->ended_at = 0;

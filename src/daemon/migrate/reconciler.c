@@ -60,7 +60,7 @@ static void note_failure(struct migration *migration, const char *message)
 	uint64_t now = bm_clock_msec();
 
 	if (reconciler->why == NULL) {
-		bm_migrate_tell(migration, BM_LOG_WARN,
+		bm_migrate_event(migration, BM_LOG_WARN,
 				"its sequences and tables are not reconciled, trying again: %s",
 				message);
 	}
@@ -111,10 +111,10 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		replace(&reconciler->evidence, evidence);
 		free(evidence);
 		take_trouble(reconciler, line->evidence);
-		reconciler->told_msec = bm_clock_msec();
+		reconciler->reported_msec = bm_clock_msec();
 		replace(&reconciler->why, NULL);
 	} else if (line->event == BM_PHASE_EVENT_NOTE) {
-		bm_migrate_tell(migration, BM_LOG_INFO, "%s", line->text);
+		bm_migrate_event(migration, BM_LOG_INFO, "%s", line->text);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
 		note_failure(migration, line->message);
 	}

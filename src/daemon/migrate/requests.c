@@ -88,7 +88,7 @@ static int go(struct migration *migration, enum bm_phase until, const char *by,
 	migration->until = until;
 	end_pause(migration);
 	bm_run_retry_now(migration);
-	bm_migrate_tell(migration, BM_LOG_INFO, "goes on until %s, asked by %s",
+	bm_migrate_event(migration, BM_LOG_INFO, "goes on until %s, asked by %s",
 			bm_phase_name(until), by);
 	return 0;
 }
@@ -106,7 +106,7 @@ static int pause_migration(struct migration *migration, enum bm_phase until, con
 	migration->resuming = false;
 	migration->paused_at = bm_clock_wall_msec();
 	migration->paused_by = bm_strdup(by);
-	bm_migrate_tell(migration, BM_LOG_INFO, "paused by %s", by);
+	bm_migrate_event(migration, BM_LOG_INFO, "paused by %s", by);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static int resume(struct migration *migration, enum bm_phase until, const char *
 	}
 	end_pause(migration);
 	bm_run_retry_now(migration);
-	bm_migrate_tell(migration, BM_LOG_INFO, "resumed by %s", by);
+	bm_migrate_event(migration, BM_LOG_INFO, "resumed by %s", by);
 	return 0;
 }
 

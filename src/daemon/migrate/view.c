@@ -82,7 +82,7 @@ static void fill_time(const struct progress *progress, struct bm_migration_view 
 	const struct bm_phase_row *row = bm_phase_row(view->phase);
 	int64_t left = progress->total - progress->done;
 
-	if (bm_clock_msec() - progress->told_msec > QUIET_MSEC) {
+	if (bm_clock_msec() - progress->reported_msec > QUIET_MSEC) {
 		return;
 	}
 	if (row->flows && progress->rate >= 0) {
@@ -168,7 +168,7 @@ static struct bm_reconcile_view reconcile_view(const struct reconciler *reconcil
 			.evidence = reconciler->evidence != NULL ? reconciler->evidence : "",
 			.trouble = reconciler->trouble != NULL ? reconciler->trouble : "",
 			.hint = reconciler->hint != NULL ? reconciler->hint : "",
-			.told_msec = reconciler->told_msec};
+			.reported_msec = reconciler->reported_msec};
 }
 
 size_t bm_migrate_count(const struct bm_migrate *migrate)

@@ -295,7 +295,7 @@ static json_t *reconcile_json(
 	}
 	json_object_set_new(object, "pid", pid_or_null(reconcile->pid));
 	set_text(object, "why", reconcile->why);
-	set_since(object, reconcile->told_msec, now);
+	set_since(object, reconcile->reported_msec, now);
 	return object;
 }
 

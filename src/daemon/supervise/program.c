@@ -123,7 +123,7 @@ static void on_output_end(void *ctx, struct bm_output *output)
 }
 
 /* The last line that it printed, if it ended by itself and badly; or why it was never ready. */
-static void say_why(const struct bm_program *program, int status, char *out, size_t size)
+static void print_why(const struct bm_program *program, int status, char *out, size_t size)
 {
 	const char *text = bm_strbuf_text(&program->tail);
 	size_t length = program->tail.length;
@@ -153,7 +153,7 @@ static void on_exit_of_child(void *ctx, pid_t pid, int status)
 	stop_probing(program);
 	kill(-pid, SIGKILL);
 	bm_output_read(program->output);
-	say_why(program, status, why, sizeof(why));
+	print_why(program, status, why, sizeof(why));
 	bm_unit_exited(program->unit, status, why, false); /* last: it may close the program */
 }
 

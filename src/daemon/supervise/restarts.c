@@ -53,7 +53,7 @@ static uint64_t calm_msec(uint64_t all_msec)
 	return twice > RESTARTS_CALM_MSEC ? twice : RESTARTS_CALM_MSEC;
 }
 
-static void say(const struct restarts *restarts, unsigned times, uint64_t first_msec,
+static void print(const struct restarts *restarts, unsigned times, uint64_t first_msec,
 		uint64_t now_msec, struct bm_strbuf *why)
 {
 	char within[BM_CLOCK_TEXT_SIZE], ago[BM_CLOCK_TEXT_SIZE];
@@ -73,12 +73,12 @@ bool bm_restarts_are_many(
 
 	if (restarts->burst >= RESTARTS_BURST && last - newest >= RESTARTS_BURST_MSEC &&
 			now_msec - last < RESTARTS_CALM_MSEC) {
-		say(restarts, restarts->burst, newest, now_msec, why);
+		print(restarts, restarts->burst, newest, now_msec, why);
 		return true;
 	}
 	if (first != 0 && now_msec - first <= RESTARTS_WITHIN_MSEC &&
 			now_msec - last < calm_msec(last - first)) {
-		say(restarts, RESTARTS_MANY, first, now_msec, why);
+		print(restarts, RESTARTS_MANY, first, now_msec, why);
 		return true;
 	}
 	return false;

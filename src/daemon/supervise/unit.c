@@ -272,7 +272,7 @@ static enum bm_log_level level_of(enum bm_unit_state state)
 	return state == BM_UNIT_BACKOFF ? BM_LOG_WARN : BM_LOG_INFO;
 }
 
-static void tell(const struct bm_unit *u, enum bm_unit_event event, enum bm_unit_state from)
+static void report(const struct bm_unit *u, enum bm_unit_event event, enum bm_unit_state from)
 {
 	uint64_t now = u->host->now_msec(u->ctx);
 	struct bm_field fields[] = {
@@ -312,7 +312,7 @@ static bool apply(struct bm_unit *u, enum bm_unit_event event)
 		u->since_msec = u->host->now_msec(u->ctx);
 	}
 	t->action(u);
-	tell(u, event, from);
+	report(u, event, from);
 	return from != u->state;
 }
 

@@ -124,10 +124,10 @@ static void take_line(struct bm_observer *observer, const char *text, size_t len
 	if (bm_observation_decode(text, length, bm_clock_msec(), &line, &err) != 0) {
 		fail(observer, err.message);
 	} else if (line.waiting != NULL) {
-		bm_watchdog_heard(observer->silence);
+		bm_watchdog_received(observer->silence);
 		take_waiting(observer, line.waiting);
 	} else {
-		bm_watchdog_heard(observer->silence);
+		bm_watchdog_received(observer->silence);
 		observer->is_waiting = false;
 		observer->cb(observer->ctx, &line.observation);
 	}

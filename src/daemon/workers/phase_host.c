@@ -40,7 +40,7 @@ struct bm_phase_host {
 /* ---- its end ---- */
 
 /* Last in every callback: the receiver may close the host. */
-static void tell_end(struct bm_phase_host *host, const char *how)
+static void report_end(struct bm_phase_host *host, const char *how)
 {
 	if (!host->told) {
 		host->told = true;
@@ -59,7 +59,7 @@ static void on_exit_of_worker(void *ctx, pid_t pid, int status)
 	bm_text_copy(host->how, sizeof(host->how), how);
 	free(how);
 	if (host->lines_ended) {
-		tell_end(host, host->how);
+		report_end(host, host->how);
 	} else {
 		bm_timer_arm(host->linger, LINGER_MSEC);
 	}
@@ -69,7 +69,7 @@ static void on_linger(void *ctx)
 {
 	struct bm_phase_host *host = ctx;
 
-	tell_end(host, host->how);
+	report_end(host, host->how);
 }
 
 /* The end of its connections ends its statements, and what they did not commit. */
@@ -79,7 +79,7 @@ static void on_silence(void *ctx, const char *why)
 
 	bm_worker_child_end(host->child);
 	snprintf(host->how, sizeof(host->how), "its worker %s, and was ended", why);
-	tell_end(host, host->how);
+	report_end(host, host->how);
 }
 
 /* ---- its lines ---- */
@@ -95,7 +95,7 @@ static void take_line(struct bm_phase_host *host, const char *text, size_t lengt
 	if (bm_phase_line_decode(text, length, &decoded, &err) != 0) {
 		bm_phase_line_finish(&decoded);
 		bm_worker_child_end(host->child);
-		tell_end(host, err.message);
+		report_end(host, err.message);
 		return;
 	}
 	host->has_verdict = decoded.line.event == BM_PHASE_EVENT_DONE ||
@@ -104,7 +104,7 @@ static void take_line(struct bm_phase_host *host, const char *text, size_t lengt
 		bm_watchdog_rest(host->silence);
 		bm_timer_arm(host->linger, GOODBYE_MSEC);
 	} else {
-		bm_watchdog_heard(host->silence);
+		bm_watchdog_received(host->silence);
 	}
 	if (decoded.line.event != BM_PHASE_EVENT_ALIVE) {
 		host->on_line(host->ctx, &decoded.line);
@@ -122,12 +122,12 @@ static void on_event(void *ctx, enum bm_lines_event event, const char *text, siz
 		break;
 	case BM_LINES_PARTIAL:
 		bm_worker_child_end(host->child);
-		tell_end(host, "its worker printed a line that is too long");
+		report_end(host, "its worker printed a line that is too long");
 		break;
 	case BM_LINES_END:
 		host->lines_ended = true;
 		if (bm_worker_child_pid(host->child) == 0) {
-			tell_end(host, host->how);
+			report_end(host, host->how);
 		}
 		break;
 	}

@@ -160,7 +160,7 @@ pid_t bm_worker_child_pid(const struct bm_worker_child *child)
 }
 
 /* A full pipe holds enough of them; a broken one is noticed by its exit. */
-static void say(struct bm_worker_child *child, const char *word)
+static void print(struct bm_worker_child *child, const char *word)
 {
 	if (child->request_fd >= 0 && write(child->request_fd, word, strlen(word)) < 0) {
 		return;
@@ -169,12 +169,12 @@ static void say(struct bm_worker_child *child, const char *word)
 
 void bm_worker_child_poke(struct bm_worker_child *child)
 {
-	say(child, "wake\n");
+	print(child, "wake\n");
 }
 
 void bm_worker_child_renew(struct bm_worker_child *child)
 {
-	say(child, "connect\n");
+	print(child, "connect\n");
 }
 
 /* Its exit is not waited for: it is ours to reap, and signalled before that. */

@@ -356,7 +356,7 @@ static int make_groups(struct bm_capture *capture, struct bm_error *err)
 
 /* ---- the evidence ---- */
 
-static void tell_left_out(struct bm_capture *capture, json_t *list)
+static void report_left_out(struct bm_capture *capture, json_t *list)
 {
 	for (size_t i = 0; i < capture->tables.count; i++) {
 		const struct bm_selected_table *table = &capture->tables.tables[i];
@@ -368,7 +368,7 @@ static void tell_left_out(struct bm_capture *capture, json_t *list)
 	}
 }
 
-static void tell(struct bm_capture *capture)
+static void report(struct bm_capture *capture)
 {
 	json_t *evidence = capture->phase->evidence;
 	json_t *syncs = json_array();
@@ -377,7 +377,7 @@ static void tell(struct bm_capture *capture)
 	for (size_t i = 0; i < capture->group_count; i++) {
 		json_array_append_new(syncs, json_string(capture->groups[i].sync));
 	}
-	tell_left_out(capture, left_out);
+	report_left_out(capture, left_out);
 	json_object_set_new(evidence, "syncs", syncs);
 	json_object_set_new(evidence, "tables", json_integer((json_int_t)capture->done));
 	json_object_set_new(evidence, "left_out", left_out);
@@ -417,7 +417,7 @@ static int run(struct bm_capture *capture, struct bm_error *err)
 		}
 	}
 	bm_report_progress(capture->total, capture->total, "tables", "all tables are captured");
-	tell(capture);
+	report(capture);
 	return 0;
 }
 

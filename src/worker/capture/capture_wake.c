@@ -25,7 +25,7 @@ static const char lock_not_available[] = "55P03";
 static const char undefined_table[] = "42P01";
 
 /* Who was in the way; phase->fix is filled when it can be seen. */
-static int tell_locked(struct bm_phase *phase, const char *table, struct bm_error *err)
+static int report_locked(struct bm_phase *phase, const char *table, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	PGresult *rows = bm_phase_ask(
@@ -51,7 +51,7 @@ static int wake(struct bm_phase *phase, const char *oid, const char *table,
 			"SELECT bucardo.machine_capture_wake($1::oid)", 1, &oid, err);
 
 	if (rc != 0 && strcmp(err->sqlstate, lock_not_available) == 0) {
-		return tell_locked(phase, table, err);
+		return report_locked(phase, table, err);
 	}
 	return rc == 0 ? 0 : bm_error_wrap(err, "letting the trigger of %s fire always", table);
 }

@@ -30,7 +30,7 @@ bool bm_batch_limit_is_collision(const char *text)
 }
 
 /* A statement about the sync that gives nothing to read. */
-static int tell(PGconn *conn, const char *sql, const char *sync,
+static int report(PGconn *conn, const char *sql, const char *sync,
 		const struct bm_batch_limit_state *state, uint64_t limit_msec,
 		struct bm_error *err)
 {
@@ -55,8 +55,8 @@ int bm_batch_limit_set(PGconn *conn, const char *sync, const struct bm_batch_lim
 	const char *back = "SELECT bucardo.machine_unpark($1, 20000)"
 			   " WHERE $3::bigint > 0 AND $2::bigint = $3::bigint";
 
-	if (tell(conn, state->collided ? off : on, sync, state, limit_msec, err) != 0) {
+	if (report(conn, state->collided ? off : on, sync, state, limit_msec, err) != 0) {
 		return -1;
 	}
-	return state->idle ? tell(conn, back, sync, state, limit_msec, err) : 0;
+	return state->idle ? report(conn, back, sync, state, limit_msec, err) : 0;
 }

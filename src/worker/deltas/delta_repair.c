@@ -238,7 +238,7 @@ static int reconcile(PGconn *conn, const char *sync, bool purge,
 }
 
 /* -1 with `err`; the transaction is open then. The session is read-only by default. */
-static int tell_alive(PGconn *conn, const char *sync, const char *owner, uint64_t limit_msec,
+static int report_alive(PGconn *conn, const char *sync, const char *owner, uint64_t limit_msec,
 		struct bm_error *err)
 {
 	const char *const params[] = {sync, owner};
@@ -268,7 +268,7 @@ int bm_delta_repair_run(PGconn *conn, const char *sync, const char *owner, bool 
 		return (int)registered;
 	}
 	/* An older machine made the sync, and there is no function yet. */
-	if (tell_alive(conn, sync, owner, limit_msec, err) != 0) {
+	if (report_alive(conn, sync, owner, limit_msec, err) != 0) {
 		ask_number(conn, "ROLLBACK", NULL, limit_msec, &ignored);
 	}
 	*err = (struct bm_error)BM_ERROR_INIT;

@@ -84,7 +84,7 @@ static bool was_applied(const json_t *live, const json_t *alarm)
 
 /* What a function of a trigger does nobody can tell: one that rows have been through on the
  * live side as well is told, one that they have not may change or drop them. */
-static void tell_trigger(struct bm_comparison *it, const json_t *live, const json_t *trigger)
+static void report_trigger(struct bm_comparison *it, const json_t *live, const json_t *trigger)
 {
 	const char *name = bm_compare_text(trigger, "name");
 	bool breaks = bm_compare_is_true(trigger, "rewrites") && !was_applied(live, trigger);
@@ -107,7 +107,7 @@ static void tell_trigger(struct bm_comparison *it, const json_t *live, const jso
 	}
 }
 
-static void tell_rule(struct bm_comparison *it, const json_t *rule)
+static void report_rule(struct bm_comparison *it, const json_t *rule)
 {
 	const char *name = bm_compare_text(rule, "name");
 	bool breaks = bm_compare_is_true(rule, "rewrites");
@@ -124,7 +124,7 @@ static void tell_rule(struct bm_comparison *it, const json_t *rule)
 	}
 }
 
-static void tell_hidden(struct bm_comparison *it, const json_t *alarm, const char *side)
+static void report_hidden(struct bm_comparison *it, const json_t *alarm, const char *side)
 {
 	const char *role = bm_compare_text(alarm, "name");
 	bool is_forced = bm_compare_text(alarm, "enabled")[0] == 'F';
@@ -152,18 +152,18 @@ static void compare_alarms(struct bm_comparison *it, const json_t *live, const j
 	json_array_foreach(json_object_get(follower, "alarms"), index, alarm)
 	{
 		if (is_of(alarm, "trigger")) {
-			tell_trigger(it, live, alarm);
+			report_trigger(it, live, alarm);
 		} else if (is_of(alarm, "rule")) {
-			tell_rule(it, alarm);
+			report_rule(it, alarm);
 		} else {
-			tell_hidden(it, alarm, it->follower);
+			report_hidden(it, alarm, it->follower);
 		}
 	}
 	/* A row that cannot be read would be deleted, and not written again. */
 	json_array_foreach(json_object_get(live, "alarms"), index, alarm)
 	{
 		if (is_of(alarm, "hidden")) {
-			tell_hidden(it, alarm, it->live);
+			report_hidden(it, alarm, it->live);
 		}
 	}
 }

@@ -126,7 +126,7 @@ static void name_missing(struct bm_strbuf *text, const json_t *wanted, const jso
 	}
 }
 
-static void tell_labels(struct bm_comparison *it, const char *type, const json_t *wanted,
+static void report_labels(struct bm_comparison *it, const char *type, const json_t *wanted,
 		const json_t *labels, const char *here, const char *there, bool breaks)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT, text = BM_STRBUF_INIT;
@@ -160,10 +160,10 @@ static void compare_enum(struct bm_comparison *it, const char *type, const json_
 		return;
 	}
 	if (missing > 0) {
-		tell_labels(it, type, ours, theirs, it->live, it->follower, true);
+		report_labels(it, type, ours, theirs, it->live, it->follower, true);
 	}
 	if (more > 0) {
-		tell_labels(it, type, theirs, ours, it->follower, it->live, false);
+		report_labels(it, type, theirs, ours, it->follower, it->live, false);
 	}
 	if (missing == 0 && more == 0 && !json_equal(ours, theirs)) {
 		bm_compare_add(it,

@@ -173,7 +173,7 @@ int bm_identity_register(struct bm_phase *phase, enum bm_side side, const char *
 		rc = bm_identity_read(phase, side, &state, err);
 	}
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
-		bm_identity_tell_foreign(state, bm_side_name(side), &why);
+		bm_identity_report_foreign(state, bm_side_name(side), &why);
 		bm_identity_hint_foreign(
 				state, phase->request.name, phase->hint, sizeof(phase->hint));
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%s", bm_strbuf_text(&why));
@@ -346,7 +346,7 @@ static void mark_stopped(struct bm_phase *phase, const char *owner, const char *
 	}
 }
 
-static void tell_stopped(struct bm_pass *pass, const char *owner, const struct both *both)
+static void report_stopped(struct bm_pass *pass, const char *owner, const struct both *both)
 {
 	const char *name = pass->phase->request.name;
 	const char *why = bm_strbuf_text(&both->why);
@@ -367,7 +367,7 @@ static void tell_stopped(struct bm_pass *pass, const char *owner, const struct b
 	bm_pass_note(pass, "stopped", news);
 }
 
-static void tell_moved(const struct bm_phase *phase, const json_t *state, const char *side)
+static void report_moved(const struct bm_phase *phase, const json_t *state, const char *side)
 {
 	static const char *const members[][3] = {{"timeline", "timeline_now", "timeline"},
 			{"identity", "identity_now", "system identifier or database number"}};
@@ -452,11 +452,11 @@ static int act_on(struct bm_pass *pass, const char *owner, struct both *both,
 				"migration: schema bucardo was dropped");
 	}
 	if (both->verdict != BM_IDENTITY_GOOD) {
-		tell_stopped(pass, owner, both);
+		report_stopped(pass, owner, both);
 		return 1;
 	}
-	tell_moved(phase, both->source, "source");
-	tell_moved(phase, both->destination, "destination");
+	report_moved(phase, both->source, "source");
+	report_moved(phase, both->destination, "destination");
 	int rc = beat(phase, owner, both, err);
 	if (rc == 0) {
 		json_object_del(phase->evidence, "stopped");

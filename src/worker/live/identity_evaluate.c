@@ -24,7 +24,7 @@ bool bm_identity_is_foreign(const json_t *state, const char *owner)
 	return state != NULL && strcmp(text(state, "owner"), owner) != 0;
 }
 
-void bm_identity_tell_foreign(const json_t *state, const char *side, struct bm_strbuf *out)
+void bm_identity_report_foreign(const json_t *state, const char *side, struct bm_strbuf *out)
 {
 	bm_strbuf_printf(out,
 			"another machine owns this migration on the %s: the one on host %s (control "
@@ -67,7 +67,7 @@ static bool is_moved(const json_t *state)
 			strcmp(text(state, "identity"), text(state, "identity_now")) != 0;
 }
 
-static void tell_older(const char *older, const char *other, const char *what, json_int_t has,
+static void report_older(const char *older, const char *other, const char *what, json_int_t has,
 		json_int_t knows, struct bm_strbuf *why)
 {
 	bm_strbuf_printf(why,
@@ -93,9 +93,9 @@ static bool passes_agree(const json_t *source, const json_t *destination, struct
 				" without each other: one of them, or both, were set back",
 				here);
 	} else if (here > there) {
-		tell_older("destination", "source", "pass", there, here, why);
+		report_older("destination", "source", "pass", there, here, why);
 	} else {
-		tell_older("source", "destination", "pass", here, there, why);
+		report_older("source", "destination", "pass", here, there, why);
 	}
 	return false;
 }
@@ -119,9 +119,9 @@ static bool run_agrees(const json_t *source, const json_t *one, const json_t *ot
 				" without each other: one of them, or both, were set back",
 				here);
 	} else if (here > there) {
-		tell_older("destination", "source", "run", there, here, why);
+		report_older("destination", "source", "run", there, here, why);
 	} else {
-		tell_older("source", "destination", "run", here, there, why);
+		report_older("source", "destination", "run", here, there, why);
 	}
 	return false;
 }
@@ -156,11 +156,11 @@ enum bm_identity_verdict bm_identity_evaluate(const json_t *source, const json_t
 		const char *owner, struct bm_strbuf *why)
 {
 	if (bm_identity_is_foreign(source, owner)) {
-		bm_identity_tell_foreign(source, "source", why);
+		bm_identity_report_foreign(source, "source", why);
 		return BM_IDENTITY_FOREIGN;
 	}
 	if (bm_identity_is_foreign(destination, owner)) {
-		bm_identity_tell_foreign(destination, "destination", why);
+		bm_identity_report_foreign(destination, "destination", why);
 		return BM_IDENTITY_FOREIGN;
 	}
 	if (source == NULL && destination == NULL) {

@@ -15,7 +15,7 @@ struct json_t;
 bool bm_identity_is_foreign(const struct json_t *state, const char *owner);
 
 /* Who owns it, and when it was heard of. */
-void bm_identity_tell_foreign(
+void bm_identity_report_foreign(
 		const struct json_t *state, const char *side, struct bm_strbuf *out);
 void bm_identity_hint_foreign(
 		const struct json_t *state, const char *migration, char *out, size_t size);

@@ -411,7 +411,7 @@ static char *list_sequences(const struct bm_pass *pass)
 	return text;
 }
 
-int bm_live_report(struct bm_pass *pass, int64_t number, struct bm_error *err)
+int bm_live_report_waiting(struct bm_pass *pass, int64_t number, struct bm_error *err)
 {
 	json_t *names = bm_live_waiting(pass, BM_SIDE_SOURCE, err);
 	char turn[24], text[24];

@@ -25,7 +25,7 @@ int bm_live_keep_fence(struct bm_pass *pass, struct bm_error *err);
 int bm_live_find(struct bm_pass *pass, struct bm_error *err);
 
 /* Sets member "live" of the evidence: which side, and what of it is not applied back. */
-int bm_live_tell(struct bm_pass *pass, struct bm_error *err);
+int bm_live_report(struct bm_pass *pass, struct bm_error *err);
 
 /* 1: the live side is what `pass` says, until bm_live_release(); 0: it is changing or has
  * changed, so nothing may be written before the next pass; -1 with `err`. */
@@ -41,7 +41,7 @@ int bm_live_register(struct bm_phase *phase, struct bm_error *err);
  * which sequences could not be set; and the answer that those were set (hand_over.sql), which
  * comes last. */
 int bm_live_asked(struct bm_pass *pass, int64_t *number, struct bm_error *err);
-int bm_live_report(struct bm_pass *pass, int64_t number, struct bm_error *err);
+int bm_live_report_waiting(struct bm_pass *pass, int64_t number, struct bm_error *err);
 int bm_live_answer(struct bm_pass *pass, int64_t number, struct bm_error *err);
 
 /* Tables with changes of a side that the other one does not have yet, as an object; NULL with

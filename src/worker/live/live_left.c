@@ -141,7 +141,7 @@ static int find_left(struct bm_pass *pass, struct bm_error *err)
 	return 0;
 }
 
-int bm_live_tell(struct bm_pass *pass, struct bm_error *err)
+int bm_live_report(struct bm_pass *pass, struct bm_error *err)
 {
 	if (find_left(pass, err) != 0) {
 		return -1;

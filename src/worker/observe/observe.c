@@ -151,7 +151,7 @@ static bool has_anything(struct bm_sampler *sampler)
 }
 
 /* Print a line if one is due. Returns how long to wait, or -1 when nobody reads. */
-static int say(struct observer *observer)
+static int print(struct observer *observer)
 {
 	bool is_in_motion;
 	char *line;
@@ -187,7 +187,7 @@ static void poke(struct bm_sampler *sampler, bool anew)
 
 /* Whatever comes on stdin asks for a probe, "connect" for one with new connections. Returns -1
  * at its end. */
-static int hear(struct bm_sampler *sampler)
+static int receive(struct bm_sampler *sampler)
 {
 	char words[256];
 	ssize_t length = read(STDIN_FILENO, words, sizeof(words));
@@ -202,7 +202,7 @@ static int hear(struct bm_sampler *sampler)
 static void speak_until_stdin_ends(struct observer *observer)
 {
 	struct bm_sampler *sampler = &observer->sampler;
-	int wait = say(observer);
+	int wait = print(observer);
 
 	while (wait >= 0) {
 		struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
@@ -211,13 +211,13 @@ static void speak_until_stdin_ends(struct observer *observer)
 		if (poll(fds, 2, wait) < 0 && errno != EINTR) {
 			return;
 		}
-		if (fds[0].revents != 0 && hear(sampler) != 0) {
+		if (fds[0].revents != 0 && receive(sampler) != 0) {
 			return;
 		}
 		if (fds[1].revents != 0 && read(sampler->wake_fd, &rings, sizeof(rings)) < 0) {
 			return;
 		}
-		wait = say(observer);
+		wait = print(observer);
 	}
 }
 

@@ -108,7 +108,7 @@ static int count_all(struct bm_phase *phase, struct bm_backlog *total, struct bm
 }
 
 /* What waited at first is the measure; rows that come meanwhile are not counted in. */
-static void tell(int64_t waiting, int64_t *most)
+static void report(int64_t waiting, int64_t *most)
 {
 	*most = waiting > *most ? waiting : *most;
 	bm_report_progress((uint64_t)(*most - waiting), (uint64_t)*most, "rows",
@@ -133,10 +133,10 @@ int bm_replicate_run(struct bm_phase *phase, struct bm_error *err)
 				waiting.lag_msec < (int64_t)(bm_clock_msec() - begun_msec)) {
 			break;
 		}
-		tell(waiting.rows, &most);
+		report(waiting.rows, &most);
 		poll(NULL, 0, LOOK_MSEC); /* the end of stdin ends us here too */
 	}
-	tell(0, &most);
+	report(0, &most);
 	json_object_set_new(phase->evidence, "applied_rows", json_integer((json_int_t)most));
 	return 0;
 }

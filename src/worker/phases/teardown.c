@@ -146,7 +146,7 @@ static int clear_control(struct bm_phase *phase, struct bm_error *err)
 
 /* ---- a side ---- */
 
-static void on_tell(void *ctx, const char *what, const char *statement)
+static void on_report(void *ctx, const char *what, const char *statement)
 {
 	struct side *side = ctx;
 
@@ -193,7 +193,7 @@ static int check_owner(struct side *side, struct bm_error *err)
 	int rc = owner != NULL ? bm_identity_read(phase, side->which, &state, err) : -1;
 
 	if (rc == 0 && bm_identity_is_foreign(state, owner)) {
-		bm_identity_tell_foreign(state, bm_side_name(side->which), &why);
+		bm_identity_report_foreign(state, bm_side_name(side->which), &why);
 		snprintf(phase->hint, sizeof(phase->hint),
 				"`bucardo-machine teardown %s` there; when that machine is gone for "
 				"good: bucardo-machine accept %s take-over. To forget it here alone: "
@@ -302,8 +302,8 @@ static void note_result(const struct side *side, int left)
 
 static int remove_side(struct side *side, struct bm_error *err)
 {
-	const struct bm_traces_ears removing = {on_tell, on_step, side},
-				    searching = {on_tell, NULL, side};
+	const struct bm_traces_events removing = {on_report, on_step, side},
+				      searching = {on_report, NULL, side};
 
 	wait_for_sessions(side);
 	if (bm_traces_remove(side->traces, side->names, &removing, err) != 0) {
@@ -327,7 +327,7 @@ static int remove_side(struct side *side, struct bm_error *err)
 	return 0;
 }
 
-static void tell_away(struct bm_phase *phase, enum bm_side which)
+static void report_unreachable(struct bm_phase *phase, enum bm_side which)
 {
 	if (phase->hint[0] == '\0') {
 		snprintf(phase->hint, sizeof(phase->hint),
@@ -350,7 +350,7 @@ static int tear_down_side(struct bm_phase *phase, enum bm_side which, struct bm_
 	}
 	rc = open_side(phase, which, &side, err);
 	if (rc != 0) {
-		tell_away(phase, which);
+		report_unreachable(phase, which);
 	} else {
 		rc = remove_side(&side, err);
 	}

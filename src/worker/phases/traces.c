@@ -110,13 +110,13 @@ bool bm_traces_has(struct bm_traces *traces, const char *name)
 	return is_there;
 }
 
-static int tell_users(struct bm_traces *traces, const char *sql, bm_traces_user_fn *tell,
+static int report_users(struct bm_traces *traces, const char *sql, bm_traces_user_fn *report,
 		void *ctx, struct bm_error *err)
 {
 	PGresult *rows = bm_sql(traces->conn, sql, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
-		tell(ctx, PQgetvalue(rows, row, 0), PQgetvalue(rows, row, 1),
+		report(ctx, PQgetvalue(rows, row, 0), PQgetvalue(rows, row, 1),
 				PQgetisnull(rows, row, 2) ? -1
 							  : atol(PQgetvalue(rows, row, 2)));
 	}
@@ -124,7 +124,7 @@ static int tell_users(struct bm_traces *traces, const char *sql, bm_traces_user_
 	return rows != NULL ? 0 : -1;
 }
 
-int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *tell, void *ctx,
+int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *report, void *ctx,
 		struct bm_error *err)
 {
 	int rc = 0;
@@ -132,12 +132,12 @@ int bm_traces_users(struct bm_traces *traces, bm_traces_user_fn *tell, void *ctx
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(users); i++) {
 		if (bm_traces_has(traces, users[i].table) &&
 				bm_traces_has(traces, users[i].needs)) {
-			rc = tell_users(traces, users[i].sql, tell, ctx, err);
+			rc = report_users(traces, users[i].sql, report, ctx, err);
 		}
 	}
 	if (rc == 0 && bm_traces_has(traces, "bucardo.bucardo_delta_names") &&
 			!bm_traces_has(traces, "bucardo.machine_runs")) {
-		rc = tell_users(traces, syncs, tell, ctx, err);
+		rc = report_users(traces, syncs, report, ctx, err);
 	}
 	return rc;
 }
@@ -287,7 +287,7 @@ static int drop(struct bm_traces *traces, const char *statement, uint64_t until,
 }
 
 static int work_off(struct bm_traces *traces, const PGresult *statements, int stage,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	uint64_t until = bm_clock_msec() + GIVE_UP_AFTER_MSEC;
 	int failed = 0, count = PQntuples(statements);
@@ -299,8 +299,8 @@ static int work_off(struct bm_traces *traces, const PGresult *statements, int st
 						PQgetvalue(statements, 0, stage)) != 0) {
 			break;
 		}
-		if (ears->step != NULL) {
-			ears->step(ears->ctx, count - row, statement);
+		if (events->step != NULL) {
+			events->step(events->ctx, count - row, statement);
 		}
 		if (drop(traces, statement, until, err) == 0) {
 			continue;
@@ -308,7 +308,7 @@ static int work_off(struct bm_traces *traces, const PGresult *statements, int st
 		if (PQstatus(traces->conn) != CONNECTION_OK) {
 			return -1;
 		}
-		ears->tell(ears->ctx, err->message, statement);
+		events->report(events->ctx, err->message, statement);
 		*err = (struct bm_error)BM_ERROR_INIT;
 		failed++;
 	}
@@ -316,11 +316,11 @@ static int work_off(struct bm_traces *traces, const PGresult *statements, int st
 }
 
 int bm_traces_work(struct bm_traces *traces, const char *query, const char *names, int stage,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	PGresult *rows = bm_sql_params(traces->conn, query, names != NULL ? 1 : 0, &names, err);
 	int count = rows != NULL ? PQntuples(rows) : -1;
-	int failed = count > 0 ? work_off(traces, rows, stage, ears, err) : 0;
+	int failed = count > 0 ? work_off(traces, rows, stage, events, err) : 0;
 
 	PQclear(rows);
 	if (failed > 0) {
@@ -332,11 +332,11 @@ int bm_traces_work(struct bm_traces *traces, const char *query, const char *name
 	return failed == 0 ? count : -1;
 }
 
-static int remove_all(struct bm_traces *traces, const struct bm_traces_ears *ears,
+static int remove_all(struct bm_traces *traces, const struct bm_traces_events *events,
 		struct bm_error *err)
 {
 	for (int round = 0; round < ROUNDS_MOST; round++) {
-		int count = bm_traces_work(traces, works, NULL, 0, ears, err);
+		int count = bm_traces_work(traces, works, NULL, 0, events, err);
 		if (count < 0) {
 			return -1;
 		}
@@ -351,7 +351,7 @@ static int remove_all(struct bm_traces *traces, const struct bm_traces_ears *ear
 }
 
 int bm_traces_remove(struct bm_traces *traces, const char *const *names,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	uint64_t until = bm_clock_msec() + GIVE_UP_AFTER_MSEC;
 	/* Of two that go at once the second is the last one; given back with the session. */
@@ -360,39 +360,39 @@ int bm_traces_remove(struct bm_traces *traces, const char *const *names,
 
 	if (shared > 0) {
 		char *list = array_of(names);
-		rc = bm_traces_remove_own(traces, list, ears, err);
+		rc = bm_traces_remove_own(traces, list, events, err);
 		free(list);
 	} else {
-		rc = shared == 0 ? remove_all(traces, ears, err) : -1;
+		rc = shared == 0 ? remove_all(traces, events, err) : -1;
 	}
 	struct bm_error ignored = BM_ERROR_INIT;
 	bm_sql_do(traces->conn, "SELECT pg_advisory_unlock_all()", &ignored);
 	return rc;
 }
 
-static int left_of_all(struct bm_traces *traces, const struct bm_traces_ears *ears,
+static int left_of_all(struct bm_traces *traces, const struct bm_traces_events *events,
 		struct bm_error *err)
 {
 	PGresult *rows = bm_sql(traces->conn, left_over, err);
 	int count = rows != NULL ? PQntuples(rows) : -1;
 
 	for (int row = 0; row < count; row++) {
-		ears->tell(ears->ctx, PQgetvalue(rows, row, 0), PQgetvalue(rows, row, 1));
+		events->report(events->ctx, PQgetvalue(rows, row, 0), PQgetvalue(rows, row, 1));
 	}
 	PQclear(rows);
 	return count;
 }
 
 int bm_traces_left(struct bm_traces *traces, const char *const *names,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	int shared = is_shared(traces, names, err);
 
 	if (shared <= 0) {
-		return shared < 0 ? -1 : left_of_all(traces, ears, err);
+		return shared < 0 ? -1 : left_of_all(traces, events, err);
 	}
 	char *list = array_of(names);
-	int left = bm_traces_left_own(traces, list, ears, err);
+	int left = bm_traces_left_own(traces, list, events, err);
 	free(list);
 	return left;
 }

@@ -19,13 +19,13 @@ bool bm_traces_has(struct bm_traces *traces, const char *relation);
  * be done.
  */
 int bm_traces_work(struct bm_traces *traces, const char *query, const char *names, int stage,
-		const struct bm_traces_ears *ears, struct bm_error *err);
+		const struct bm_traces_events *events, struct bm_error *err);
 
 /* traces_own.c: what only `names` have, where others use the database too. */
 int bm_traces_remove_own(struct bm_traces *traces, const char *names,
-		const struct bm_traces_ears *ears, struct bm_error *err);
+		const struct bm_traces_events *events, struct bm_error *err);
 long bm_traces_count_own(struct bm_traces *traces, const char *names, struct bm_error *err);
 int bm_traces_left_own(struct bm_traces *traces, const char *names,
-		const struct bm_traces_ears *ears, struct bm_error *err);
+		const struct bm_traces_events *events, struct bm_error *err);
 
 #endif

@@ -43,7 +43,7 @@ static const struct {
 /* clang-format on */
 
 static int take_step(struct bm_traces *traces, size_t i, const char *names,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	int count = 1;
 
@@ -51,7 +51,7 @@ static int take_step(struct bm_traces *traces, size_t i, const char *names,
 		if (!bm_traces_has(traces, steps[i].needs)) {
 			return 0;
 		}
-		count = bm_traces_work(traces, steps[i].sql, names, -1, ears, err);
+		count = bm_traces_work(traces, steps[i].sql, names, -1, events, err);
 		if (count < 0) {
 			return -1;
 		}
@@ -61,13 +61,13 @@ static int take_step(struct bm_traces *traces, size_t i, const char *names,
 }
 
 int bm_traces_remove_own(struct bm_traces *traces, const char *names,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(steps); i++) {
 		if (steps[i].destination && !traces->endpoint.is_destination) {
 			continue;
 		}
-		if (take_step(traces, i, names, ears, err) != 0) {
+		if (take_step(traces, i, names, events, err) != 0) {
 			return -1;
 		}
 	}
@@ -104,7 +104,7 @@ static bool finds(struct bm_traces *traces, const char *count, struct bm_error *
 }
 
 int bm_traces_left_own(struct bm_traces *traces, const char *names,
-		const struct bm_traces_ears *ears, struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	const char *const params[] = {names, traces->endpoint.is_destination ? "t" : "f"};
 	PGresult *rows = bm_sql_params(traces->conn, own_left, 2, params, err);
@@ -112,7 +112,7 @@ int bm_traces_left_own(struct bm_traces *traces, const char *names,
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		if (PQgetisnull(rows, row, 2) || finds(traces, PQgetvalue(rows, row, 2), err)) {
-			ears->tell(ears->ctx, PQgetvalue(rows, row, 0),
+			events->report(events->ctx, PQgetvalue(rows, row, 0),
 					PQgetvalue(rows, row, 1));
 			left++;
 		}

@@ -28,7 +28,7 @@ struct sample {
 	uint64_t bytes; /* of the table, that these rows stand for */
 };
 
-static void say_why(struct bm_speed *out, const char *what, const struct bm_error *err)
+static void print_why(struct bm_speed *out, const char *what, const struct bm_error *err)
 {
 	if (out->why[0] == '\0') {
 		snprintf(out->why, sizeof(out->why), "%s: %.200s", what, err->message);
@@ -266,7 +266,7 @@ static void try_destination(const struct sample *sample, struct bm_speed *out)
 	uint64_t written = 0;
 
 	if (conn == NULL) {
-		say_why(out, "the destination", &err);
+		print_why(out, "the destination", &err);
 		return;
 	}
 	char *prepare = bm_format("SELECT set_config('client_encoding', '%s', true);"
@@ -275,9 +275,9 @@ static void try_destination(const struct sample *sample, struct bm_speed *out)
 	int rc = run(conn, prepare, PGRES_COMMAND_OK, &err);
 	rc = rc == 0 ? write_rows(sample, conn, out, &written, &err) : -1;
 	if (rc != 0) {
-		say_why(out, "writing a sample to the destination", &err);
+		print_why(out, "writing a sample to the destination", &err);
 	} else if (build_index(conn, written, out, &err) != 0) {
-		say_why(out, "building an index on the destination", &err);
+		print_why(out, "building an index on the destination", &err);
 	}
 	free(prepare);
 	end(conn);
@@ -305,7 +305,7 @@ void bm_calibrate(struct bm_phase *phase, const struct bm_selected_table *table,
 	*out = (struct bm_speed){.why = ""};
 	if (read_columns(&sample, &err) != 0 ||
 			read_sample(&sample, bytes, rows, out, &err) != 0) {
-		say_why(out, "reading a sample of the source", &err);
+		print_why(out, "reading a sample of the source", &err);
 	} else if (sample.bytes > 0) {
 		try_destination(&sample, out);
 	}

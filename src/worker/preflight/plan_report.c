@@ -298,7 +298,7 @@ static json_t *estimate_json(struct bm_phase *phase, const struct sums *sums)
 
 /* ---- the line ---- */
 
-int bm_plan_tell(struct bm_phase *phase, const struct bm_selected *tables, const char *oids,
+int bm_plan_report(struct bm_phase *phase, const struct bm_selected *tables, const char *oids,
 		struct bm_error *err)
 {
 	unsigned jobs = phase->request.jobs < MOST_JOBS ? phase->request.jobs : MOST_JOBS;

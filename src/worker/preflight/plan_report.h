@@ -13,7 +13,7 @@
 struct json_t;
 
 /* Look, measure and tell. `oids` as bm_selected_oids() gives them. */
-int bm_plan_tell(struct bm_phase *phase, const struct bm_selected *tables, const char *oids,
+int bm_plan_report(struct bm_phase *phase, const struct bm_selected *tables, const char *oids,
 		struct bm_error *err);
 
 /* What is not migrated, a JSON array (plan_left.c); new. */

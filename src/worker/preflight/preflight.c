@@ -322,7 +322,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 
 /* Connections at one side, as seen: Bucardo's master and its VAC, two for each sync, `observe`
  * and `pass`; while copying one a job, and those that keep the snapshot and the ledger. */
-static int tell_connections(struct walk *walk, enum bm_side side, struct bm_error *err)
+static int report_connections(struct walk *walk, enum bm_side side, struct bm_error *err)
 {
 	const struct bm_phase_request *request = &walk->phase->request;
 	char steady[16], copying[16];
@@ -355,8 +355,8 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 	if (bm_phase_do(walk->phase, BM_SIDE_SOURCE,
 			    "SELECT set_config('bucardo_machine.migration', $1, false)", 1,
 			    name, err) != 0 ||
-			tell_connections(walk, BM_SIDE_SOURCE, err) != 0 ||
-			tell_connections(walk, BM_SIDE_DESTINATION, err) != 0 ||
+			report_connections(walk, BM_SIDE_SOURCE, err) != 0 ||
+			report_connections(walk, BM_SIDE_DESTINATION, err) != 0 ||
 			check_choice(walk, err) != 0 ||
 			bm_selected_read(walk->phase, &tables, err) != 0) {
 		return -1;
@@ -374,7 +374,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 			run_checks(walk, bm_checks_servers, bm_check_servers_count, err) == 0 &&
 			run_checks(walk, bm_checks_tables, bm_check_tables_count, err) == 0) {
 		rc = walk->phase->request.plan
-				? bm_plan_tell(walk->phase, &tables, walk->oids, err)
+				? bm_plan_report(walk->phase, &tables, walk->oids, err)
 				: 0;
 	}
 	bm_selected_finish(&tables);

@@ -51,7 +51,7 @@ void bm_preflight_identity(struct bm_phase *phase, bm_preflight_find *find, void
 		json_t *state = NULL;
 		if (bm_identity_read(phase, sides[i], &state, &ignored) == 0 &&
 				bm_identity_is_foreign(state, owner)) {
-			bm_identity_tell_foreign(state, bm_side_name(sides[i]), &why);
+			bm_identity_report_foreign(state, bm_side_name(sides[i]), &why);
 			bm_identity_hint_foreign(
 					state, phase->request.name, hint, sizeof(hint));
 			find(ctx, BM_SEVERITY_STOPS, "owner", bm_strbuf_text(&why), hint);

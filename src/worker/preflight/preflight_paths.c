@@ -130,7 +130,7 @@ static int look_at_functions(struct looking *looking, struct bm_error *err)
 }
 
 /* The same in two rows of the catalog is one thing. */
-static bool is_said(const PGresult *rows, int row)
+static bool is_sent(const PGresult *rows, int row)
 {
 	return row > 0 &&
 			strcmp(PQgetvalue(rows, row, BM_PATHS_RELATION),
@@ -162,7 +162,7 @@ static int look_at_operators(struct looking *looking, struct bm_error *err)
 			(const char *const *)&looking->outside, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
-		if (!is_said(rows, row)) {
+		if (!is_sent(rows, row)) {
 			find_operator(looking, rows, row);
 		}
 	}

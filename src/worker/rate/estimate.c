@@ -50,7 +50,7 @@ static void add_running(
 
 	if (item->part > 0) {
 		double doubt = bm_kind_doubt(item->kind);
-		add_effort(sum, item->told_msec * (1 - doubt),
+		add_effort(sum, item->reported_msec * (1 - doubt),
 				item->part * item->nominal_msec * (1 - doubt));
 	}
 	if (item->running && late > item->nominal_msec * believed && believed > 0 &&
@@ -106,13 +106,14 @@ static double rest_of(const struct bm_estimate_item *item, const struct ratios *
 	double ratio = ratios->of_kind[item->kind];
 
 	if (item->running && item->part > 0) {
-		const struct bm_effort own = {item->told_msec, item->part * item->nominal_msec};
+		const struct bm_effort own = {
+				item->reported_msec, item->part * item->nominal_msec};
 		ratio = ratio_of(own, ratio,
 				BELIEF_MSEC + bm_kind_doubt(item->kind) * item->nominal_msec);
 	}
 	double whole = ratio * item->nominal_msec;
 	double silent = item->running
-			? item->spent_msec - (item->part > 0 ? item->told_msec : 0)
+			? item->spent_msec - (item->part > 0 ? item->reported_msec : 0)
 			: 0;
 	return larger(whole - (item->running ? item->spent_msec : 0), silent * OVERDUE);
 }

@@ -31,9 +31,9 @@ struct bm_estimate_item {
 	double nominal_msec;
 	int holds[2]; /* numbers of tables that it has for itself, below `tables`; -1: none */
 	bool running;
-	double spent_msec; /* since it began */
-	double part;	   /* of its time, as whoever does it says; 0: not told */
-	double told_msec;  /* `spent_msec` when `part` last grew */
+	double spent_msec;    /* since it began */
+	double part;	      /* of its time, as whoever does it says; 0: not told */
+	double reported_msec; /* `spent_msec` when `part` last grew */
 };
 
 struct bm_estimate {

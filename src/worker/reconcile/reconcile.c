@@ -104,7 +104,7 @@ static int transfer_sequences(struct bm_pass *pass, json_t *problems, struct bm_
 		rc = do_part(pass, "sequences", bm_reconcile_sequences, problems, err);
 	}
 	if (rc == 0 && asked > 0) {
-		rc = bm_live_report(pass, asked, err);
+		rc = bm_live_report_waiting(pass, asked, err);
 	}
 	return rc == 0 && asked > 0 && pass->are_transferred ? bm_live_answer(pass, asked, err)
 							     : rc;
@@ -178,7 +178,7 @@ static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_err
 		rc = do_part(pass, "shared tables", bm_reconcile_shared_tables, problems, err);
 	}
 	if (rc == 0) {
-		rc = do_part(pass, "live side", bm_live_tell, problems, err);
+		rc = do_part(pass, "live side", bm_live_report, problems, err);
 	}
 	if (rc == 0) {
 		rc = do_part(pass, "paths", bm_reconcile_paths, problems, err);
@@ -192,7 +192,7 @@ static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_err
 	return rc;
 }
 
-static void tell(struct bm_pass *pass, json_t **last, uint64_t *last_msec)
+static void report(struct bm_pass *pass, json_t **last, uint64_t *last_msec)
 {
 	uint64_t now = bm_clock_msec();
 
@@ -247,7 +247,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 
 	pass.was_stopped = true; /* nothing is made on a side before it is known to be ours */
 	while (rc == 0 && (rc = do_pass(&pass, &sequences_msec, err)) == 0) {
-		tell(&pass, &last, &last_msec);
+		report(&pass, &last, &last_msec);
 		rc = rest(&pass, sequences_msec, err);
 	}
 	json_decref(last);

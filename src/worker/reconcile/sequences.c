@@ -157,7 +157,8 @@ static json_t *read_side(struct bm_pass *pass, enum bm_side side, struct bm_erro
 
 /* ---- the sides have changed places ---- */
 
-static void tell_failed(struct bm_pass *pass, json_t *failed, const char *name, const char *why)
+static void report_failed(
+		struct bm_pass *pass, json_t *failed, const char *name, const char *why)
 {
 	char *text = bm_format("sequence %s cannot be transferred: %s", name, why);
 
@@ -191,7 +192,7 @@ static int advance(struct bm_pass *pass, const char *name, const char *last, jso
 		return 0;
 	}
 	if (err->code == BM_ERR_SQL) {
-		tell_failed(pass, failed, name, err->message);
+		report_failed(pass, failed, name, err->message);
 	}
 	return -1;
 }
@@ -258,7 +259,7 @@ struct tally {
 
 /* One that was made later, on the live side alone; it is transferred once the follower has it.
  */
-static void tell_missing(struct bm_pass *pass, json_t *missing, const char *name)
+static void report_missing(struct bm_pass *pass, json_t *missing, const char *name)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	PGresult *rows = bm_phase_ask(pass->phase, pass->live, text_sql, 1, &name, &ignored);
@@ -305,9 +306,9 @@ static void take_rows(struct bm_pass *pass, const PGresult *rows, struct tally *
 				json_array_append_new(tally->left, json_string(name));
 			}
 		} else if (strcmp(state, "missing") == 0) {
-			tell_missing(pass, tally->missing, name);
+			report_missing(pass, tally->missing, name);
 		} else if (strcmp(state, "failed") == 0) {
-			tell_failed(pass, tally->failed, name, PQgetvalue(rows, row, 2));
+			report_failed(pass, tally->failed, name, PQgetvalue(rows, row, 2));
 		}
 	}
 }

@@ -13,7 +13,7 @@
 
 #define LISTED 50
 
-static json_t *tell(struct bm_pass *pass, const PGresult *rows)
+static json_t *report(struct bm_pass *pass, const PGresult *rows)
 {
 	json_t *list = json_array();
 	char text[800];
@@ -49,7 +49,7 @@ int bm_reconcile_shared_tables(struct bm_pass *pass, struct bm_error *err)
 	if (rows == NULL) {
 		return -1;
 	}
-	json_object_set_new(pass->phase->evidence, "kept", tell(pass, rows));
+	json_object_set_new(pass->phase->evidence, "kept", report(pass, rows));
 	pass->kept_at_msec = bm_clock_msec() + LOOK_MSEC;
 	PQclear(rows);
 	return 0;

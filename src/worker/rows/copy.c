@@ -375,7 +375,7 @@ static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *
 	return rc;
 }
 
-static void tell_continuing(struct bm_transfer *t)
+static void report_continuing(struct bm_transfer *t)
 {
 	unsigned reused = (unsigned)t->progress.reused_chunks;
 
@@ -429,8 +429,8 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 		t->is_indexed = t->is_indexed || t->ledger.works[i].done;
 	}
 	begin_progress(t);
-	tell_continuing(t);
-	bm_outlook_tell_cost(t);
+	report_continuing(t);
+	bm_outlook_report_cost(t);
 	clear_leftovers(t);
 	if (t->is_resumed && !t->options.captured) {
 		rc = bm_moments_definitions(t, err);
@@ -444,7 +444,7 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 		rc = make_one_moment(t, err);
 	}
 	bm_latency_probe_stop(probe);
-	bm_large_objects_tell(t);
-	bm_path_tell(t);
+	bm_large_objects_report(t);
+	bm_path_report(t);
 	return rc;
 }

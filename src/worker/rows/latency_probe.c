@@ -100,7 +100,7 @@ static int connect_again(struct bm_latency_probe *probe, struct bm_error *err)
 
 /* ---- what follows from the answers ---- */
 
-static void tell(struct bm_transfer *t, const struct bm_throttle *throttle,
+static void report(struct bm_transfer *t, const struct bm_throttle *throttle,
 		enum bm_throttle_change change)
 {
 	pthread_mutex_lock(&t->mutex);
@@ -122,7 +122,7 @@ static void tell(struct bm_transfer *t, const struct bm_throttle *throttle,
 	pthread_mutex_unlock(&t->mutex);
 }
 
-static void hear(struct bm_latency_probe *probe, double msec)
+static void receive(struct bm_latency_probe *probe, double msec)
 {
 	struct bm_transfer *t = probe->transfer;
 	enum bm_throttle_change change = bm_throttle_add(&probe->throttle, msec,
@@ -130,7 +130,7 @@ static void hear(struct bm_latency_probe *probe, double msec)
 
 	if (change != BM_THROTTLE_AS_BEFORE) {
 		bm_rate_limit_throttle(&t->rate_limit, probe->throttle.limit);
-		tell(t, &probe->throttle, change);
+		report(t, &probe->throttle, change);
 	}
 }
 
@@ -146,7 +146,7 @@ static int await_answer(struct bm_latency_probe *probe, double began_msec)
 			return 0;
 		}
 		if (ready == 0) {
-			hear(probe, now_msec() - began_msec);
+			receive(probe, now_msec() - began_msec);
 		} else if (ready > 0 && PQconsumeInput(probe->conn) != 1) {
 			return -1;
 		}
@@ -244,7 +244,7 @@ static int ask_once(struct bm_latency_probe *probe)
 	}
 	int came = ask(probe) ? await_answer(probe, began_msec) : -1;
 	if (came > 0 && take_answer(probe)) {
-		hear(probe, now_msec() - began_msec);
+		receive(probe, now_msec() - began_msec);
 	}
 	return came;
 }

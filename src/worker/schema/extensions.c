@@ -169,7 +169,7 @@ static void add(struct bm_strbuf *list, const PGresult *source, int row, const c
 	}
 }
 
-int bm_extensions_tell(struct bm_transfer *t, const struct bm_extensions *extensions,
+int bm_extensions_report(struct bm_transfer *t, const struct bm_extensions *extensions,
 		struct bm_error *err)
 {
 	static const char *const titles[FATE_COUNT] = {

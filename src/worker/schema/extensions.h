@@ -16,7 +16,7 @@ int bm_extensions_apply(struct bm_transfer *t, struct bm_entries *entries,
 void bm_extensions_finish(struct bm_extensions *extensions);
 
 /* Tell which were made, were there, were skipped and are missing. */
-int bm_extensions_tell(struct bm_transfer *t, const struct bm_extensions *extensions,
+int bm_extensions_report(struct bm_transfer *t, const struct bm_extensions *extensions,
 		struct bm_error *err);
 
 /* Add the relations of skipped extensions to `t->outside`. */

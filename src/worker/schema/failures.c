@@ -158,7 +158,7 @@ struct telling {
 	unsigned count; /* that have to be there */
 };
 
-static void tell_one(struct bm_failures *failures, size_t i, struct telling *telling)
+static void report_one(struct bm_failures *failures, size_t i, struct telling *telling)
 {
 	const struct bm_work *work = &failures->transfer->ledger.works[i];
 	const struct kind *kind = kind_of(work);
@@ -183,7 +183,7 @@ static void tell_one(struct bm_failures *failures, size_t i, struct telling *tel
 	}
 }
 
-int bm_failures_tell(struct bm_failures *failures, struct bm_error *err)
+int bm_failures_report(struct bm_failures *failures, struct bm_error *err)
 {
 	struct bm_transfer *t = failures->transfer;
 	struct telling telling = {.needed = BM_STRBUF_INIT};
@@ -191,7 +191,7 @@ int bm_failures_tell(struct bm_failures *failures, struct bm_error *err)
 
 	for (size_t i = 0; i < t->ledger.work_count; i++) {
 		if (failures->failed[i]) {
-			tell_one(failures, i, &telling);
+			report_one(failures, i, &telling);
 		} else if (failures->other[i] != NULL) {
 			struct bm_error why = BM_ERROR_INIT;
 			bm_error_set(&why, BM_ERR_PRECONDITION, "%s", failures->other[i]);

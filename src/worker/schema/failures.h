@@ -30,6 +30,6 @@ size_t bm_failures_missing(const struct bm_failures *failures);
 size_t bm_failures_forgive(struct bm_failures *failures);
 
 /* Tell all of them; -1 when one is among them that has to be there. Main thread. */
-int bm_failures_tell(struct bm_failures *failures, struct bm_error *err);
+int bm_failures_report(struct bm_failures *failures, struct bm_error *err);
 
 #endif

@@ -381,7 +381,7 @@ int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 	int rc = build_until_nothing_is_lost(&building, &lost, err);
 	rc = rc == 0 && lost == 0 ? build_again(&building, &lost, err) : rc;
 	t->look = NULL;
-	bm_path_tell(t);
+	bm_path_report(t);
 	rc = rc == 0 ? find_emptied(t, err) : -1;
 	if (rc == 0 && lost > 0) {
 		rc = bm_error_set(err, BM_ERR_PRECONDITION,
@@ -390,9 +390,9 @@ int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 				"command again",
 				lost);
 	}
-	rc = rc == 0 ? bm_failures_tell(&building.failures, err) : -1;
+	rc = rc == 0 ? bm_failures_report(&building.failures, err) : -1;
 	if (rc == 0) {
-		bm_crew_tell(t, "setting the sequences");
+		bm_pool_report(t, "setting the sequences");
 		rc = bm_sequences_copy(t, err);
 	}
 	rc = rc == 0 ? bm_ledger_close(t->control, err) : -1;

@@ -310,7 +310,7 @@ static bool is_restrictive(const char *text, size_t length)
 }
 
 /* A policy without some of its roles, or left out without all of them. */
-static void tell_policy(struct bm_transfer *t, const struct mapping *mapping,
+static void report_policy(struct bm_transfer *t, const struct mapping *mapping,
 		const struct bm_entry *entry, const char *text, size_t length, bool kept)
 {
 	const char *roles = bm_strbuf_text(&mapping->dropped) + 2;
@@ -354,7 +354,7 @@ static void apply_statement(struct bm_transfer *t, struct mapping *mapping,
 	} else if (is_wanted(t, entry, kind)) {
 		bool is_kept = bm_statement_map_roles(text, length, map_role, mapping, &mapped);
 		if (kind == BM_STATEMENT_POLICY && mapping->dropped.length > 0) {
-			tell_policy(t, mapping, entry, text, length, is_kept);
+			report_policy(t, mapping, entry, text, length, is_kept);
 		}
 		if (!is_kept) {
 			/* Nothing is left of it. */
@@ -391,20 +391,20 @@ static void apply_entry(struct bm_transfer *t, struct mapping *mapping, struct b
 }
 
 void bm_roles_apply(struct bm_transfer *t, const struct bm_roles *roles,
-		struct bm_entries *entries, struct bm_entries *owners, bool tell)
+		struct bm_entries *entries, struct bm_entries *owners, bool report)
 {
 	struct mapping mapping = {.roles = roles};
 
 	for (size_t i = 0; i < entries->count; i++) {
 		apply_entry(t, &mapping, &entries->list[i], owners);
 	}
-	if (mapping.missing.length > 0 && tell) {
+	if (mapping.missing.length > 0 && report) {
 		bm_transfer_note(t,
 				"owners and grants left out of roles that the destination does not "
 				"have: %s; make them before, or map them to others, to keep them",
 				bm_strbuf_text(&mapping.missing) + 2);
 	}
-	if (mapping.foreign.length > 0 && tell) {
+	if (mapping.foreign.length > 0 && report) {
 		bm_transfer_note(t,
 				"owners left out, because our role is no member of them on the "
 				"destination: %s; what they own belongs to our role there",

@@ -22,11 +22,11 @@ void bm_roles_finish(struct bm_roles *roles);
 
 /*
  * Rewrite what the entries say about roles; what cannot be is taken out and, with
- * `tell`, told. With `owners` the statements that set an owner go there, as entries of
+ * `report`, told. With `owners` the statements that set an owner go there, as entries of
  * type OWNER, to be carried out when everything is made.
  */
 void bm_roles_apply(struct bm_transfer *t, const struct bm_roles *roles,
-		struct bm_entries *entries, struct bm_entries *owners, bool tell);
+		struct bm_entries *entries, struct bm_entries *owners, bool report);
 
 /* One statement that may fail without harm to the transaction. */
 bool bm_roles_try(struct bm_transfer *t, const char *sql, struct bm_error *why);

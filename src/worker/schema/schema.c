@@ -40,7 +40,7 @@ static int choose(struct bm_transfer *t, PGresult **rows, struct bm_error *err)
 	return bm_extensions_leave_out(t, err);
 }
 
-static void tell_choice(struct bm_transfer *t, const PGresult *choice)
+static void report_selection(struct bm_transfer *t, const PGresult *choice)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT;
 	unsigned out = 0;
@@ -114,8 +114,8 @@ static int make_schema(struct bm_transfer *t, const PGresult *choice, struct bm_
 		t->ledger.schema_done = rc == 0;
 	}
 	if (rc == 0) {
-		rc = bm_extensions_tell(t, &extensions, err);
-		bm_path_tell(t);
+		rc = bm_extensions_report(t, &extensions, err);
+		bm_path_report(t);
 	}
 	bm_extensions_finish(&extensions);
 	bm_roles_finish(&roles);
@@ -137,7 +137,7 @@ int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 	rc = rc == 0 ? bm_tables_mark_late(t->snapshot_session, &t->tables, err) : -1;
 	t->is_resumed = t->ledger.schema_done;
 	if (rc == 0 && !t->ledger.schema_done) {
-		tell_choice(t, choice);
+		report_selection(t, choice);
 		rc = make_schema(t, choice, err);
 	} else if (rc == 0 && t->options.fence) {
 		rc = bm_fence_raise(t, err);

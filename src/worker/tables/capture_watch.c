@@ -31,8 +31,8 @@ static void add_finding(
 }
 
 /* It stays as it is until the next check. */
-static void tell_uncaptured(struct bm_table_check *check, enum bm_side side, const char *table,
-		const char *gap, const struct bm_error *err)
+static void report_uncaptured(struct bm_table_check *check, enum bm_side side,
+		const char *table, const char *gap, const struct bm_error *err)
 {
 	bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
 
@@ -77,7 +77,7 @@ static int capture_again(struct bm_table_check *check, enum bm_side side, const 
 	free(text);
 	json_decref(list);
 	if (rc != 0 && err->code == BM_ERR_SQL) {
-		tell_uncaptured(check, side, table, gap, err);
+		report_uncaptured(check, side, table, gap, err);
 		*err = (struct bm_error)BM_ERROR_INIT;
 		return 0;
 	}
@@ -146,7 +146,7 @@ int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct
 	return rc;
 }
 
-static int tell_owed(struct bm_table_check *check, struct bm_error *err)
+static int report_requested(struct bm_table_check *check, struct bm_error *err)
 {
 	PGresult *owed = bm_resend_unseen(check->pass, err);
 
@@ -176,5 +176,7 @@ int bm_capture_watch_pay(struct bm_table_check *check, struct bm_error *err)
 		return -1;
 	}
 	/* Told before it is done: it may not take as long as to the next check. */
-	return tell_owed(check, err) == 0 ? bm_touch_pay(check->pass, check->running, err) : -1;
+	return report_requested(check, err) == 0
+			? bm_touch_pay(check->pass, check->running, err)
+			: -1;
 }

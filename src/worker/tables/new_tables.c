@@ -82,7 +82,7 @@ static void ignore_table(struct bm_table_check *check, const char *table)
 			json_object_get(live_tables(check), table));
 }
 
-static void tell_fresh(
+static void report_fresh(
 		struct bm_table_check *check, const char *table, const char *why, char *hint)
 {
 	char *text = bm_format("%s: %s; %s", table, why, hint);
@@ -159,7 +159,7 @@ static int make_table(struct bm_table_check *check, const char *table, struct bm
 	if (made > 0) {
 		check->pass->check_at_msec = 0; /* it is taken in at once */
 	} else {
-		tell_fresh(check, table, made < 0 ? err->message : only,
+		report_fresh(check, table, made < 0 ? err->message : only,
 				bm_format("make it on the %s (pg_dump --schema-only --table='%s' of "
 					  "the %s); it is taken in by itself then",
 						follower, table, live));
@@ -202,7 +202,7 @@ static int take_some(struct bm_table_check *check, struct bm_capture *capture,
 	}
 	if (count == 1) {
 		bool is_locked = strcmp(err->sqlstate, "55P03") == 0;
-		tell_fresh(check, tables[0]->quoted,
+		report_fresh(check, tables[0]->quoted,
 				is_locked ? "a lock on it was not to be had" : err->message,
 				bm_strdup(is_locked ? "end the transaction that has written to it"
 						    : "it is tried again by itself"));
@@ -305,7 +305,7 @@ static void note_others(struct bm_table_check *check, const struct bm_capture *c
 			continue;
 		}
 		if (json_object_get(follower_tables(check), table->quoted) == NULL) {
-			tell_fresh(check, table->quoted, table->left_out,
+			report_fresh(check, table->quoted, table->left_out,
 					bm_strdup(table->hint));
 		} else {
 			ignore_table(check, table->quoted);

@@ -167,7 +167,7 @@ static json_int_t count_waiting(
 	return count;
 }
 
-static void tell_paused(struct sync_check *it, const PGresult *captured, int row)
+static void report_paused(struct sync_check *it, const PGresult *captured, int row)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	json_t *paused = it->check->paused;
@@ -296,7 +296,7 @@ static int check_table(
 		json_object_set_new(it->check->running, table, json_true());
 		note_change(it, table);
 	} else if (has(it->check->source, table) || has(it->check->destination, table)) {
-		tell_paused(it, captured, row);
+		report_paused(it, captured, row);
 	}
 	return 0;
 }

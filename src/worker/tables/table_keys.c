@@ -66,7 +66,7 @@ static bool is_event(const PGresult *rows, int row, const char *event)
 }
 
 /* It is paused, and told of the first side; takes over both texts. */
-static void tell_wrong(struct bm_pass *pass, const char *table, char *what, char *hint)
+static void report_wrong(struct bm_pass *pass, const char *table, char *what, char *hint)
 {
 	if (json_object_get(pass->keyless, table) == NULL) {
 		json_object_set_new(pass->keyless, table,
@@ -78,7 +78,7 @@ static void tell_wrong(struct bm_pass *pass, const char *table, char *what, char
 	free(hint);
 }
 
-static void tell(struct bm_pass *pass, enum bm_side side, const PGresult *rows, int row)
+static void report(struct bm_pass *pass, enum bm_side side, const PGresult *rows, int row)
 {
 	const char *table = PQgetvalue(rows, row, TABLE), *was = PQgetvalue(rows, row, WAS);
 	const char *now = PQgetvalue(rows, row, NOW), *name = bm_side_name(side);
@@ -100,13 +100,13 @@ static void tell(struct bm_pass *pass, enum bm_side side, const PGresult *rows, 
 		bm_pass_note(pass, text, text);
 		free(text);
 	} else if (is_event(rows, row, "failed")) {
-		tell_wrong(pass, table,
+		report_wrong(pass, table,
 				bm_format("its key or name was changed on the %s, and what is "
 					  "kept of it cannot follow: %s",
 						name, was),
 				bm_strdup("change it back; it is tried again by itself"));
 	} else {
-		tell_wrong(pass, table,
+		report_wrong(pass, table,
 				bm_format("it has no key any more on the %s (it was: %s), and "
 					  "nothing of it is captured",
 						name, was),
@@ -149,7 +149,7 @@ static int follow_table(struct bm_pass *pass, enum bm_side side, const PGresult 
 	int rc = rows != NULL ? owe(pass, side, rows, err) : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		tell(pass, side, rows, i);
+		report(pass, side, rows, i);
 		if (is_event(rows, i, "renamed") || is_event(rows, i, "followed") ||
 				is_event(rows, i, "rekeyed")) {
 			pass->check_at_msec = 0; /* Bucardo has to learn of it */

@@ -154,8 +154,8 @@ static char *rename_text(const char *from, const char *to, bool schema_is_gone)
 }
 
 /* The side that is not written to gets the name of the live one. */
-static void tell_differing(struct bm_table_check *check, const char *table, const json_t *name,
-		json_t *drift)
+static void report_differing(struct bm_table_check *check, const char *table,
+		const json_t *name, json_t *drift)
 {
 	bool follows = bm_pass_follower(check->pass) == BM_SIDE_DESTINATION;
 	const char *here = member(name, "here"), *there = member(name, "there");
@@ -221,7 +221,7 @@ int bm_names_evaluate(struct bm_table_check *check, const char *table, bool is_r
 		return 0;
 	}
 	if (strcmp(here, there) != 0) {
-		tell_differing(check, table, name, drift);
+		report_differing(check, table, name, drift);
 		return 1;
 	}
 	bool is_odd = json_is_true(json_object_get(name, "odd"));

@@ -83,7 +83,8 @@ bool bm_activity_kind(struct bm_activity *activity, int backend, int *kind)
 	return found;
 }
 
-void bm_activity_tell(struct bm_activity *activity, int backend, double part, const char *step)
+void bm_activity_report(
+		struct bm_activity *activity, int backend, double part, const char *step)
 {
 	pthread_mutex_lock(&activity->mutex);
 	for (size_t i = 0; i < BM_FLIGHTS; i++) {

@@ -58,7 +58,8 @@ uint64_t bm_active_end(struct bm_activity *activity, struct bm_active *flight, b
 bool bm_activity_kind(struct bm_activity *activity, int backend, int *kind);
 
 /* A server process says how far it is with what it builds: 0 to 1. It never falls. */
-void bm_activity_tell(struct bm_activity *activity, int backend, double part, const char *step);
+void bm_activity_report(
+		struct bm_activity *activity, int backend, double part, const char *step);
 
 /* How far it is, by what was moved or told: 0 to 1. Of one that has not ended. */
 double bm_active_part(const struct bm_active *flight);

@@ -152,7 +152,7 @@ static int finish(struct bm_member *member, struct bm_error *err)
 	return rc;
 }
 
-void bm_large_objects_tell(struct bm_transfer *t)
+void bm_large_objects_report(struct bm_transfer *t)
 {
 	const char *line = bm_strbuf_text(&t->large_object_news);
 

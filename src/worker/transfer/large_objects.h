@@ -20,6 +20,6 @@ int bm_large_objects_copy(
 		struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err);
 
 /* What could not be kept of them besides their bytes. From the main thread. */
-void bm_large_objects_tell(struct bm_transfer *t);
+void bm_large_objects_report(struct bm_transfer *t);
 
 #endif

@@ -36,7 +36,7 @@ struct bm_left_run {
 	const struct bm_active *flight;
 	size_t *items, count;
 	uint64_t begun_msec;
-	double part, told_msec;
+	double part, reported_msec;
 };
 
 /* clang-format off */
@@ -149,7 +149,7 @@ static void begin_plan(struct bm_left *left, size_t count, bool copying)
 	*left = (struct bm_left){.items = bm_alloc((count + 1) * sizeof(*left->items)),
 			.count = count,
 			.copying = copying,
-			.told_msec = -1};
+			.reported_msec = -1};
 }
 
 /* Tables of the destination with row triggers that fire in replica role too: after all is sent.
@@ -257,7 +257,7 @@ void bm_left_finish(struct bm_left *left)
 		free_run(run);
 	}
 	free(left->items);
-	*left = (struct bm_left){.told_msec = -1};
+	*left = (struct bm_left){.reported_msec = -1};
 }
 
 /* ---- what the members are at ---- */
@@ -408,10 +408,10 @@ static struct bm_estimate_item item_of_run(
 	item.spent_msec = (double)(now - run->begun_msec);
 	if (part > run->part) {
 		run->part = part;
-		run->told_msec = item.spent_msec;
+		run->reported_msec = item.spent_msec;
 	}
 	item.part = run->part;
-	item.told_msec = run->told_msec;
+	item.reported_msec = run->reported_msec;
 	return item;
 }
 
@@ -475,12 +475,12 @@ int64_t bm_left_msec(struct bm_transfer *t)
 		return -1;
 	}
 	if (passed < LOOK_MSEC) {
-		return left->told_msec < 0 ? -1 : (int64_t)left->told_msec;
+		return left->reported_msec < 0 ? -1 : (int64_t)left->reported_msec;
 	}
-	double before = left->told_msec - passed, next = ask(t);
+	double before = left->reported_msec - passed, next = ask(t);
 	left->looked_msec = now;
-	left->told_msec = next < 0 || left->told_msec < 0 || before < 0
+	left->reported_msec = next < 0 || left->reported_msec < 0 || before < 0
 			? next
 			: before * CALM + next * (1 - CALM);
-	return left->told_msec < 0 ? -1 : (int64_t)left->told_msec;
+	return left->reported_msec < 0 ? -1 : (int64_t)left->reported_msec;
 }

@@ -22,7 +22,7 @@ struct bm_left {
 	struct bm_effort measured[BM_KIND_COUNT];
 	struct bm_left_run *runs; /* a list: what the members are at */
 	uint64_t looked_msec;
-	double told_msec; /* below 0: not known */
+	double reported_msec; /* below 0: not known */
 };
 
 /* The phase begins, or begins again with what got lost. Main thread, without members. */

@@ -121,7 +121,7 @@ static const struct bm_chunk **list_missing(const struct bm_ledger *ledger, size
 	return list;
 }
 
-void bm_outlook_tell_cost(struct bm_transfer *t)
+void bm_outlook_report_cost(struct bm_transfer *t)
 {
 	size_t count;
 	const struct bm_chunk **missing = list_missing(&t->ledger, &count);

@@ -21,7 +21,7 @@ void bm_outlook_blame_entry(
 void bm_outlook_close(struct bm_transfer *t);
 
 /* Tell what a kill costs, when that is much; before the chunks that are missing are copied. */
-void bm_outlook_tell_cost(struct bm_transfer *t);
+void bm_outlook_report_cost(struct bm_transfer *t);
 
 /* "schema"."name" without the quotes that it does not need. `size` bytes at `out`. */
 void bm_unquote(const char *quoted, char *out, size_t size);

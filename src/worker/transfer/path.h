@@ -48,6 +48,6 @@ int bm_path_mark(struct bm_transfer *t, struct bm_entries *before, struct bm_ent
 /* Remember what was made with a path (NULL: it is not said which), and tell all of it at the
  * end of a phase (main thread). */
 void bm_path_note(struct bm_transfer *t, const char *path, const char *name);
-void bm_path_tell(struct bm_transfer *t);
+void bm_path_report(struct bm_transfer *t);
 
 #endif

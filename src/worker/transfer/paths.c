@@ -178,7 +178,7 @@ void bm_path_note(struct bm_transfer *t, const char *path, const char *name)
 	pthread_mutex_unlock(&t->mutex);
 }
 
-void bm_path_tell(struct bm_transfer *t)
+void bm_path_report(struct bm_transfer *t)
 {
 	if (t->path_news.length > 0) {
 		bm_transfer_note(t,

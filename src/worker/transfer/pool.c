@@ -74,7 +74,7 @@ static void report(struct pool *pool, const struct bm_error *err)
 }
 
 /* A server is unreachable, or is there again: once for all members, whoever notices first. */
-static void report_away(struct pool *pool, const struct bm_error *err)
+static void report_unreachable(struct pool *pool, const struct bm_error *err)
 {
 	struct bm_transfer *t = pool->transfer;
 
@@ -112,7 +112,7 @@ static void work_off(struct pool *pool, struct bm_member *member)
 		}
 		if (rc > 0) {
 			if (attempt > 0) {
-				report_away(pool, NULL);
+				report_unreachable(pool, NULL);
 			}
 			attempt = 0;
 			pause_msec = FIRST_PAUSE_MSEC;
@@ -123,7 +123,7 @@ static void work_off(struct pool *pool, struct bm_member *member)
 			report(pool, &err);
 			return;
 		}
-		report_away(pool, &err);
+		report_unreachable(pool, &err);
 		pause_for(pool, pause_msec);
 		pause_msec = pause_msec * 2 > LONGEST_PAUSE_MSEC ? LONGEST_PAUSE_MSEC
 								 : pause_msec * 2;
@@ -144,7 +144,7 @@ static void *member_main(void *ctx)
 	return NULL;
 }
 
-static void tell_progress(struct bm_transfer *t, int64_t left_msec, const char *remark)
+static void report_progress(struct bm_transfer *t, int64_t left_msec, const char *remark)
 {
 	struct bm_transfer_progress view = bm_progress_view(&t->progress, false);
 
@@ -155,12 +155,12 @@ static void tell_progress(struct bm_transfer *t, int64_t left_msec, const char *
 	}
 }
 
-void bm_crew_tell(struct bm_transfer *t, const char *remark)
+void bm_pool_report(struct bm_transfer *t, const char *remark)
 {
-	tell_progress(t, -1, remark);
+	report_progress(t, -1, remark);
 }
 
-static void tell(struct bm_transfer *t)
+static void report_now(struct bm_transfer *t)
 {
 	char news[sizeof(t->news)], remark[sizeof(t->waiting)];
 
@@ -177,7 +177,7 @@ static void tell(struct bm_transfer *t)
 	if (news[0] != '\0') {
 		bm_transfer_note(t, "%s", news);
 	}
-	tell_progress(t, left_msec, remark);
+	report_progress(t, left_msec, remark);
 }
 
 static void wait_for_members(struct pool *pool)
@@ -193,7 +193,7 @@ static void wait_for_members(struct pool *pool)
 		until.tv_nsec %= 1000000000;
 		pthread_cond_timedwait(&pool->ended, &t->mutex, &until);
 		pthread_mutex_unlock(&t->mutex);
-		tell(t);
+		report_now(t);
 		pthread_mutex_lock(&t->mutex);
 	}
 	pthread_mutex_unlock(&t->mutex);

@@ -29,7 +29,7 @@ typedef int bm_pool_work(struct bm_member *member, void *ctx, struct bm_error *e
 void bm_member_disconnect(struct bm_member *member);
 
 /* Tell how far it is while no members are at work, and at what: how long is not known. */
-void bm_crew_tell(struct bm_transfer *t, const char *remark);
+void bm_pool_report(struct bm_transfer *t, const char *remark);
 
 /* Run `jobs` members until nothing is left. Tells the progress meanwhile. */
 int bm_pool_run(struct bm_transfer *t, unsigned jobs, bool with_source, bm_pool_work *work,

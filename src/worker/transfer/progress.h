@@ -14,7 +14,7 @@
 #include "worker/transfer/activity.h"
 
 struct bm_progress {
-	uint64_t begun_msec, told_msec;
+	uint64_t begun_msec, reported_msec;
 	const char *phase;
 	uint64_t units_total;	      /* known after the plan */
 	_Atomic uint64_t units_done;  /* whole things */

@@ -135,7 +135,8 @@ static void take_build(struct bm_transfer *t, const PGresult *rows, int row)
 					share(rows, row, BLOCKS_DONE, BLOCKS_TOTAL),
 					share(rows, row, TUPLES_DONE, TUPLES_TOTAL),
 					&progress)) {
-		bm_activity_tell(&t->progress.activity, backend, progress.part, progress.step);
+		bm_activity_report(
+				&t->progress.activity, backend, progress.part, progress.step);
 	}
 }
 

@@ -17,6 +17,15 @@ def test_every_sql_file_is_used_and_says_what_it_is():
     assert not [name for name in there if not statements.text_of(name).startswith("-- ")]
 
 
+STRINGS = re.compile(r'(?:^[^"\n]*"(?:[^"\\\n]|\\.)*"[^";,\\]*\n){15,}', re.M)
+
+
+def test_sql_of_many_lines_is_in_files():
+    found = [f"{path}: {text.lstrip()[:60]}" for path in statements.files(".c") for text in STRINGS.findall(statements.text_of(path))
+             if re.search("SELECT|INSERT|UPDATE|DELETE|CREATE", text)]
+    assert not found
+
+
 def test_the_server_takes_every_statement_and_every_function(workshop, monkeypatch):
     source, dest, dbname = workshop.pair("shop")
     machine = replicating(workshop, source, dest, dbname)

@@ -25,7 +25,8 @@ CONTROL_BODIES = {"teardown_control.sql"}
 # What a statement finds when it is run.
 SETTINGS = ["bucardo_machine.name = 'app'", "bucardo_machine.outside = '{}'"]
 SCENES = {"large_objects_finish.sql": ("worker/transfer/sql/large_objects_begin.sql",
-                                       "INSERT INTO pg_temp.bm_rules VALUES (false, false);")}
+                                       "INSERT INTO pg_temp.bm_rules VALUES (false, false);"),
+          "ledger_create.sql": (None, "DROP SCHEMA bucardo_machine CASCADE;")}
 
 
 def text_of(path):
@@ -62,7 +63,8 @@ def sides(name, sql):
     """Where it is meant to run."""
     if name.startswith("daemon/") or os.path.basename(name) in CONTROL_BODIES or re.search(CONTROL, bare(sql)):
         return ["control"]
-    return ["destination"] if re.search(r"\bbucardo_machine\.", bare(sql)) else ["source", "destination"]
+    text = sql if sql.startswith("DO") else bare(sql)
+    return ["destination"] if re.search(r"\bbucardo_machine\.", text) else ["source", "destination"]
 
 
 def plan(cursor, sql):

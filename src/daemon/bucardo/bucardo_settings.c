@@ -16,6 +16,7 @@
 #include "daemon/bucardo/internal.h"
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 
 #define APPLY_EVERY_MSEC 10000
@@ -106,32 +107,22 @@ static void apply(struct bm_bucardo *bucardo)
 	listen_begin(bucardo);
 }
 
-/*
- * The newest row of each kind carries a flag that `bucardo status` looks for. What goes
- * is summed up in one row, the oldest of its sync, in the same statement: sums over
- * syncrun never fall. That row alone is no reason to prune.
- */
+/* clang-format off */
+static const char prune_sql[] =
+#include "daemon/bucardo/sql/prune_runs.sql.inc"
+;
+/* clang-format on */
+
 static void prune(struct bm_bucardo *bucardo)
 {
-	struct bm_strbuf sql = BM_STRBUF_INIT;
+	char keep[16], most[16];
+	const char *const params[] = {keep, most};
 
-	bm_strbuf_printf(&sql,
-			"WITH gone AS (DELETE FROM bucardo.syncrun WHERE ctid = ANY (ARRAY("
-			"SELECT ctid FROM (SELECT ctid, ended, lastgood OR lastbad OR lastempty AS kept,"
-			" row_number() OVER (PARTITION BY sync ORDER BY started DESC) AS n,"
-			" count(*) OVER (PARTITION BY sync) AS total FROM bucardo.syncrun) r"
-			" WHERE n > %u AND total > %u + 1 AND ended IS NOT NULL AND NOT kept"
-			" LIMIT %d)) RETURNING *)"
-			" INSERT INTO bucardo.syncrun"
-			" (sync, status, started, ended, truncates, deletes, inserts, conflicts)"
-			" SELECT sync, 'Older runs, summed up (bucardo-machine)', min(started),"
-			" max(ended), least(sum(truncates), 2147483647), sum(deletes), sum(inserts),"
-			" sum(conflicts) FROM gone GROUP BY sync",
-			bucardo->options.syncrun_keep_rows, bucardo->options.syncrun_keep_rows,
-			PRUNE_BATCH_ROWS);
+	snprintf(keep, sizeof(keep), "%u", bucardo->options.syncrun_keep_rows);
+	snprintf(most, sizeof(most), "%d", PRUNE_BATCH_ROWS);
 	bucardo->settings.busy = true;
-	bm_conn_query(bucardo->conn, bm_strbuf_text(&sql), NULL, 0, on_applied, bucardo);
-	bm_strbuf_finish(&sql);
+	bm_conn_query(bucardo->conn, prune_sql, params, BM_COUNT_OF(params), on_applied,
+			bucardo);
 }
 
 void settings_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation)

@@ -10,63 +10,22 @@
 #include "worker/session/ask.h"
 #include "bucardo_machine/observation.h"
 
-/* Inactive databases are left alone, as Bucardo leaves them alone. */
 static const char dbs_sql[] =
-		"SELECT d.name, EXISTS (SELECT 1 FROM bucardo.dbmap m"
-		"  WHERE m.db = d.name AND m.role = 'source') AS is_source,"
-		" d.dbhost, d.dbport, d.dbname, d.dbuser, d.dbpass, d.dbservice, d.dbconn"
-		" FROM bucardo.db d"
-		" WHERE d.dbtype = 'postgres' AND d.status <> 'inactive'"
-		" ORDER BY d.name LIMIT $1";
+#include "worker/deltas/sql/catalog_databases.sql.inc"
+		;
 
 /*
  * The flags lastgood, lastbad and lastempty are kept on the newest row of each
  * kind only, so that their partial indexes give one row. Failures need a scan,
  * once for all syncs. The title of the KID's session carries its process.
  */
-#define AGE(moment)                                                                            \
-	"CASE WHEN " moment " IS NULL THEN -1 ELSE greatest((extract(epoch FROM"               \
-	" clock_timestamp() - " moment ") * 1000)::bigint, 0) END"
 static const char syncs_sql[] =
-		"SELECT s.name, 'dbgroup ' || coalesce(s.dbs, ''), s.status <> 'inactive', s.autokick,"
-		" run.started IS NOT NULL, " AGE(
-				"run.started") ", coalesce(run.status, ''),"
-					       " " AGE("good.ended") ", " AGE(
-							       "bad.ended") ","
-									    " left(regexp_replace(regexp_replace(coalesce(bad.status, ''),"
-									    "  '^Failed : ', ''), ' \\(KID \\d+\\)$', ''), 600),"
-									    " coalesce(failures.count, 0), coalesce(kid.pid, 0),"
-									    " coalesce(failures.conflicts, 0)"
-									    " FROM bucardo.sync s"
-									    " LEFT JOIN LATERAL (SELECT started, status FROM bucardo.syncrun r"
-									    "  WHERE r.sync = s.name AND r.ended IS NULL"
-									    "  ORDER BY started DESC LIMIT 1) run ON true"
-									    " LEFT JOIN LATERAL (SELECT greatest("
-									    "   (SELECT max(r.ended) FROM bucardo.syncrun r"
-									    "     WHERE r.sync = s.name AND r.lastgood IS TRUE),"
-									    "   (SELECT max(r.ended) FROM bucardo.syncrun r"
-									    "     WHERE r.sync = s.name AND r.lastempty IS TRUE)) AS ended) good ON true"
-									    " LEFT JOIN LATERAL (SELECT ended, status FROM bucardo.syncrun r"
-									    "  WHERE r.sync = s.name AND r.lastbad IS TRUE AND r.ended IS NOT NULL"
-									    "  ORDER BY ended DESC LIMIT 1) bad ON true"
-									    " LEFT JOIN (SELECT sync, count(*) FILTER (WHERE status LIKE 'Failed%'"
-									    "   AND ended > now() - interval '5 min'), sum(conflicts) AS conflicts"
-									    "  FROM bucardo.syncrun GROUP BY sync) failures ON failures.sync = s.name"
-									    " LEFT JOIN LATERAL (SELECT substring(application_name"
-									    "   FROM '\\(PID (\\d{1,9})\\)$')::int AS pid FROM pg_stat_activity"
-									    "  WHERE datname = current_database()"
-									    "  AND starts_with(application_name, 'bucardo KID (' || s.name || ') (PID ')"
-									    "  ORDER BY backend_start DESC LIMIT 1) kid ON true"
-									    " ORDER BY s.name LIMIT $1";
+#include "worker/deltas/sql/catalog_syncs.sql.inc"
+		;
 
-/* dbrun rows of a killed run stay behind; they count while a run is open only. */
 static const char members_sql[] =
-		"SELECT s.name, m.db, m.role = 'source', coalesce((SELECT max(b.pgpid)"
-		"  FROM bucardo.dbrun b WHERE b.sync = s.name AND b.dbname = m.db"
-		"  AND EXISTS (SELECT 1 FROM bucardo.syncrun r WHERE r.sync = s.name"
-		"   AND r.ended IS NULL AND r.started <= b.started)), 0)"
-		" FROM bucardo.sync s JOIN bucardo.dbmap m ON m.dbgroup = s.dbs"
-		" ORDER BY s.name, m.db";
+#include "worker/deltas/sql/catalog_members.sql.inc"
+		;
 
 static const char owner_sql[] =
 		"SELECT c.system_identifier FROM pg_catalog.pg_control_system() c";

@@ -77,14 +77,9 @@ static const char *const prepare_steps[] = {
 /* What of it a database takes that has no declared sync. */
 static const char *const pin_steps[] = {cast_function, body_function, code_function, pin_function};
 
-/* As machine_pin() looks for them. */
 static const char unsafe_sql[] =
-"SELECT count(*) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
-" WHERE n.nspname = 'bucardo' AND p.prosecdef AND p.prosrc !~"
-"  '^\\s*BEGIN /\\* bucardo-machine: no name here depends on search_path'"
-" AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)"
-" AND pg_has_role(p.proowner, 'USAGE') AND (to_regclass('bucardo.goat') IS NULL"
-"  OR p.proname ~ '^(delta_|bucardo_(tablename_maker|delta_|note_truncation|compress_|purge_))')";
+#include "worker/deltas/sql/unsafe_functions.sql.inc"
+;
 /* clang-format on */
 
 int bm_capture_triggers_prepare(struct bm_phase *phase, enum bm_side side, struct bm_error *err)

@@ -74,6 +74,14 @@ static const char identify_step[] =
 #include "worker/deltas/sql/identify.sql.inc"
 ;
 
+static const char keep_trigger[] =
+#include "worker/deltas/sql/keep_trigger.sql.inc"
+;
+
+static const char guard_trigger[] =
+#include "worker/deltas/sql/guard_trigger.sql.inc"
+;
+
 /* In this order; all of it is there already when it is done again. */
 static const char *const prepare_steps[] = {
 	"CREATE SCHEMA IF NOT EXISTS bucardo",
@@ -91,17 +99,8 @@ static const char *const prepare_steps[] = {
 	names_step, prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
 	requeue_table_function, requeue_function, purge_function, keep_function, guard_function,
 	kept_function, release_function, share_function, waiting_function,
-	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
-	" WHERE tgrelid = 'bucardo.bucardo_delta_targets'::regclass AND tgname = 'machine_keep') THEN"
-	" CREATE TRIGGER machine_keep BEFORE INSERT ON bucardo.bucardo_delta_targets"
-	" FOR EACH ROW EXECUTE PROCEDURE bucardo.machine_keep(); END IF;"
-	" IF EXISTS (SELECT 1 FROM pg_catalog.pg_trigger WHERE tgname = 'machine_keep' AND tgenabled <> 'A'"
-	"  AND tgrelid = 'bucardo.bucardo_delta_targets'::regclass) THEN ALTER TABLE"
-	" bucardo.bucardo_delta_targets ENABLE ALWAYS TRIGGER machine_keep; END IF; END $machine$",
-	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger"
-	" WHERE tgrelid = 'bucardo.bucardo_delta_names'::regclass AND tgname = 'machine_guard') THEN"
-	" CREATE TRIGGER machine_guard BEFORE INSERT ON bucardo.bucardo_delta_names"
-	" FOR EACH ROW EXECUTE PROCEDURE bucardo.machine_guard(); END IF; END $machine$",
+	keep_trigger,
+	guard_trigger,
 	identify_step,
 };
 /* clang-format on */

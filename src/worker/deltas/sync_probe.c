@@ -143,6 +143,12 @@ int bm_sync_probe_backlog(PGconn *conn, const char *sync, const char *target,
 	return rc;
 }
 
+/* clang-format off */
+static const char session_sql[] =
+#include "worker/deltas/sql/kid_session.sql.inc"
+;
+/* clang-format on */
+
 int bm_sync_probe_session(PGconn *conn, int backend_pid, uint64_t limit_msec,
 		struct bm_session *out, struct bm_error *err)
 {
@@ -152,16 +158,7 @@ int bm_sync_probe_session(PGconn *conn, int backend_pid, uint64_t limit_msec,
 	*out = (struct bm_session){0};
 	snprintf(pid, sizeof(pid), "%d", backend_pid);
 	/* Waiting for its client, a lock or another process is not work. */
-	PGresult *rows = bm_ask(conn,
-			"SELECT a.state = 'active' AND coalesce(a.wait_event_type, '') NOT IN"
-			"  ('Lock', 'Client', 'IPC', 'Activity', 'Extension'),"
-			" coalesce(w.blocker, 0), coalesce(left(b.query, 200), '')"
-			" FROM pg_stat_activity a"
-			" LEFT JOIN LATERAL (SELECT (pg_blocking_pids(a.pid))[1] AS blocker"
-			"  WHERE a.wait_event_type = 'Lock') w ON true"
-			" LEFT JOIN pg_stat_activity b ON b.pid = w.blocker"
-			" WHERE a.pid = $1::int AND a.application_name LIKE 'bucardo KID%' LIMIT 1",
-			1, params, limit_msec, err);
+	PGresult *rows = bm_ask(conn, session_sql, 1, params, limit_msec, err);
 	if (rows == NULL) {
 		return -1;
 	}

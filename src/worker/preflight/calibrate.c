@@ -42,24 +42,17 @@ static double rate(uint64_t bytes, uint64_t begun_msec)
 	return (double)bytes * 1000 / (double)(passed > 0 ? passed : 1);
 }
 
-/* Types of PostgreSQL itself are there on both sides; all others are text here. */
+/* clang-format off */
+static const char columns_sql[] =
+#include "worker/preflight/sql/sample_columns.sql.inc"
+;
+/* clang-format on */
+
 static int read_columns(struct sample *sample, struct bm_error *err)
 {
-	const char *const oid[] = {sample->table->oid};
-	PGresult *rows = bm_phase_ask(sample->phase, BM_SIDE_SOURCE,
-			"SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),"
-			" string_agg('c' || a.attnum || ' ' || CASE WHEN y.oid < 16384"
-			"  AND y.typtype = 'b' AND y.typname !~ '^_?(reg|xml|pg_)'"
-			"  THEN format_type(a.atttypid, a.atttypmod) ELSE 'text' END, ', '"
-			"  ORDER BY a.attnum),"
-			" coalesce(string_agg('coalesce(pg_column_size(' || quote_ident(a.attname)"
-			"  || '), 0) < " VALUE_BYTES
-			"', ' AND ') FILTER (WHERE a.attlen < 0), 'true'),"
-			" current_setting('client_encoding')"
-			" FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid"
-			" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-			" AND coalesce(to_jsonb(a)->>'attgenerated', '') = ''",
-			1, oid, err);
+	const char *const params[] = {sample->table->oid, VALUE_BYTES};
+	PGresult *rows = bm_phase_ask(
+			sample->phase, BM_SIDE_SOURCE, columns_sql, 2, params, err);
 
 	if (rows == NULL) {
 		return -1;

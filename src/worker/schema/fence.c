@@ -48,16 +48,14 @@ static const char lift_short_function[] =
 #include "worker/schema/sql/lift_fence_short.sql.inc"
 ;
 
+static const char older_fence[] =
+#include "worker/schema/sql/fence_columns.sql.inc"
+;
+
 const char *const bm_fence_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.fence (lifted timestamptz, lifted_by text,"
 	" turn bigint NOT NULL DEFAULT 0, forced text)",
-	/* turn: how often the sides have changed places; forced: what was passed over the last time.
-	 * One that an older machine or a person made lacks them. */
-	"DO $machine$ DECLARE c text; BEGIN FOR c IN SELECT w FROM pg_catalog.unnest(ARRAY["
-	"'turn bigint NOT NULL DEFAULT 0', 'forced text']) w"
-	" WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid ="
-	"  'bucardo_machine.fence'::pg_catalog.regclass AND attname = pg_catalog.split_part(w, ' ', 1)) LOOP"
-	" EXECUTE 'ALTER TABLE bucardo_machine.fence ADD COLUMN ' || c; END LOOP; END $machine$",
+	older_fence,
 	"DO $$ BEGIN IF (SELECT relreplident = 'd' FROM pg_catalog.pg_class"
 	" WHERE oid = 'bucardo_machine.fence'::pg_catalog.regclass) THEN"
 	" ALTER TABLE bucardo_machine.fence REPLICA IDENTITY FULL; END IF; END $$",

@@ -13,61 +13,36 @@
 #define MOST_REFUSED "20"
 
 /* clang-format off */
+static const char refused_table[] =
+#include "worker/tables/sql/refused_table.sql.inc"
+;
+
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE SCHEMA IF NOT EXISTS machine",
-	"CREATE TABLE IF NOT EXISTS machine.refused (sync text, tablename text,"
-	" error text NOT NULL, side text NOT NULL, strikes int NOT NULL DEFAULT 1,"
-	" since timestamptz NOT NULL DEFAULT now(),"
-	" run_ended timestamptz NOT NULL, tries int NOT NULL DEFAULT 0, prints text NOT NULL,"
-	" until timestamptz, released timestamptz, PRIMARY KEY (sync, tablename))",
+	refused_table,
 	"UPDATE machine.refused SET until = now() WHERE until > now()",
 };
 
-/* The newest failed run of each sync of a migration, as one text. */
 static const char newest_sql[] =
-"SELECT coalesce(string_agg(r.sync || r.ended, ',' ORDER BY r.sync, r.ended), '')"
-" FROM bucardo.syncrun r JOIN bucardo.sync s ON s.name = r.sync"
-" JOIN bucardo.dbmap d ON d.dbgroup = s.dbs AND d.db = $1 || '_source'"
-" WHERE r.lastbad AND r.ended IS NOT NULL";
+#include "worker/tables/sql/newest_failures.sql.inc"
+;
 
-/* The newest failed run of a sync, unless there was a good one since: its error as launch.pl
- * begins it; when it ended; and the sentence of the cause alone: without Bucardo's frame, and
- * without what the server says behind it (DETAIL, CONTEXT: rows are the users', and long). */
 static const char failed_sql[] =
-"SELECT t.text, r.ended, left(regexp_replace(regexp_replace(regexp_replace(t.text,"
-"  '^SQLSTATE (.....) at .*?: DBD::Pg::.*? failed: ', 'SQLSTATE \\1: '),"
-"  '^(SQLSTATE .....: )[[:upper:]]+\\s?:\\s+', '\\1'),"
-"  '\\s+([[:upper:]]{4,}\\s?:\\s\\s|[[:upper:]]{4,} \\d+: |at (-e|/\\S+) line \\d+).*$', ''), 500)"
-" FROM bucardo.syncrun r, LATERAL (SELECT regexp_replace(replace(r.status, '\\n', ' '),"
-"  '^Failed : ', '') AS text) t WHERE r.sync = $1 AND r.lastbad AND r.ended IS NOT NULL"
-" AND NOT EXISTS (SELECT 1 FROM bucardo.syncrun g WHERE g.sync = $1"
-"  AND (g.lastgood OR g.lastempty) AND g.ended > r.ended) ORDER BY r.ended DESC LIMIT 1";
+#include "worker/tables/sql/failed_run.sql.inc"
+;
 
-/* $1 the sync, $2 the table, $3 what was said, $4 on which side, $5 when the run ended,
- * $6 fingerprints. A run counts once. */
 static const char note_sql[] =
-"INSERT INTO machine.refused AS r (sync, tablename, error, side, run_ended, prints)"
-" VALUES ($1, $2, $3, $4, $5::timestamptz, $6) ON CONFLICT (sync, tablename) DO UPDATE"
-" SET error = excluded.error, side = excluded.side, run_ended = excluded.run_ended,"
-"  prints = excluded.prints, strikes = r.strikes + 1,"
-"  since = CASE WHEN r.strikes > 0 THEN r.since ELSE now() END"
-" WHERE r.until IS NULL AND r.run_ended < excluded.run_ended"
-"  AND coalesce(r.released, '-infinity') < excluded.run_ended";
+#include "worker/tables/sql/refused_note.sql.inc"
+;
 
-/* $1 the sync, $2 the table, $3 how many such runs it takes. More than one have to lie apart:
- * `observe` has deferred rows brought back meanwhile. */
 static const char refuse_sql[] =
-"UPDATE machine.refused r SET until = now() + least(interval '10 min', interval '30 s' * 2 ^ least(r.tries, 8)),"
-"  tries = r.tries + 1, released = NULL"
-" WHERE r.sync = $1 AND r.tablename = $2 AND r.until IS NULL AND r.strikes >= $3::int"
-" AND ($3::int = 1 OR r.since <= now() - interval '10 s')"
-" AND (SELECT count(*) FROM machine.refused o WHERE o.sync = $1 AND o.until IS NOT NULL) < " MOST_REFUSED;
+#include "worker/tables/sql/refused_pause.sql.inc"
+;
 
 static const char forget_sql[] =
-"DELETE FROM machine.refused r WHERE r.sync = $1 AND r.until IS NULL AND EXISTS (SELECT 1"
-" FROM bucardo.syncrun g WHERE g.sync = $1 AND g.lastgood"
-" AND g.started > coalesce(r.released + interval '15 s', r.run_ended))";
+#include "worker/tables/sql/refused_forget.sql.inc"
+;
 
 static const char refused_sql[] =
 "SELECT tablename, error, side, prints, until <= now(), to_char(until AT TIME ZONE 'UTC',"
@@ -196,11 +171,11 @@ static int note(struct bm_table_check *check, const char *sync, const char *tabl
 	char *prints = prints_of(check, table);
 	const char *const noted[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
 			PQgetvalue(failed, 0, ENDED), prints};
-	const char *const judged[] = {sync, table, twice ? "2" : "1"};
+	const char *const judged[] = {sync, table, twice ? "2" : "1", MOST_REFUSED};
 	int rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, note_sql, 6, noted, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, refuse_sql, 3, judged,
+		rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, refuse_sql, 4, judged,
 				err);
 	}
 	free(prints);

@@ -39,7 +39,7 @@ void bm_loop_destroy(struct bm_loop *loop);
  * The longest time that the loop was busy without looking for new events, in the last
  * 10 to 20 seconds: nothing is answered for so long. Microseconds, waits not counted.
  */
-uint64_t bm_loop_longest_turn_usec(const struct bm_loop *loop);
+uint64_t bm_loop_longest_iteration_usec(const struct bm_loop *loop);
 
 /* Call `cb` soon, from the loop, once; used to leave a callback's stack. */
 void bm_loop_defer(struct bm_loop *loop, void (*cb)(void *ctx), void *ctx);

@@ -76,7 +76,7 @@ struct bm_status {
 	const char *config_errors;   /* lines; "" */
 	const char *pgpass_warnings; /* lines; "" */
 	uint64_t orphans_reaped, log_lines_dropped;
-	uint64_t longest_turn_usec; /* bm_loop_longest_turn_usec() */
+	uint64_t longest_iteration_usec; /* bm_loop_longest_iteration_usec() */
 	struct bm_status_host host;
 	size_t unit_count;
 	const struct bm_status_unit *units;

@@ -431,10 +431,10 @@ static void test_a_turn_is_as_long_as_the_loop_was_busy(void **state)
 {
 	struct scene *scene = *state;
 
-	assert_true(bm_loop_longest_turn_usec(scene->loop) < 50000);
+	assert_true(bm_loop_longest_iteration_usec(scene->loop) < 50000);
 	bm_loop_defer(scene->loop, be_busy, scene);
 	bm_loop_run(scene->loop); /* until the limit, brought forward */
-	assert_in_range(bm_loop_longest_turn_usec(scene->loop), 49000, 900000);
+	assert_in_range(bm_loop_longest_iteration_usec(scene->loop), 49000, 900000);
 }
 
 /* cmocka wants the fixture named with every test. */

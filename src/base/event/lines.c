@@ -1,4 +1,4 @@
-/* Bytes of a pipe cut into lines, a bounded share of work at each turn of the loop. */
+/* Bytes of a pipe cut into lines, a bounded share of work at each iteration of the loop. */
 #include "bucardo_machine/lines.h"
 
 #include <errno.h>

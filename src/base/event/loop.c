@@ -1,6 +1,6 @@
 /*
  * The loop's life: making its parts in order, running, and giving everything back.
- * Also deferred calls: a list that an idle handle works off, one turn's at a time.
+ * Also deferred calls: a list that an idle handle works off, one iteration's at a time.
  */
 #include "base/event/loop.h"
 
@@ -40,7 +40,7 @@ static void on_deferred(uv_idle_t *idle)
 	struct bm_loop *loop = idle->data;
 	struct bm_deferred *item = loop->deferred;
 
-	/* Calls deferred from here on come next turn, so that I/O gets its share. */
+	/* Calls deferred from here on come next iteration, so that I/O gets its share. */
 	loop->deferred = NULL;
 	loop->deferred_end = &loop->deferred;
 	while (item != NULL) {
@@ -69,7 +69,7 @@ static int init_parts(struct bm_loop *loop, struct bm_error *err)
 	loop->deferred_end = &loop->deferred;
 	uv_idle_init(&loop->uv, &loop->deferred_idle);
 	loop->deferred_idle.data = loop;
-	if (bm_turns_init(loop, err) != 0 || bm_log_pump_init(loop, err) != 0) {
+	if (bm_iterations_init(loop, err) != 0 || bm_log_pump_init(loop, err) != 0) {
 		return -1;
 	}
 	if (bm_reaper_init(loop, err) != 0) {

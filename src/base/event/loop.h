@@ -31,13 +31,14 @@ struct bm_reaper {
 	struct bm_child *children; /* those somebody answers for */
 	struct bm_orphan orphans[BM_ORPHANS_KEPT];
 	uint64_t orphan_count;
-	uv_idle_t again; /* runs while a turn's share did not empty the queue */
+	uv_idle_t again; /* runs while an iteration's share did not empty the queue */
 };
 
 int bm_reaper_init(struct bm_loop *loop, struct bm_error *err);
 void bm_reaper_finish(struct bm_loop *loop);
 
-/* Wait for every child that has ended, a turn's share at most; the rest comes next turn. */
+/* Wait for every child that has ended, an iteration's share at most; the rest comes with the
+ * next. */
 void bm_reaper_run(struct bm_loop *loop);
 
 /* Memory for bm_reaper_add(), made before the fork so that nothing can fail after it. */
@@ -70,16 +71,16 @@ struct bm_log_pump {
 int bm_log_pump_init(struct bm_loop *loop, struct bm_error *err);
 void bm_log_pump_finish(struct bm_loop *loop);
 
-/* ---- turns.c ---- */
+/* ---- iterations.c ---- */
 
-struct bm_turns {
+struct bm_iterations {
 	uv_prepare_t before_wait;
-	uint64_t mark_nsec, idle_nsec;	    /* at the last wait: the clock, and libuv's sum */
+	uint64_t last_nsec, idle_nsec;	    /* at the last wait: the clock, and libuv's sum */
 	uint64_t span_nsec;		    /* when the current span began */
 	uint64_t longest_nsec, before_nsec; /* of this span, and of the one before */
 };
 
-int bm_turns_init(struct bm_loop *loop, struct bm_error *err);
+int bm_iterations_init(struct bm_loop *loop, struct bm_error *err);
 
 /* ---- loop.c ---- */
 
@@ -92,7 +93,7 @@ struct bm_loop {
 	struct bm_signals signals;
 	struct bm_reaper reaper;
 	struct bm_log_pump log_pump;
-	struct bm_turns turns;
+	struct bm_iterations iterations;
 };
 
 /* Fill `err` from a libuv result: "cannot WHAT: reason". Returns -1. */

@@ -14,7 +14,7 @@
 
 #include "bucardo_machine/alloc.h"
 
-/* Ended children taken in one turn: keeps a storm of orphans from delaying a signal. */
+/* Ended children taken in one iteration: keeps a storm of orphans from delaying a signal. */
 #define SHARE_OF_A_TURN 512
 
 struct bm_child {

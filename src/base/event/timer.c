@@ -31,7 +31,8 @@ static void on_timer(uv_timer_t *uv)
 
 void bm_timer_arm(struct bm_timer *timer, uint64_t msec)
 {
-	/* The loop's idea of now is as old as this turn; a long one would fire too early. */
+	/* The loop's idea of now is as old as this iteration; a long one would fire too early.
+	 */
 	uv_update_time(timer->uv.loop);
 	uv_timer_start(&timer->uv, on_timer, msec, 0);
 }

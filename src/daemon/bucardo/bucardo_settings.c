@@ -23,7 +23,7 @@
 #define PRUNE_EVERY_MSEC 60000
 #define PRUNE_BATCH_ROWS 5000
 
-/* A person's open transaction may hold the rows: the next turn tries again. */
+/* A person's open transaction may hold the rows: the next check tries again. */
 static void on_applied(void *ctx, const struct bm_result *result)
 {
 	struct bm_bucardo *bucardo = ctx;

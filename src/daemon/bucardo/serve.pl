@@ -8,9 +8,9 @@ my (@queue, %kept);
 my $took = 1;
 our $is_validating;
 
-# A sync is validated in some hundredths of a second, on a slow host in ten: a turn of the main loop activates as many
+# A sync is validated in some hundredths of a second, on a slow host in ten: an iteration of the main loop activates as many
 # as half a second has room for. Then it starts their controllers, kicks the others and answers, before the next.
-sub take_turn {
+sub take_iteration {
 	my ($self, $said) = @_;
 	%$said = (%kept, %$said);
 	%kept = ();
@@ -91,7 +91,7 @@ sub hear_in_order {
 	return \%said;
 }
 
-# One that is switched off and on at once is switched off now, and on at the next turn.
+# One that is switched off and on at once is switched off now, and on in the next iteration.
 sub settle {
 	my ($said) = @_;
 	for my $name (map { /^activate_sync_(.+)/s ? $1 : () } keys %$said) {
@@ -110,7 +110,7 @@ sub serve_our_way {
 		return $hear->(@_) if $self->{logprefix} ne 'MCP' || $dbh != $self->{masterdbh};
 		forget_removed($self) if !$is_validating;
 		my $said = hear_in_order($dbh);
-		$is_validating ? keep($self, $said) : take_turn($self, $said);
+		$is_validating ? keep($self, $said) : take_iteration($self, $said);
 		return $said;
 	};
 	my $validate = \&Bucardo::validate_sync;

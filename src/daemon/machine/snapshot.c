@@ -206,7 +206,7 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 			.pgpass_warnings = bm_strbuf_text(&machine->pgpass_warnings),
 			.orphans_reaped = bm_orphans_reaped(machine->loop),
 			.log_lines_dropped = bm_log_dropped(),
-			.longest_turn_usec = bm_loop_longest_turn_usec(machine->loop),
+			.longest_iteration_usec = bm_loop_longest_iteration_usec(machine->loop),
 	};
 	fill_host(&machine->host, &out->host);
 	fill_units(machine, out);

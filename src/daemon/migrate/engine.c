@@ -1,7 +1,7 @@
 /*
- * The engine: owns the migrations and runs the turn. A turn asks the pure function
+ * The engine: owns the migrations and runs the tick. A tick asks the pure function
  * in next.c what each migration does next, carries it out, and lets the journal
- * write the next row. Every event ends in a turn.
+ * write the next row. Every event ends in a tick.
  */
 #include "daemon/migrate/engine.h"
 
@@ -214,7 +214,7 @@ void bm_migrate_retry(struct bm_migrate *migrate)
 			}
 		}
 	}
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 }
 
 void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *config)
@@ -265,7 +265,7 @@ static void on_loaded(void *ctx, const struct bm_error *err)
 		bm_text_copy(migrate->journal_error, sizeof(migrate->journal_error),
 				err->message);
 		migrate->load_at_msec = bm_clock_msec() + LOAD_RETRY_MSEC;
-		bm_migrate_turn_soon(migrate);
+		bm_migrate_tick_soon(migrate);
 		return;
 	}
 	migrate->journal_error[0] = '\0';
@@ -278,7 +278,7 @@ static void on_loaded(void *ctx, const struct bm_error *err)
 		bm_migrate_reconcile(migrate->migrations[i]);
 		bm_leaving_check(migrate->migrations[i]);
 	}
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 }
 
 static bool may_load(const struct bm_migrate *migrate)
@@ -300,7 +300,7 @@ void bm_migrate_reload_soon(struct bm_migrate *migrate)
 		migrate->journal_due = true;
 		migrate->load_at_msec = bm_clock_msec() + LOAD_RETRY_MSEC;
 	}
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 }
 
 void bm_migrate_allow(struct bm_migrate *migrate, bool allowed)
@@ -316,10 +316,10 @@ void bm_migrate_allow(struct bm_migrate *migrate, bool allowed)
 		migrate->loading = NULL;
 	}
 	load_if_due(migrate);
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 }
 
-/* ---- the turn ---- */
+/* ---- the tick ---- */
 
 static struct bm_next ask(struct migration *migration)
 {
@@ -398,11 +398,11 @@ static void arm_retry(struct bm_migrate *migrate)
 	}
 }
 
-static void turn(void *ctx)
+static void tick(void *ctx)
 {
 	struct bm_migrate *migrate = ctx;
 
-	migrate->turn_due = false;
+	migrate->tick_due = false;
 	if (migrate->stopped) {
 		return;
 	}
@@ -421,10 +421,10 @@ static void turn(void *ctx)
 	migrate->host.changed(migrate->host.ctx);
 }
 
-void bm_migrate_turn_soon(struct bm_migrate *migrate)
+void bm_migrate_tick_soon(struct bm_migrate *migrate)
 {
-	if (!migrate->turn_due) {
-		migrate->turn_due = true;
+	if (!migrate->tick_due) {
+		migrate->tick_due = true;
 		bm_timer_arm(migrate->soon, 0);
 	}
 }
@@ -434,7 +434,7 @@ static void on_timer(void *ctx)
 	struct bm_migrate *migrate = ctx;
 
 	load_if_due(migrate);
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 }
 
 /* ---- life ---- */
@@ -452,7 +452,7 @@ struct bm_migrate *bm_migrate_create(struct bm_loop *loop,
 	migrate->socket_dir = bm_strdup(options->socket_dir);
 	migrate->pgpass = bm_strdup(options->pgpass);
 	migrate->timer = bm_timer_create(loop, on_timer, migrate);
-	migrate->soon = bm_timer_create(loop, turn, migrate);
+	migrate->soon = bm_timer_create(loop, tick, migrate);
 	return migrate;
 }
 

@@ -115,8 +115,8 @@ struct bm_migrate {
 	size_t count;
 	struct migration **migrations;
 	struct bm_timer *timer; /* the next retry */
-	struct bm_timer *soon;	/* the turn that is due */
-	bool turn_due;
+	struct bm_timer *soon;	/* the tick that is due */
+	bool tick_due;
 
 	/* the one write that is on its way */
 	bool writing;
@@ -125,7 +125,7 @@ struct bm_migrate {
 };
 
 /* engine.c */
-void bm_migrate_turn_soon(struct bm_migrate *migrate);
+void bm_migrate_tick_soon(struct bm_migrate *migrate);
 /* The journal is not what it was: read it again, then write all that is known. */
 void bm_migrate_reload_soon(struct bm_migrate *migrate);
 struct migration *bm_migrate_find(struct bm_migrate *migrate, const char *name);
@@ -147,7 +147,7 @@ void bm_migrate_clear(struct migration *migration);
 struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
 /* One that is torn down and not named any more is to be forgotten. */
 void bm_leaving_check(struct migration *migration);
-/* In each turn, those that the journal has forgotten. */
+/* In each tick, those that the journal has forgotten. */
 void bm_leaving_reconcile(struct bm_migrate *migrate);
 char *bm_leaving_request(const struct migration *migration);
 /* As the journal has it: a JSON text (free()), NULL when nobody asked. */

@@ -173,7 +173,7 @@ static void on_written(void *ctx, const struct bm_result *result)
 		return;
 	}
 	migrate->writing_revision->written = migrate->writing_generation;
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 }
 
 static void write_row(struct bm_migrate *migrate, struct revision *revision, const char *sql,

@@ -98,7 +98,7 @@ int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char
 	}
 	ask(migration, without, by);
 	migration->revision.generation++;
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 	return 0;
 }
 

@@ -228,7 +228,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 	case BM_PHASE_EVENT_COUNT:
 		break;
 	}
-	bm_migrate_turn_soon(migration->migrate);
+	bm_migrate_tick_soon(migration->migrate);
 }
 
 static void forget_worker(struct migration *migration)
@@ -250,7 +250,7 @@ static void on_end(void *ctx, const char *how)
 				ours ? "the log has what the worker said" : "");
 	}
 	forget_worker(migration);
-	bm_migrate_turn_soon(migration->migrate);
+	bm_migrate_tick_soon(migration->migrate);
 }
 
 /* ---- begin, spawn, cancel ---- */

@@ -118,7 +118,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
 		note_failure(migration, line->message);
 	}
-	bm_migrate_turn_soon(migration->migrate);
+	bm_migrate_tick_soon(migration->migrate);
 }
 
 static void on_end(void *ctx, const char *how)
@@ -131,7 +131,7 @@ static void on_end(void *ctx, const char *how)
 	}
 	bm_phase_host_close(reconciler->worker);
 	reconciler->worker = NULL;
-	bm_migrate_turn_soon(migration->migrate);
+	bm_migrate_tick_soon(migration->migrate);
 }
 
 static void start(struct migration *migration)

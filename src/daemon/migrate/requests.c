@@ -175,7 +175,7 @@ int bm_migrate_request(struct bm_migrate *migrate, enum bm_migrate_verb verb, co
 		return -1;
 	}
 	migration->revision.generation++;
-	bm_migrate_turn_soon(migrate);
+	bm_migrate_tick_soon(migrate);
 	return 0;
 }
 
@@ -186,7 +186,7 @@ void bm_migrate_resumed(struct bm_migrate *migrate, const char *name)
 	if (migration != NULL && migration->resuming) {
 		migration->resuming = false;
 		migration->revision.generation++;
-		bm_migrate_turn_soon(migrate);
+		bm_migrate_tick_soon(migrate);
 	}
 }
 

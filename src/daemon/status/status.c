@@ -389,8 +389,8 @@ static void set_inputs(json_t *root, const struct bm_status *status)
 			json_integer((json_int_t)status->orphans_reaped));
 	json_object_set_new(root, "log_lines_dropped",
 			json_integer((json_int_t)status->log_lines_dropped));
-	json_object_set_new(root, "longest_turn_usec",
-			json_integer((json_int_t)status->longest_turn_usec));
+	json_object_set_new(root, "longest_iteration_usec",
+			json_integer((json_int_t)status->longest_iteration_usec));
 }
 
 static json_t *host_json(const struct bm_status_host *host, const struct moment *now)

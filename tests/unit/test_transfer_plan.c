@@ -9,7 +9,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/transfer/chunks.h"
 #include "worker/transfer/progress.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -106,9 +106,10 @@ static void test_progress_never_falls_and_reaches_a_hundred_only_at_the_end(void
 
 static char t1[] = "t1", t2[] = "t2", nothing[] = "";
 
-static struct bm_work work(enum bm_stage stage, char *table, uint64_t cost, bool shares)
+static struct bm_post_object object(
+		enum bm_stage stage, char *table, uint64_t cost, bool shares)
 {
-	return (struct bm_work){.stage = stage,
+	return (struct bm_post_object){.stage = stage,
 			.tables = {table, nothing},
 			.cost = cost,
 			.shares = shares};
@@ -118,73 +119,78 @@ static const bool none_failed[8];
 
 static void test_indexes_of_one_table_run_together_and_the_costliest_first(void **state)
 {
-	struct bm_work works[] = {
-			work(BM_STAGE_BUILD, t1, 5, true),
-			work(BM_STAGE_BUILD, t1, 9, true),
-			work(BM_STAGE_FOREIGN, t1, 99, false),
+	struct bm_post_object objects[] = {
+			object(BM_STAGE_BUILD, t1, 5, true),
+			object(BM_STAGE_BUILD, t1, 9, true),
+			object(BM_STAGE_FOREIGN, t1, 99, false),
 	};
 	struct bm_running running = {0};
 	bool waiting;
 
 	(void)state;
-	assert_ptr_equal(bm_works_next(works, 3, &running, none_failed, &waiting), &works[1]);
-	running.list[running.count++] = &works[1];
-	works[1].running = true;
-	assert_ptr_equal(bm_works_next(works, 3, &running, none_failed, &waiting), &works[0]);
-	running.list[running.count++] = &works[0];
-	works[0].running = true;
-	assert_null(bm_works_next(works, 3, &running, none_failed, &waiting));
+	assert_ptr_equal(bm_post_data_next(objects, 3, &running, none_failed, &waiting),
+			&objects[1]);
+	running.list[running.count++] = &objects[1];
+	objects[1].running = true;
+	assert_ptr_equal(bm_post_data_next(objects, 3, &running, none_failed, &waiting),
+			&objects[0]);
+	running.list[running.count++] = &objects[0];
+	objects[0].running = true;
+	assert_null(bm_post_data_next(objects, 3, &running, none_failed, &waiting));
 	assert_true(waiting);
 }
 
 static void test_a_stage_waits_for_all_of_the_one_before(void **state)
 {
-	struct bm_work works[] = {
-			work(BM_STAGE_BUILD, t1, 5, true),
-			work(BM_STAGE_FOREIGN, t2, 99, false),
+	struct bm_post_object objects[] = {
+			object(BM_STAGE_BUILD, t1, 5, true),
+			object(BM_STAGE_FOREIGN, t2, 99, false),
 	};
-	struct bm_running running = {.list = {&works[0]}, .count = 1};
+	struct bm_running running = {.list = {&objects[0]}, .count = 1};
 	bool waiting;
 
 	(void)state;
-	assert_null(bm_works_next(works, 2, &running, none_failed, &waiting));
-	works[0].done = true;
+	assert_null(bm_post_data_next(objects, 2, &running, none_failed, &waiting));
+	objects[0].done = true;
 	running.count = 0;
-	assert_ptr_equal(bm_works_next(works, 2, &running, none_failed, &waiting), &works[1]);
-	works[1].done = true;
-	assert_null(bm_works_next(works, 2, &running, none_failed, &waiting));
+	assert_ptr_equal(bm_post_data_next(objects, 2, &running, none_failed, &waiting),
+			&objects[1]);
+	objects[1].done = true;
+	assert_null(bm_post_data_next(objects, 2, &running, none_failed, &waiting));
 	assert_false(waiting);
 }
 
 static void test_constraints_on_one_table_never_run_at_once(void **state)
 {
-	struct bm_work works[] = {
-			work(BM_STAGE_FOREIGN, t1, 5, false),
-			work(BM_STAGE_FOREIGN, t1, 4, false),
-			work(BM_STAGE_FOREIGN, t2, 3, false),
+	struct bm_post_object objects[] = {
+			object(BM_STAGE_FOREIGN, t1, 5, false),
+			object(BM_STAGE_FOREIGN, t1, 4, false),
+			object(BM_STAGE_FOREIGN, t2, 3, false),
 	};
-	struct bm_running running = {.list = {&works[0]}, .count = 1};
+	struct bm_running running = {.list = {&objects[0]}, .count = 1};
 	bool waiting;
 
 	(void)state;
-	works[2].tables[1] = t1;
-	assert_null(bm_works_next(works, 3, &running, none_failed, &waiting));
-	works[2].tables[1] = nothing;
-	assert_ptr_equal(bm_works_next(works, 3, &running, none_failed, &waiting), &works[2]);
+	objects[2].tables[1] = t1;
+	assert_null(bm_post_data_next(objects, 3, &running, none_failed, &waiting));
+	objects[2].tables[1] = nothing;
+	assert_ptr_equal(bm_post_data_next(objects, 3, &running, none_failed, &waiting),
+			&objects[2]);
 }
 
 static void test_a_work_that_failed_does_not_hold_up_the_next_stage(void **state)
 {
-	struct bm_work works[] = {
-			work(BM_STAGE_BUILD, t1, 5, true),
-			work(BM_STAGE_REST, nothing, 0, false),
+	struct bm_post_object objects[] = {
+			object(BM_STAGE_BUILD, t1, 5, true),
+			object(BM_STAGE_REST, nothing, 0, false),
 	};
 	const bool failed[] = {true, false};
 	struct bm_running running = {0};
 	bool waiting;
 
 	(void)state;
-	assert_ptr_equal(bm_works_next(works, 2, &running, failed, &waiting), &works[1]);
+	assert_ptr_equal(
+			bm_post_data_next(objects, 2, &running, failed, &waiting), &objects[1]);
 }
 
 static void test_triggers_come_last_of_all(void **state)
@@ -194,11 +200,11 @@ static void test_triggers_come_last_of_all(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(earlier); i++) {
-		assert_true(bm_works_stage(earlier[i]) < bm_works_stage("TRIGGER"));
+		assert_true(bm_post_data_stage(earlier[i]) < bm_post_data_stage("TRIGGER"));
 	}
-	assert_true(bm_works_stage("INDEX") < bm_works_stage("INDEX ATTACH"));
-	assert_true(bm_works_stage("INDEX ATTACH") < bm_works_stage("FK CONSTRAINT"));
-	assert_int_equal(bm_works_stage("something new"), BM_STAGE_REST);
+	assert_true(bm_post_data_stage("INDEX") < bm_post_data_stage("INDEX ATTACH"));
+	assert_true(bm_post_data_stage("INDEX ATTACH") < bm_post_data_stage("FK CONSTRAINT"));
+	assert_int_equal(bm_post_data_stage("something new"), BM_STAGE_REST);
 }
 
 int main(void)

@@ -167,7 +167,7 @@ static json_t *tables_json(struct bm_phase *phase, const struct bm_selected *tab
 }
 
 /* What is built after the rows, each by its kind. */
-static int add_works(struct bm_phase *phase, const char *oids, struct sums *sums,
+static int add_objects(struct bm_phase *phase, const char *oids, struct sums *sums,
 		struct bm_error *err)
 {
 	PGresult *rows = bm_phase_ask(phase, BM_SIDE_SOURCE, works_sql, 1, &oids, err);
@@ -308,7 +308,7 @@ int bm_plan_report(struct bm_phase *phase, const struct bm_selected *tables, con
 					is_near(phase, BM_SIDE_DESTINATION)};
 	json_t *sizes = tables_json(phase, tables, oids, &sums, err);
 
-	if (sizes == NULL || add_works(phase, oids, &sums, err) != 0) {
+	if (sizes == NULL || add_objects(phase, oids, &sums, err) != 0) {
 		json_decref(sizes);
 		return -1;
 	}

@@ -20,7 +20,7 @@
 #include "worker/transfer/path.h"
 #include "worker/session/relay.h"
 #include "worker/transfer/shown.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 /* From this size on the better way to load a whole table is worth a TRUNCATE. */
 #define FROZEN_BYTES ((uint64_t)1 << 20)
@@ -338,8 +338,8 @@ static void begin_progress(struct bm_transfer *t)
 		progress->bytes_total += t->ledger.chunks[i].estimate;
 	}
 	progress->units_total = progress->bytes_total;
-	for (size_t i = 0; i < t->ledger.work_count; i++) {
-		progress->units_total += bm_work_weight(&t->ledger.works[i]);
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		progress->units_total += bm_post_object_weight(&t->ledger.objects[i]);
 	}
 }
 
@@ -425,8 +425,8 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < t->ledger.work_count; i++) {
-		t->is_indexed = t->is_indexed || t->ledger.works[i].done;
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		t->is_indexed = t->is_indexed || t->ledger.objects[i].done;
 	}
 	begin_progress(t);
 	report_continuing(t);

@@ -12,7 +12,7 @@
 #include "worker/transfer/outlook.h"
 #include "worker/transfer/path.h"
 #include "worker/schema/roles.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 /* ---- what may be missing ---- */
 
@@ -249,18 +249,18 @@ static int apply_turn(struct bm_transfer *t, const struct bm_entries *entries, i
 	return rc;
 }
 
-/* ---- the second attempt, and the works that are left for the third ---- */
+/* ---- the second attempt, and the objects that are left for the third ---- */
 
 static void leave_for_the_end(struct bm_transfer *t, const struct bm_entry *entry)
 {
-	struct bm_work *work = bm_ledger_add_work(&t->ledger);
+	struct bm_post_object *object = bm_ledger_add_object(&t->ledger);
 
-	work->stage = BM_STAGE_REST;
-	work->name = name_of(entry);
-	work->sql = bm_strdup(bm_strbuf_text(&entry->sql));
-	work->tables[0] = bm_strdup("");
-	work->tables[1] = bm_strdup("");
-	work->with_path = entry->with_path;
+	object->stage = BM_STAGE_REST;
+	object->name = name_of(entry);
+	object->sql = bm_strdup(bm_strbuf_text(&entry->sql));
+	object->tables[0] = bm_strdup("");
+	object->tables[1] = bm_strdup("");
+	object->with_path = entry->with_path;
 }
 
 static int try_again(struct bm_transfer *t, struct bm_error *err)

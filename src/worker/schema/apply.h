@@ -7,7 +7,7 @@
 
 /*
  * Make `entries`, then set the `owners`. What fails is tried with the path of the source, and
- * once more when all else is there; what may be left out and is still missing becomes a work
+ * once more when all else is there; what may be left out and is still missing becomes an object
  * for the end (the ledger has it), as does what `after` may have the missing part of.
  */
 int bm_apply(struct bm_transfer *t, const struct bm_entries *entries,

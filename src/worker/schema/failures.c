@@ -1,4 +1,4 @@
-/* Which works may be missing, and how each kind of them is told. */
+/* Which objects may be missing, and how each kind of them is told. */
 #include "worker/schema/failures.h"
 
 #include <stdlib.h>
@@ -39,10 +39,10 @@ static const struct kind {
 		{"CAST ", "make it on the destination when what the error names is fixed"},
 };
 
-static const struct kind *kind_of(const struct bm_work *work)
+static const struct kind *kind_of(const struct bm_post_object *object)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(kinds); i++) {
-		if (bm_text_begins(work->name, kinds[i].prefix)) {
+		if (bm_text_begins(object->name, kinds[i].prefix)) {
 			return &kinds[i];
 		}
 	}
@@ -53,7 +53,7 @@ static const struct kind *kind_of(const struct bm_work *work)
 
 void bm_failures_init(struct bm_failures *failures, struct bm_transfer *transfer)
 {
-	size_t count = transfer->ledger.work_count + 1;
+	size_t count = transfer->ledger.object_count + 1;
 
 	*failures = (struct bm_failures){.transfer = transfer};
 	failures->failed = bm_alloc(count * sizeof(*failures->failed));
@@ -63,7 +63,7 @@ void bm_failures_init(struct bm_failures *failures, struct bm_transfer *transfer
 
 void bm_failures_finish(struct bm_failures *failures)
 {
-	for (size_t i = 0; i < failures->transfer->ledger.work_count; i++) {
+	for (size_t i = 0; i < failures->transfer->ledger.object_count; i++) {
 		free(failures->why[i]);
 		free(failures->other[i]);
 	}
@@ -72,15 +72,15 @@ void bm_failures_finish(struct bm_failures *failures)
 	free(failures->other);
 }
 
-static size_t index_of(const struct bm_failures *failures, const struct bm_work *work)
+static size_t index_of(const struct bm_failures *failures, const struct bm_post_object *object)
 {
-	return (size_t)(work - failures->transfer->ledger.works);
+	return (size_t)(object - failures->transfer->ledger.objects);
 }
 
-void bm_failures_add(struct bm_failures *failures, const struct bm_work *work,
+void bm_failures_add(struct bm_failures *failures, const struct bm_post_object *object,
 		const struct bm_error *why)
 {
-	size_t i = index_of(failures, work);
+	size_t i = index_of(failures, object);
 
 	pthread_mutex_lock(&failures->transfer->mutex);
 	failures->failed[i] = true;
@@ -90,10 +90,10 @@ void bm_failures_add(struct bm_failures *failures, const struct bm_work *work,
 	pthread_mutex_unlock(&failures->transfer->mutex);
 }
 
-void bm_failures_other(
-		struct bm_failures *failures, const struct bm_work *work, const char *why)
+void bm_failures_other(struct bm_failures *failures, const struct bm_post_object *object,
+		const char *why)
 {
-	size_t i = index_of(failures, work);
+	size_t i = index_of(failures, object);
 
 	pthread_mutex_lock(&failures->transfer->mutex);
 	free(failures->other[i]);
@@ -105,7 +105,7 @@ size_t bm_failures_missing(const struct bm_failures *failures)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < failures->transfer->ledger.work_count; i++) {
+	for (size_t i = 0; i < failures->transfer->ledger.object_count; i++) {
 		count += failures->failed[i] && bm_path_may_help(failures->why[i]);
 	}
 	return count;
@@ -115,7 +115,7 @@ size_t bm_failures_forgive(struct bm_failures *failures)
 {
 	size_t count = bm_failures_missing(failures);
 
-	for (size_t i = 0; i < failures->transfer->ledger.work_count; i++) {
+	for (size_t i = 0; i < failures->transfer->ledger.object_count; i++) {
 		if (failures->failed[i] && bm_path_may_help(failures->why[i])) {
 			failures->failed[i] = false;
 		}
@@ -130,8 +130,8 @@ static bool goes_with_another(const struct bm_failures *failures, size_t index)
 {
 	const struct bm_ledger *ledger = &failures->transfer->ledger;
 
-	for (size_t i = 0; i < ledger->work_count; i++) {
-		const char *what = ledger->works[i].name;
+	for (size_t i = 0; i < ledger->object_count; i++) {
+		const char *what = ledger->objects[i].name;
 		if (i == index || !failures->failed[i] ||
 				!(bm_text_begins(what, "VIEW ") ||
 						bm_text_begins(what, "MATERIALIZED VIEW "))) {
@@ -160,24 +160,24 @@ struct telling {
 
 static void report_one(struct bm_failures *failures, size_t i, struct telling *telling)
 {
-	const struct bm_work *work = &failures->transfer->ledger.works[i];
-	const struct kind *kind = kind_of(work);
+	const struct bm_post_object *object = &failures->transfer->ledger.objects[i];
+	const struct kind *kind = kind_of(object);
 	const char *why = failures->why[i]->message;
 
 	if (goes_with_another(failures, i)) {
-		add_name(&telling->along, work->name, NULL);
+		add_name(&telling->along, object->name, NULL);
 	} else if (kind == NULL) {
 		if (telling->count++ < NAMED_FAILURES) {
-			add_name(&telling->needed, work->name, why);
+			add_name(&telling->needed, object->name, why);
 		}
 	} else if (kind->hint == NULL) {
-		add_name(&telling->noted, work->name, why);
+		add_name(&telling->noted, object->name, why);
 	} else {
-		bool empty = work->stage == BM_STAGE_REFRESH;
+		bool empty = object->stage == BM_STAGE_REFRESH;
 		char *text = bm_format(
 				"%s: %s", empty ? "it cannot be filled" : "left out", why);
-		char *hint = bm_format("%s%s", kind->hint, empty ? work->sql : "");
-		bm_transfer_find(failures->transfer, work->name, text, hint);
+		char *hint = bm_format("%s%s", kind->hint, empty ? object->sql : "");
+		bm_transfer_find(failures->transfer, object->name, text, hint);
 		free(hint);
 		free(text);
 	}
@@ -189,13 +189,13 @@ int bm_failures_report(struct bm_failures *failures, struct bm_error *err)
 	struct telling telling = {.needed = BM_STRBUF_INIT};
 	int rc = 0;
 
-	for (size_t i = 0; i < t->ledger.work_count; i++) {
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
 		if (failures->failed[i]) {
 			report_one(failures, i, &telling);
 		} else if (failures->other[i] != NULL) {
 			struct bm_error why = BM_ERROR_INIT;
 			bm_error_set(&why, BM_ERR_PRECONDITION, "%s", failures->other[i]);
-			bm_path_other(t, "", t->ledger.works[i].name, &why);
+			bm_path_other(t, "", t->ledger.objects[i].name, &why);
 		}
 	}
 	if (telling.noted.length > 0) {
@@ -209,7 +209,7 @@ int bm_failures_report(struct bm_failures *failures, struct bm_error *err)
 		rc = bm_error_set(err, BM_ERR_SQL,
 				"%u of %u objects could not be made on the destination: %s; fix that "
 				"and run the same command again",
-				telling.count, (unsigned)t->ledger.work_count,
+				telling.count, (unsigned)t->ledger.object_count,
 				bm_strbuf_text(&telling.needed));
 	}
 	bm_strbuf_finish(&telling.needed);

@@ -190,14 +190,14 @@ static const char views_sql[] =
 static void add(struct bm_transfer *t, enum bm_stage stage, const char *verb, const char *what,
 		const char *sql, uint64_t cost)
 {
-	struct bm_work *work = bm_ledger_add_work(&t->ledger);
+	struct bm_post_object *object = bm_ledger_add_object(&t->ledger);
 
-	work->stage = stage;
-	work->name = bm_format("%s %s", verb, what);
-	work->sql = bm_strdup(sql);
-	work->tables[0] = bm_strdup("");
-	work->tables[1] = bm_strdup("");
-	work->cost = cost;
+	object->stage = stage;
+	object->name = bm_format("%s %s", verb, what);
+	object->sql = bm_strdup(sql);
+	object->tables[0] = bm_strdup("");
+	object->tables[1] = bm_strdup("");
+	object->cost = cost;
 }
 
 int bm_plan_refresh(struct bm_transfer *t, struct bm_error *err)

@@ -11,9 +11,10 @@
 
 #include "worker/transfer/internal.h"
 
-/* Why the work failed -> its statement with NOT VALID, to be freed; NULL: that is not the case.
+/* Why the object failed -> its statement with NOT VALID, to be freed; NULL: that is not the
+ * case.
  */
-char *bm_foreign_unchecked(const struct bm_transfer *t, const struct bm_work *work,
+char *bm_foreign_unchecked(const struct bm_transfer *t, const struct bm_post_object *object,
 		const struct bm_error *why);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What comes after the rows: the works of the ledger, stage by stage, each marked
+ * What comes after the rows: the post-data objects of the ledger, stage by stage, each marked
  * done in its own transaction. Small ones share a transaction. One that fails does
  * not hold up the others: it is tried with the path of the source, and once more when
  * all else is there; then it is told, and tried again by the next run.
@@ -15,11 +15,11 @@
 #include "worker/schema/foreign.h"
 #include "worker/transfer/path.h"
 #include "worker/transfer/shown.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 /* Works of small tables share a transaction. */
 #define SMALL_BYTES ((uint64_t)1 << 20)
-#define BATCH_WORKS 32
+#define BATCH_OBJECTS 32
 
 #define WAIT_MSEC 5
 
@@ -32,86 +32,89 @@ struct building {
 	struct bm_failures failures;
 };
 
-struct handful {
-	struct bm_work *list[BATCH_WORKS];
+struct batch {
+	struct bm_post_object *list[BATCH_OBJECTS];
 	size_t count;
 };
 
-static bool is_small(const struct bm_work *work)
+static bool is_small(const struct bm_post_object *object)
 {
-	return work->cost <= SMALL_BYTES && work->stage != BM_STAGE_REFRESH && !work->with_path;
+	return object->cost <= SMALL_BYTES && object->stage != BM_STAGE_REFRESH &&
+			!object->with_path;
 }
 
 /*
- * Take one work, or several small ones of a stage; those do not get in each other's
+ * Take one object, or several small ones of a stage; those do not get in each other's
  * way, being in one session. False: nothing may run now.
  */
-static bool take(struct building *building, struct handful *out, bool *waiting)
+static bool take(struct building *building, struct batch *out, bool *waiting)
 {
 	struct bm_ledger *ledger = &building->transfer->ledger;
 	struct bm_running others = building->running;
 
 	out->count = 0;
-	while (out->count < BATCH_WORKS &&
+	while (out->count < BATCH_OBJECTS &&
 			building->running.count < BM_COUNT_OF(building->running.list)) {
 		bool more;
-		struct bm_work *work = bm_works_next(ledger->works, ledger->work_count, &others,
-				building->failures.failed, &more);
+		struct bm_post_object *object = bm_post_data_next(ledger->objects,
+				ledger->object_count, &others, building->failures.failed,
+				&more);
 		*waiting = out->count == 0 ? more : *waiting;
-		if (work == NULL ||
+		if (object == NULL ||
 				(out->count > 0 &&
-						(!is_small(work) ||
-								work->stage != out->list[0]->stage))) {
+						(!is_small(object) ||
+								object->stage !=
+										out->list[0]->stage))) {
 			break;
 		}
-		out->list[out->count++] = work;
-		work->running = true;
-		building->running.list[building->running.count++] = work;
-		if (!is_small(work)) {
+		out->list[out->count++] = object;
+		object->running = true;
+		building->running.list[building->running.count++] = object;
+		if (!is_small(object)) {
 			break;
 		}
 	}
 	return out->count > 0;
 }
 
-static void give_back(struct building *building, const struct handful *handful, bool done)
+static void give_back(struct building *building, const struct batch *batch, bool done)
 {
 	struct bm_running *running = &building->running;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < running->count; i++) {
 		bool mine = false;
-		for (size_t j = 0; j < handful->count; j++) {
-			mine = mine || running->list[i] == handful->list[j];
+		for (size_t j = 0; j < batch->count; j++) {
+			mine = mine || running->list[i] == batch->list[j];
 		}
 		if (!mine) {
 			running->list[kept++] = running->list[i];
 		}
 	}
 	running->count = kept;
-	for (size_t j = 0; j < handful->count; j++) {
-		struct bm_work *work = handful->list[j];
-		work->running = false;
-		work->done = work->done ||
+	for (size_t j = 0; j < batch->count; j++) {
+		struct bm_post_object *object = batch->list[j];
+		object->running = false;
+		object->done = object->done ||
 				(done &&
-						!building->failures.failed[work -
+						!building->failures.failed[object -
 								building->transfer->ledger
-										.works]);
+										.objects]);
 	}
 }
 
 /* In one transaction; each with the path, where there is one. */
-static int run(struct bm_member *member, struct bm_work *const *works, size_t count,
+static int run(struct bm_member *member, struct bm_post_object *const *objects, size_t count,
 		const char *path, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&sql, "BEGIN;");
 	for (size_t i = 0; i < count; i++) {
-		char *wrapped = path != NULL ? bm_path_wrap(path, works[i]->sql) : NULL;
-		bm_strbuf_printf(&sql, "%s\n;", wrapped != NULL ? wrapped : works[i]->sql);
+		char *wrapped = path != NULL ? bm_path_wrap(path, objects[i]->sql) : NULL;
+		bm_strbuf_printf(&sql, "%s\n;", wrapped != NULL ? wrapped : objects[i]->sql);
 		free(wrapped);
-		bm_ledger_work_done(works[i], &sql);
+		bm_ledger_object_done(objects[i], &sql);
 	}
 	bm_strbuf_puts(&sql, "COMMIT");
 	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
@@ -122,44 +125,43 @@ static int run(struct bm_member *member, struct bm_work *const *works, size_t co
 	return rc;
 }
 
-static void count_done(struct bm_transfer *t, const struct bm_work *work)
+static void count_done(struct bm_transfer *t, const struct bm_post_object *object)
 {
-	atomic_fetch_add(&t->progress.units_done, bm_work_weight(work));
+	atomic_fetch_add(&t->progress.units_done, bm_post_object_weight(object));
 	atomic_fetch_add(&t->progress.done, 1);
 }
 
 /*
  * After a lost session: a COMMIT may have worked though its answer never came. Those
- * that are done leave the handful; a transaction that still runs is waited for.
+ * that are done leave the batch; a transaction that still runs is waited for.
  */
-static int drop_committed(
-		struct bm_member *member, struct handful *handful, struct bm_error *err)
+static int drop_committed(struct bm_member *member, struct batch *batch, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 	size_t kept = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < handful->count && rc == 0; i++) {
-		struct bm_work *work = handful->list[i];
+	for (size_t i = 0; i < batch->count && rc == 0; i++) {
+		struct bm_post_object *object = batch->list[i];
 		bm_strbuf_clear(&sql);
 		bm_strbuf_printf(&sql,
 				"SELECT done IS NOT NULL FROM bucardo_machine.work WHERE id = %u"
 				" FOR UPDATE",
-				work->id);
-		char *done = work->tried
+				object->id);
+		char *done = object->tried
 				? bm_sql_value(member->destination, bm_strbuf_text(&sql), err)
 				: bm_strdup("f");
 		rc = done != NULL ? 0 : -1;
 		if (rc == 0 && done[0] == 't') {
-			work->done = true;
-			count_done(member->transfer, work);
+			object->done = true;
+			count_done(member->transfer, object);
 		} else {
-			handful->list[kept++] = work;
+			batch->list[kept++] = object;
 		}
-		work->tried = true;
+		object->tried = true;
 		free(done);
 	}
-	handful->count = rc == 0 ? kept : handful->count;
+	batch->count = rc == 0 ? kept : batch->count;
 	bm_strbuf_finish(&sql);
 	return rc;
 }
@@ -171,14 +173,16 @@ static bool ends_the_work(const struct bm_error *err)
 }
 
 /* With the path that the owner of its table has on the source. */
-static int run_with_path(struct bm_member *member, struct bm_work *work, struct bm_error *err)
+static int run_with_path(
+		struct bm_member *member, struct bm_post_object *object, struct bm_error *err)
 {
 	struct bm_error why = BM_ERROR_INIT;
-	char *path = bm_path_find(member->transfer, member->destination, work->tables[0], &why);
-	int rc = path != NULL ? run(member, &work, 1, path, &why) : -1;
+	char *path = bm_path_find(
+			member->transfer, member->destination, object->tables[0], &why);
+	int rc = path != NULL ? run(member, &object, 1, path, &why) : -1;
 
 	if (rc == 0) {
-		bm_path_note(member->transfer, path, work->name);
+		bm_path_note(member->transfer, path, object->name);
 	} else if (path == NULL) {
 		bm_path_refused(err, &why);
 	}
@@ -186,32 +190,32 @@ static int run_with_path(struct bm_member *member, struct bm_work *work, struct 
 	return rc;
 }
 
-/* One work, in the way that it can be made. */
-static int run_one(struct building *building, struct bm_member *member, struct bm_work *work,
-		struct bm_error *err)
+/* One object, in the way that it can be made. */
+static int run_one(struct building *building, struct bm_member *member,
+		struct bm_post_object *object, struct bm_error *err)
 {
-	if (work->with_path) {
-		if (run_with_path(member, work, err) == 0) {
+	if (object->with_path) {
+		if (run_with_path(member, object, err) == 0) {
 			return 0;
 		}
 		if (err->code == BM_ERR_PRECONDITION) {
-			bm_failures_other(&building->failures, work, err->message);
+			bm_failures_other(&building->failures, object, err->message);
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
 	}
-	int rc = run(member, &work, 1, NULL, err);
-	return rc != 0 && !work->with_path && bm_path_may_help(err)
-			? run_with_path(member, work, err)
+	int rc = run(member, &object, 1, NULL, err);
+	return rc != 0 && !object->with_path && bm_path_may_help(err)
+			? run_with_path(member, object, err)
 			: rc;
 }
 
 /* A foreign key that the rows do not let hold yet is there for those that come. */
-static int run_unchecked(struct bm_member *member, const struct bm_work *work,
+static int run_unchecked(struct bm_member *member, const struct bm_post_object *object,
 		const struct bm_error *why)
 {
 	struct bm_transfer *t = member->transfer;
-	char *sql = bm_foreign_unchecked(t, work, why);
-	struct bm_work unchecked = *work, *one = &unchecked;
+	char *sql = bm_foreign_unchecked(t, object, why);
+	struct bm_post_object unchecked = *object, *one = &unchecked;
 	struct bm_error err = BM_ERROR_INIT;
 
 	if (sql == NULL) {
@@ -223,7 +227,7 @@ static int run_unchecked(struct bm_member *member, const struct bm_work *work,
 		pthread_mutex_lock(&t->mutex);
 		bm_transfer_note(t,
 				"%s: not validated before the captured changes are applied (%s)",
-				work->name, why->message);
+				object->name, why->message);
 		pthread_mutex_unlock(&t->mutex);
 	}
 	free(sql);
@@ -231,31 +235,31 @@ static int run_unchecked(struct bm_member *member, const struct bm_work *work,
 }
 
 /* All at once; if that fails, one by one. -1 only when the session is lost. */
-static int run_handful(struct building *building, struct bm_member *member,
-		const struct handful *handful, struct bm_error *err)
+static int run_batch(struct building *building, struct bm_member *member,
+		const struct batch *batch, struct bm_error *err)
 {
-	bool apart = handful->list[0]->with_path;
-	int rc = apart ? -1 : run(member, handful->list, handful->count, NULL, err);
+	bool apart = batch->list[0]->with_path;
+	int rc = apart ? -1 : run(member, batch->list, batch->count, NULL, err);
 
 	if (rc == 0) {
-		for (size_t i = 0; i < handful->count; i++) {
-			count_done(member->transfer, handful->list[i]);
+		for (size_t i = 0; i < batch->count; i++) {
+			count_done(member->transfer, batch->list[i]);
 		}
 		return 0;
 	}
 	if (!apart && ends_the_work(err)) {
 		return -1;
 	}
-	for (size_t i = 0; i < handful->count; i++) {
+	for (size_t i = 0; i < batch->count; i++) {
 		struct bm_error why = BM_ERROR_INIT;
-		if (run_one(building, member, handful->list[i], &why) == 0 ||
-				run_unchecked(member, handful->list[i], &why) == 0) {
-			count_done(member->transfer, handful->list[i]);
+		if (run_one(building, member, batch->list[i], &why) == 0 ||
+				run_unchecked(member, batch->list[i], &why) == 0) {
+			count_done(member->transfer, batch->list[i]);
 		} else if (ends_the_work(&why)) {
 			*err = why;
 			return -1;
 		} else {
-			bm_failures_add(&building->failures, handful->list[i], &why);
+			bm_failures_add(&building->failures, batch->list[i], &why);
 		}
 	}
 	return 0;
@@ -264,11 +268,11 @@ static int run_handful(struct building *building, struct bm_member *member,
 static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
 {
 	struct building *building = ctx;
-	struct handful handful;
+	struct batch batch;
 	bool waiting = false;
 
 	pthread_mutex_lock(&member->transfer->mutex);
-	bool taken = take(building, &handful, &waiting);
+	bool taken = take(building, &batch, &waiting);
 	waiting = waiting || building->running.count > 0;
 	pthread_mutex_unlock(&member->transfer->mutex);
 	if (!taken) {
@@ -277,18 +281,18 @@ static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
 		}
 		return waiting ? 1 : 0;
 	}
-	struct handful rest = handful;
+	struct batch rest = batch;
 	int rc = drop_committed(member, &rest, err);
 	if (rc == 0 && rest.count > 0) {
-		member->flight = bm_activity_of_works(member, rest.list, rest.count);
-		bm_left_begin_works(member, rest.list, rest.count);
-		rc = run_handful(building, member, &rest, err);
+		member->flight = bm_activity_of_objects(member, rest.list, rest.count);
+		bm_left_begin_objects(member, rest.list, rest.count);
+		rc = run_batch(building, member, &rest, err);
 		bm_left_end(member, rc != 0);
 		bm_active_end(&member->transfer->progress.activity, member->flight, false);
 		member->flight = NULL;
 	}
 	pthread_mutex_lock(&member->transfer->mutex);
-	give_back(building, &handful, rc == 0);
+	give_back(building, &batch, rc == 0);
 	pthread_mutex_unlock(&member->transfer->mutex);
 	return rc == 0 ? 1 : -1;
 }
@@ -298,14 +302,14 @@ static unsigned begin_progress(struct bm_transfer *t)
 	uint64_t units = t->progress.bytes_total;
 	unsigned left = 0;
 
-	for (size_t i = 0; i < t->ledger.work_count; i++) {
-		const struct bm_work *work = &t->ledger.works[i];
-		units += work->done ? bm_work_weight(work) : 0;
-		left += !work->done;
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		const struct bm_post_object *object = &t->ledger.objects[i];
+		units += object->done ? bm_post_object_weight(object) : 0;
+		left += !object->done;
 	}
 	t->progress.phase = "index";
 	bm_left_plan_index(t);
-	t->progress.total = (unsigned)t->ledger.work_count;
+	t->progress.total = (unsigned)t->ledger.object_count;
 	atomic_store(&t->progress.done, t->progress.total - left);
 	atomic_store(&t->progress.units_done, units);
 	return left;

@@ -21,7 +21,7 @@
 #include "worker/transfer/internal.h"
 #include "worker/schema/roles.h"
 #include "worker/transfer/path.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 /* ---- which tables ---- */
 
@@ -67,7 +67,7 @@ static void report_selection(struct bm_transfer *t, const PGresult *choice)
 
 static int plan(struct bm_transfer *t, const struct bm_entries *after, struct bm_error *err)
 {
-	if (bm_plan_chunks(t, err) != 0 || bm_plan_works(t, after, err) != 0 ||
+	if (bm_plan_chunks(t, err) != 0 || bm_plan_post_data(t, after, err) != 0 ||
 			bm_plan_refresh(t, err) != 0) {
 		return -1;
 	}

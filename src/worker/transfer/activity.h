@@ -2,7 +2,7 @@
  * activity - what the members of a pool are at right now, for whoever watches
  *
  * A flight is one batch of rows or one object under way, weighed in bytes of the
- * estimate. Several pieces of work on one table are shown as one part. A flight that ends
+ * estimate. Several parts of one table are shown as one part. One that ends
  * badly takes back what it seemed to have done; the owner of the sum keeps it from
  * falling.
  *

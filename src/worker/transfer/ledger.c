@@ -60,13 +60,13 @@ struct bm_chunk *bm_ledger_add_chunk(struct bm_ledger *ledger)
 	return chunk;
 }
 
-struct bm_work *bm_ledger_add_work(struct bm_ledger *ledger)
+struct bm_post_object *bm_ledger_add_object(struct bm_ledger *ledger)
 {
-	ledger->works = bm_realloc(
-			ledger->works, ledger->work_count + 1, sizeof(*ledger->works));
-	struct bm_work *work = &ledger->works[ledger->work_count++];
-	*work = (struct bm_work){.id = (unsigned)ledger->work_count};
-	return work;
+	ledger->objects = bm_realloc(
+			ledger->objects, ledger->object_count + 1, sizeof(*ledger->objects));
+	struct bm_post_object *object = &ledger->objects[ledger->object_count++];
+	*object = (struct bm_post_object){.id = (unsigned)ledger->object_count};
+	return object;
 }
 
 void bm_ledger_finish(struct bm_ledger *ledger)
@@ -76,14 +76,14 @@ void bm_ledger_finish(struct bm_ledger *ledger)
 		free(ledger->chunks[i].condition);
 		free(ledger->chunks[i].moment);
 	}
-	for (size_t i = 0; i < ledger->work_count; i++) {
-		free(ledger->works[i].name);
-		free(ledger->works[i].sql);
-		free(ledger->works[i].tables[0]);
-		free(ledger->works[i].tables[1]);
+	for (size_t i = 0; i < ledger->object_count; i++) {
+		free(ledger->objects[i].name);
+		free(ledger->objects[i].sql);
+		free(ledger->objects[i].tables[0]);
+		free(ledger->objects[i].tables[1]);
 	}
 	free(ledger->chunks);
-	free(ledger->works);
+	free(ledger->objects);
 	*ledger = (struct bm_ledger){0};
 }
 
@@ -146,20 +146,20 @@ static void take_chunks(const PGresult *rows, struct bm_ledger *out)
 	}
 }
 
-static void take_works(const PGresult *rows, struct bm_ledger *out)
+static void take_objects(const PGresult *rows, struct bm_ledger *out)
 {
 	for (int i = 0; i < PQntuples(rows); i++) {
-		struct bm_work *work = bm_ledger_add_work(out);
-		work->id = (unsigned)number(rows, i, 0);
-		work->stage = (enum bm_stage)number(rows, i, 1);
-		work->name = text(rows, i, 2);
-		work->sql = text(rows, i, 3);
-		work->tables[0] = text(rows, i, 4);
-		work->tables[1] = text(rows, i, 5);
-		work->cost = number(rows, i, 6);
-		work->shares = is_true(rows, i, 7);
-		work->done = is_true(rows, i, 8);
-		work->with_path = is_true(rows, i, 9);
+		struct bm_post_object *object = bm_ledger_add_object(out);
+		object->id = (unsigned)number(rows, i, 0);
+		object->stage = (enum bm_stage)number(rows, i, 1);
+		object->name = text(rows, i, 2);
+		object->sql = text(rows, i, 3);
+		object->tables[0] = text(rows, i, 4);
+		object->tables[1] = text(rows, i, 5);
+		object->cost = number(rows, i, 6);
+		object->shares = is_true(rows, i, 7);
+		object->done = is_true(rows, i, 8);
+		object->with_path = is_true(rows, i, 9);
 	}
 }
 
@@ -171,7 +171,7 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 			" coalesce(to_jsonb(c)->>'choice', '') FROM bucardo_machine.clone c",
 			err);
 	PGresult *chunks = NULL;
-	PGresult *works = NULL;
+	PGresult *objects = NULL;
 	int rc = -1;
 
 	*out = (struct bm_ledger){0};
@@ -190,24 +190,24 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 			"SELECT id, table_name, range, estimate, coalesce(rows, 0), coalesce(bytes, 0),"
 			" done IS NOT NULL, moment FROM bucardo_machine.chunk ORDER BY id",
 			err);
-	works = chunks == NULL
+	objects = chunks == NULL
 			? NULL
 			: bm_sql(destination,
 					  "SELECT id, stage, name, sql, first_table,"
 					  " second_table, cost, shares, done IS NOT NULL, with_path"
 					  " FROM bucardo_machine.work ORDER BY id",
 					  err);
-	if (works == NULL) {
+	if (objects == NULL) {
 		goto out;
 	}
 	take_chunks(chunks, out);
-	take_works(works, out);
+	take_objects(objects, out);
 	rc = 0;
 
 out:
 	PQclear(head);
 	PQclear(chunks);
-	PQclear(works);
+	PQclear(objects);
 	return rc == 0 ? 0 : bm_error_wrap(err, "reading the ledger");
 }
 
@@ -222,17 +222,18 @@ static void add_chunk_row(const struct bm_chunk *chunk, struct bm_strbuf *sql)
 	bm_strbuf_printf(sql, ", %" PRIu64 ")", chunk->estimate);
 }
 
-static void add_work_row(const struct bm_work *work, struct bm_strbuf *sql)
+static void add_object_row(const struct bm_post_object *object, struct bm_strbuf *sql)
 {
-	const char *texts[] = {work->name, work->sql, work->tables[0], work->tables[1]};
+	const char *texts[] = {object->name, object->sql, object->tables[0], object->tables[1]};
 
-	bm_strbuf_printf(sql, "(%u, %d", work->id, (int)work->stage);
+	bm_strbuf_printf(sql, "(%u, %d", object->id, (int)object->stage);
 	for (size_t i = 0; i < 4; i++) {
 		bm_strbuf_puts(sql, ", ");
 		bm_quote_literal(sql, texts[i]);
 	}
-	bm_strbuf_printf(sql, ", %" PRIu64 ", %s, %s)", work->cost,
-			work->shares ? "true" : "false", work->with_path ? "true" : "false");
+	bm_strbuf_printf(sql, ", %" PRIu64 ", %s, %s)", object->cost,
+			object->shares ? "true" : "false",
+			object->with_path ? "true" : "false");
 }
 
 static int insert(PGconn *destination, struct bm_strbuf *sql, struct bm_error *err)
@@ -259,13 +260,13 @@ int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct b
 		}
 	}
 	rc = rc == 0 ? insert(destination, &sql, err) : -1;
-	for (size_t i = 0; i < ledger->work_count && rc == 0; i++) {
+	for (size_t i = 0; i < ledger->object_count && rc == 0; i++) {
 		bm_strbuf_puts(&sql,
 				sql.length > 0 ? ", "
 					       : "INSERT INTO bucardo_machine.work (id, stage, name,"
 						 " sql, first_table, second_table, cost, shares,"
 						 " with_path) VALUES ");
-		add_work_row(&ledger->works[i], &sql);
+		add_object_row(&ledger->objects[i], &sql);
 		if ((i + 1) % ROWS_AT_ONCE == 0) {
 			rc = insert(destination, &sql, err);
 		}
@@ -299,11 +300,11 @@ void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
 	bm_strbuf_printf(sql, ", done = clock_timestamp() WHERE id = %u;", chunk->id);
 }
 
-void bm_ledger_work_done(const struct bm_work *work, struct bm_strbuf *sql)
+void bm_ledger_object_done(const struct bm_post_object *object, struct bm_strbuf *sql)
 {
 	bm_strbuf_printf(sql,
 			"UPDATE bucardo_machine.work SET done = clock_timestamp() WHERE id = %u;",
-			work->id);
+			object->id);
 }
 
 /* A crash empties unlogged tables, and the ledger is logged: look whether rows are there. */
@@ -338,7 +339,7 @@ int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned 
 		struct bm_error *err)
 {
 	PGresult *undone;
-	bool *is_undone = bm_alloc(ledger->chunk_count + ledger->work_count + 2);
+	bool *is_undone = bm_alloc(ledger->chunk_count + ledger->object_count + 2);
 
 	*lost = 0;
 	undone = forget_emptied(destination, err) == 0 &&
@@ -359,10 +360,10 @@ int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned 
 		*lost += ledger->chunks[i].done && is_undone[i];
 		ledger->chunks[i].done = !is_undone[i];
 	}
-	for (size_t i = 0; undone != NULL && i < ledger->work_count; i++) {
+	for (size_t i = 0; undone != NULL && i < ledger->object_count; i++) {
 		bool gone = is_undone[ledger->chunk_count + i];
-		*lost += ledger->works[i].done && gone;
-		ledger->works[i].done = !gone;
+		*lost += ledger->objects[i].done && gone;
+		ledger->objects[i].done = !gone;
 	}
 	PQclear(undone);
 	free(is_undone);

@@ -39,7 +39,7 @@ enum bm_stage {
 	BM_STAGE_COUNT
 };
 
-struct bm_work {
+struct bm_post_object {
 	unsigned id;
 	enum bm_stage stage;
 	char *name; /* for people: "INDEX public.actor_name" */
@@ -55,8 +55,8 @@ struct bm_work {
 struct bm_ledger {
 	struct bm_chunk *chunks;
 	size_t chunk_count;
-	struct bm_work *works;
-	size_t work_count;
+	struct bm_post_object *objects;
+	size_t object_count;
 	bool schema_done, finished;
 };
 
@@ -78,13 +78,13 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 		struct bm_ledger *out, struct bm_error *err);
 void bm_ledger_finish(struct bm_ledger *ledger);
 
-/* Write down the plan: all chunks and works of `ledger`. Inside a transaction. */
+/* Write down the plan: all chunks and objects of `ledger`. Inside a transaction. */
 int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct bm_error *err);
 
 /* Statements that mark things done; for the transaction that does them. */
 void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
 		const char *moment, struct bm_strbuf *sql);
-void bm_ledger_work_done(const struct bm_work *work, struct bm_strbuf *sql);
+void bm_ledger_object_done(const struct bm_post_object *object, struct bm_strbuf *sql);
 
 /*
  * Make durable what was committed so far (workers do not wait for the disk), then look
@@ -102,6 +102,6 @@ void bm_chunk_set_moment(struct bm_chunk *chunk, const char *moment);
 
 /* Add one to the list in memory; texts are taken over. */
 struct bm_chunk *bm_ledger_add_chunk(struct bm_ledger *ledger);
-struct bm_work *bm_ledger_add_work(struct bm_ledger *ledger);
+struct bm_post_object *bm_ledger_add_object(struct bm_ledger *ledger);
 
 #endif

@@ -8,7 +8,7 @@
 #include "bucardo_machine/clock.h"
 #include "worker/transfer/pool.h"
 #include "worker/transfer/shown.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 #define LOOK_MSEC 1000
 
@@ -197,26 +197,26 @@ void bm_left_plan_copy(struct bm_transfer *t)
 	PQclear(rows);
 }
 
-/* ANALYZE is a tenth of its table, as a work. */
-static uint64_t bytes_of(const struct bm_work *work, enum bm_kind kind)
+/* ANALYZE is a tenth of its table, as an object. */
+static uint64_t bytes_of(const struct bm_post_object *object, enum bm_kind kind)
 {
-	return kind == BM_KIND_ANALYZE ? work->cost * 10 : work->cost;
+	return kind == BM_KIND_ANALYZE ? object->cost * 10 : object->cost;
 }
 
-static void plan_work(const struct bm_work *work, const struct table *tables, size_t count,
-		const struct index_sizes *sizes, struct bm_left_item *item)
+static void plan_object(const struct bm_post_object *object, const struct table *tables,
+		size_t count, const struct index_sizes *sizes, struct bm_left_item *item)
 {
-	item->kind = bm_kind_of(work->name, work->sql);
-	struct bm_kind_size size = {.bytes = bytes_of(work, item->kind)};
-	int first = find_table(tables, count, work->tables[0]);
+	item->kind = bm_kind_of(object->name, object->sql);
+	struct bm_kind_size size = {.bytes = bytes_of(object, item->kind)};
+	int first = find_table(tables, count, object->tables[0]);
 
 	size.rows = first >= 0 ? tables[first].rows : 0;
-	if (work->stage == BM_STAGE_BUILD || work->stage == BM_STAGE_REST) {
-		take_size(sizes, work->name, &size, &item->kind);
+	if (object->stage == BM_STAGE_BUILD || object->stage == BM_STAGE_REST) {
+		take_size(sizes, object->name, &size, &item->kind);
 	}
 	item->nominal_msec = bm_kind_msec(item->kind, &size);
-	item->holds[0] = work->shares ? -1 : first;
-	item->holds[1] = work->shares ? -1 : find_table(tables, count, work->tables[1]);
+	item->holds[0] = object->shares ? -1 : first;
+	item->holds[1] = object->shares ? -1 : find_table(tables, count, object->tables[1]);
 }
 
 void bm_left_plan_index(struct bm_transfer *t)
@@ -226,19 +226,19 @@ void bm_left_plan_index(struct bm_transfer *t)
 	struct table *tables = list_tables(&t->ledger, &count);
 
 	read_sizes(t, &sizes);
-	begin_plan(&t->left, t->ledger.work_count, false);
+	begin_plan(&t->left, t->ledger.object_count, false);
 	t->left.tables = count;
-	for (size_t i = 0; i < t->ledger.work_count; i++) {
-		plan_work(&t->ledger.works[i], tables, count, &sizes, &t->left.items[i]);
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		plan_object(&t->ledger.objects[i], tables, count, &sizes, &t->left.items[i]);
 	}
 	PQclear(sizes.rows);
 	free(sizes.list);
 	free(tables);
 }
 
-int bm_left_kind(const struct bm_transfer *t, const struct bm_work *work)
+int bm_left_kind(const struct bm_transfer *t, const struct bm_post_object *object)
 {
-	size_t index = (size_t)(work - t->ledger.works);
+	size_t index = (size_t)(object - t->ledger.objects);
 
 	return (int)(index < t->left.count ? t->left.items[index].kind : BM_KIND_SMALL);
 }
@@ -296,12 +296,13 @@ void bm_left_begin_chunks(
 	begin_run(member, items, count);
 }
 
-void bm_left_begin_works(struct bm_member *member, struct bm_work *const *works, size_t count)
+void bm_left_begin_objects(
+		struct bm_member *member, struct bm_post_object *const *objects, size_t count)
 {
 	size_t *items = bm_alloc((count + 1) * sizeof(*items));
 
 	for (size_t i = 0; i < count; i++) {
-		items[i] = (size_t)(works[i] - member->transfer->ledger.works);
+		items[i] = (size_t)(objects[i] - member->transfer->ledger.objects);
 	}
 	begin_run(member, items, count);
 }
@@ -369,11 +370,11 @@ void bm_left_end(struct bm_member *member, bool lost)
 static struct bm_estimate_item item_of(const struct bm_transfer *t, size_t index)
 {
 	const struct bm_left_item *item = &t->left.items[index];
-	enum bm_stage stage = t->left.copying ? BM_STAGE_BUILD : t->ledger.works[index].stage;
+	enum bm_stage stage = t->left.copying ? BM_STAGE_BUILD : t->ledger.objects[index].stage;
 
 	return (struct bm_estimate_item){.kind = item->kind,
 			.stage = stage,
-			.apart = !t->left.copying && !bm_works_run_together(stage),
+			.apart = !t->left.copying && !bm_post_data_run_together(stage),
 			.nominal_msec = item->nominal_msec,
 			.holds = {item->holds[0], item->holds[1]}};
 }
@@ -418,7 +419,7 @@ static struct bm_estimate_item item_of_run(
 static bool is_waiting(const struct bm_transfer *t, size_t index)
 {
 	bool done = t->left.copying ? t->ledger.chunks[index].done
-				    : t->ledger.works[index].done;
+				    : t->ledger.objects[index].done;
 
 	/* A chunk that went over and is not done is to be copied again. */
 	return !done &&

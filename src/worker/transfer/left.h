@@ -30,13 +30,14 @@ void bm_left_plan_copy(struct bm_transfer *t);
 void bm_left_plan_index(struct bm_transfer *t);
 void bm_left_finish(struct bm_left *left);
 
-/* What kind of work it is. */
-int bm_left_kind(const struct bm_transfer *t, const struct bm_work *work);
+/* What kind of object it is. */
+int bm_left_kind(const struct bm_transfer *t, const struct bm_post_object *object);
 
 /* A member begins these, which are one transaction; its flight has begun. */
 void bm_left_begin_chunks(
 		struct bm_member *member, struct bm_chunk *const *chunks, size_t count);
-void bm_left_begin_works(struct bm_member *member, struct bm_work *const *works, size_t count);
+void bm_left_begin_objects(
+		struct bm_member *member, struct bm_post_object *const *objects, size_t count);
 
 /* It is through with them, well or not; `lost`: they are to be done again. */
 void bm_left_end(struct bm_member *member, bool lost);

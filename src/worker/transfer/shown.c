@@ -1,4 +1,4 @@
-/* Flights made of chunks and works, and what the server says of its builds. */
+/* Flights made of chunks and objects, and what the server says of its builds. */
 #include "worker/transfer/shown.h"
 
 #include <jansson.h>
@@ -11,7 +11,7 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/transfer/outlook.h"
-#include "worker/transfer/works.h"
+#include "worker/transfer/post_data.h"
 
 #define LOOK_MSEC 1000
 
@@ -99,18 +99,18 @@ struct bm_active *bm_activity_of_chunks(
 
 /* ---- objects ---- */
 
-struct bm_active *bm_activity_of_works(
-		struct bm_member *member, struct bm_work *const *works, size_t count)
+struct bm_active *bm_activity_of_objects(
+		struct bm_member *member, struct bm_post_object *const *objects, size_t count)
 {
 	struct bm_active like = {.ratio = 1,
 			.backend = PQbackendPID(member->destination),
-			.kind = bm_left_kind(member->transfer, works[0])};
+			.kind = bm_left_kind(member->transfer, objects[0])};
 
 	for (size_t i = 0; i < count; i++) {
-		like.weight += bm_work_weight(works[i]);
+		like.weight += bm_post_object_weight(objects[i]);
 	}
 	like.total = like.weight;
-	set_name(&like, works[0]->name, count);
+	set_name(&like, objects[0]->name, count);
 	return bm_active_begin(&member->transfer->progress.activity, &like);
 }
 

@@ -1,5 +1,5 @@
-/* From the entries of a dump to works, with what the source's catalog knows of them. */
-#include "worker/transfer/works.h"
+/* From the entries of a dump to objects, with what the source's catalog knows of them. */
+#include "worker/transfer/post_data.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,19 +29,19 @@ static const struct {
 		{"PUBLICATION TABLES IN SCHEMA", BM_STAGE_TRIGGER},
 };
 
-/* Stages whose works run at the same time; the others go one by one, in their order. */
+/* Stages whose objects are made at the same time; the others go one by one, in their order. */
 static const bool is_parallel[BM_STAGE_COUNT] = {
 		[BM_STAGE_BUILD] = true,
 		[BM_STAGE_FOREIGN] = true,
 		[BM_STAGE_ANALYZE] = true,
 };
 
-uint64_t bm_work_weight(const struct bm_work *work)
+uint64_t bm_post_object_weight(const struct bm_post_object *object)
 {
-	return work->cost + LEAST_WEIGHT;
+	return object->cost + LEAST_WEIGHT;
 }
 
-enum bm_stage bm_works_stage(const char *type)
+enum bm_stage bm_post_data_stage(const char *type)
 {
 	for (size_t i = 0; i < BM_COUNT_OF(stages); i++) {
 		if (strcmp(stages[i].type, type) == 0) {
@@ -51,14 +51,14 @@ enum bm_stage bm_works_stage(const char *type)
 	return BM_STAGE_REST;
 }
 
-bool bm_works_run_together(enum bm_stage stage)
+bool bm_post_data_run_together(enum bm_stage stage)
 {
 	return is_parallel[stage];
 }
 
 /* ---- what may run ---- */
 
-static bool locks_conflict(const struct bm_work *a, const struct bm_work *b)
+static bool locks_conflict(const struct bm_post_object *a, const struct bm_post_object *b)
 {
 	if (a->shares && b->shares) {
 		return false;
@@ -74,25 +74,25 @@ static bool locks_conflict(const struct bm_work *a, const struct bm_work *b)
 	return false;
 }
 
-static bool may_run(const struct bm_work *work, const struct bm_running *running)
+static bool may_run(const struct bm_post_object *object, const struct bm_running *running)
 {
 	for (size_t i = 0; i < running->count; i++) {
-		if (running->list[i] == work || locks_conflict(work, running->list[i])) {
+		if (running->list[i] == object || locks_conflict(object, running->list[i])) {
 			return false;
 		}
 	}
 	return true;
 }
 
-struct bm_work *bm_works_next(struct bm_work *works, size_t count,
+struct bm_post_object *bm_post_data_next(struct bm_post_object *objects, size_t count,
 		const struct bm_running *running, const bool *failed, bool *waiting)
 {
 	enum bm_stage stage = BM_STAGE_COUNT;
-	struct bm_work *best = NULL;
+	struct bm_post_object *best = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!works[i].done && !failed[i] && works[i].stage < stage) {
-			stage = works[i].stage;
+		if (!objects[i].done && !failed[i] && objects[i].stage < stage) {
+			stage = objects[i].stage;
 		}
 	}
 	*waiting = stage != BM_STAGE_COUNT;
@@ -100,15 +100,15 @@ struct bm_work *bm_works_next(struct bm_work *works, size_t count,
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct bm_work *work = &works[i];
-		if (work->done || work->running || failed[i] || work->stage != stage) {
+		struct bm_post_object *object = &objects[i];
+		if (object->done || object->running || failed[i] || object->stage != stage) {
 			continue;
 		}
 		if (!is_parallel[stage]) {
-			return running->count == 0 ? work : NULL;
+			return running->count == 0 ? object : NULL;
 		}
-		if (may_run(work, running) && (best == NULL || work->cost > best->cost)) {
-			best = work;
+		if (may_run(object, running) && (best == NULL || object->cost > best->cost)) {
+			best = object;
 		}
 	}
 	return best;
@@ -123,29 +123,29 @@ static const char objects_sql[] =
 /* clang-format on */
 
 /* In the order of bytes, whatever the server's collation says. */
-struct object {
+struct known {
 	const char *key;
 	int row;
 };
 
 static int by_key(const void *a, const void *b)
 {
-	return strcmp(((const struct object *)a)->key, ((const struct object *)b)->key);
+	return strcmp(((const struct known *)a)->key, ((const struct known *)b)->key);
 }
 
-struct objects {
+struct catalog {
 	PGresult *rows;
-	struct object *list;
+	struct known *list;
 };
 
-static int read_objects(struct bm_transfer *t, struct objects *out, struct bm_error *err)
+static int read_catalog(struct bm_transfer *t, struct catalog *out, struct bm_error *err)
 {
 	/* A big table's key is built as an index first, beside the table's others. */
 	char bytes[24];
 	const char *const params[] = {bytes};
 
 	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)t->options.chunk_bytes / 2);
-	*out = (struct objects){.rows = bm_sql_params(t->snapshot_session, objects_sql, 1,
+	*out = (struct catalog){.rows = bm_sql_params(t->snapshot_session, objects_sql, 1,
 						params, err)};
 	if (out->rows == NULL) {
 		return bm_error_wrap(err, "reading the source's indexes");
@@ -153,52 +153,52 @@ static int read_objects(struct bm_transfer *t, struct objects *out, struct bm_er
 	size_t count = (size_t)PQntuples(out->rows);
 	out->list = bm_alloc((count + 1) * sizeof(*out->list));
 	for (size_t i = 0; i < count; i++) {
-		out->list[i] = (struct object){PQgetvalue(out->rows, (int)i, 0), (int)i};
+		out->list[i] = (struct known){PQgetvalue(out->rows, (int)i, 0), (int)i};
 	}
 	qsort(out->list, count, sizeof(*out->list), by_key);
 	return 0;
 }
 
 /* The row about an entry, or -1. */
-static int find_object(const struct objects *objects, const struct bm_entry *entry)
+static int find_known(const struct catalog *catalog, const struct bm_entry *entry)
 {
 	char *key = bm_format("%s\t%s", entry->schema, entry->name);
-	struct object wanted = {.key = key};
-	const struct object *found = bsearch(&wanted, objects->list,
-			(size_t)PQntuples(objects->rows), sizeof(wanted), by_key);
+	struct known wanted = {.key = key};
+	const struct known *found = bsearch(&wanted, catalog->list,
+			(size_t)PQntuples(catalog->rows), sizeof(wanted), by_key);
 
 	free(key);
 	return found != NULL ? found->row : -1;
 }
 
-static struct bm_work *add_work(struct bm_transfer *t, enum bm_stage stage,
+static struct bm_post_object *add_object(struct bm_transfer *t, enum bm_stage stage,
 		const struct bm_entry *entry, const char *table, const char *other)
 {
-	struct bm_work *work = bm_ledger_add_work(&t->ledger);
+	struct bm_post_object *object = bm_ledger_add_object(&t->ledger);
 
-	work->stage = stage;
-	work->name = strcmp(entry->schema, "-") == 0
+	object->stage = stage;
+	object->name = strcmp(entry->schema, "-") == 0
 			? bm_format("%s %s", entry->type, entry->name)
 			: bm_format("%s %s.%s", entry->type, entry->schema, entry->name);
-	work->tables[0] = bm_strdup(table);
-	work->tables[1] = bm_strdup(other);
-	return work;
+	object->tables[0] = bm_strdup(table);
+	object->tables[1] = bm_strdup(other);
+	return object;
 }
 
 /* A key of a big table: the index beside the others, then the constraint on it. */
 static void add_apart(struct bm_transfer *t, const struct bm_entry *entry,
-		const struct objects *objects, int row)
+		const struct catalog *catalog, int row)
 {
-	const char *table = PQgetvalue(objects->rows, row, 1);
+	const char *table = PQgetvalue(catalog->rows, row, 1);
 	const char *text = bm_strbuf_text(&entry->sql);
 	size_t first = bm_statement_end(text, entry->sql.length, 0);
-	struct bm_work *index = add_work(t, BM_STAGE_BUILD, entry, table, "");
+	struct bm_post_object *index = add_object(t, BM_STAGE_BUILD, entry, table, "");
 
-	index->sql = bm_strdup(PQgetvalue(objects->rows, row, 4));
+	index->sql = bm_strdup(PQgetvalue(catalog->rows, row, 4));
 	index->shares = true;
-	index->cost = strtoull(PQgetvalue(objects->rows, row, 3), NULL, 10);
-	struct bm_work *constraint = add_work(t, BM_STAGE_ADOPT, entry, table, "");
-	constraint->sql = bm_format("%s%s", PQgetvalue(objects->rows, row, 5), text + first);
+	index->cost = strtoull(PQgetvalue(catalog->rows, row, 3), NULL, 10);
+	struct bm_post_object *constraint = add_object(t, BM_STAGE_ADOPT, entry, table, "");
+	constraint->sql = bm_format("%s%s", PQgetvalue(catalog->rows, row, 5), text + first);
 }
 
 static bool is_of_bucardo(const struct bm_entry *entry)
@@ -213,47 +213,48 @@ static bool is_of_bucardo(const struct bm_entry *entry)
 }
 
 static void add_entry(struct bm_transfer *t, const struct bm_entry *entry,
-		const struct objects *objects)
+		const struct catalog *catalog)
 {
-	enum bm_stage stage = bm_works_stage(entry->type);
-	int row = find_object(objects, entry);
+	enum bm_stage stage = bm_post_data_stage(entry->type);
+	int row = find_known(catalog, entry);
 
 	if (stage == BM_STAGE_BUILD && row >= 0 &&
-			PQgetvalue(objects->rows, row, 4)[0] != '\0') {
-		add_apart(t, entry, objects, row);
+			PQgetvalue(catalog->rows, row, 4)[0] != '\0') {
+		add_apart(t, entry, catalog, row);
 		return;
 	}
-	struct bm_work *work = add_work(t, stage, entry,
-			row >= 0 ? PQgetvalue(objects->rows, row, 1) : "",
-			row >= 0 ? PQgetvalue(objects->rows, row, 2) : "");
-	work->sql = bm_strdup(bm_strbuf_text(&entry->sql));
-	work->cost = row >= 0 ? strtoull(PQgetvalue(objects->rows, row, 3), NULL, 10) : 0;
-	work->shares = strcmp(entry->type, "INDEX") == 0;
-	work->with_path = entry->with_path;
+	struct bm_post_object *object = add_object(t, stage, entry,
+			row >= 0 ? PQgetvalue(catalog->rows, row, 1) : "",
+			row >= 0 ? PQgetvalue(catalog->rows, row, 2) : "");
+	object->sql = bm_strdup(bm_strbuf_text(&entry->sql));
+	object->cost = row >= 0 ? strtoull(PQgetvalue(catalog->rows, row, 3), NULL, 10) : 0;
+	object->shares = strcmp(entry->type, "INDEX") == 0;
+	object->with_path = entry->with_path;
 }
 
 /* An index of a materialised view that is itself made after the data waits for it. */
 static bool is_postponed(
-		const struct bm_entries *entries, size_t index, const struct objects *objects)
+		const struct bm_entries *entries, size_t index, const struct catalog *catalog)
 {
 	const struct bm_entry *entry = &entries->list[index];
-	int row = find_object(objects, entry);
+	int row = find_known(catalog, entry);
 
 	for (size_t i = 0; i < index && row >= 0; i++) {
 		const struct bm_entry *view = &entries->list[i];
 		if (strcmp(view->type, "MATERIALIZED VIEW") == 0 &&
-				bm_entry_is_named(view, PQgetvalue(objects->rows, row, 1))) {
+				bm_entry_is_named(view, PQgetvalue(catalog->rows, row, 1))) {
 			return true;
 		}
 	}
 	return false;
 }
 
-int bm_plan_works(struct bm_transfer *t, const struct bm_entries *entries, struct bm_error *err)
+int bm_plan_post_data(
+		struct bm_transfer *t, const struct bm_entries *entries, struct bm_error *err)
 {
-	struct objects objects;
+	struct catalog catalog;
 
-	if (read_objects(t, &objects, err) != 0) {
+	if (read_catalog(t, &catalog, err) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < entries->count; i++) {
@@ -261,13 +262,13 @@ int bm_plan_works(struct bm_transfer *t, const struct bm_entries *entries, struc
 		if (entry->sql.length == 0 || is_of_bucardo(entry)) {
 			continue;
 		}
-		size_t before = t->ledger.work_count;
-		add_entry(t, entry, &objects);
-		if (strcmp(entry->type, "INDEX") == 0 && is_postponed(entries, i, &objects)) {
-			t->ledger.works[before].stage = BM_STAGE_REST;
+		size_t before = t->ledger.object_count;
+		add_entry(t, entry, &catalog);
+		if (strcmp(entry->type, "INDEX") == 0 && is_postponed(entries, i, &catalog)) {
+			t->ledger.objects[before].stage = BM_STAGE_REST;
 		}
 	}
-	PQclear(objects.rows);
-	free(objects.list);
+	PQclear(catalog.rows);
+	free(catalog.list);
 	return 0;
 }

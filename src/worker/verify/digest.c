@@ -50,6 +50,9 @@ static void put_native(const struct bm_digest *digest, const struct bm_verify_co
 	case BM_WAY_INT:
 		bm_strbuf_printf(out, "hashint8extended(%s::int8, %zu)", column->name, seed);
 		break;
+	case BM_WAY_BOOL:
+		bm_strbuf_printf(out, "hashint8extended(%s::int4, %zu)", column->name, seed);
+		break;
 	case BM_WAY_UUID:
 		bm_strbuf_printf(out, "uuid_hash_extended(%s, %zu)", column->name, seed);
 		break;

@@ -11,6 +11,10 @@
 #define BUCKET_ROWS 8192
 #define BUCKETS_BY_HASH_MOST 4096u
 
+/* Of whole numbers that could be keys, the part that is: a bucket never has more rows than its
+ * width, which is four times as many as it should have. */
+#define DENSITY_LEAST 0.25
+
 /* Above this many rows the bounds come from a part of the pages. */
 #define SAMPLED_ABOVE 200000
 #define SAMPLED_PER_BUCKET 64
@@ -56,6 +60,53 @@ static void put_array(const struct bm_ranges *ranges, struct bm_strbuf *out)
 	char *text = bm_quote_array_end(&array);
 	bm_quote_literal(out, text);
 	free(text);
+}
+
+static long long number_at(const PGresult *rows, int column)
+{
+	return strtoll(PQgetvalue(rows, 0, column), NULL, 10);
+}
+
+/* Buckets of one width, as far as the keys are dense: nothing has to be sampled, and the bucket of a
+ * row is worked out in a fifth of the time. Too few keys for that leave `out` alone. */
+static void plan_by_width(const struct bm_verify_table *table, long long least, long long most,
+		struct bm_ranges *out)
+{
+	const struct bm_verify_column *key = &table->key[0];
+	double width = (double)most - (double)least + 1;
+
+	if (width > (double)table->rows / DENSITY_LEAST) {
+		return;
+	}
+	long long step = (long long)(width * BUCKET_ROWS / (double)table->rows) + 1;
+	out->by_order = true;
+	out->count = (unsigned)((most - least) / step) + 1;
+	out->bounds = bm_alloc(out->count * sizeof(*out->bounds));
+	for (unsigned i = 0; i + 1 < out->count; i++) {
+		out->bounds[i] = bm_format("%lld", least + (i + 1) * step);
+	}
+	/* Later rows may lie outside; a bigint must not overflow. */
+	out->bucket = bm_format("((least(greatest(%s::bigint, %lld), %lld) - %lld) / %lld)::int",
+			key->name, least, most, least, step);
+}
+
+static int plan_by_number(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_ranges *out, struct bm_error *err)
+{
+	const char *key = table->key[0].name;
+	char *sql = bm_format("SELECT min(%s)::bigint, max(%s)::bigint FROM ONLY %s", key, key,
+			table->name);
+	PGresult *rows = bm_pair_ask_one(pair->main[BM_PAIR_SOURCE], sql, 0, NULL, err);
+
+	free(sql);
+	if (rows == NULL) {
+		return bm_error_wrap(err, "source: looking for the ends of the key");
+	}
+	if (!PQgetisnull(rows, 0, 0)) {
+		plan_by_width(table, number_at(rows, 0), number_at(rows, 1), out);
+	}
+	PQclear(rows);
+	return 0;
 }
 
 static int plan_by_order(struct bm_pair *pair, const struct bm_verify_table *table,
@@ -106,6 +157,13 @@ int bm_ranges_plan(struct bm_pair *pair, const struct bm_digest *digest,
 	*out = (struct bm_ranges){.count = 1};
 	if (table->key_count == 0 || table->rows <= BUCKET_ROWS) {
 		out->bucket = bm_strdup("0");
+		return 0;
+	}
+	if (table->key_count == 1 && table->key[0].way == BM_WAY_INT &&
+			plan_by_number(pair, table, out, err) != 0) {
+		return -1;
+	}
+	if (out->bucket != NULL) {
 		return 0;
 	}
 	if (is_ordered_alike(&table->key[0])) {

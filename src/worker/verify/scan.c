@@ -13,7 +13,7 @@
 #define BATCH_LONG_MSEC 8000
 
 /* Rows that are listed at once, of one side. */
-#define LISTED_MOST 20000
+#define LISTED_MOST 40000
 
 struct batch {
 	unsigned first, last; /* buckets, to before `last` */

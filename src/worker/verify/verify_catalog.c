@@ -23,6 +23,7 @@ enum { NAME, OID, KIND, ROWS, BYTES, COLUMNS, KEY, SCHEMA, PLAIN };
 
 static const char *const ways[] = {[BM_WAY_TEXT] = "text",
 		[BM_WAY_INT] = "int",
+		[BM_WAY_BOOL] = "bool",
 		[BM_WAY_UUID] = "uuid",
 		[BM_WAY_TIMESTAMP] = "timestamp",
 		[BM_WAY_TIMESTAMPTZ] = "timestamptz",

@@ -19,6 +19,7 @@
 enum bm_verify_way {
 	BM_WAY_TEXT, /* by its text */
 	BM_WAY_INT,
+	BM_WAY_BOOL,
 	BM_WAY_UUID,
 	BM_WAY_TIMESTAMP,
 	BM_WAY_TIMESTAMPTZ,

@@ -8,7 +8,7 @@ WITH kinds AS (
   SELECT t.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS base
   FROM pg_type t),
 ways AS (
-  SELECT k.oid, CASE WHEN k.base IN (20, 21, 23) THEN 'int' WHEN k.base = 2950 THEN 'uuid'
+  SELECT k.oid, CASE WHEN k.base IN (20, 21, 23) THEN 'int' WHEN k.base = 16 THEN 'bool' WHEN k.base = 2950 THEN 'uuid'
       WHEN k.base = 1114 THEN 'timestamp' WHEN k.base = 1184 THEN 'timestamptz'
       WHEN k.base = 1042 THEN 'bpchar' WHEN k.base = 17 THEN 'bytea'
       WHEN k.base < 16384 AND t.typtype = 'b' THEN 'text' ELSE 'format' END AS way,

@@ -11,7 +11,8 @@
  * A row that differs, or was under way, is looked at again by its key: it is `different` when
  * two looks at two later moments say so, `in_flight` while it stays under way.
  *
- * Nothing is written unless `repair` is asked for. Method and traps: docs/verify.md.
+ * Nothing is written but the proofs of a migration, unless `repair` is asked for. Method and
+ * traps: docs/verify.md.
  *
  * Threads: one caller.
  */
@@ -42,11 +43,13 @@ struct bm_verify_options {
 	const struct bm_conninfo *source, *destination;
 	/* Which tables: those that both let pass, a migration's and a person's; NULL all. */
 	const struct bm_table_filter *filter, *only;
-	uint64_t wait_msec; /* how long rows under way are waited for */
-	bool portable_hash; /* sha256 instead of the servers' own hash functions */
-	bool show_values;   /* of rows that differ */
-	unsigned repairs;   /* how often rows that differ are sent again; 0 never */
-	bool delete_extra;  /* with repairs: rows that only the destination has, too */
+	const char *migration; /* whose proofs are kept, in its source; NULL: none are */
+	bool trusting;	       /* read only what is not proven */
+	uint64_t wait_msec;    /* how long rows under way are waited for */
+	bool portable_hash;    /* sha256 instead of the servers' own hash functions */
+	bool show_values;      /* of rows that differ */
+	unsigned repairs;      /* how often rows that differ are sent again; 0 never */
+	bool delete_extra;     /* with repairs: rows that only the destination has, too */
 
 	/* Each table, sequence or other object when its state is known: a member of the
 	 * report's "objects". NULL: not told. */

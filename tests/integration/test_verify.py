@@ -26,3 +26,11 @@ def test_a_clone_is_proven_equal(pair, sample):
     assert not verdict.states("different") and not verdict.states("in_flight"), verdict.output
     assert all(verdict.objects[name]["kind"] == "materialized view" for name in verdict.states("unproven"))
     assert len(verdict.states("equal")) > 10
+
+
+def test_only_the_tables_that_were_asked_for_are_compared(pair, sample):
+    name = "public.language" if sample.dbname == "pagila" else "public.customer"
+    verdict = verify(pair[2].binary, sample, "--table", name)
+    assert verdict.code == 0 and set(verdict.objects) == {name}, verdict.output
+    verdict = verify(pair[2].binary, sample, "--table", "public.nowhere")
+    assert verdict.code == 1 and "no table of the source matches 'public.nowhere'" in verdict.errors

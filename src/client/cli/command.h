@@ -66,6 +66,7 @@ typedef uint64_t cli_options;
 #define CLI_REPORT ((cli_options)1 << 32)
 #define CLI_REPAIR ((cli_options)1 << 33)
 #define CLI_DELETE_EXTRA ((cli_options)1 << 34)
+#define CLI_INCREMENTAL ((cli_options)1 << 35)
 
 /* Of `run -- COMMAND` alone. */
 #define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
@@ -89,7 +90,7 @@ struct cli_call {
 	unsigned jobs, chunk_mib, wait_sec;		 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
 	bool strict, json, watch, follow, fix, throttle, accept_moments, all, yes;
-	bool show_values, repair, delete_extra, portable_hash;
+	bool show_values, incremental, repair, delete_extra, portable_hash;
 	const char *report;  /* a file; NULL: not given */
 	const char *until;   /* the name of a phase; NULL: not given */
 	const char *since;   /* "2h" or a time; NULL: not given */

@@ -36,6 +36,7 @@ static const struct option options[] = {
 		{"hash", required_argument, NULL, VALUE(CLI_HASH)},
 		{"help", no_argument, NULL, HELP},
 		{"include", required_argument, NULL, VALUE(CLI_INCLUDE)},
+		{"incremental", no_argument, NULL, VALUE(CLI_INCREMENTAL)},
 		{"jobs", required_argument, NULL, VALUE(CLI_JOBS)},
 		{"json", no_argument, NULL, VALUE(CLI_JSON)},
 		{"keep-signals", no_argument, NULL, VALUE(CLI_KEEP_SIGNALS)},

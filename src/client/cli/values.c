@@ -208,6 +208,7 @@ static int take_wish(struct cli_call *call, cli_options option)
 			{CLI_THROTTLE, &call->throttle},
 			{CLI_ACCEPT_MOMENTS, &call->accept_moments},
 			{CLI_SHOW_VALUES, &call->show_values},
+			{CLI_INCREMENTAL, &call->incremental},
 			{CLI_REPAIR, &call->repair},
 			{CLI_DELETE_EXTRA, &call->delete_extra},
 			{CLI_FIX, &call->fix},

@@ -141,6 +141,8 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 			.destination = &compared->destination,
 			.filter = &compared->filter,
 			.only = compared->only.include != NULL ? &compared->only : NULL,
+			.migration = call->word_count == 1 ? call->words[0] : NULL,
+			.trusting = call->incremental,
 			.wait_msec = 1000 *
 					(uint64_t)(call->wait_sec > 0 ? call->wait_sec
 								      : USUAL_WAIT_SEC),

@@ -38,6 +38,14 @@ static const char requeue_function[] =
 #include "worker/deltas/sql/machine_heal.sql.inc"
 ;
 
+static const char proofs_step[] =
+#include "worker/deltas/sql/machine_proofs.sql.inc"
+;
+
+static const char fold_function[] =
+#include "worker/deltas/sql/machine_fold.sql.inc"
+;
+
 static const char purge_function[] =
 #include "worker/deltas/sql/machine_purge.sql.inc"
 ;
@@ -97,7 +105,7 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_targets (tablename text, target text,"
 	" seen timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (tablename, target))",
 	names_step, prepare_function, stamp_function, fresh_function, targets_function, adopt_function,
-	requeue_table_function, requeue_function, purge_function, keep_function, guard_function,
+	requeue_table_function, requeue_function, proofs_step, fold_function, purge_function, keep_function, guard_function,
 	kept_function, release_function, share_function, waiting_function,
 	keep_trigger,
 	guard_trigger,

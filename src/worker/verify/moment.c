@@ -65,7 +65,7 @@ static int look_for_truncate(PGconn *source, const struct bm_verify_table *table
 
 /* Who purges holds it shared to the end of his transaction, so one that has begun is waited
  * for. */
-static int keep_purges_out(
+int bm_moment_lock(
 		struct bm_pair *pair, const struct bm_verify_table *table, struct bm_error *err)
 {
 	int rc = 0;
@@ -80,6 +80,19 @@ static int keep_purges_out(
 				     : bm_error_wrap(err, "%s: keeping purges out",
 						       bm_pair_side_name(side));
 		}
+	}
+	return rc;
+}
+
+/* The source first (proofs.c says why). */
+int bm_moment_unlock(struct bm_pair *pair, int rc, struct bm_error *err)
+{
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		PGconn *conn = pair->aside[side];
+		if (rc == 0 && PQtransactionStatus(conn) == PQTRANS_INTRANS) {
+			rc = bm_pair_do(conn, "COMMIT", err);
+		}
+		end(conn);
 	}
 	return rc;
 }
@@ -109,7 +122,7 @@ int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
 {
 	*out = (struct bm_moment){0};
 	bm_keys_init(&out->pending, table->key_count);
-	int rc = keep_purges_out(pair, table, err);
+	int rc = bm_moment_lock(pair, table, err);
 	if (rc == 0) {
 		rc = take(pair, table, out, err);
 	}

@@ -23,6 +23,12 @@ struct bm_moment {
 	bool truncated;		/* a truncate is under way */
 };
 
+/* Keep purges out of every side where the table is captured, in transactions of the sessions
+ * `aside`; commit them, or with rc -1 roll back, keep the error and return -1. */
+int bm_moment_lock(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_error *err);
+int bm_moment_unlock(struct bm_pair *pair, int rc, struct bm_error *err);
+
 /* Begin both transactions. Finish `out` and end it in either case. */
 int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
 		struct bm_moment *out, struct bm_error *err);

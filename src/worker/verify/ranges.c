@@ -1,5 +1,6 @@
 #include "worker/verify/ranges.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +8,7 @@
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/macros.h"
 
-/* A bucket's rows, about: few enough to be listed when they differ. */
-#define BUCKET_ROWS 8192
+#define BUCKET_ROWS BM_RANGES_BUCKET_ROWS
 #define BUCKETS_BY_HASH_MOST 4096u
 
 /* Of whole numbers that could be keys, the part that is: a bucket never has more rows than its
@@ -50,16 +50,14 @@ static void put_bounds_sql(const struct bm_verify_table *table, struct bm_strbuf
 			is_sampled ? SAMPLED_PER_BUCKET : BUCKET_ROWS);
 }
 
-static void put_array(const struct bm_ranges *ranges, struct bm_strbuf *out)
+char *bm_ranges_array(const struct bm_ranges *ranges)
 {
 	struct bm_strbuf array = BM_STRBUF_INIT;
 
-	for (unsigned i = 0; i + 1 < ranges->count; i++) {
+	for (unsigned i = 0; ranges->by_order && i + 1 < ranges->count; i++) {
 		bm_quote_array_add(&array, ranges->bounds[i]);
 	}
-	char *text = bm_quote_array_end(&array);
-	bm_quote_literal(out, text);
-	free(text);
+	return ranges->by_order ? bm_quote_array_end(&array) : NULL;
 }
 
 static long long number_at(const PGresult *rows, int column)
@@ -67,8 +65,8 @@ static long long number_at(const PGresult *rows, int column)
 	return strtoll(PQgetvalue(rows, 0, column), NULL, 10);
 }
 
-/* Buckets of one width, as far as the keys are dense: nothing has to be sampled, and the bucket of a
- * row is worked out in a fifth of the time. Too few keys for that leave `out` alone. */
+/* Buckets of one width, as far as the keys are dense: nothing has to be sampled, and the bucket
+ * of a row is worked out in a fifth of the time. Too few keys for that leave `out` alone. */
 static void plan_by_width(const struct bm_verify_table *table, long long least, long long most,
 		struct bm_ranges *out)
 {
@@ -86,7 +84,8 @@ static void plan_by_width(const struct bm_verify_table *table, long long least, 
 		out->bounds[i] = bm_format("%lld", least + (i + 1) * step);
 	}
 	/* Later rows may lie outside; a bigint must not overflow. */
-	out->bucket = bm_format("((least(greatest(%s::bigint, %lld), %lld) - %lld) / %lld)::int",
+	out->bucket = bm_format(
+			"((least(greatest(%s::bigint, %lld), %lld) - %lld) / %lld)::int",
 			key->name, least, most, least, step);
 }
 
@@ -130,7 +129,9 @@ static int plan_by_order(struct bm_pair *pair, const struct bm_verify_table *tab
 	}
 	PQclear(rows);
 	bm_strbuf_printf(&sql, "width_bucket(%s::%s, ", key->name, key->type);
-	put_array(out, &sql);
+	char *bounds = bm_ranges_array(out);
+	bm_quote_literal(&sql, bounds);
+	free(bounds);
 	bm_strbuf_printf(&sql, "::%s[])", key->type);
 	out->bucket = bm_strbuf_detach(&sql);
 	return 0;
@@ -171,6 +172,25 @@ int bm_ranges_plan(struct bm_pair *pair, const struct bm_digest *digest,
 	}
 	plan_by_hash(digest, table, out);
 	return 0;
+}
+
+int bm_ranges_take(
+		const char *bounds, const char *bucket, unsigned count, struct bm_ranges *out)
+{
+	json_t *list = bounds[0] != '\0' ? json_loads(bounds, 0, NULL) : NULL;
+
+	*out = (struct bm_ranges){.count = count, .by_order = list != NULL};
+	if (list != NULL && json_array_size(list) + 1 == count) {
+		out->bounds = bm_alloc(count * sizeof(*out->bounds));
+		for (unsigned i = 0; i + 1 < count; i++) {
+			out->bounds[i] = bm_strdup(json_string_value(json_array_get(list, i)));
+		}
+	}
+	out->bucket = bm_strdup(bucket);
+	bool good = (bounds[0] == '\0') == (list == NULL) &&
+			(list == NULL || out->bounds != NULL);
+	json_decref(list);
+	return good ? 0 : -1;
 }
 
 void bm_ranges_finish(struct bm_ranges *ranges)

@@ -16,6 +16,9 @@
 #include "worker/verify/pair.h"
 #include "worker/verify/verify_catalog.h"
 
+/* A bucket's rows, about: few enough to be listed when they differ. */
+#define BM_RANGES_BUCKET_ROWS 8192
+
 struct bm_ranges {
 	unsigned count; /* of buckets */
 	bool by_order;
@@ -27,6 +30,14 @@ struct bm_ranges {
 int bm_ranges_plan(struct bm_pair *pair, const struct bm_digest *digest,
 		const struct bm_verify_table *table, struct bm_ranges *out,
 		struct bm_error *err);
+/* A plan as an earlier pass wrote it down: bounds are a list of JSON, or "" by hash. -1: it is
+ * none. */
+int bm_ranges_take(
+		const char *bounds, const char *bucket, unsigned count, struct bm_ranges *out);
+
+/* The bounds as a literal of text[] (free()); NULL by hash. */
+char *bm_ranges_array(const struct bm_ranges *ranges);
+
 void bm_ranges_finish(struct bm_ranges *ranges);
 
 /* SQL: rows of the buckets from `first` to before `last`; nothing for all. */

@@ -107,19 +107,27 @@ static bool is_at(const struct look *look, int side, const struct bm_key_row *ke
 	return same;
 }
 
-/* Answers are in the order of the keys, so each key is found by going on. */
-static bool judge(struct look *look, struct bm_key_row *key)
+static bool is_equal(const struct look *look, bool source, bool destination)
 {
 	int hashes = (int)look->recheck->scan->table->key_count;
-	bool source = is_at(look, 0, key), destination = is_at(look, 1, key);
-	int kind = !source ? BM_ROW_EXTRA : !destination ? BM_ROW_MISSING : BM_ROW_CHANGED;
-	bool equal = source == destination &&
+
+	return source == destination &&
 			(!source ||
 					strcmp(PQgetvalue(look->rows[0], look->at[0], hashes),
 							PQgetvalue(look->rows[1], look->at[1],
 									hashes)) == 0);
+}
 
-	key->failed = equal ? 0 : key->failed + 1;
+/* True when the row needs no other look. One that is equal is so, under way or not; one that is
+ * under way may differ. Answers are in the order of the keys, so each key is found by going on.
+ */
+static bool judge(struct look *look, struct bm_key_row *key, bool is_pending)
+{
+	bool source = is_at(look, 0, key), destination = is_at(look, 1, key);
+	int kind = !source ? BM_ROW_EXTRA : !destination ? BM_ROW_MISSING : BM_ROW_CHANGED;
+	bool equal = is_equal(look, source, destination);
+
+	key->failed = equal || is_pending ? 0 : key->failed + 1;
 	bool is_decided = equal || key->failed >= LOOKS;
 	if (!equal && is_decided) {
 		record(look, key, kind);
@@ -158,12 +166,7 @@ static int look_at_slice(struct look *look, const struct bm_keys *pending, size_
 	}
 	for (size_t i = first; i < first + count; i++) {
 		struct bm_key_row *key = &suspects->list[i];
-		bool is_pending = bm_keys_find(pending, key->texts) != NULL;
-		if (is_pending) {
-			look->at[0] += is_at(look, 0, key);
-			look->at[1] += is_at(look, 1, key);
-			key->failed = 0;
-		} else if (judge(look, key)) {
+		if (judge(look, key, bm_keys_find(pending, key->texts) != NULL)) {
 			free(key->texts);
 			key->texts = NULL;
 		}

@@ -1,10 +1,12 @@
 #include "worker/verify/scan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "worker/verify/proofs.h"
 #include "worker/verify/ranges.h"
 
 /* Buckets of one moment: as many as take some seconds. */
@@ -18,6 +20,7 @@
 struct batch {
 	unsigned first, last; /* buckets, to before `last` */
 	char *condition;      /* SQL */
+	char at[BM_CLOCK_TEXT_SIZE];
 	struct bm_moment moment;
 	struct bm_sums sums;
 };
@@ -159,6 +162,34 @@ static void count_rows(struct bm_scan *scan, const struct batch *batch)
 		scan->rows[0] += batch->sums.sides[0][i].rows;
 		scan->rows[1] += batch->sums.sides[1][i].rows;
 	}
+	scan->read += batch->last - batch->first;
+}
+
+/* Of a bucket that is equal but for rows under way: those are pending until they are purged,
+ * and then its proof is marked. */
+static int add_proofs(struct bm_scan *scan, const struct bm_proofs *proofs,
+		const struct batch *batch, struct bm_error *err)
+{
+	struct bm_strbuf buckets = BM_STRBUF_INIT, rows = BM_STRBUF_INIT;
+	int rc = 0;
+
+	for (unsigned i = batch->first; i < batch->last; i++) {
+		const char *separator = buckets.length > 0 ? "," : "{";
+		if (!bm_sums_differ(&batch->sums, i)) {
+			bm_strbuf_printf(&buckets, "%s%u", separator, i);
+			bm_strbuf_printf(&rows, "%s%" PRId64, separator,
+					batch->sums.sides[0][i].rows);
+		}
+	}
+	if (proofs->migration != NULL && buckets.length > 0) {
+		bm_strbuf_puts(&buckets, "}");
+		bm_strbuf_puts(&rows, "}");
+		rc = bm_proofs_add(scan->pair, proofs, scan->table, bm_strbuf_text(&buckets),
+				bm_strbuf_text(&rows), batch->at, err);
+	}
+	bm_strbuf_finish(&buckets);
+	bm_strbuf_finish(&rows);
+	return rc;
 }
 
 static void suspect_pending(struct bm_scan *scan, const struct bm_keys *pending)
@@ -178,30 +209,37 @@ static int read_batch(struct bm_scan *scan, const struct bm_ranges *ranges, stru
 	if (rc == 0 && !scan->too_many) {
 		rc = list_differing(scan, ranges, batch, err);
 	}
-	if (rc == 0) {
-		suspect_pending(scan, &batch->moment.pending);
-	}
 	return rc;
 }
 
-/* One moment: the buckets from `first` to before `last`. */
-static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges, unsigned first,
-		unsigned last, struct bm_error *err)
+/* One moment: the buckets from `first` to before `last`; none of them: what is under way. */
+static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct bm_proofs *proofs, unsigned first, unsigned last,
+		struct bm_error *err)
 {
 	struct bm_strbuf condition = BM_STRBUF_INIT;
 	struct batch batch = {.first = first, .last = last};
 	uint64_t begun_msec = bm_clock_msec();
+	bool reads = false;
 
-	bm_ranges_condition(ranges, scan->table, first, last, &condition);
+	bm_clock_format(bm_clock_wall_msec(), batch.at);
+	if (first < last) {
+		bm_ranges_condition(ranges, scan->table, first, last, &condition);
+	}
 	batch.condition = bm_strbuf_detach(&condition);
 	bm_sums_init(&batch.sums, ranges->count);
 	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
 	scan->truncated = scan->truncated || batch.moment.truncated;
 	scan->too_many_pending = scan->too_many_pending || batch.moment.too_many;
 	if (rc == 0 && !batch.moment.too_many && !batch.moment.truncated) {
-		rc = read_batch(scan, ranges, &batch, err);
+		reads = first < last;
+		rc = reads ? read_batch(scan, ranges, &batch, err) : 0;
+		suspect_pending(scan, &batch.moment.pending);
 	}
 	bm_moment_end(scan->pair, &batch.moment);
+	if (rc == 0 && reads) {
+		rc = add_proofs(scan, proofs, &batch, err);
+	}
 	bm_sums_finish(&batch.sums);
 	free(batch.condition);
 	uint64_t took_msec = bm_clock_msec() - begun_msec;
@@ -217,25 +255,74 @@ static unsigned next_size(unsigned size, uint64_t took_msec)
 	return took_msec > BATCH_LONG_MSEC && size > 1 ? size / 2 : size;
 }
 
-int bm_scan_run(struct bm_scan *scan, struct bm_error *err)
+/* From `from` on the first bucket that is (not) proven. */
+static unsigned next_bucket(
+		const struct bm_proofs *proofs, unsigned from, unsigned count, bool is_proven)
 {
-	struct bm_ranges ranges = {0};
-	unsigned size = BUCKETS_AT_FIRST, last;
+	while (from < count && (proofs->proven != NULL && proofs->proven[from]) != is_proven) {
+		from++;
+	}
+	return from;
+}
 
-	bm_keys_init(&scan->suspects, scan->table->key_count);
-	int rc = bm_ranges_plan(scan->pair, scan->digest, scan->table, &ranges, err);
-	scan->buckets = ranges.count;
-	for (unsigned first = 0; rc == 0 && first < ranges.count; first = last) {
+/* Where much is to be read, all of it is: one long run is quicker than many short ones. */
+static void forget_few(const struct bm_ranges *ranges, struct bm_proofs *proofs)
+{
+	unsigned proven = 0;
+
+	for (unsigned i = 0; proofs->proven != NULL && i < ranges->count; i++) {
+		proven += proofs->proven[i];
+	}
+	if (proven < ranges->count && (!ranges->by_order || proven < ranges->count / 4 * 3)) {
+		free(proofs->proven);
+		proofs->proven = NULL;
+		proofs->rows = 0;
+		proofs->oldest[0] = '\0';
+	}
+}
+
+static int read_all(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct bm_proofs *proofs, struct bm_error *err)
+{
+	unsigned size = BUCKETS_AT_FIRST, first = next_bucket(proofs, 0, ranges->count, false);
+	int rc = first == ranges->count ? run_batch(scan, ranges, proofs, 0, 0, err) : 0;
+
+	while (rc == 0 && first < ranges->count) {
 		uint64_t begun_msec = bm_clock_msec();
-		last = ranges.by_order && ranges.count - first > size ? first + size
-								      : ranges.count;
-		rc = run_batch(scan, &ranges, first, last, err);
+		unsigned last = next_bucket(proofs, first, ranges->count, true);
+		if (ranges->by_order && last - first > size) {
+			last = first + size;
+		}
+		rc = run_batch(scan, ranges, proofs, first, last, err);
 		size = next_size(size, bm_clock_msec() - begun_msec);
 		if (rc == 0 && scan->on_share != NULL) {
-			scan->on_share(scan->ctx, (double)last / ranges.count);
+			scan->on_share(scan->ctx, (double)last / ranges->count);
 		}
+		first = next_bucket(proofs, last, ranges->count, false);
+	}
+	return rc;
+}
+
+int bm_scan_run(struct bm_scan *scan, struct bm_error *err)
+{
+	struct bm_ranges ranges;
+	struct bm_proofs proofs;
+
+	bm_keys_init(&scan->suspects, scan->table->key_count);
+	int rc = bm_proofs_open(scan->pair, scan->migration, scan->trusting, scan->digest,
+			scan->table, &ranges, &proofs, err);
+	if (rc == 0) {
+		forget_few(&ranges, &proofs);
+		scan->buckets = ranges.count;
+		scan->rows[0] = scan->rows[1] = proofs.rows;
+		bm_text_copy(scan->oldest, sizeof(scan->oldest), proofs.oldest);
+		rc = read_all(scan, &ranges, &proofs, err);
+	}
+	if (rc == 0 && proofs.migration != NULL) {
+		rc = bm_proofs_complete(scan->pair, &proofs, scan->table, err);
 	}
 	bm_ranges_finish(&ranges);
+	bm_proofs_finish(&proofs);
 	bm_keys_sort(&scan->suspects);
 	return rc;
 }

@@ -21,12 +21,16 @@ struct bm_scan {
 	struct bm_pair *pair;
 	const struct bm_digest *digest;
 	const struct bm_verify_table *table;
+	const char *migration; /* whose proofs are kept; NULL: none are (proofs.h) */
+	bool trusting;	       /* only what is not proven is read */
 	void (*on_share)(void *ctx, double share); /* how much is read; NULL: not told */
 	void *ctx;
 	/* the result: */
 	struct bm_keys suspects;
 	int64_t rows[BM_PAIR_SIDES]; /* that were read */
-	unsigned buckets, differing;
+	unsigned buckets, differing,
+			read;  /* of all; that differed; that were read in this pass */
+	char oldest[40];       /* the time of the oldest proof that still holds; "" none */
 	bool too_many;	       /* more suspects than are kept */
 	bool too_many_pending; /* nothing can be said while so much is under way */
 	bool truncated;	       /* a truncate is under way */

@@ -178,6 +178,8 @@ static void begin_table(struct run *run, size_t index)
 	const struct bm_scan scan = {.pair = &run->pair,
 			.digest = &run->digest,
 			.table = table,
+			.migration = run->options->migration,
+			.trusting = run->options->trusting,
 			.on_share = on_share,
 			.ctx = run};
 

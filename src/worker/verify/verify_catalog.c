@@ -204,7 +204,7 @@ static bool lists(const char *oids, const char *oid)
 	size_t length = strlen(oid);
 
 	for (const char *at = oids; (at = strstr(at, oid)) != NULL; at += length) {
-		if (strchr("{,", at[-1]) != NULL && strchr(",}", at[length]) != NULL) {
+		if (strchr("{,\"", at[-1]) != NULL && strchr(",}\"", at[length]) != NULL) {
 			return true;
 		}
 	}

@@ -105,6 +105,9 @@ static void set_numbers(
 	set_number(object, "rows", scan->rows[0]);
 	set_number(object, "rows_destination", scan->rows[1]);
 	set_number(object, "ranges", scan->buckets);
+	set_number(object, "ranges_read", scan->read);
+	json_object_set_new(object, "oldest_proof",
+			scan->oldest[0] != '\0' ? bm_json_text(scan->oldest) : json_null());
 	set_number(object, "in_flight", (int64_t)scan->suspects.count);
 	set_number(object, "longest_snapshot_ms", (int64_t)scan->longest_msec);
 	for (int i = 0; i < 3; i++) {

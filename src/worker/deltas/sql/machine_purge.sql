@@ -30,11 +30,7 @@ BEGIN
       SELECT string_agg(format('EXISTS (SELECT 1 FROM bucardo.%s t WHERE t.target = $1[%s]'
           ' AND t.txntime = d.txntime)', n.trackname, i), ' AND ') INTO marked
         FROM generate_subscripts(n.targets, 1) i;
-      EXECUTE format('DELETE FROM bucardo.%1$s WHERE ctid = ANY (ARRAY(
-            SELECT d.ctid FROM bucardo.%1$s d WHERE %2$s LIMIT $2))', n.deltaname, marked)
-        USING n.targets, my_limit;
-      GET DIAGNOSTICS touched = ROW_COUNT;
-      done := done + touched;
+      done := done + bucardo.machine_fold(n.deltaname, marked, n.targets, my_limit);
       EXECUTE format('DELETE FROM bucardo.%1$s t WHERE NOT EXISTS (SELECT 1 FROM bucardo.%2$s d
             WHERE d.txntime = t.txntime)', n.trackname, n.deltaname);
     EXCEPTION WHEN lock_not_available OR serialization_failure OR deadlock_detected THEN NULL;

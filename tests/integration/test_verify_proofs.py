@@ -1,0 +1,104 @@
+"""What is proven stays proven: durable, marked before a purge, and read again when somebody went past the triggers."""
+
+import subprocess
+
+import pytest
+
+from support import declared
+from support.traffic import marker
+from support.users import as_user
+from support.verify import verify_migration
+from support.waiting import wait_for
+
+ROWS = 200000
+
+
+@pytest.fixture(scope="module", name="world")
+def replicating(shared_workshop):
+    source, dest, dbname = shared_workshop.pair("shop")
+    source.sql(f"CREATE TABLE big (id bigint PRIMARY KEY, v text); INSERT INTO big SELECT i, md5(i::text) FROM"
+               f" generate_series(1, {ROWS}) i; CREATE TABLE words (word text PRIMARY KEY, n int);"
+               f"INSERT INTO words SELECT md5(i::text), i FROM generate_series(1, 50000) i; ANALYZE", dbname=dbname)
+    machine = declared.replicating(shared_workshop, source, dest, dbname)
+    return machine, source, dest, dbname
+
+
+def look(world, table="public.big", *options):
+    verdict = verify_migration(world[0], "--table", table, "--wait", "30", *options)
+    assert table in verdict.objects, verdict.output
+    return verdict.code, verdict.objects[table]
+
+
+def applied(world):
+    """All that was captured is on the other side, and purged."""
+    marker(world[1], world[2], world[3], world[3], 60)
+    wait_for(lambda: world[1].sql("SELECT count(*) FROM bucardo.delta_public_big", dbname=world[3])[0][0] == 0,
+             30, "it was purged")
+
+
+@pytest.mark.parametrize("table", ["public.big", "public.words"])
+def test_a_second_pass_over_what_nobody_wrote_to_reads_nothing(world, table):
+    code, first = look(world, table)
+    assert code == 0 and first["ranges_read"] > 0, first
+    code, second = look(world, table)
+    assert code == 0 and second["ranges_read"] == 0, second
+    assert second["rows"] == first["rows"] and second["oldest_proof"], second
+
+
+def test_after_a_change_only_its_range_is_read_and_a_purge_hides_nothing(world):
+    _, source, _, dbname = world
+    assert look(world)[0] == 0
+    source.sql("UPDATE big SET v = 'changed' WHERE id IN (3, 100000)", dbname=dbname)
+    applied(world)
+    code, found = look(world, "public.big", "--incremental")
+    assert code == 0 and 1 <= found["ranges_read"] <= 2, found
+    assert look(world, "public.big", "--incremental")[1]["ranges_read"] == 0
+
+
+def test_a_row_that_is_lost_when_its_change_is_purged_is_found(world):
+    """As a lost delta leaves it: the destination has the old row, the source's change is purged."""
+    _, source, dest, dbname = world
+    assert look(world)[0] == 0
+    source.sql("UPDATE big SET v = 'lost' WHERE id = 150000", dbname=dbname)
+    applied(world)
+    dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+             "UPDATE big SET v = 'old' WHERE id = 150000", dbname=dbname)
+    code, found = look(world, "public.big", "--incremental")
+    assert code == 5 and found["changed"] == 1 and found["ranges_read"] == 1, found
+    dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+             "UPDATE big SET v = 'lost' WHERE id = 150000", dbname=dbname)
+    assert look(world, "public.big", "--incremental")[0] == 0
+
+
+def test_who_went_past_the_triggers_is_found_by_a_pass_that_a_person_asks_for(world):
+    _, _, dest, dbname = world
+    assert look(world)[0] == 0
+    past = "SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+    dest.sql(past + "DELETE FROM big WHERE id = 77777", dbname=dbname)
+    code, found = look(world)
+    assert code == 5 and found["missing"] == 1, found
+    dest.sql(past + "INSERT INTO big SELECT 77777, md5('77777')", dbname=dbname)
+    assert look(world)[0] == 0
+
+
+def test_a_pass_that_was_killed_goes_on_where_it_was(world):
+    machine, source, _, dbname = world
+    source.sql("DELETE FROM bucardo.machine_proof_plans; DELETE FROM bucardo.machine_proofs", dbname=dbname)
+    command = subprocess.Popen(as_user([machine.binary, "verify", "app", "--json"]), env=machine.env(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = "SELECT count(*) FROM bucardo.machine_proofs WHERE tablename = 'public.big'"
+    wait_for(lambda: source.sql(done, dbname=dbname)[0][0] > 0, 30, "a range is proven", every=0.005)
+    command.kill()
+    command.wait()
+    proven = source.sql(done, dbname=dbname)[0][0]
+    code, found = look(world)
+    assert code == 0 and found["ranges_read"] <= found["ranges"] - proven, (proven, found)
+
+
+def test_a_truncate_and_a_new_column_make_all_proofs_old(world):
+    _, source, dest, dbname = world
+    assert look(world, "public.words")[0] == 0
+    source.sql("TRUNCATE words; INSERT INTO words SELECT md5(i::text), i FROM generate_series(1, 20000) i", dbname=dbname)
+    wait_for(lambda: dest.sql("SELECT count(*) FROM words", dbname=dbname)[0][0] == 20000, 60, "it is applied")
+    code, found = look(world, "public.words")
+    assert code == 0 and found["ranges_read"] > 0 and found["rows"] == 20000, found

@@ -37,8 +37,8 @@ struct bm_observer *bm_observer_create(struct bm_loop *loop,
 		void (*down)(void *ctx, const char *why), void *ctx);
 void bm_observer_start(struct bm_observer *observer);
 void bm_observer_stop(struct bm_observer *observer);	/* kills it; can start again */
-void bm_observer_poke(struct bm_observer *observer);	/* look now, do not wait */
-void bm_observer_renew(struct bm_observer *observer);	/* look with new sessions */
+void bm_observer_wake(struct bm_observer *observer);	/* probe now, do not wait */
+void bm_observer_renew(struct bm_observer *observer);	/* probe with new sessions */
 void bm_observer_destroy(struct bm_observer *observer); /* NULL is accepted */
 
 /* What a person wants to know of the worker; texts are borrowed from the observer. */

@@ -38,7 +38,7 @@ struct bm_worker_child *bm_worker_child_start(struct bm_loop *loop,
 pid_t bm_worker_child_pid(const struct bm_worker_child *child); /* 0: it has ended, or NULL */
 
 /* Tell it to look now. One that is full of such words, or gone, needs none. */
-void bm_worker_child_poke(struct bm_worker_child *child);
+void bm_worker_child_wake(struct bm_worker_child *child);
 /* And to connect anew for it. */
 void bm_worker_child_renew(struct bm_worker_child *child);
 

@@ -44,7 +44,7 @@ static void on_signal(void *ctx, int signo)
 	struct check *check = ctx;
 
 	if (signo == SIGUSR1) {
-		bm_observer_poke(check->observer);
+		bm_observer_wake(check->observer);
 	} else if (signo == SIGUSR2 && check->is_stopped) {
 		bm_observer_start(check->observer);
 		check->is_stopped = false;

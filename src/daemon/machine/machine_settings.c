@@ -287,7 +287,7 @@ void bm_settings_refresh_pgpass(struct bm_machine *machine)
 				"took over the passwords of '%s'",
 				machine->paths.pgpass_secret);
 		if (machine->observer != NULL) {
-			bm_observer_poke(machine->observer);
+			bm_observer_wake(machine->observer);
 			bm_migrate_retry(machine->migrate);
 		}
 	}

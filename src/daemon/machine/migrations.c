@@ -108,7 +108,7 @@ int bm_machine_teardown(struct bm_machine *machine, const char *name, const char
 			bm_migrate_teardown(machine->migrate, name, without, by, err) != 0) {
 		return -1;
 	}
-	bm_observer_poke(machine->observer); /* its syncs are to be seen, and deactivated */
+	bm_observer_wake(machine->observer); /* its syncs are to be seen, and deactivated */
 	return 0;
 }
 

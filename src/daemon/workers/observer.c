@@ -233,10 +233,10 @@ void bm_observer_stop(struct bm_observer *observer)
 	observer->pause_msec = PAUSE_FIRST_MSEC;
 }
 
-void bm_observer_poke(struct bm_observer *observer)
+void bm_observer_wake(struct bm_observer *observer)
 {
 	if (observer->child != NULL) {
-		bm_worker_child_poke(observer->child);
+		bm_worker_child_wake(observer->child);
 	}
 }
 

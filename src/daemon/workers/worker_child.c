@@ -167,7 +167,7 @@ static void print(struct bm_worker_child *child, const char *word)
 	}
 }
 
-void bm_worker_child_poke(struct bm_worker_child *child)
+void bm_worker_child_wake(struct bm_worker_child *child)
 {
 	print(child, "wake\n");
 }

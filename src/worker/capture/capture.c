@@ -445,5 +445,5 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 			bm_live_register(phase, err) != 0) {
 		return -1;
 	}
-	return bm_capture_take_all(phase, err) == 0 ? bm_between_owe(phase, err) : -1;
+	return bm_capture_take_all(phase, err) == 0 ? bm_between_request(phase, err) : -1;
 }

@@ -12,7 +12,7 @@
 
 /* clang-format off */
 static const char owe_sql[] =
-#include "worker/capture/sql/between_owe.sql.inc"
+#include "worker/capture/sql/between_request.sql.inc"
 ;
 
 static const char absent_sql[] =
@@ -126,7 +126,7 @@ static char *name_syncs(const struct bm_phase *phase)
 	return text;
 }
 
-int bm_between_owe(struct bm_phase *phase, struct bm_error *err)
+int bm_between_request(struct bm_phase *phase, struct bm_error *err)
 {
 	char *plan = read_plan(phase, err);
 

@@ -67,7 +67,7 @@ static int add_large_objects(struct bm_pass *pass, json_t *list, struct bm_error
 }
 
 /* Sent from the side that was live before they would go over live rows: they stay there. */
-static int add_owed(struct bm_pass *pass, json_t *list, struct bm_error *err)
+static int add_requested(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
 	enum bm_side side = bm_pass_follower(pass);
 	PGresult *rows = bm_phase_ask(pass->phase, side,
@@ -107,7 +107,7 @@ static int list_left(struct bm_pass *pass, json_t *list, struct bm_error *err)
 	bool is_live = pass->live == BM_SIDE_DESTINATION;
 
 	if (pass->has_turned && (pass->phase->request.is_both || is_live) &&
-			add_owed(pass, list, err) != 0) {
+			add_requested(pass, list, err) != 0) {
 		return -1;
 	}
 	if (!bm_pass_applies(pass)) {

@@ -176,7 +176,7 @@ static int print(struct observer *observer)
 	return rc == 0 ? (int)due_in(observer, now_msec, false, is_in_motion) : -1;
 }
 
-static void poke(struct bm_sampler *sampler, bool anew)
+static void wake(struct bm_sampler *sampler, bool anew)
 {
 	pthread_mutex_lock(&sampler->lock);
 	sampler->wakes++;
@@ -193,7 +193,7 @@ static int receive(struct bm_sampler *sampler)
 	ssize_t length = read(STDIN_FILENO, words, sizeof(words));
 
 	if (length > 0) {
-		poke(sampler, memchr(words, 'c', (size_t)length) != NULL);
+		wake(sampler, memchr(words, 'c', (size_t)length) != NULL);
 		return 0;
 	}
 	return length < 0 && errno == EINTR ? 0 : -1;

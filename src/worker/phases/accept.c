@@ -126,7 +126,7 @@ static int owe_all(struct bm_pass *pass, struct bm_error *err)
 	int rc = tables != NULL ? 0 : -1;
 
 	for (int row = 0; rc == 0 && row < PQntuples(tables); row++) {
-		rc = bm_resend_owe(pass, PQgetvalue(tables, row, 0),
+		rc = bm_resend_request(pass, PQgetvalue(tables, row, 0),
 				"a side of the migration was replaced", err);
 	}
 	if (rc == 0) {

@@ -46,12 +46,12 @@ static void report_uncaptured(struct bm_table_check *check, enum bm_side side,
 					    : "see the error; it is tried again by itself"));
 }
 
-/* What is owed is the live side's, and owed before the other side forgets why. */
+/* What is requested is the live side's, and requested before the other side forgets why. */
 static int owe_for(struct bm_pass *pass, enum bm_side side, const char *table, const char *gap,
 		struct bm_error *err)
 {
 	char *why = bm_format("on the %s %s", bm_side_name(side), gap);
-	int rc = bm_resend_owe(pass, table, why, err);
+	int rc = bm_resend_request(pass, table, why, err);
 
 	free(why);
 	return rc;
@@ -148,21 +148,21 @@ int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct
 
 static int report_requested(struct bm_table_check *check, struct bm_error *err)
 {
-	PGresult *owed = bm_resend_unseen(check->pass, err);
+	PGresult *requested = bm_resend_unseen(check->pass, err);
 
-	for (int i = 0; owed != NULL && i < PQntuples(owed); i++) {
-		add_finding(check, PQgetvalue(owed, i, 0),
+	for (int i = 0; requested != NULL && i < PQntuples(requested); i++) {
+		add_finding(check, PQgetvalue(requested, i, 0),
 				bm_format("changes of it may have gone unseen: %s. It is captured "
 					  "again, and all its rows are sent again",
-						PQgetvalue(owed, i, 1)),
+						PQgetvalue(requested, i, 1)),
 				bm_strdup("nothing is to be done. If somebody switched triggers "
 					  "off: those named bucardo_* must stay on"));
 	}
-	PQclear(owed);
-	return owed != NULL ? 0 : -1;
+	PQclear(requested);
+	return requested != NULL ? 0 : -1;
 }
 
-int bm_capture_watch_pay(struct bm_table_check *check, struct bm_error *err)
+int bm_capture_watch_resend(struct bm_table_check *check, struct bm_error *err)
 {
 	const char *table;
 	json_t *ignored;
@@ -172,11 +172,11 @@ int bm_capture_watch_pay(struct bm_table_check *check, struct bm_error *err)
 	{
 		json_object_del(check->running, table);
 	}
-	if (bm_emptied_owe(check, err) != 0) {
+	if (bm_emptied_request(check, err) != 0) {
 		return -1;
 	}
 	/* Told before it is done: it may not take as long as to the next check. */
 	return report_requested(check, err) == 0
-			? bm_touch_pay(check->pass, check->running, err)
+			? bm_resend_run(check->pass, check->running, err)
 			: -1;
 }

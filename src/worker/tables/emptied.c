@@ -1,4 +1,4 @@
-/* The follower is asked once a check; what it names is owed before it forgets it. */
+/* The follower is asked once a check; what it names is requested before it forgets it. */
 #include "worker/tables/emptied.h"
 
 #include <jansson.h>
@@ -46,7 +46,7 @@ static PGresult *ask(struct bm_pass *pass, const char *seen, struct bm_error *er
 			"SELECT * FROM bucardo.machine_emptied($1::boolean)", 1, &seen, err);
 }
 
-int bm_emptied_owe(struct bm_table_check *check, struct bm_error *err)
+int bm_emptied_request(struct bm_table_check *check, struct bm_error *err)
 {
 	struct bm_pass *pass = check->pass;
 	PGresult *names = is_watched(pass) ? ask(pass, "false", err) : NULL;
@@ -55,7 +55,7 @@ int bm_emptied_owe(struct bm_table_check *check, struct bm_error *err)
 	for (int i = 0; rc == 0 && i < PQntuples(names); i++) {
 		const char *name = PQgetvalue(names, i, 0);
 		if (json_object_get(check->captured, name) != NULL) {
-			rc = bm_resend_owe(pass, name,
+			rc = bm_resend_request(pass, name,
 					"on the destination a crash emptied it: it is unlogged",
 					err);
 		}

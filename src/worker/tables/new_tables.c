@@ -4,7 +4,7 @@
  * A partition whose parent is on the follower is made there. A table that is on both
  * sides is captured first; then all rows that it has are noted as changed, so that
  * Bucardo applies them: what is written meanwhile is captured, and nothing is copied
- * twice or forgotten whenever the worker is killed, because the note that rows are owed
+ * twice or forgotten whenever the worker is killed, because the request to resend them
  * (machine_touches) is written before the triggers are made.
  */
 #include <jansson.h>
@@ -50,7 +50,7 @@ static const json_t *follower_tables(const struct bm_table_check *check)
 /* ---- what is not captured ---- */
 
 /* Whether something was not looked at yet, or has changed since. */
-static bool has_strangers(const struct bm_table_check *check)
+static bool has_unknown(const struct bm_table_check *check)
 {
 	const char *name;
 	json_t *print;
@@ -227,7 +227,7 @@ static int compare_one(struct bm_table_check *check, const char *table, struct b
 }
 
 /* A table that the copy brought, without its being captured since: deletes went unseen too. */
-static int owe(struct bm_table_check *check, const char *table, struct bm_error *err)
+static int request(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
 	int planned = check->pass->live == BM_SIDE_SOURCE
 			? bm_between_is_planned(check->pass->phase, table, err)
@@ -236,8 +236,8 @@ static int owe(struct bm_table_check *check, const char *table, struct bm_error 
 	if (planned < 0) {
 		return bm_error_wrap(err, "looking whether %s was copied", table);
 	}
-	return planned == 0 ? bm_touch_owe(check->pass, table, err)
-			    : bm_resend_owe(check->pass, table,
+	return planned == 0 ? bm_resend_request_rows(check->pass, table, err)
+			    : bm_resend_request(check->pass, table,
 					      "it was copied, but not captured until now", err);
 }
 
@@ -257,7 +257,7 @@ static int prepare_one(struct bm_table_check *check, const char *table, struct b
 	if (fits <= 0) {
 		return fits;
 	}
-	return owe(check, table, err) == 0 ? 1 : -1;
+	return request(check, table, err) == 0 ? 1 : -1;
 }
 
 static int take_group(struct bm_table_check *check, struct bm_capture *capture,
@@ -332,7 +332,7 @@ int bm_table_check_new_tables(struct bm_table_check *check, struct bm_error *err
 {
 	struct bm_capture capture;
 
-	if (!bm_pass_applies(check->pass) || !has_strangers(check)) {
+	if (!bm_pass_applies(check->pass) || !has_unknown(check)) {
 		return 0;
 	}
 	int rc = bm_capture_open(check->pass->phase, &capture, err);

@@ -131,7 +131,7 @@ static int do_live(struct bm_pass *pass, const char *sql, int count, const char 
 	return rc;
 }
 
-int bm_touch_owe(struct bm_pass *pass, const char *table, struct bm_error *err)
+int bm_resend_request_rows(struct bm_pass *pass, const char *table, struct bm_error *err)
 {
 	return do_live(pass,
 			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
@@ -140,7 +140,7 @@ int bm_touch_owe(struct bm_pass *pass, const char *table, struct bm_error *err)
 			1, &table, err);
 }
 
-int bm_resend_owe(
+int bm_resend_request(
 		struct bm_pass *pass, const char *table, const char *why, struct bm_error *err)
 {
 	const char *const params[] = {table, why};
@@ -325,7 +325,7 @@ static int repeat(struct bm_pass *pass, const char *table,
 }
 
 /* What is gone goes first: it may be in the way of what comes, in a unique constraint. */
-static int pay_some(struct bm_pass *pass, const char *table, bool shipped, uint64_t end_msec,
+static int resend_some(struct bm_pass *pass, const char *table, bool shipped, uint64_t end_msec,
 		struct bm_error *err)
 {
 	int rc = shipped ? 0 : repeat(pass, table, ship_some, end_msec, err);
@@ -341,33 +341,33 @@ static json_t *find_newer(struct bm_pass *pass, struct bm_error *err)
 				: json_object();
 }
 
-int bm_touch_pay(struct bm_pass *pass, const json_t *running, struct bm_error *err)
+int bm_resend_run(struct bm_pass *pass, const json_t *running, struct bm_error *err)
 {
 	json_t *newer;
 
 	if (!bm_pass_applies(pass)) {
 		return 0;
 	}
-	PGresult *owed = bm_phase_ask(pass->phase, pass->live,
+	PGresult *requested = bm_phase_ask(pass->phase, pass->live,
 			"SELECT tablename, shipped OR why IS NULL FROM bucardo.machine_touches"
 			" WHERE NOT held ORDER BY 1",
 			0, NULL, err);
 	uint64_t end_msec = bm_clock_msec() + TOUCH_MSEC;
-	newer = owed != NULL && PQntuples(owed) > 0 ? find_newer(pass, err) : NULL;
-	int rc = owed == NULL || (PQntuples(owed) > 0 && newer == NULL) ? -1 : 0;
+	newer = requested != NULL && PQntuples(requested) > 0 ? find_newer(pass, err) : NULL;
+	int rc = requested == NULL || (PQntuples(requested) > 0 && newer == NULL) ? -1 : 0;
 
 	if (pass->touch_blocks == 0) {
 		pass->touch_blocks = TOUCH_BLOCKS_FIRST;
 	}
-	for (int i = 0; rc >= 0 && i < PQntuples(owed); i++) {
-		const char *table = PQgetvalue(owed, i, 0);
+	for (int i = 0; rc >= 0 && i < PQntuples(requested); i++) {
+		const char *table = PQgetvalue(requested, i, 0);
 		if (json_object_get(running, table) != NULL &&
 				json_object_get(newer, table) == NULL) {
-			rc = pay_some(pass, table, PQgetvalue(owed, i, 1)[0] == 't', end_msec,
-					err);
+			rc = resend_some(pass, table, PQgetvalue(requested, i, 1)[0] == 't',
+					end_msec, err);
 		}
 	}
-	PQclear(owed);
+	PQclear(requested);
 	json_decref(newer);
 	return rc < 0 ? -1 : 0;
 }

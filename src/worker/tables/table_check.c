@@ -248,7 +248,7 @@ static int judge(struct sync_check *it, const char *table, bool is_resting, bool
 	evaluate_refused(it, table, breaks, drift);
 	int rc = evaluate_columns(it, table, is_resting, breaks, drift, err);
 	if (rc == 0 && *breaks && rewritten) {
-		rc = bm_touch_owe(check->pass, table, err);
+		rc = bm_resend_request_rows(check->pass, table, err);
 	}
 	bm_resend_note_later(check->later, table, drift);
 	bm_table_check_report_drift(check, drift);
@@ -432,7 +432,7 @@ static int check_all(struct bm_table_check *check, struct bm_error *err)
 	if (rc == 0 && json_object_size(check->captured) > 0) {
 		rc = bm_resend_hold(pass, check->later, err);
 	}
-	return rc == 0 ? bm_capture_watch_pay(check, err) : -1;
+	return rc == 0 ? bm_capture_watch_resend(check, err) : -1;
 }
 
 static void publish(struct bm_table_check *check)

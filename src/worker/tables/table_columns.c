@@ -102,7 +102,7 @@ int bm_columns_renew(struct bm_table_check *check, const char *table, struct bm_
 
 	/* Without such rows all columns were applied, or the run failed. */
 	if (json_object_get(check->applied, table) != NULL) {
-		rc = bm_touch_owe(check->pass, table, err);
+		rc = bm_resend_request_rows(check->pass, table, err);
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(renew_steps); i++) {
 		rc = bm_phase_do(phase, BM_SIDE_CONTROL, renew_steps[i], 3, params, err);

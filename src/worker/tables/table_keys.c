@@ -116,8 +116,8 @@ static void report(struct bm_pass *pass, enum bm_side side, const PGresult *rows
 	}
 }
 
-/* What is owed is written down before the change that it is owed for. */
-static int owe(struct bm_pass *pass, enum bm_side side, const PGresult *rows,
+/* A resend is requested before the change that it is for. */
+static int request(struct bm_pass *pass, enum bm_side side, const PGresult *rows,
 		struct bm_error *err)
 {
 	char *why = bm_format("on the %s its key became another one", bm_side_name(side));
@@ -125,7 +125,7 @@ static int owe(struct bm_pass *pass, enum bm_side side, const PGresult *rows,
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
 		if (PQgetvalue(rows, i, AGAIN)[0] == 't') {
-			rc = bm_resend_owe(pass, PQgetvalue(rows, i, TABLE), why, err);
+			rc = bm_resend_request(pass, PQgetvalue(rows, i, TABLE), why, err);
 		}
 	}
 	free(why);
@@ -146,7 +146,7 @@ static int follow_table(struct bm_pass *pass, enum bm_side side, const PGresult 
 {
 	int name = is_event(plan, row, "renamed") ? WAS : TABLE;
 	PGresult *rows = ask_follow(pass, side, "t", PQgetvalue(plan, row, name), err);
-	int rc = rows != NULL ? owe(pass, side, rows, err) : -1;
+	int rc = rows != NULL ? request(pass, side, rows, err) : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
 		report(pass, side, rows, i);
@@ -164,7 +164,7 @@ static int follow_end(struct bm_pass *pass, enum bm_side side, struct bm_error *
 {
 	PGresult *plan = ask_follow(pass, side, "f", "", err);
 	uint64_t end_msec = bm_clock_msec() + FOLLOW_MSEC;
-	int rc = plan == NULL ? -1 : owe(pass, side, plan, err);
+	int rc = plan == NULL ? -1 : request(pass, side, plan, err);
 
 	for (int i = 0; rc == 0 && i < PQntuples(plan) && bm_clock_msec() < end_msec; i++) {
 		rc = follow_table(pass, side, plan, i, err);

@@ -31,11 +31,13 @@ def test_the_server_takes_every_statement_and_every_function(workshop, monkeypat
     machine = replicating(workshop, source, dest, dbname)
     server = workshop.server("other")
     statements.load(server, statements.capture(machine, source, dest, dbname))
+    assert {side for _, side, _ in statements.preflight()} == {"source", "destination"}
     assert not statements.refused(server)
     # The check can fail: for a column that is not there, and for a function's text.
     planted = [("worker/x.sql", "SELECT name FROM bucardo.machine_keys WHERE nowhere = $1"),
                ("worker/y.sql", "CREATE FUNCTION bucardo.y() RETURNS void LANGUAGE plpgsql AS 'BEGIN SELEC 1; END'")]
     monkeypatch.setattr(statements, "statements", lambda: planted)
+    monkeypatch.setattr(statements, "preflight", lambda: [])
     found = statements.refused(server)
     assert [line.split(":")[0] for line in found] == [f"worker/{name}.sql at the {side}" for side in ("source", "destination")
                                                       for name in "xy"], found

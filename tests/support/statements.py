@@ -7,6 +7,7 @@
 The sample is what is in the control database and on both sides then, without rows.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -17,13 +18,16 @@ from .samples import REPOSITORY
 from .servers import bin_dir
 
 SRC = os.path.join(REPOSITORY, "src")
+PREFLIGHT = os.path.join(os.environ.get("BM_BUILD") or os.path.join(REPOSITORY, "build"),
+                         "tests", "integration", "preflight_sql")
 # The control database has its real name: statements call it by that.
 DATABASES = {"control": "bucardo", "source": "at_source", "destination": "at_destination"}
 # Tables of the control database; and what is asked of it in the body of a DO.
 CONTROL = r"\b(machine\.\w|bucardo\.(sync|syncrun|goat|db|dbmap|dbgroup|dbrun|herd|herdmap|customcols|bucardo_config)\b)"
 CONTROL_BODIES = {"teardown_control.sql"}
 # What a statement finds when it is run.
-SETTINGS = ["bucardo_machine.name = 'app'", "bucardo_machine.outside = '{}'"]
+SETTINGS = [f"bucardo_machine.{name} = '{value}'" for name, value in {
+    "name": "app", "migration": "app", "outside": "{}", "skipped": "{}", "versions": "[]", "steady": 1, "copying": 1}.items()]
 SCENES = {"large_objects_finish.sql": ("worker/transfer/sql/large_objects_begin.sql",
                                        "INSERT INTO pg_temp.bm_rules VALUES (false, false);"),
           "ledger_create.sql": (None, "DROP SCHEMA bucardo_machine CASCADE;")}
@@ -52,6 +56,13 @@ def statements():
             names = re.findall(r'"([\w/]+\.sql)\.inc"', group)
             found[names[-1]] = "".join(map(embedded, names))
     return sorted(found.items())
+
+
+def preflight():
+    """(name, side, SQL) of the checks, which stand in a table in C."""
+    done = subprocess.run([PREFLIGHT], capture_output=True, text=True, check=True, timeout=20)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [(f"preflight: {line['check']}", line["side"], line["sql"]) for line in lines]
 
 
 def bare(sql):
@@ -90,10 +101,11 @@ def check(connection, name, sql):
 def refused(server):
     """What this server does not take, as readable lines."""
     lines = []
-    for side, dbname in DATABASES.items():
+    everything = [(name, side, sql) for name, sql in statements() for side in sides(name, sql)] + preflight()
+    for there, dbname in DATABASES.items():
         connection = server.connect(dbname, autocommit=False)
-        for name, sql in statements():
-            if side in sides(name, sql):
+        for name, side, sql in everything:
+            if side == there:
                 try:
                     check(connection, name, sql)
                 except psycopg2.Error as error:

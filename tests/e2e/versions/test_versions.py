@@ -1,8 +1,8 @@
 """From each version of PostgreSQL to later ones, over TLS (story 4)."""
 
 import pytest
-from support import compare, samples
-from support.declared import view, wait_live, yaml
+from support import compare, samples, statements
+from support.declared import replicating, view, wait_live, yaml
 from support.server_images import VERSIONS, ContainerServer
 from support.traffic import Traffic, marker
 
@@ -45,3 +45,17 @@ def migrate(stage, suites):
                          ids=lambda suites: "to".join(str(VERSIONS[suite]) for suite in suites))
 def test_a_database_moves_from_version_to_version(podman_stage, suites):
     migrate(podman_stage, suites)
+
+
+@pytest.fixture(scope="module")
+def sample(shared_workshop):
+    source, dest, dbname = shared_workshop.pair("shop")
+    return statements.capture(replicating(shared_workshop, source, dest, dbname), source, dest, dbname)
+
+
+@pytest.mark.parametrize("suite", VERSIONS, ids=lambda suite: str(VERSIONS[suite]))
+def test_each_version_takes_every_statement_and_every_function(podman_stage, sample, suite):
+    server = ContainerServer("other", suite)
+    podman_stage.workshop.things.append(server)
+    statements.load(server, sample)
+    assert not statements.refused(server)

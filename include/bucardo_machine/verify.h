@@ -43,6 +43,9 @@ struct bm_verify_options {
 	const struct bm_conninfo *source, *destination;
 	/* Which tables: those that both let pass, a migration's and a person's; NULL all. */
 	const struct bm_table_filter *filter, *only;
+	/* What comes over besides: only that is compared. NULL: everything. */
+	const struct bm_role_rules *roles;
+	const struct bm_extension_rules *extensions;
 	const char *migration; /* whose proofs are kept, in its source; NULL: none are */
 	bool trusting;	       /* read only what is not proven */
 	uint64_t wait_msec;    /* how long rows under way are waited for */

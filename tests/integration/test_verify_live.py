@@ -25,6 +25,15 @@ def test_no_pass_under_traffic_calls_a_row_different(world):
             traffic.wait_total(10)
 
 
+def test_capture_and_fence_are_no_difference_of_the_definitions(world):
+    machine, source, dest, dbname = world
+    triggers = "SELECT count(*) FROM pg_trigger WHERE tgname ~ '^bucardo'"
+    assert source.value(triggers, dbname=dbname) > 10 and dest.value(triggers, dbname=dbname) > 10
+    verdict = verify_migration(machine)
+    assert not verdict.states("different"), verdict.output
+    assert verdict.objects["definitions"]["state"] == "equal" and verdict.objects["definitions"]["equal"] > 50
+
+
 def test_a_row_that_was_lost_is_named_while_applications_write(world):
     machine, source, dest, dbname = world
     marker(source, dest, dbname, dbname, 60)

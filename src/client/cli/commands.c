@@ -328,14 +328,15 @@ static const struct cli_command commands[] = {
 		.first = "@migrations",
 		.arguments = "NAME | --source CONNINFO --destination CONNINFO",
 		.options = CLI_RUNTIME | CLI_SOURCE | CLI_DESTINATION | CLI_TABLE | CLI_WAIT | CLI_HASH |
-			CLI_INCREMENTAL | CLI_SHOW_VALUES | CLI_JSON,
+			CLI_INCREMENTAL | CLI_SHOW_VALUES | CLI_REPORT | CLI_JSON,
 		.most = 1,
 		.summary = "is every row there, and no other?",
 		.help = "Compares both databases row by row while applications write: NAME is a migration of\n"
 			"machine.yaml; with --source and --destination it needs no machine. It changes no row; of a\n"
 			"migration it keeps what is proven in schema bucardo of the source.\n"
 			"Each table, view and sequence is equal, in_flight (equal but for rows under way),\n"
-			"unproven (the reason is printed) or different (the rows are named).\n"
+			"unproven (the reason is printed) or different (the rows are named); definitions and\n"
+			"large objects are compared too.\n"
 			"  --table PATTERN   only these, \"shop.*\"; as often as needed; then no sequences\n"
 			"  --wait SECONDS    how long rows under way are waited for (10)\n"
 			"  --incremental     of a migration: read only what was written since it was proven.\n"
@@ -343,6 +344,7 @@ static const struct cli_command commands[] = {
 			"                    change that nobody captured is found too\n"
 			"  --show-values     of rows that differ, both values\n"
 			"  --hash sha256     where the servers' own hash functions are not to be used\n"
+			"  --report FILE     a page for an auditor, FILE.html, and the same as JSON beside it\n"
 			"  --json            one JSON object a line, the report last: docs/verify.md\n"
 			"Exit code 0 when all is proven equal, 4 when something is in flight or unproven, 5\n"
 			"when something is different, 1 when it could not be compared.\n" RUNTIME_HELP,

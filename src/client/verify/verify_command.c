@@ -16,6 +16,7 @@
 #include "bucardo_machine/verify.h"
 #include "client/cli/command.h"
 #include "client/commands/control_client.h"
+#include "client/verify/verify_report.h"
 #include "client/verify/verify_view.h"
 
 #define USUAL_WAIT_SEC 10
@@ -23,6 +24,8 @@
 struct compared { /* what is compared: texts belong to `answer` and the command line */
 	struct bm_conninfo source, destination;
 	struct bm_table_filter filter, only;
+	struct bm_role_rules roles;
+	struct bm_extension_rules extensions;
 	json_t *answer; /* of the machine; NULL without one */
 };
 
@@ -47,8 +50,8 @@ static void take_endpoint(const json_t *endpoint, struct bm_conninfo *out)
 	}
 }
 
-/* A list of patterns, to NULL (free()); NULL when there is none. */
-static const char **take_patterns(const json_t *tables, const char *name)
+/* A list of words, to NULL (free()); NULL when there is none. */
+static const char **take_words(const json_t *tables, const char *name)
 {
 	const json_t *list = json_object_get(tables, name);
 	size_t count = json_array_size(list);
@@ -80,6 +83,7 @@ static int take_migration(
 	const json_t *migration = json_object_get(
 			json_object_get(out->answer, "request"), "migration");
 	const json_t *tables = json_object_get(migration, "tables");
+	const json_t *extensions = json_object_get(migration, "extensions");
 
 	if (migration == NULL) {
 		return out->answer == NULL
@@ -89,8 +93,14 @@ static int take_migration(
 	}
 	take_endpoint(json_object_get(migration, "source"), &out->source);
 	take_endpoint(json_object_get(migration, "destination"), &out->destination);
-	out->filter.include = take_patterns(tables, "include");
-	out->filter.exclude = take_patterns(tables, "exclude");
+	out->filter.include = take_words(tables, "include");
+	out->filter.exclude = take_words(tables, "exclude");
+	out->roles = (struct bm_role_rules){
+			.drop_owners = json_object_get(migration, "owners") != NULL,
+			.drop_grants = json_object_get(migration, "grants") != NULL,
+			.names = take_words(migration, "roles")};
+	out->extensions = (struct bm_extension_rules){.skip = take_words(extensions, "skip"),
+			.versions = take_words(extensions, "versions")};
 	use_passfile(call);
 	return 0;
 }
@@ -126,10 +136,40 @@ static void finish_compared(struct compared *compared)
 	bm_conninfo_finish(&compared->destination);
 	free((void *)(uintptr_t)compared->filter.include);
 	free((void *)(uintptr_t)compared->filter.exclude);
+	free((void *)(uintptr_t)compared->roles.names);
+	free((void *)(uintptr_t)compared->extensions.skip);
+	free((void *)(uintptr_t)compared->extensions.versions);
 	json_decref(compared->answer);
 }
 
 /* ---- */
+
+/* For whoever reads the report without knowing how it was asked for. */
+static json_t *settings_of(const struct cli_call *call, const struct bm_verify_options *options)
+{
+	json_t *tables = json_array();
+
+	for (size_t i = 0; call->tables[i] != NULL; i++) {
+		json_array_append_new(tables, json_string(call->tables[i]));
+	}
+	return json_pack("{s:o, s:o, s:I, s:b, s:b}", "migration",
+			call->word_count > 0 ? json_string(call->words[0]) : json_null(),
+			"tables", tables, "wait_seconds",
+			(json_int_t)(options->wait_msec / 1000), "show_values",
+			(int)options->show_values);
+}
+
+static int write_report(const struct cli_call *call, json_t *report, enum bm_proof verdict)
+{
+	struct bm_error err = BM_ERROR_INIT;
+
+	if (call->report == NULL ||
+			cli_verify_report_write(call->report, report, verdict, &err) == 0) {
+		return 0;
+	}
+	fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
+	return -1;
+}
 
 static int compare(const struct cli_call *call, const struct compared *compared)
 {
@@ -141,6 +181,8 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 			.destination = &compared->destination,
 			.filter = &compared->filter,
 			.only = compared->only.include != NULL ? &compared->only : NULL,
+			.roles = &compared->roles,
+			.extensions = &compared->extensions,
 			.migration = call->word_count == 1 ? call->words[0] : NULL,
 			.trusting = call->incremental,
 			.wait_msec = 1000 *
@@ -162,15 +204,22 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
 		return CLI_FAILED;
 	}
+	json_object_set_new(report, "settings", settings_of(call, &options));
 	cli_verify_verdict(&view, report, verdict);
+	int rc = write_report(call, report, verdict);
 	json_decref(report);
-	return codes[verdict];
+	return rc == 0 ? codes[verdict] : CLI_FAILED;
 }
 
 int cli_verify(const struct cli_call *call)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	struct compared compared;
+
+	if (call->report != NULL && cli_verify_report_check(call->report, &err) != 0) {
+		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
+		return CLI_FAILED;
+	}
 	int rc = take_compared(call, &compared, &err);
 
 	if (rc != 0) {

@@ -124,6 +124,7 @@ static void print_object(const json_t *object)
 	bm_strbuf_printf(&line, "%-11s  %s %s", cli_text_of(object, "state"),
 			cli_text_of(object, "kind"), cli_text_of(object, "name"));
 	put_number(object, "rows", "rows", &line);
+	put_number(object, "equal", "of them", &line);
 	put_number(object, "in_flight", "in flight", &line);
 	put_number(object, "missing", "missing", &line);
 	put_number(object, "extra", "extra", &line);

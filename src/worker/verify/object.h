@@ -31,4 +31,14 @@ struct json_t *bm_verify_table_end(struct bm_verify_work *work);
 int bm_verify_sequences(struct bm_pair *pair, uint64_t wait_msec, struct json_t *objects,
 		struct bm_error *err);
 
+/*
+ * The definitions of everything: one object for all that are equal, one for each that is not,
+ * with what both sides say of it; docs/verify.md. What fails makes them unproven.
+ */
+void bm_verify_schema(struct bm_pair *pair, const struct bm_verify_options *options,
+		const struct bm_verify_catalog *catalog, struct json_t *objects);
+
+/* The large objects, by their bytes: as above, by OID. */
+void bm_verify_large_objects(struct bm_pair *pair, struct json_t *objects);
+
 #endif

@@ -85,25 +85,41 @@ static int choose_hash(struct run *run, struct bm_error *err)
 	return 0;
 }
 
+/* Of a cluster and its copies one number; "" where our role may not ask for it. */
+static json_t *system_of(PGconn *conn)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	PGresult *row = bm_pair_ask_one(conn,
+			"SELECT system_identifier FROM pg_control_system()", 0, NULL, &err);
+	json_t *text = bm_json_text(row != NULL ? PQgetvalue(row, 0, 0) : "");
+
+	PQclear(row);
+	return text;
+}
+
 static json_t *describe(PGconn *conn, struct bm_error *err)
 {
 	/* What says which database it was, as far as every role may read it. */
 	PGresult *row = bm_pair_ask_one(conn,
-			"SELECT current_setting('server_version'), current_database(),"
+			"SELECT current_setting('server_version'), datname,"
 			" current_setting('server_encoding'), current_user,"
-			" coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)",
+			" coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0),"
+			" datcollate || CASE WHEN datctype <> datcollate THEN ', ' || datctype"
+			" ELSE '' END FROM pg_database WHERE datname = current_database()",
 			0, NULL, err);
 
 	if (row == NULL) {
 		return NULL;
 	}
-	json_t *side = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:s}", "version",
+	json_t *side = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:s, s:o}", "version",
 			bm_json_text(PQgetvalue(row, 0, 0)), "database",
 			bm_json_text(PQgetvalue(row, 0, 1)), "encoding",
 			bm_json_text(PQgetvalue(row, 0, 2)), "role",
 			bm_json_text(PQgetvalue(row, 0, 3)), "address",
 			bm_json_text(PQgetvalue(row, 0, 4)), "port",
-			atoi(PQgetvalue(row, 0, 5)), "host", PQhost(conn));
+			atoi(PQgetvalue(row, 0, 5)), "collation",
+			bm_json_text(PQgetvalue(row, 0, 6)), "host", PQhost(conn),
+			"system_identifier", system_of(conn));
 	PQclear(row);
 	return side;
 }
@@ -253,6 +269,10 @@ static int compare_all(struct run *run, struct bm_error *err)
 	if (run->options->only == NULL &&
 			bm_verify_sequences(&run->pair, wait_msec, run->objects, err) != 0) {
 		return -1;
+	}
+	bm_verify_schema(&run->pair, run->options, &run->catalog, run->objects);
+	if (run->options->only == NULL) {
+		bm_verify_large_objects(&run->pair, run->objects);
 	}
 	for (size_t i = first; i < json_array_size(run->objects); i++) {
 		take(run, json_array_get(run->objects, i));

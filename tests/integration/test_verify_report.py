@@ -1,0 +1,103 @@
+"""`verify --report FILE`: a page for an auditor that stands alone, whatever the databases' texts are."""
+
+import html.parser
+import json
+import os
+
+import pytest
+
+from support.clone import clone_of
+from support.users import give
+from support.verify import verify
+
+EVIL = '<script>alert("1")</script>'
+MADE = f"""
+CREATE TABLE "{EVIL.replace('"', '""')}" ("a ""<b>'&" text PRIMARY KEY, v text);
+INSERT INTO "{EVIL.replace('"', '""')}" VALUES ('</td><img src=x onerror=1>', '<i>old</i>'), ('it''s \\ &amp;', 'same'),
+    ('gone', '"');
+CREATE TABLE plain (id integer PRIMARY KEY, v integer); INSERT INTO plain SELECT i, i FROM generate_series(1, 1000) i;
+CREATE INDEX "<h1>" ON plain (v);
+"""
+
+
+class Page(html.parser.HTMLParser):
+    """Its tags, attributes and text; what is opened is closed in order."""
+
+    VOID = ("meta", "br", "hr")
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.open = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def text(self):
+        return "".join(text for _, text in self.texts)
+
+
+@pytest.fixture(scope="module", name="world")
+def evil_clone(shared_workshop):
+    pair = (shared_workshop.server("source"), shared_workshop.server("dest"), shared_workshop)
+    clone = clone_of(pair, "evil")
+    pair[0].psql("evil", text=MADE)
+    clone.must()
+    folder = os.path.join(clone.folder, "reports")
+    os.mkdir(folder)
+    give(folder)
+    return clone, shared_workshop.binary, folder
+
+
+def test_the_report_is_one_page_whose_statements_show_the_difference(world):
+    clone, binary, folder = world
+    name = EVIL.replace('"', '""')
+    clone.dest.psql("evil", text=f"""DELETE FROM "{name}" WHERE "a ""<b>'&" = 'gone';
+        UPDATE "{name}" SET v = '<i>new</i>' WHERE v ~ 'old'; DROP INDEX "<h1>" """)
+    path = os.path.join(folder, "proof.html")
+    verdict = verify(binary, clone, "--show-values", "--report", path)
+    assert verdict.code == 5, verdict.output + verdict.errors
+    with open(path, encoding="utf-8") as file:
+        page = Page(file.read())
+    with open(os.path.join(folder, "proof.json"), encoding="utf-8") as file:
+        assert json.load(file) == verdict.report
+    assert not {"script", "img", "i", "b", "link", "iframe"} & set(page.tags)
+    assert page.tags.count("h1") == 1
+    assert {attribute for attribute, _ in page.attributes} <= {"lang", "charset", "http-equiv", "content", "name", "class"}
+    assert "The databases differ: " in page.text() and "different." in page.text()
+    for said in (EVIL.replace('"', '""'), "<i>old</i>", "<i>new</i>", "<h1>", clone.source.value("SHOW server_version"),
+                 clone.source.value("SELECT system_identifier::text FROM pg_control_system()"), "Oldest proof"):
+        assert said in page.text(), said
+    statements = [text for tag, text in page.texts if text.startswith("SELECT * FROM")]
+    assert len(statements) == 2
+    rows = [(clone.source.sql(one.replace("%", "%%"), dbname="evil"), clone.dest.sql(one.replace("%", "%%"), dbname="evil"))
+            for one in statements]
+    assert sorted(rows) == [([("</td><img src=x onerror=1>", "<i>old</i>")], [("</td><img src=x onerror=1>", "<i>new</i>")]),
+                            ([("gone", '"')], [])], statements
+    for one in {text for tag, text in page.texts if tag == "pre" and text.startswith("SELECT")}:
+        clone.source.sql(one.replace("%", "%%"), dbname="evil")
+        clone.dest.sql(one.replace("%", "%%"), dbname="evil")
+    assert not [name for name in os.listdir(folder) if name.endswith(".new")]
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_compared(world):
+    clone, binary, folder = world
+    for path in (os.path.join(folder, "no", "such", "proof.html"), folder, "/proc/proof.html"):
+        verdict = verify(binary, clone, "--report", path)
+        assert verdict.code == 1 and verdict.output == "", verdict.output
+        assert "--report" in verdict.errors
+    os.mkdir(os.path.join(folder, "page.json"))
+    verdict = verify(binary, clone, "--report", os.path.join(folder, "page.html"))
+    assert verdict.code == 1 and "page.json" in verdict.errors
+    assert not os.path.exists(os.path.join(folder, "page.html"))

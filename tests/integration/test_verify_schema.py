@@ -1,0 +1,139 @@
+"""`bucardo-machine verify` on definitions and large objects: a clone is equal, and what was changed is named."""
+
+import pytest
+
+from support import samples
+from support.clone import Clone, clone_of
+from support.verify import verify
+
+MADE = """
+CREATE ROLE vs_owner; CREATE ROLE vs_reader;
+CREATE EXTENSION hstore; CREATE EXTENSION pageinspect;
+CREATE TYPE mood AS ENUM ('sad', 'fine');
+CREATE TABLE parent (id integer PRIMARY KEY, v varchar(9) CHECK (v IN ('a', 'b')), m mood, n integer DEFAULT 1,
+    h hstore, big integer, gone integer);
+CREATE TABLE child (id integer PRIMARY KEY, parent integer CONSTRAINT child_parent REFERENCES parent);
+CREATE TABLE only_here (id integer PRIMARY KEY, v integer UNIQUE);
+CREATE UNLOGGED TABLE logless (id integer PRIMARY KEY);
+CREATE INDEX by_n ON parent (n) WHERE v IN ('a', 'c'); CREATE INDEX by_m ON parent (m); CREATE INDEX by_big ON parent (big);
+CREATE VIEW seen AS SELECT id, v FROM parent WHERE n > 1;
+CREATE FUNCTION twice(a integer) RETURNS integer LANGUAGE sql AS 'SELECT a * 2';
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER notes BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION noted();
+ALTER TABLE parent ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parent USING (n = 1); CREATE POLICY other ON parent FOR SELECT USING (true);
+CREATE SEQUENCE numbers; COMMENT ON TABLE parent IS 'before'; COMMENT ON COLUMN child.parent IS 'same';
+GRANT SELECT ON child TO vs_reader; ALTER TABLE child OWNER TO vs_owner;
+CREATE RULE quiet AS ON DELETE TO child DO INSTEAD NOTHING; CREATE STATISTICS n_m ON n, m FROM parent;
+"""
+
+CHANGED = """
+DROP INDEX by_n;
+ALTER TABLE child DROP CONSTRAINT child_parent;
+ALTER TABLE child ADD CONSTRAINT child_parent FOREIGN KEY (parent) REFERENCES parent NOT VALID;
+ALTER TABLE parent ALTER n SET DEFAULT 2, ALTER big TYPE bigint, ALTER m SET NOT NULL, DROP COLUMN gone;
+CREATE OR REPLACE VIEW seen AS SELECT id, v FROM parent WHERE n > 2;
+CREATE OR REPLACE FUNCTION twice(a integer) RETURNS integer LANGUAGE sql AS 'SELECT a + a';
+ALTER TABLE parent DISABLE TRIGGER notes; DROP POLICY own ON parent;
+COMMENT ON TABLE parent IS 'after'; ALTER SEQUENCE numbers INCREMENT 5;
+UPDATE pg_extension SET extversion = '1.4' WHERE extname = 'hstore'; DROP EXTENSION pageinspect;
+ALTER TABLE child OWNER TO CURRENT_USER; GRANT INSERT ON child TO vs_reader;
+ALTER TABLE logless SET LOGGED; DROP TABLE only_here; DROP RULE quiet ON child; DROP STATISTICS n_m;
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_m'::regclass;
+CREATE TABLE strange (id integer PRIMARY KEY, v integer); CREATE INDEX strange_v ON strange (v);
+ALTER DATABASE defined SET timezone = 'Asia/Tokyo'; ALTER DATABASE defined SET search_path = '$user', public;
+"""
+
+NAMED = {
+    ("index", "public.by_n"), ("index", "public.by_m"), ("constraint", "child_parent on public.child"),
+    ("column", "public.parent.n"), ("column", "public.parent.big"), ("column", "public.parent.m"),
+    ("column", "public.parent.gone"), ("view", "public.seen"),
+    ("function", "public.twice(integer)"), ("trigger", "notes on public.parent"), ("policy", "own on public.parent"),
+    ("comment", "table public.parent"), ("sequence definition", "public.numbers"), ("extension version", "hstore"),
+    ("extension", "pageinspect"), ("owner", "table public.child"), ("grants", "table public.child"),
+    ("table definition", "public.logless"), ("table", "public.only_here"), ("rule", "quiet on public.child"),
+    ("statistics", "public.n_m"), ("table definition", "public.strange"), ("type", "public.mood"),
+    ("parameter", "TimeZone"), ("parameter", "search_path"), ("table", "public.parent"),
+}
+
+
+@pytest.fixture(scope="module", name="pair")
+def pair_of_servers(shared_workshop):
+    return shared_workshop.server("source"), shared_workshop.server("dest"), shared_workshop
+
+
+def different(verdict):
+    return {(one["kind"], one["name"]): one for one in verdict.report["objects"] if one["state"] == "different"}
+
+
+@pytest.mark.parametrize("name", [name for name in ("pagila", "chinook", "nasty") if samples.path_of(name)])
+def test_what_was_cloned_is_defined_alike(pair, name):
+    clone = clone_of(pair, f"{name}_schema", name)
+    clone.must()
+    verdict = verify(pair[2].binary, clone)
+    assert different(verdict) == {}, verdict.output
+    definitions = verdict.objects["definitions"]
+    assert definitions["kind"] == "schema" and definitions["state"] == "equal", definitions
+    assert definitions["equal"] > 100, definitions
+    if name == "nasty":
+        assert verdict.objects["content"]["equal"] == 3, verdict.output
+
+
+@pytest.fixture(scope="module", name="changed")
+def changed_clone(pair):
+    source, dest, _ = pair
+    dest.sql("CREATE ROLE vs_owner; CREATE ROLE vs_reader")
+    clone = clone_of(pair, "defined")
+    source.psql("defined", text=MADE)
+    clone.must()
+    return clone
+
+
+def test_each_definition_that_was_changed_is_named_and_no_other(pair, changed):
+    alike = verify(pair[2].binary, changed)
+    assert alike.code == 0, alike.output
+    pair[1].psql("defined", text=CHANGED)
+    pair[1].sql("ALTER TYPE mood ADD VALUE 'glad'", dbname="defined")
+    verdict = verify(pair[2].binary, changed)
+    assert verdict.code == 5
+    found = different(verdict)
+    assert set(found) == NAMED, verdict.output
+    assert verdict.objects["definitions"]["state"] == "equal" and verdict.objects["definitions"]["equal"] > 20
+    assert "INVALID" in found["index", "public.by_m"]["destination"]
+    assert found["index", "public.by_n"].get("destination") is None
+    key = found["constraint", "child_parent on public.child"]
+    assert "NOT VALID" in key["destination"] and "NOT VALID" not in key["source"]
+    assert "DROP CONSTRAINT child_parent; ALTER TABLE public.child ADD CONSTRAINT" in key["statement"]
+    assert found["owner", "table public.child"]["source"] == "vs_owner"
+    assert "disabled" in found["trigger", "notes on public.parent"]["why"]
+    assert "integer DEFAULT 1" in found["column", "public.parent.n"]["why"]
+
+
+def test_with_tables_only_their_definitions_are_compared(pair, changed):
+    verdict = verify(pair[2].binary, changed, "--table", "public.child")
+    assert {kind for kind, _ in different(verdict)} == {"constraint", "owner", "grants", "rule"}, verdict.output
+
+
+def test_large_objects_are_compared_by_their_bytes(pair):
+    source, dest, workshop = pair
+    clone = clone_of(pair, "large")
+    source.sql("SELECT lo_from_bytea(n, decode(repeat(md5(n::text), 100000), 'hex')) FROM generate_series(801, 806) n",
+               dbname="large")
+    clone.must()
+    verdict = verify(workshop.binary, clone)
+    assert verdict.code == 0 and verdict.objects["content"]["equal"] == 6, verdict.output
+    assert verdict.objects["content"]["bytes"] == 6 * 1600000
+    dest.sql("SELECT lo_put(801, 1599999, 'x'); SELECT lo_put(802, 1600000, 'x'); SELECT lo_unlink(803);"
+             "SELECT lo_create(9)", dbname="large")
+    verdict = verify(workshop.binary, clone)
+    assert verdict.code == 5
+    assert set(different(verdict)) == {("large object", name) for name in ("801", "802", "803", "9")}, verdict.output
+    assert verdict.objects["content"]["equal"] == 3 and verdict.objects["content"]["state"] == "equal"
+    dest.sql("CREATE ROLE vs_plain LOGIN PASSWORD 'secret-of-dest'; GRANT SELECT ON LARGE OBJECT 804, 806 TO vs_plain",
+             dbname="large")
+    plain = Clone(workshop.binary, workshop.folder, source, dest, "large", dest_user="vs_plain")
+    dest.sql("SELECT lo_unlink(9); SELECT lo_from_bytea(803, lo_get(804))", dbname="large")
+    verdict = verify(workshop.binary, plain)
+    assert verdict.objects["content"]["state"] == "unproven", verdict.output
+    assert "may not read 4 of them, 801 the first" in verdict.objects["content"]["why"]
+    assert not verdict.states("different"), verdict.output

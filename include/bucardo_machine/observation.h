@@ -17,7 +17,7 @@
 
 enum bm_reach { BM_REACH_UNKNOWN, BM_REACH_YES, BM_REACH_NO };
 
-struct bm_db_sample { /* one row of bucardo.db */
+struct bm_db_sample { /* one row of Bucardo's db */
 	const char *name;
 	enum bm_reach reach;
 	const char *error;   /* why not reachable; "" otherwise */
@@ -28,7 +28,7 @@ struct bm_db_sample { /* one row of bucardo.db */
 /* Counting the rows that wait for a sync stops here. */
 #define BM_BACKLOG_LIMIT 1000000
 
-struct bm_sync_sample { /* one row of bucardo.sync */
+struct bm_sync_sample { /* one row of Bucardo's sync */
 	const char *name;
 	bool active; /* not 'inactive': 'stalled' is Bucardo's own mark of an outage */
 	bool autokick;

@@ -7,17 +7,12 @@
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
+#include "worker/deltas/captured.h"
 
 /* clang-format off */
 static const char tables_sql[] =
 #include "worker/schema/sql/selected_tables.sql.inc"
 ;
-
-static const char can_read_sql[] =
-#include "worker/schema/sql/may_read_captured.sql.inc"
-;
-static const char captured_sql[] =
-"SELECT coalesce(array_agg(DISTINCT tablename), '{}') FROM bucardo.bucardo_delta_names";
 /* clang-format on */
 
 static void take_table(struct bm_selected_table *table, const PGresult *rows, int row)
@@ -58,26 +53,11 @@ char *bm_selected_outside(struct bm_phase *phase, struct bm_error *err)
 	return outside;
 }
 
-/* Those that are captured, by whomever, as a literal of text[]; NULL with `err`. */
-static char *read_captured(struct bm_phase *phase, struct bm_error *err)
-{
-	PGresult *rows = bm_phase_ask(phase, phase->catalog, can_read_sql, 0, NULL, err);
-	bool can_read = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
-	char *list = rows != NULL && !can_read ? bm_strdup("{}") : NULL;
-
-	PQclear(rows);
-	if (can_read) {
-		rows = bm_phase_ask(phase, phase->catalog, captured_sql, 0, NULL, err);
-		list = rows != NULL ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
-		PQclear(rows);
-	}
-	return list;
-}
-
 static PGresult *read_tables(struct bm_phase *phase, struct bm_error *err)
 {
 	char *outside = bm_selected_outside(phase, err);
-	char *captured = outside != NULL ? read_captured(phase, err) : NULL;
+	char *captured = outside != NULL ? bm_captured_tables(phase, phase->catalog, err)
+					 : NULL;
 	const char *const params[] = {outside, captured};
 	PGresult *rows = captured != NULL
 			? bm_phase_ask(phase, phase->catalog, tables_sql, 2, params, err)

@@ -20,8 +20,8 @@
 
 struct pg_result; /* libpq's PGresult */
 
-/* Whether anything is chosen at all; without that nothing needs to be asked. */
-bool bm_table_filter_is_made(const struct bm_table_filter *choice);
+/* Whether anything is selected at all; without that nothing needs to be asked. */
+bool bm_table_filter_is_made(const struct bm_table_filter *filter);
 
 /*
  * The statement, and its only parameter (free()). It gives rows of class, object,
@@ -36,7 +36,7 @@ bool bm_table_filter_is_made(const struct bm_table_filter *choice);
  *   dump     relations that are out, as a pattern for pg_dump
  */
 extern const char bm_table_filter_sql[];
-char *bm_table_filter_param(const struct bm_table_filter *choice);
+char *bm_table_filter_param(const struct bm_table_filter *filter);
 
 enum {
 	BM_TABLE_FILTER_WHAT,

@@ -86,7 +86,7 @@ struct bm_transfer_options {
 	uint64_t chunk_bytes;	       /* about this much a chunk; 0: 128 MiB, or whole */
 	uint64_t max_rate;	       /* bytes of rows a second, of all jobs; 0: any */
 	bool throttle;		       /* copy more slowly while the source answers late */
-	struct bm_table_filter choice; /* which tables; borrowed */
+	struct bm_table_filter filter; /* which tables; borrowed */
 	struct bm_role_rules roles;    /* whose they are then; borrowed */
 	struct bm_extension_rules extensions; /* borrowed */
 	bool fence;    /* refuse writes of others to the destination until it is lifted */
@@ -134,7 +134,7 @@ enum bm_outlook bm_transfer_outlook(
 		const struct bm_transfer *transfer, const struct bm_error *err);
 
 /* The relation that failed, as a pattern that leaves it out (table_filter.h); "" when there is
- * none. It serves an empty destination only: a ledger remembers what was chosen. */
+ * none. It serves an empty destination only: a ledger remembers what was selected. */
 const char *bm_transfer_exclude(const struct bm_transfer *transfer);
 
 /* The state as `progress` would be told it now. */

@@ -446,7 +446,7 @@ def test_killed_anywhere_the_schema_phase_goes_on(managed, world, rounds):
     assert compare.differences(source, dest, "killed") == []
 
 
-def test_a_declared_migration_replicates_what_is_chosen_and_no_more(shared_workshop, world):
+def test_a_declared_migration_replicates_what_is_selected_and_no_more(shared_workshop, world):
     _, source, dest = world
     for server in (source, dest):
         server.create_database("live")

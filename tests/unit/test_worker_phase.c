@@ -40,15 +40,15 @@ static void test_a_request_is_read(void **state)
 	assert_false(request.is_both);
 	assert_true(request.fix);
 	assert_int_equal(request.jobs, 3);
-	assert_null(request.choice.include);
+	assert_null(request.filter.include);
 	bm_phase_request_finish(&request);
 	assert_int_equal(decode(REQUEST("app",
 						BOTH_ENDS ",\"tables\":{\"exclude\":[\"a.b\","
 							  "\"c.*\"]}"),
 					 &request, &err),
 			0);
-	assert_string_equal(request.choice.exclude[1], "c.*");
-	assert_null(request.choice.exclude[2]);
+	assert_string_equal(request.filter.exclude[1], "c.*");
+	assert_null(request.filter.exclude[2]);
 	bm_phase_request_finish(&request);
 }
 

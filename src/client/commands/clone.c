@@ -396,7 +396,7 @@ static int clone_these(const struct cli_call *call, const struct bm_conninfo *so
 			.source = source,
 			.destination = destination,
 			.jobs = call->jobs,
-			.choice = {.include = call->include[0] != NULL ? call->include : NULL,
+			.filter = {.include = call->include[0] != NULL ? call->include : NULL,
 					.exclude = call->exclude[0] != NULL ? call->exclude
 									    : NULL},
 			.chunk_bytes = (uint64_t)call->chunk_mib << 20,

@@ -106,7 +106,7 @@ enum bm_phase bm_migrate_until(const struct migration *migration)
 /*
  * From the schema phase on the destination holds what the definition said. While that phase
  * fails it holds nothing: all of it is one transaction. One that was committed although its
- * answer got lost has a ledger, which knows what was chosen.
+ * answer got lost has a ledger, which knows what was selected.
  */
 static bool is_bound(const struct migration *migration)
 {

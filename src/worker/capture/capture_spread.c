@@ -20,7 +20,7 @@
 
 /* ---- who belongs together ---- */
 
-/* The chosen tables in their order, then the parents that hold no rows themselves. */
+/* The selected tables in their order, then the parents that hold no rows themselves. */
 struct related {
 	unsigned long *oids;
 	size_t *ups; /* towards the first of those that belong together */

@@ -22,9 +22,9 @@ const char bm_table_filter_sql[] =
 ;
 /* clang-format on */
 
-bool bm_table_filter_is_made(const struct bm_table_filter *choice)
+bool bm_table_filter_is_made(const struct bm_table_filter *filter)
 {
-	return choice->include != NULL || choice->exclude != NULL;
+	return filter->include != NULL || filter->exclude != NULL;
 }
 
 static void add_patterns(json_t *list, const char *const *patterns, bool leaves_out)
@@ -45,12 +45,12 @@ static void add_patterns(json_t *list, const char *const *patterns, bool leaves_
 }
 
 /* In ASCII, so that it means the same in whatever encoding the session has. */
-char *bm_table_filter_param(const struct bm_table_filter *choice)
+char *bm_table_filter_param(const struct bm_table_filter *filter)
 {
 	json_t *list = json_array();
 
-	add_patterns(list, choice->include, false);
-	add_patterns(list, choice->exclude, true);
+	add_patterns(list, filter->include, false);
+	add_patterns(list, filter->exclude, true);
 	char *text = json_dumps(list, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(list);
 	return text;

@@ -24,30 +24,30 @@ static void add(json_t *list, const char *what, const char *why)
 
 static int add_left_out(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	struct bm_selected chosen;
-	int rc = bm_selected_read(pass->phase, &chosen, err);
+	struct bm_selected selected;
+	int rc = bm_selected_read(pass->phase, &selected, err);
 
-	for (size_t i = 0; rc == 0 && i < chosen.count; i++) {
-		if (chosen.tables[i].left_out[0] != '\0') {
-			add(list, chosen.tables[i].quoted, chosen.tables[i].left_out);
+	for (size_t i = 0; rc == 0 && i < selected.count; i++) {
+		if (selected.tables[i].left_out[0] != '\0') {
+			add(list, selected.tables[i].quoted, selected.tables[i].left_out);
 		}
 	}
-	bm_selected_finish(&chosen);
+	bm_selected_finish(&selected);
 	return rc;
 }
 
-static int add_unchosen(struct bm_pass *pass, json_t *list, struct bm_error *err)
+static int add_unselected(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	PGresult *choice = bm_selected_filter(pass->phase, err);
+	PGresult *filter = bm_selected_filter(pass->phase, err);
 
-	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
-		if (bm_table_filter_row_is(choice, row, "out")) {
-			add(list, PQgetvalue(choice, row, BM_TABLE_FILTER_NAME),
+	for (int row = 0; filter != NULL && row < PQntuples(filter); row++) {
+		if (bm_table_filter_row_is(filter, row, "out")) {
+			add(list, PQgetvalue(filter, row, BM_TABLE_FILTER_NAME),
 					"the patterns of the migration leave it out");
 		}
 	}
-	PQclear(choice);
-	return choice != NULL ? 0 : -1;
+	PQclear(filter);
+	return filter != NULL ? 0 : -1;
 }
 
 static int add_large_objects(struct bm_pass *pass, json_t *list, struct bm_error *err)
@@ -118,7 +118,7 @@ static int list_left(struct bm_pass *pass, json_t *list, struct bm_error *err)
 	} else if (is_live &&
 			(add_large_objects(pass, list, err) != 0 ||
 					add_left_out(pass, list, err) != 0 ||
-					add_unchosen(pass, list, err) != 0)) {
+					add_unselected(pass, list, err) != 0)) {
 		return -1;
 	}
 	cut(list);

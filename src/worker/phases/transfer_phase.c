@@ -108,7 +108,7 @@ int bm_transfer_phase_run(struct bm_phase *phase, struct bm_error *err)
 			.jobs = phase->request.jobs,
 			.max_rate = phase->request.max_rate,
 			.throttle = phase->request.throttle,
-			.choice = phase->request.choice,
+			.filter = phase->request.filter,
 			.roles = phase->request.roles,
 			.extensions = phase->request.extensions,
 			.fence = true,

@@ -123,7 +123,7 @@ static void add_outside(struct bm_phase *phase, json_t *left)
 					  " AND c.relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY 1",
 					  1, (const char *const *)&outside, &ignored);
 
-	add_found(left, "tables and views that are not chosen",
+	add_found(left, "tables and views that are not selected",
 			"tables: in machine.yaml leaves them out", found);
 	PQclear(found);
 	free(outside);

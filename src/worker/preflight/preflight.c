@@ -24,7 +24,7 @@
 
 struct walk {
 	struct bm_phase *phase;
-	char *oids; /* of the chosen tables */
+	char *oids; /* of the selected tables */
 	unsigned findings[BM_SEVERITY_COUNT];
 	uint64_t done, total;
 };
@@ -263,20 +263,20 @@ static const struct verdict {
 	const char *hint;
 } verdicts[] = {
 		{"follows", BM_SEVERITY_DEGRADES,
-				"it needs something that is not chosen, and stays behind too",
+				"it needs something that is not selected, and stays behind too",
 				"choose what it needs as well (tables in machine.yaml), or make it on "
 				"the destination afterwards"},
-		{"stops", BM_SEVERITY_STOPS, "it is chosen, and cannot be made without ",
+		{"stops", BM_SEVERITY_STOPS, "it is selected, and cannot be made without ",
 				"choose that as well, or leave this out too (tables in machine.yaml)"},
 		{"attach", BM_SEVERITY_DEGRADES,
-				"its parent is not chosen: it becomes an ordinary table",
+				"its parent is not selected: it becomes an ordinary table",
 				"choose the parent instead (tables in machine.yaml)"},
 		{"unused", BM_SEVERITY_DEGRADES, "this pattern matches no table",
 				"correct it in machine.yaml: SCHEMA.TABLE, with double quotes around "
 				"names that have capitals"},
 };
 
-static int check_choice(struct walk *walk, struct bm_error *err)
+static int check_filter(struct walk *walk, struct bm_error *err)
 {
 	PGresult *rows = bm_selected_filter(walk->phase, err);
 	unsigned out = 0;
@@ -300,7 +300,7 @@ static int check_choice(struct walk *walk, struct bm_error *err)
 	}
 	if (out > 0) {
 		snprintf(why, sizeof(why),
-				"of its tables, views and sequences %u %s not chosen, and left behind",
+				"of its tables, views and sequences %u %s not selected, and left behind",
 				out, out == 1 ? "is" : "are");
 		find(walk, BM_SEVERITY_NOTE, "tables", why, "");
 	}
@@ -357,7 +357,7 @@ static int walk_all(struct walk *walk, struct bm_error *err)
 			    name, err) != 0 ||
 			report_connections(walk, BM_SIDE_SOURCE, err) != 0 ||
 			report_connections(walk, BM_SIDE_DESTINATION, err) != 0 ||
-			check_choice(walk, err) != 0 ||
+			check_filter(walk, err) != 0 ||
 			bm_selected_read(walk->phase, &tables, err) != 0) {
 		return -1;
 	}

@@ -19,7 +19,7 @@ struct bm_check {
 	enum bm_severity severity;
 	/* $1 of `sql`: what this statement gives at the other side. NULL: no parameter. */
 	const char *feed;
-	bool takes_tables; /* $1 of `sql` is the oid[] of the chosen tables instead */
+	bool takes_tables; /* $1 of `sql` is the oid[] of the selected tables instead */
 	bool only_both;	   /* matters with direction both only */
 	bool hint_is_safe; /* the fix is a statement for this side that fix may run */
 	/* What it means when the server refuses `sql` for lack of rights; NULL: nothing. */

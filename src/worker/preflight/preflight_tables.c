@@ -1,4 +1,4 @@
-/* Checks of the chosen tables of the source, and of what stands in their way. */
+/* Checks of the selected tables of the source, and of what stands in their way. */
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/syncs.h"
 #include "worker/preflight/preflight.h"

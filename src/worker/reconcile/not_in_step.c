@@ -49,11 +49,11 @@ static void add(json_t *list, const char *kind, const char *name, const char *wh
 
 static int add_left_out(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	struct bm_selected chosen;
-	int rc = bm_selected_read(pass->phase, &chosen, err);
+	struct bm_selected selected;
+	int rc = bm_selected_read(pass->phase, &selected, err);
 
-	for (size_t i = 0; rc == 0 && i < chosen.count; i++) {
-		const struct bm_selected_table *table = &chosen.tables[i];
+	for (size_t i = 0; rc == 0 && i < selected.count; i++) {
+		const struct bm_selected_table *table = &selected.tables[i];
 		if (table->left_out[0] != '\0') {
 			bool keyless = table->key[0] == '\0';
 			add(list, keyless ? "keyless" : "left-out", table->quoted,
@@ -61,22 +61,22 @@ static int add_left_out(struct bm_pass *pass, json_t *list, struct bm_error *err
 					table->hint);
 		}
 	}
-	bm_selected_finish(&chosen);
+	bm_selected_finish(&selected);
 	return rc;
 }
 
-static int add_unchosen(struct bm_pass *pass, json_t *list, struct bm_error *err)
+static int add_unselected(struct bm_pass *pass, json_t *list, struct bm_error *err)
 {
-	PGresult *choice = bm_selected_filter(pass->phase, err);
+	PGresult *filter = bm_selected_filter(pass->phase, err);
 
-	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
-		if (bm_table_filter_row_is(choice, row, "out")) {
-			add(list, "excluded", PQgetvalue(choice, row, BM_TABLE_FILTER_NAME),
+	for (int row = 0; filter != NULL && row < PQntuples(filter); row++) {
+		if (bm_table_filter_row_is(filter, row, "out")) {
+			add(list, "excluded", PQgetvalue(filter, row, BM_TABLE_FILTER_NAME),
 					"machine.yaml leaves it out", "");
 		}
 	}
-	PQclear(choice);
-	return choice != NULL ? 0 : -1;
+	PQclear(filter);
+	return filter != NULL ? 0 : -1;
 }
 
 /* Member `of` of the entry of `list` that is about `table`; "" none. */
@@ -318,7 +318,7 @@ static int count_all(struct bm_pass *pass, json_t *list, struct bm_error *err)
 	int rc = add_left_out(pass, list, err);
 
 	if (rc == 0) {
-		rc = add_unchosen(pass, list, err);
+		rc = add_unselected(pass, list, err);
 	}
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(sides); i++) {
 		rc = count_side(pass, sides[i], list, err);

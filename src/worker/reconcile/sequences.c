@@ -116,7 +116,7 @@ static PGresult *read_some(struct bm_pass *pass, enum bm_side side, const PGresu
 	return rows;
 }
 
-/* The sequences of a side that are chosen by the live side's catalog. */
+/* The sequences of a side that are selected by the live side's catalog. */
 static PGresult *read_names(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
 	char *outside = side == pass->live ? bm_selected_outside(pass->phase, err)

@@ -13,7 +13,7 @@
 
 #define SCRIPT_LIMIT ((size_t)512 << 20)
 
-static int run_dump(struct bm_transfer *t, const PGresult *choice, const char *archive,
+static int run_dump(struct bm_transfer *t, const PGresult *filter, const char *archive,
 		struct bm_error *err)
 {
 	unsigned major = (unsigned)PQserverVersion(t->snapshot_session) / 10000;
@@ -24,15 +24,15 @@ static int run_dump(struct bm_transfer *t, const PGresult *choice, const char *a
 	const char *fixed[] = {program, "--format=custom", "--compress=0", "--schema-only",
 			"--no-password", "--no-subscriptions", "--exclude-schema=bucardo",
 			"--exclude-schema=bucardo_machine", snapshot, file, "-d", source};
-	size_t rows = choice != NULL ? (size_t)PQntuples(choice) : 0;
+	size_t rows = filter != NULL ? (size_t)PQntuples(filter) : 0;
 	const char **argv = bm_alloc((BM_COUNT_OF(fixed) + 2 * rows + 1) * sizeof(*argv));
 	size_t count = BM_COUNT_OF(fixed);
 
 	memcpy(argv, fixed, sizeof(fixed));
 	for (size_t row = 0; row < rows; row++) {
-		if (bm_table_filter_row_is(choice, (int)row, "dump")) {
+		if (bm_table_filter_row_is(filter, (int)row, "dump")) {
 			argv[count++] = "--exclude-table";
-			argv[count++] = PQgetvalue(choice, (int)row, BM_TABLE_FILTER_NAME);
+			argv[count++] = PQgetvalue(filter, (int)row, BM_TABLE_FILTER_NAME);
 		}
 	}
 	int rc = program != NULL ? bm_tool_run(argv, err) : -1;
@@ -69,29 +69,29 @@ static int read_section(const char *archive, const char *section, struct bm_entr
 	return rc;
 }
 
-/* ---- what goes with a table that was not chosen ---- */
+/* ---- what goes with a table that was not selected ---- */
 
-static bool is_row(const struct bm_entry *entry, const PGresult *choice, int row)
+static bool is_row(const struct bm_entry *entry, const PGresult *filter, int row)
 {
-	if (bm_table_filter_row_is(choice, row, "follows")) {
+	if (bm_table_filter_row_is(filter, row, "follows")) {
 		return entry->oid != 0 &&
 				entry->oid ==
-				strtoul(PQgetvalue(choice, row, BM_TABLE_FILTER_OBJECT), NULL,
+				strtoul(PQgetvalue(filter, row, BM_TABLE_FILTER_OBJECT), NULL,
 						10) &&
 				entry->class_oid ==
-				strtoul(PQgetvalue(choice, row, BM_TABLE_FILTER_CLASS), NULL,
+				strtoul(PQgetvalue(filter, row, BM_TABLE_FILTER_CLASS), NULL,
 						10);
 	}
-	bool detaches = bm_table_filter_row_is(choice, row, "attach") ||
-			bm_table_filter_row_is(choice, row, "detach");
+	bool detaches = bm_table_filter_row_is(filter, row, "attach") ||
+			bm_table_filter_row_is(filter, row, "detach");
 	return detaches && strstr(entry->type, " ATTACH") != NULL &&
-			bm_entry_is_named(entry, PQgetvalue(choice, row, BM_TABLE_FILTER_NAME));
+			bm_entry_is_named(entry, PQgetvalue(filter, row, BM_TABLE_FILTER_NAME));
 }
 
-static bool is_left_out(const struct bm_entry *entry, const PGresult *choice)
+static bool is_left_out(const struct bm_entry *entry, const PGresult *filter)
 {
-	for (int row = 0; row < PQntuples(choice); row++) {
-		if (is_row(entry, choice, row)) {
+	for (int row = 0; row < PQntuples(filter); row++) {
+		if (is_row(entry, filter, row)) {
 			return true;
 		}
 	}
@@ -119,10 +119,10 @@ static bool is_about(const struct bm_entry *entry, const struct bm_strbuf *gone)
 }
 
 static void drop_left_out(
-		struct bm_entries *entries, const PGresult *choice, struct bm_strbuf *gone)
+		struct bm_entries *entries, const PGresult *filter, struct bm_strbuf *gone)
 {
 	for (size_t i = 0; i < entries->count;) {
-		if (is_left_out(&entries->list[i], choice)) {
+		if (is_left_out(&entries->list[i], filter)) {
 			bm_strbuf_printf(gone, " %u ", entries->list[i].number);
 			bm_entries_remove(entries, i);
 		} else {
@@ -140,25 +140,25 @@ static void drop_left_out(
 
 /* ---- all of it ---- */
 
-static int read_archive(struct bm_transfer *t, const PGresult *choice, const char *archive,
+static int read_archive(struct bm_transfer *t, const PGresult *filter, const char *archive,
 		struct bm_entries *before, struct bm_entries *after, struct bm_error *err)
 {
 	struct bm_strbuf gone = BM_STRBUF_INIT;
 
-	if (run_dump(t, choice, archive, err) != 0 ||
+	if (run_dump(t, filter, archive, err) != 0 ||
 			read_section(archive, "pre-data", before, err) != 0 ||
 			read_section(archive, "post-data", after, err) != 0) {
 		return -1;
 	}
-	if (choice != NULL) {
-		drop_left_out(before, choice, &gone);
-		drop_left_out(after, choice, &gone);
+	if (filter != NULL) {
+		drop_left_out(before, filter, &gone);
+		drop_left_out(after, filter, &gone);
 	}
 	bm_strbuf_finish(&gone);
 	return 0;
 }
 
-int bm_dump_read(struct bm_transfer *t, const PGresult *choice, struct bm_entries *before,
+int bm_dump_read(struct bm_transfer *t, const PGresult *filter, struct bm_entries *before,
 		struct bm_entries *after, struct bm_error *err)
 {
 	const char *base = getenv("TMPDIR");
@@ -172,7 +172,7 @@ int bm_dump_read(struct bm_transfer *t, const PGresult *choice, struct bm_entrie
 		return -1;
 	}
 	archive = bm_format("%s/schema", folder);
-	rc = read_archive(t, choice, archive, before, after, err);
+	rc = read_archive(t, filter, archive, before, after, err);
 	bm_file_remove_tree(folder, NULL);
 	free(archive);
 	free(folder);

@@ -25,12 +25,12 @@
 
 /* ---- which tables ---- */
 
-/* The rows of bm_table_filter_sql, or NULL where nothing was chosen. */
+/* The rows of bm_table_filter_sql, or NULL where nothing was selected. */
 static int choose(struct bm_transfer *t, PGresult **rows, struct bm_error *err)
 {
-	if (t->choice[0] != '\0') {
+	if (t->filter[0] != '\0') {
 		*rows = bm_sql_params(t->snapshot_session, bm_table_filter_sql, 1,
-				(const char *const *)&t->choice, err);
+				(const char *const *)&t->filter, err);
 		if (*rows == NULL) {
 			return bm_error_wrap(err, "choosing the tables of the source");
 		}
@@ -40,22 +40,22 @@ static int choose(struct bm_transfer *t, PGresult **rows, struct bm_error *err)
 	return bm_extensions_leave_out(t, err);
 }
 
-static void report_selection(struct bm_transfer *t, const PGresult *choice)
+static void report_selection(struct bm_transfer *t, const PGresult *filter)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT;
 	unsigned out = 0;
 
-	for (int row = 0; choice != NULL && row < PQntuples(choice); row++) {
-		const char *name = PQgetvalue(choice, row, BM_TABLE_FILTER_NAME);
-		out += bm_table_filter_row_is(choice, row, "out");
-		if (bm_table_filter_row_is(choice, row, "follows")) {
+	for (int row = 0; filter != NULL && row < PQntuples(filter); row++) {
+		const char *name = PQgetvalue(filter, row, BM_TABLE_FILTER_NAME);
+		out += bm_table_filter_row_is(filter, row, "out");
+		if (bm_table_filter_row_is(filter, row, "follows")) {
 			bm_strbuf_printf(&names, "%s%s", names.length > 0 ? ", " : "", name);
-		} else if (bm_table_filter_row_is(choice, row, "unused")) {
+		} else if (bm_table_filter_row_is(filter, row, "unused")) {
 			bm_transfer_note(t, "the pattern '%s' matches no table", name);
 		}
 	}
 	if (out > 0) {
-		bm_transfer_note(t, "%u relations are not chosen and stay behind%s%s", out,
+		bm_transfer_note(t, "%u relations are not selected and stay behind%s%s", out,
 				names.length > 0 ? ", and with them what depends on them: "
 						 : "",
 				bm_strbuf_text(&names));
@@ -79,7 +79,7 @@ static int write_schema(struct bm_transfer *t, const struct bm_entries *before,
 		const struct bm_entries *owners, const struct bm_entries *after,
 		struct bm_error *err)
 {
-	const struct bm_ledger_subject subject = {t->source_id, t->choice};
+	const struct bm_ledger_subject subject = {t->source_id, t->filter};
 
 	if (bm_sql_do(t->control, "BEGIN", err) != 0 ||
 			bm_ledger_create(t->control, &subject, err) != 0 ||
@@ -92,7 +92,7 @@ static int write_schema(struct bm_transfer *t, const struct bm_entries *before,
 	return bm_sql_do(t->control, "COMMIT", err);
 }
 
-static int make_schema(struct bm_transfer *t, const PGresult *choice, struct bm_error *err)
+static int make_schema(struct bm_transfer *t, const PGresult *filter, struct bm_error *err)
 {
 	struct bm_entries before = {0};
 	struct bm_entries after = {0};
@@ -101,7 +101,7 @@ static int make_schema(struct bm_transfer *t, const PGresult *choice, struct bm_
 	struct bm_extensions extensions = {0};
 	int rc = -1;
 
-	if (bm_dump_read(t, choice, &before, &after, err) == 0 &&
+	if (bm_dump_read(t, filter, &before, &after, err) == 0 &&
 			bm_extensions_apply(t, &before, &extensions, err) == 0 &&
 			bm_path_mark(t, &before, &after, err) == 0 &&
 			bm_roles_read(t, &roles, err) == 0) {
@@ -127,8 +127,8 @@ static int make_schema(struct bm_transfer *t, const PGresult *choice, struct bm_
 
 int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 {
-	PGresult *choice = NULL;
-	int rc = choose(t, &choice, err);
+	PGresult *filter = NULL;
+	int rc = choose(t, &filter, err);
 
 	t->progress.phase = "schema";
 	if (rc == 0) {
@@ -137,11 +137,11 @@ int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 	rc = rc == 0 ? bm_tables_mark_late(t->snapshot_session, &t->tables, err) : -1;
 	t->is_resumed = t->ledger.schema_done;
 	if (rc == 0 && !t->ledger.schema_done) {
-		report_selection(t, choice);
-		rc = make_schema(t, choice, err);
+		report_selection(t, filter);
+		rc = make_schema(t, filter, err);
 	} else if (rc == 0 && t->options.fence) {
 		rc = bm_fence_raise(t, err);
 	}
-	PQclear(choice);
+	PQclear(filter);
 	return rc == 0 ? 0 : bm_error_wrap(err, "copying the schema");
 }

@@ -28,12 +28,12 @@ static void take_table(struct bm_selected_table *table, const PGresult *rows, in
 
 PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err)
 {
-	const struct bm_table_filter *choice = &phase->request.choice;
+	const struct bm_table_filter *filter = &phase->request.filter;
 
-	if (!bm_table_filter_is_made(choice)) {
+	if (!bm_table_filter_is_made(filter)) {
 		return PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
 	}
-	char *param = bm_table_filter_param(choice);
+	char *param = bm_table_filter_param(filter);
 	PGresult *rows = bm_phase_ask(phase, phase->catalog, bm_table_filter_sql, 1,
 			(const char *const *)&param, err);
 	free(param);
@@ -46,10 +46,10 @@ PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err)
 
 char *bm_selected_outside(struct bm_phase *phase, struct bm_error *err)
 {
-	PGresult *choice = bm_selected_filter(phase, err);
-	char *outside = choice != NULL ? bm_table_filter_out(choice) : NULL;
+	PGresult *filter = bm_selected_filter(phase, err);
+	char *outside = filter != NULL ? bm_table_filter_out(filter) : NULL;
 
-	PQclear(choice);
+	PQclear(filter);
 	return outside;
 }
 

@@ -80,8 +80,8 @@ static int take_migration(
 	}
 	out->is_both = direction == NULL || strcmp(direction, "both") == 0;
 	const json_t *tables = json_object_get(migration, "tables");
-	out->choice.include = take_words(tables, "include");
-	out->choice.exclude = take_words(tables, "exclude");
+	out->filter.include = take_words(tables, "include");
+	out->filter.exclude = take_words(tables, "exclude");
 	const json_t *extensions = json_object_get(migration, "extensions");
 	out->extensions = (struct bm_extension_rules){
 			.skip = take_words(extensions, "skip"),
@@ -127,8 +127,8 @@ int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_req
 
 void bm_phase_request_finish(struct bm_phase_request *request)
 {
-	free((void *)(uintptr_t)request->choice.include);
-	free((void *)(uintptr_t)request->choice.exclude);
+	free((void *)(uintptr_t)request->filter.include);
+	free((void *)(uintptr_t)request->filter.exclude);
 	free((void *)(uintptr_t)request->roles.names);
 	free((void *)(uintptr_t)request->extensions.skip);
 	free((void *)(uintptr_t)request->extensions.versions);

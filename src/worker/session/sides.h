@@ -23,7 +23,7 @@ enum bm_side { BM_SIDE_CONTROL, BM_SIDE_SOURCE, BM_SIDE_DESTINATION, BM_SIDE_COU
 
 struct bm_phase {
 	struct bm_phase_request request;
-	enum bm_side catalog;		/* the side whose tables are chosen from */
+	enum bm_side catalog;		/* the side whose tables are selected from */
 	PGconn *conns[BM_SIDE_COUNT];	/* NULL until asked for */
 	bool is_replica[BM_SIDE_COUNT]; /* of these: in replica role, as our role may */
 	const char *limits_sql;		/* for each session with a side; NULL none */

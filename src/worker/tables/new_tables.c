@@ -283,7 +283,7 @@ static int take_group(struct bm_table_check *check, struct bm_capture *capture,
 			: -1;
 }
 
-/* Tables that Bucardo cannot replicate, or that are not chosen. */
+/* Tables that Bucardo cannot replicate, or that are not selected. */
 static void note_others(struct bm_table_check *check, const struct bm_capture *capture)
 {
 	const char *name;
@@ -303,11 +303,11 @@ static void note_others(struct bm_table_check *check, const struct bm_capture *c
 	}
 	json_object_foreach((json_t *)(uintptr_t)live_tables(check), name, print)
 	{
-		bool chosen = json_object_get(check->captured, name) != NULL;
-		for (size_t i = 0; !chosen && i < capture->tables.count; i++) {
-			chosen = strcmp(capture->tables.tables[i].quoted, name) == 0;
+		bool selected = json_object_get(check->captured, name) != NULL;
+		for (size_t i = 0; !selected && i < capture->tables.count; i++) {
+			selected = strcmp(capture->tables.tables[i].quoted, name) == 0;
 		}
-		if (!chosen) {
+		if (!selected) {
 			ignore_table(check, name);
 		}
 	}

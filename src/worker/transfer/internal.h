@@ -27,7 +27,7 @@ struct bm_transfer {
 	struct bm_transfer_options options;
 	struct bm_endpoint source, destination;
 	char *source_id; /* which cluster and database the source is */
-	char *choice;	 /* the parameter of bm_table_filter_sql; "" for all tables */
+	char *filter;	 /* the parameter of bm_table_filter_sql; "" for all tables */
 
 	PGconn *control; /* destination: the lock, the ledger */
 	bool destination_is_superuser;

@@ -42,7 +42,7 @@ int bm_ledger_create(PGconn *destination, const struct bm_ledger_subject *subjec
 			LEDGER_VERSION);
 	bm_quote_literal(&sql, subject->source_id);
 	bm_strbuf_puts(&sql, ", ");
-	bm_quote_literal(&sql, subject->choice);
+	bm_quote_literal(&sql, subject->filter);
 	bm_strbuf_puts(&sql, ")");
 	int rc = bm_sql_do(destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
@@ -120,7 +120,7 @@ static int take_head(const PGresult *rows, const struct bm_ledger_subject *subje
 				"an empty database",
 				PQgetvalue(rows, 0, 1), subject->source_id);
 	}
-	if (strcmp(PQgetvalue(rows, 0, 4), subject->choice) != 0) {
+	if (strcmp(PQgetvalue(rows, 0, 4), subject->filter) != 0) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"the destination was begun with another choice of tables (include "
 				"and exclude): choose the same again, or begin with an empty "

@@ -66,7 +66,7 @@ int bm_ledger_exists(PGconn *destination, struct bm_error *err);
 /* What the ledger is about: it serves no other. */
 struct bm_ledger_subject {
 	const char *source_id; /* which cluster and database the source is */
-	const char *choice;    /* which of its tables, any text; "" all */
+	const char *filter;    /* which of its tables, any text; "" all */
 };
 
 /* Make the schema and its tables, and the row about the clone. */

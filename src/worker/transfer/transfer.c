@@ -328,7 +328,7 @@ static int look_at_destination(struct bm_transfer *t, struct bm_error *err)
 	if (exists < 0) {
 		return -1;
 	}
-	const struct bm_ledger_subject subject = {t->source_id, t->choice};
+	const struct bm_ledger_subject subject = {t->source_id, t->filter};
 	return exists > 0 ? bm_ledger_read(t->control, &subject, &t->ledger, err)
 			  : refuse_foreign_data(t, err);
 }
@@ -344,8 +344,8 @@ struct bm_transfer *bm_transfer_open(
 	t->options.chunk_bytes = options->chunk_bytes != 0 ? options->chunk_bytes
 							   : BM_TRANSFER_CHUNK_BYTES;
 	t->may_be_whole = options->chunk_bytes == 0 && options->max_rate == 0;
-	t->choice = bm_table_filter_is_made(&options->choice)
-			? bm_table_filter_param(&options->choice)
+	t->filter = bm_table_filter_is_made(&options->filter)
+			? bm_table_filter_param(&options->filter)
 			: bm_strdup("");
 	t->progress.begun_msec = bm_clock_msec();
 	t->progress.phase = "connect";
@@ -388,7 +388,7 @@ void bm_transfer_close(struct bm_transfer *t)
 	bm_activity_finish(&t->progress.activity);
 	bm_left_finish(&t->left);
 	free(t->source_id);
-	free(t->choice);
+	free(t->filter);
 	free(t->moment);
 	free(t->blamed);
 	free(t);

@@ -10,6 +10,9 @@
 /* Rows that differ, of one table, on a screen; the report has more. */
 #define ROWS_SHOWN 10
 
+/* Behind the state of an object. */
+#define INDENT 11
+
 void cli_verify_close_line(struct cli_verify_view *view)
 {
 	if (view->line_is_open) {
@@ -91,15 +94,15 @@ static void print_rows(const json_t *differences)
 	{
 		struct bm_strbuf line = BM_STRBUF_INIT, clean = BM_STRBUF_INIT;
 		if (index == ROWS_SHOWN) {
-			printf("             ... and %zu more; --json names up to 1,000 of a table\n",
-					json_array_size(differences) - index);
+			printf("%*s... and %zu more; --json names up to 1,000 of a table\n",
+					INDENT, "", json_array_size(differences) - index);
 			break;
 		}
 		bm_strbuf_printf(&line, "%-8s ", cli_text_of(row, "kind"));
 		put_key(json_object_get(row, "key"), &line);
 		put_columns(json_object_get(row, "columns"), &line);
 		cli_text_harmless(bm_strbuf_text(&line), 0, &clean);
-		printf("             %s\n", bm_strbuf_text(&clean));
+		printf("%*s%s\n", INDENT, "", bm_strbuf_text(&clean));
 		bm_strbuf_finish(&line);
 		bm_strbuf_finish(&clean);
 	}
@@ -121,8 +124,8 @@ static void print_object(const json_t *object)
 {
 	struct bm_strbuf line = BM_STRBUF_INIT, clean = BM_STRBUF_INIT;
 
-	bm_strbuf_printf(&line, "%-11s  %s %s", cli_text_of(object, "state"),
-			cli_text_of(object, "kind"), cli_text_of(object, "name"));
+	bm_strbuf_printf(&line, "%s %s", cli_text_of(object, "kind"),
+			cli_text_of(object, "name"));
 	put_number(object, "rows", "rows", &line);
 	put_number(object, "equal", "of them", &line);
 	put_number(object, "in_flight", "in flight", &line);
@@ -133,8 +136,9 @@ static void print_object(const json_t *object)
 		bm_strbuf_printf(&line, ": %s", cli_text_of(object, "why"));
 	}
 	cli_text_harmless(bm_strbuf_text(&line), 0, &clean);
-	cli_text_wrapped(bm_strbuf_text(&clean), 0, 13, (bm_strbuf_clear(&line), &line));
-	fputs(bm_strbuf_text(&line), stdout);
+	bm_strbuf_clear(&line);
+	cli_text_wrapped(bm_strbuf_text(&clean), INDENT, INDENT, &line);
+	printf("%-*s%s", INDENT, cli_text_of(object, "state"), bm_strbuf_text(&line));
 	print_rows(json_object_get(object, "differences"));
 	fflush(stdout);
 	bm_strbuf_finish(&line);

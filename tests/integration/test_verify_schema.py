@@ -1,10 +1,17 @@
 """`bucardo-machine verify` on definitions and large objects: a clone is equal, and what was changed is named."""
 
+import json
+import os
+import socket
+import subprocess
+import threading
+
 import pytest
 
 from support import samples
 from support.clone import Clone, clone_of
-from support.verify import verify
+from support.users import as_user
+from support.verify import Verdict, verify
 
 MADE = """
 CREATE ROLE vs_owner; CREATE ROLE vs_reader;
@@ -136,4 +143,54 @@ def test_large_objects_are_compared_by_their_bytes(pair):
     verdict = verify(workshop.binary, plain)
     assert verdict.objects["content"]["state"] == "unproven", verdict.output
     assert "may not read 4 of them, 801 the first" in verdict.objects["content"]["why"]
-    assert not verdict.states("different"), verdict.output
+    assert not verdict.states("different") and verdict.objects["definitions"]["state"] == "equal", verdict.output
+
+
+def test_definitions_in_another_encoding_are_the_same(pair):
+    source, dest, workshop = pair
+    source.sql("CREATE DATABASE coded ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    dest.sql("CREATE DATABASE coded")
+    source.sql("CREATE TABLE \"Käse\" (\"ß\" text PRIMARY KEY DEFAULT 'é' CHECK (\"ß\" <> 'ö'))", dbname="coded")
+    clone = Clone(workshop.binary, workshop.folder, source, dest, "coded")
+    clone.must()
+    verdict = verify(workshop.binary, clone)
+    assert verdict.code == 0, verdict.output
+    dest.sql("ALTER TABLE \"Käse\" ALTER \"ß\" SET DEFAULT 'è'", dbname="coded")
+    assert set(different(verify(workshop.binary, clone))) == {("column", "public.\"Käse\".\"ß\"")}
+
+
+class Answer:
+    """A machine that knows one migration: it answers `plan` once."""
+
+    def __init__(self, folder, clone, **options):
+        self.path = os.path.join(folder, "control.sock")
+        ends = {side: {"host": server.address, "port": server.port, "user": server.user, "dbname": clone.dbname,
+                       "sslmode": "require"} for side, server in (("source", clone.source), ("destination", clone.dest))}
+        self.line = {"done": True, "ok": True, "request": {"migration": {"name": "app", **ends, **options}}}
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        os.chmod(self.path, 0o666)
+        self.socket.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        client, _ = self.socket.accept()
+        client.makefile().readline()
+        client.sendall((json.dumps(self.line) + "\n").encode())
+        client.close()
+
+
+def test_what_a_migration_leaves_out_is_not_compared(pair, changed):
+    folder = os.path.join(changed.folder, "answer")
+    os.mkdir(folder)
+    os.chmod(folder, 0o755)
+    Answer(folder, changed, owners="drop", grants="drop", tables={"exclude": ["public.only_here", "public.strange"]},
+           extensions={"skip": ["pageinspect"], "versions": ["hstore=1.4"]})
+    done = subprocess.run(as_user([pair[2].binary, "verify", "app", "--json", "--runtime", folder]), env=changed.env(),
+                          capture_output=True, text=True, timeout=60, check=False)
+    verdict = Verdict(done.returncode, done.stdout, done.stderr)
+    assert verdict.code == 5, done.stdout + done.stderr
+    assert NAMED - set(different(verdict)) == {
+        ("owner", "table public.child"), ("grants", "table public.child"), ("extension", "pageinspect"),
+        ("extension version", "hstore"), ("table", "public.only_here"), ("table definition", "public.strange")}
+    assert set(different(verdict)) < NAMED, verdict.output

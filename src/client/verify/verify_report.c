@@ -200,6 +200,24 @@ static void put_servers(struct bm_strbuf *out, const json_t *report)
 	bm_strbuf_puts(out, "</tbody></table>\n");
 }
 
+/* "2026-01-31T10:00:00.000Z", or with a blank as servers write it. */
+static bool is_before(const char *one, const char *other)
+{
+	int days = strncmp(one, other, 10);
+
+	return strlen(one) > 10 && strlen(other) > 10 &&
+			(days < 0 || (days == 0 && strcmp(one + 11, other + 11) < 0));
+}
+
+/* When it was found to be so: of a table the time of its oldest proof. */
+static const char *time_of(const json_t *report, const json_t *object)
+{
+	const char *proof = cli_text_of(object, "oldest_proof");
+	const char *at = cli_text_of(object, "at");
+
+	return proof[0] != '\0' ? proof : at[0] != '\0' ? at : cli_text_of(report, "ended");
+}
+
 static const char *oldest_proof(const json_t *report)
 {
 	const char *oldest = cli_text_of(report, "ended");
@@ -208,9 +226,9 @@ static const char *oldest_proof(const json_t *report)
 
 	json_array_foreach(json_object_get(report, "objects"), index, object)
 	{
-		const char *at = cli_text_of(object, "at");
-		if (at[0] != '\0' && strcmp(cli_text_of(object, "state"), "equal") == 0 &&
-				strcmp(at, oldest) < 0) {
+		const char *at = time_of(report, object);
+		if (strcmp(cli_text_of(object, "state"), "equal") == 0 &&
+				is_before(at, oldest)) {
 			oldest = at;
 		}
 	}
@@ -272,10 +290,9 @@ static void put_objects(struct bm_strbuf *out, const json_t *report)
 	bm_strbuf_puts(out,
 			"<h2>What was found</h2>\n<table><thead><tr><th>State</th><th>What</th>"
 			"<th>Name</th><th>Rows of the source</th><th>Rows of the destination</th>"
-			"<th>Equal, in all</th><th>At</th><th>Remark</th></tr></thead><tbody>\n");
+			"<th>Equal, in all</th><th>When</th><th>Remark</th></tr></thead><tbody>\n");
 	json_array_foreach(json_object_get(report, "objects"), index, object)
 	{
-		const char *at = cli_text_of(object, "at");
 		bm_strbuf_puts(out, "<tr><td class=\"");
 		put_text(out, cli_text_of(object, "state"));
 		bm_strbuf_puts(out, "\">");
@@ -286,7 +303,7 @@ static void put_objects(struct bm_strbuf *out, const json_t *report)
 		put_number(out, "td class=\"n\"", json_object_get(object, "rows"));
 		put_number(out, "td class=\"n\"", json_object_get(object, "rows_destination"));
 		put_number(out, "td class=\"n\"", json_object_get(object, "equal"));
-		put_in(out, "td", at[0] != '\0' ? at : cli_text_of(report, "ended"));
+		put_in(out, "td", time_of(report, object));
 		put_in(out, "td", cli_text_of(object, "why"));
 		bm_strbuf_puts(out, "</tr>\n");
 	}

@@ -180,7 +180,8 @@ SELECT kind, name, tab, CASE mode WHEN '?' THEN '?' ELSE encode(sha256(convert_t
     WHEN mode IS NOT NULL THEN regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(def,
       '::(text|character varying|bpchar|character)(\(\d+\))?(\[\])?', '', 'g'),
       '\(((''([^'']|'''')*'')|[\w."]+)\)', '\1', 'g'), '\(((''([^'']|'''')*'')|[\w."]+)\)', '\1', 'g'),
-      '\((ARRAY\[[^][]*\])\)', '\1', 'g'), '\((ARRAY\[[^][]*\])\)', '\1', 'g') END, 'UTF8')), 'hex') END,
+      '\((ARRAY\[[^][]*\])\)', '\1', 'g'), '\((ARRAY\[[^][]*\])\)', '\1', 'g') END, CASE WHEN getdatabaseencoding() = 'SQL_ASCII' THEN 'SQL_ASCII'
+      ELSE 'UTF8' END)), 'hex') END,
   mode = 'q' AND cross_version, CASE WHEN keys THEN left(def, 8000) END, CASE WHEN keys THEN stmt END, CASE WHEN keys THEN undo END
 FROM told, ask CROSS JOIN LATERAL (SELECT jsonb_typeof(a->'keys') = 'object' AS keys) k
 WHERE def IS NOT NULL AND (jsonb_typeof(a->'only') <> 'object' OR a->'only' ? tab) AND (NOT keys OR a->'keys' ? (kind || ' ' || name))

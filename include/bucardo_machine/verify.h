@@ -51,8 +51,9 @@ struct bm_verify_options {
 	uint64_t wait_msec;    /* how long rows under way are waited for */
 	bool portable_hash;    /* sha256 instead of the servers' own hash functions */
 	bool show_values;      /* of rows that differ */
-	unsigned repairs;      /* how often rows that differ are sent again; 0 never */
-	bool delete_extra;     /* with repairs: rows that only the destination has, too */
+	/* Send rows that differ again, through the replication that captures their tables; and
+	 * delete those that the live side does not have. No row is written otherwise. */
+	bool repair, delete_extra;
 
 	/* Each table, sequence or other object when its state is known: a member of the
 	 * report's "objects". NULL: not told. */

@@ -26,9 +26,9 @@ _markers = itertools.count(1)
 class Traffic:
     """`writers` threads, together about `rate` transactions a second."""
 
-    def __init__(self, server, dbname, sample=None, rate=40, writers=2, seed=None):
+    def __init__(self, server, dbname, sample=None, rate=40, writers=2, seed=None, steps=None):
         self.server, self.dbname = server, dbname
-        self.steps = samples.STEPS[sample or dbname]
+        self.steps = steps or samples.STEPS[sample or dbname]
         self.pause = writers / rate
         self.seed = random.SystemRandom().randrange(10**6) if seed is None else seed
         self.counts = collections.Counter()

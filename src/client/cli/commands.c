@@ -328,12 +328,13 @@ static const struct cli_command commands[] = {
 		.first = "@migrations",
 		.arguments = "NAME | --source CONNINFO --destination CONNINFO",
 		.options = CLI_RUNTIME | CLI_SOURCE | CLI_DESTINATION | CLI_TABLE | CLI_WAIT | CLI_HASH |
-			CLI_INCREMENTAL | CLI_SHOW_VALUES | CLI_REPORT | CLI_JSON,
+			CLI_INCREMENTAL | CLI_SHOW_VALUES | CLI_REPAIR | CLI_DELETE_EXTRA | CLI_YES |
+			CLI_REPORT | CLI_JSON,
 		.most = 1,
 		.summary = "is every row there, and no other?",
 		.help = "Compares both databases row by row while applications write: NAME is a migration of\n"
-			"machine.yaml; with --source and --destination it needs no machine. It changes no row; of a\n"
-			"migration it keeps what is proven in schema bucardo of the source.\n"
+			"machine.yaml; with --source and --destination it needs no machine. Of a migration\n"
+			"it keeps what is proven in schema bucardo of the source.\n"
 			"Each table, view and sequence is equal, in_flight (equal but for rows under way),\n"
 			"unproven (the reason is printed) or different (the rows are named); definitions and\n"
 			"large objects are compared too.\n"
@@ -343,6 +344,11 @@ static const struct cli_command commands[] = {
 			"                    Without it a table that was written to is read whole, so that a\n"
 			"                    change that nobody captured is found too\n"
 			"  --show-values     of rows that differ, both values\n"
+			"  --repair          send rows that differ again, through the replication, from the side\n"
+			"                    that applications write to, and look at them once more; without\n"
+			"                    it no row is changed\n"
+			"  --delete-extra    with --repair: delete rows that this side does not have; it asks\n"
+			"                    first, but with --yes\n"
 			"  --hash sha256     where the servers' own hash functions are not to be used\n"
 			"  --report FILE     a page for an auditor, FILE.html, and the same as JSON beside it\n"
 			"  --json            one JSON object a line, the report last: docs/verify.md\n"

@@ -16,6 +16,7 @@
 #include "bucardo_machine/verify.h"
 #include "client/cli/command.h"
 #include "client/commands/control_client.h"
+#include "client/terminal/text.h"
 #include "client/verify/verify_report.h"
 #include "client/verify/verify_view.h"
 
@@ -142,6 +143,69 @@ static void finish_compared(struct compared *compared)
 	json_decref(compared->answer);
 }
 
+/* ---- repairing ---- */
+
+/* What is sent has to be applied by somebody. */
+static int check_replicates(const struct cli_call *call, struct bm_error *err)
+{
+	size_t index;
+	const json_t *one;
+	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
+			json_pack("{s:s}", "command", "status"), err);
+	int rc = answer == NULL ? -1
+				: bm_error_set(err, BM_ERR_PRECONDITION,
+						  "the machine's status does not name %s",
+						  call->words[0]);
+
+	json_array_foreach(json_object_get(json_object_get(answer, "status"), "migrations"),
+			index, one)
+	{
+		if (strcmp(cli_text_of(one, "name"), call->words[0]) != 0) {
+			continue;
+		}
+		*err = (struct bm_error)BM_ERROR_INIT;
+		rc = json_is_true(json_object_get(one, "live"))
+				? 0
+				: bm_error_set(err, BM_ERR_PRECONDITION,
+						  "nothing is repaired, and nothing was changed: "
+						  "rows are sent again through the replication, "
+						  "and %s does not replicate now (%s%s%s)",
+						  call->words[0], cli_text_of(one, "status"),
+						  cli_text_of(one, "why")[0] != '\0' ? ": "
+										     : "",
+						  cli_text_of(one, "why"));
+	}
+	json_decref(answer);
+	return rc;
+}
+
+static bool is_agreed(const struct cli_call *call)
+{
+	char answer[16];
+
+	if (!call->delete_extra || call->yes) {
+		return true;
+	}
+	if (isatty(STDIN_FILENO) != 1) {
+		fputs("bucardo-machine: verify: --delete-extra deletes rows: say --yes\n",
+				stderr);
+		return false;
+	}
+	fputs("Rows that only the side has that follows are deleted. Type yes to go on: ",
+			stdout);
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
+}
+
+static int check_repair(const struct cli_call *call, struct bm_error *err)
+{
+	if (call->delete_extra && !call->repair) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				"--delete-extra goes with --repair: say both, or neither");
+	}
+	return call->repair && call->word_count > 0 ? check_replicates(call, err) : 0;
+}
+
 /* ---- */
 
 /* For whoever reads the report without knowing how it was asked for. */
@@ -190,6 +254,8 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 								      : USUAL_WAIT_SEC),
 			.portable_hash = call->portable_hash,
 			.show_values = call->show_values,
+			.repair = call->repair,
+			.delete_extra = call->delete_extra,
 			.on_object = cli_verify_object,
 			.on_progress = cli_verify_progress,
 			.ctx = &view};
@@ -222,10 +288,11 @@ int cli_verify(const struct cli_call *call)
 	}
 	int rc = take_compared(call, &compared, &err);
 
+	rc = rc == 0 ? check_repair(call, &err) : rc;
 	if (rc != 0) {
 		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
 	}
-	rc = rc == 0				    ? compare(call, &compared)
+	rc = rc == 0 ? is_agreed(call) ? compare(call, &compared) : CLI_FAILED
 			: err.code == BM_ERR_CONFIG ? CLI_USAGE
 						    : CLI_FAILED;
 	finish_compared(&compared);

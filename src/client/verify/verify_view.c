@@ -132,8 +132,14 @@ static void print_object(const json_t *object)
 	put_number(object, "missing", "missing", &line);
 	put_number(object, "extra", "extra", &line);
 	put_number(object, "changed", "changed", &line);
+	put_number(object, "sent", "sent again", &line);
+	put_number(object, "repaired", "repaired", &line);
 	if (cli_text_of(object, "why")[0] != '\0') {
 		bm_strbuf_printf(&line, ": %s", cli_text_of(object, "why"));
+	}
+	if (cli_text_of(object, "unrepaired")[0] != '\0') {
+		bm_strbuf_printf(
+				&line, "; not repaired: %s", cli_text_of(object, "unrepaired"));
 	}
 	cli_text_harmless(bm_strbuf_text(&line), 0, &clean);
 	bm_strbuf_clear(&line);

@@ -109,6 +109,7 @@ void bm_keys_sort(struct bm_keys *keys)
 		if (keys->list[kept].failed < keys->list[i].failed) {
 			keys->list[kept].failed = keys->list[i].failed;
 		}
+		keys->list[kept].sent = keys->list[kept].sent || keys->list[i].sent;
 		free(keys->list[i].texts);
 	}
 	keys->count = kept + 1;
@@ -148,15 +149,23 @@ bool bm_keys_add(struct bm_keys *keys, const PGresult *rows, int row)
 	return true;
 }
 
+bool bm_keys_add_one(struct bm_keys *keys, const struct bm_key_row *row)
+{
+	if (!has_room(keys)) {
+		return false;
+	}
+	add(keys,
+			(struct bm_key_row){.texts = copy_texts(row->texts, keys->columns),
+					.sent = row->sent});
+	return true;
+}
+
 bool bm_keys_add_all(struct bm_keys *keys, const struct bm_keys *others)
 {
 	for (size_t i = 0; i < others->count; i++) {
-		if (!has_room(keys)) {
+		if (!bm_keys_add_one(keys, &others->list[i])) {
 			return false;
 		}
-		add(keys,
-				(struct bm_key_row){.texts = copy_texts(others->list[i].texts,
-								    keys->columns)});
 	}
 	return true;
 }

@@ -19,6 +19,7 @@
 struct bm_key_row {
 	char *texts;	 /* one a column, each with its NUL */
 	unsigned failed; /* in how many looks it differed */
+	bool sent;	 /* again, as it differed (repair.h) */
 };
 
 struct bm_keys {
@@ -33,10 +34,11 @@ void bm_keys_clear(struct bm_keys *keys);
 /* Add the key in the first columns of a row; false: there are too many. */
 bool bm_keys_add(struct bm_keys *keys, const PGresult *rows, int row);
 
-/* The same of all of another list, which has as many columns. */
+/* A copy of one of another list, which has as many columns; of all of them. */
+bool bm_keys_add_one(struct bm_keys *keys, const struct bm_key_row *row);
 bool bm_keys_add_all(struct bm_keys *keys, const struct bm_keys *others);
 
-/* In the order of bytes, each once; a key that is there twice keeps its failures. */
+/* In the order of bytes, each once; a key that is there twice keeps what is known of it. */
 void bm_keys_sort(struct bm_keys *keys);
 
 /* Of a sorted list. NULL: not there. */

@@ -1,5 +1,10 @@
 #include "worker/verify/moment.h"
 
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "bucardo_machine/strbuf.h"
 #include "worker/deltas/purge_lock.h"
 #include "worker/session/ask.h"
@@ -9,7 +14,7 @@
 #define BEGIN_SNAPSHOT "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 /* A transaction with our settings, ended by the server should we be cut off. */
-static int begin(PGconn *conn, const char *how, const char *then, struct bm_error *err)
+int bm_moment_start(PGconn *conn, const char *how, const char *then, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
@@ -24,7 +29,7 @@ static int begin(PGconn *conn, const char *how, const char *then, struct bm_erro
 	return result != NULL ? 0 : -1;
 }
 
-static void end(PGconn *conn)
+void bm_moment_stop(PGconn *conn)
 {
 	if (PQtransactionStatus(conn) != PQTRANS_IDLE) {
 		bm_pair_do(conn, "ROLLBACK", &(struct bm_error)BM_ERROR_INIT);
@@ -51,16 +56,22 @@ static int add_pending(
 	return rows != NULL ? 0 : -1;
 }
 
-static int look_for_truncate(PGconn *source, const struct bm_verify_table *table,
-		struct bm_moment *out, struct bm_error *err)
-{
-	PGresult *rows = table->truncated != NULL
-			? bm_pair_ask_one(source, table->truncated, 0, NULL, err)
-			: NULL;
+/* One may come and be replicated between the two snapshots, so none may have come. */
+struct truncates {
+	int64_t before[BM_PAIR_SIDES], after[BM_PAIR_SIDES];
+};
 
-	out->truncated = rows != NULL && PQntuples(rows) > 0;
+static int count_truncates(PGconn *conn, const char *sql, int64_t *count, struct bm_moment *out,
+		struct bm_error *err)
+{
+	PGresult *rows = sql != NULL ? bm_pair_ask_one(conn, sql, 0, NULL, err) : NULL;
+
+	if (rows != NULL) {
+		*count = strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
+		out->truncated = out->truncated || strcmp(PQgetvalue(rows, 0, 1), "0") != 0;
+	}
 	PQclear(rows);
-	return table->truncated == NULL || rows != NULL ? 0 : -1;
+	return sql == NULL || rows != NULL ? 0 : -1;
 }
 
 /* Who purges holds it shared to the end of his transaction, so one that has begun is waited
@@ -72,7 +83,7 @@ int bm_moment_lock(
 
 	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
 		if (table->pending[side] != NULL) {
-			rc = begin(pair->aside[side], "BEGIN",
+			rc = bm_moment_start(pair->aside[side], "BEGIN",
 					"SET LOCAL lock_timeout = '30s'; SELECT "
 					"pg_advisory_xact_lock(" BM_PURGE_LOCK ")",
 					err);
@@ -92,28 +103,43 @@ int bm_moment_unlock(struct bm_pair *pair, int rc, struct bm_error *err)
 		if (rc == 0 && PQtransactionStatus(conn) == PQTRANS_INTRANS) {
 			rc = bm_pair_do(conn, "COMMIT", err);
 		}
-		end(conn);
+		bm_moment_stop(conn);
 	}
 	return rc;
 }
 
 static int take(struct bm_pair *pair, const struct bm_verify_table *table,
-		struct bm_moment *out, struct bm_error *err)
+		struct truncates *truncates, struct bm_moment *out, struct bm_error *err)
 {
 	PGconn *source = pair->main[BM_PAIR_SOURCE];
 
-	if (begin(pair->main[BM_PAIR_DESTINATION], BEGIN_SNAPSHOT, "SELECT 1", err) != 0) {
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		if (count_truncates(pair->aside[side], table->truncated[side],
+				    &truncates->before[side], out, err) != 0) {
+			return bm_error_wrap(err, "%s", bm_pair_side_name(side));
+		}
+	}
+	if (bm_moment_start(pair->main[BM_PAIR_DESTINATION], BEGIN_SNAPSHOT, "SELECT 1", err) !=
+			0) {
 		return bm_error_wrap(err, "destination");
 	}
-	if (begin(source, BEGIN_SNAPSHOT, "SELECT 1", err) != 0 ||
+	if (bm_moment_start(source, BEGIN_SNAPSHOT, "SELECT 1", err) != 0 ||
 			add_pending(source, table->pending[BM_PAIR_SOURCE], out, err) != 0 ||
-			look_for_truncate(source, table, out, err) != 0) {
+			count_truncates(source, table->truncated[BM_PAIR_SOURCE],
+					&truncates->after[BM_PAIR_SOURCE], out, err) != 0) {
 		return bm_error_wrap(err, "source");
 	}
 	if (add_pending(pair->aside[BM_PAIR_DESTINATION], table->pending[BM_PAIR_DESTINATION],
-			    out, err) != 0) {
+			    out, err) != 0 ||
+			count_truncates(pair->aside[BM_PAIR_DESTINATION],
+					table->truncated[BM_PAIR_DESTINATION],
+					&truncates->after[BM_PAIR_DESTINATION], out,
+					err) != 0) {
 		return bm_error_wrap(err, "destination");
 	}
+	out->truncated = out->truncated ||
+			memcmp(truncates->before, truncates->after, sizeof(truncates->after)) !=
+					0;
 	return 0;
 }
 
@@ -121,20 +147,21 @@ int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
 		struct bm_moment *out, struct bm_error *err)
 {
 	*out = (struct bm_moment){0};
+	struct truncates truncates = {0};
 	bm_keys_init(&out->pending, table->key_count);
 	int rc = bm_moment_lock(pair, table, err);
 	if (rc == 0) {
-		rc = take(pair, table, out, err);
+		rc = take(pair, table, &truncates, out, err);
 	}
-	end(pair->aside[BM_PAIR_SOURCE]);
-	end(pair->aside[BM_PAIR_DESTINATION]);
+	bm_moment_stop(pair->aside[BM_PAIR_SOURCE]);
+	bm_moment_stop(pair->aside[BM_PAIR_DESTINATION]);
 	bm_keys_sort(&out->pending);
 	return rc;
 }
 
 void bm_moment_end(struct bm_pair *pair, struct bm_moment *moment)
 {
-	end(pair->main[BM_PAIR_SOURCE]);
-	end(pair->main[BM_PAIR_DESTINATION]);
+	bm_moment_stop(pair->main[BM_PAIR_SOURCE]);
+	bm_moment_stop(pair->main[BM_PAIR_DESTINATION]);
 	bm_keys_finish(&moment->pending);
 }

@@ -17,10 +17,15 @@
 #include "worker/verify/pair.h"
 #include "worker/verify/verify_catalog.h"
 
+/* A transaction of one side, begun by `how`, with our settings and then `then`; and its end,
+ * should it still be open. */
+int bm_moment_start(PGconn *conn, const char *how, const char *then, struct bm_error *err);
+void bm_moment_stop(PGconn *conn);
+
 struct bm_moment {
 	struct bm_keys pending; /* sorted */
 	bool too_many;		/* more than are kept: nothing can be said of the table */
-	bool truncated;		/* a truncate is under way */
+	bool truncated;		/* a truncate is under way, or came in between */
 };
 
 /* Keep purges out of every side where the table is captured, in transactions of the sessions

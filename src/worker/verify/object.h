@@ -4,6 +4,7 @@
 
 #include "bucardo_machine/verify.h"
 #include "worker/verify/pair.h"
+#include "worker/verify/repair.h"
 #include "worker/verify/scan.h"
 
 struct json_t;
@@ -16,14 +17,17 @@ struct json_t *bm_verify_object(
 void bm_verify_object_set(struct json_t *object, enum bm_proof state, const char *why);
 
 /*
- * One table: begun, which reads it; looked at again until that is over; ended, which gives its
- * object. What fails makes it unproven. bm_verify_table_end() frees it.
+ * One table: begun, which reads it; looked at again until that is over; repaired, which is done
+ * once and true when it is to be looked at again; ended, which gives its object. What fails
+ * makes it unproven. `repair`: NULL for none. bm_verify_table_end() frees it.
  */
 struct bm_verify_work;
-struct bm_verify_work *bm_verify_table_begin(
-		const struct bm_verify_options *options, const struct bm_scan *scan);
+struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *options,
+		const struct bm_scan *scan, struct bm_repair *repair);
 void bm_verify_table_round(struct bm_verify_work *work);
 bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late);
+bool bm_verify_table_repair(
+		struct bm_verify_work *work, struct bm_repair *repair, uint64_t wait_msec);
 struct json_t *bm_verify_table_end(struct bm_verify_work *work);
 
 /* All sequences, one object each, appended to `objects`: the destination has to reach in

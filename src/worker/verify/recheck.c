@@ -12,7 +12,7 @@
 /* How often a row has to differ. */
 #define LOOKS 2
 
-const char *const bm_row_kinds[3] = {[BM_ROW_MISSING] = "missing",
+const char *const bm_row_kinds[BM_ROW_KINDS] = {[BM_ROW_MISSING] = "missing",
 		[BM_ROW_EXTRA] = "extra",
 		[BM_ROW_CHANGED] = "changed"};
 
@@ -78,11 +78,28 @@ static json_t *columns_of(const struct look *look)
 	return columns;
 }
 
+static void keep_key(struct bm_recheck *recheck, const struct bm_key_row *key, int kind)
+{
+	struct bm_keys *found = &recheck->found[kind];
+
+	recheck->unrepaired += key->sent;
+	if (recheck->room == NULL || *recheck->room == 0) {
+		return;
+	}
+	if (found->columns == 0) {
+		bm_keys_init(found, recheck->scan->table->key_count);
+	}
+	if (bm_keys_add_one(found, key)) {
+		--*recheck->room;
+	}
+}
+
 static void record(struct look *look, const struct bm_key_row *key, int kind)
 {
 	struct bm_recheck *recheck = look->recheck;
 
 	recheck->kinds[kind]++;
+	keep_key(recheck, key, kind);
 	if (json_array_size(recheck->differences) < BM_DIFFERENCES_NAMED) {
 		json_t *one = json_pack("{s:o, s:s}", "key", key_of(recheck->scan->table, key),
 				"kind", bm_row_kinds[kind]);
@@ -207,6 +224,17 @@ bool bm_recheck_is_over(const struct bm_recheck *recheck, bool is_late)
 			(is_late && !is_undecided(&scan->suspects));
 }
 
+void bm_recheck_finish(struct bm_recheck *recheck)
+{
+	for (int kind = 0; kind < BM_ROW_KINDS; kind++) {
+		if (recheck->room != NULL) {
+			*recheck->room += recheck->found[kind].count;
+		}
+		bm_keys_finish(&recheck->found[kind]);
+	}
+	json_decref(recheck->differences);
+}
+
 int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err)
 {
 	struct bm_scan *scan = recheck->scan;
@@ -216,7 +244,8 @@ int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err)
 
 	scan->too_many_pending = scan->too_many_pending || moment.too_many;
 	scan->truncated = scan->truncated || moment.truncated;
-	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many;
+	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many &&
+			!moment.truncated;
 			first += SLICE) {
 		size_t left = scan->suspects.count - first;
 		rc = look_at_slice(&look, &moment.pending, first, left < SLICE ? left : SLICE,

@@ -21,6 +21,9 @@
 /* Sequences of a migration are transferred every few seconds (worker/reconcile). */
 #define SEQUENCES_MSEC 15000
 
+/* Keys that are kept for a repair, of all tables. */
+#define REPAIR_ROOM 200000
+
 static const char *const proofs[] = {[BM_PROOF_EQUAL] = "equal",
 		[BM_PROOF_IN_FLIGHT] = "in_flight",
 		[BM_PROOF_UNPROVEN] = "unproven",
@@ -48,6 +51,7 @@ struct run {
 	struct bm_pair pair;
 	struct bm_verify_catalog catalog;
 	struct bm_digest digest;
+	struct bm_repair repair;
 	json_t *report, *objects;
 	enum bm_proof verdict;
 	uint64_t bytes, bytes_done;	     /* of all tables; of those that are done */
@@ -131,6 +135,32 @@ static json_t *time_now(void)
 	return json_string(bm_clock_format(bm_clock_wall_msec(), text));
 }
 
+static bool is_captured(const struct bm_verify_catalog *catalog)
+{
+	bool captured = false;
+
+	for (size_t i = 0; i < catalog->count; i++) {
+		captured = captured || catalog->tables[i].pending[BM_PAIR_SOURCE] != NULL;
+	}
+	return captured;
+}
+
+static int begin_repair(struct run *run, struct bm_error *err)
+{
+	run->repair = (struct bm_repair){.pair = &run->pair,
+			.migration = run->options->migration,
+			.deletes_extra = run->options->delete_extra,
+			.room = REPAIR_ROOM};
+	if (!is_captured(&run->catalog)) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"nothing can be repaired: rows are sent again through a migration "
+				"that replicates, and none captures one of these tables (or it "
+				"is paused); a table without a key: copy it again while nobody "
+				"writes");
+	}
+	return bm_repair_begin(&run->repair, err);
+}
+
 static int begin(struct run *run, struct bm_error *err)
 {
 	const struct bm_verify_options *options = run->options;
@@ -139,6 +169,9 @@ static int begin(struct run *run, struct bm_error *err)
 			bm_verify_catalog_read(&run->pair, options->filter, options->only,
 					&run->catalog, err) != 0 ||
 			choose_hash(run, err) != 0) {
+		return -1;
+	}
+	if (options->repair && begin_repair(run, err) != 0) {
 		return -1;
 	}
 	json_t *source = describe(run->pair.main[0], err);
@@ -187,6 +220,18 @@ static void end_table(struct run *run, size_t index)
 	json_array_append_new(run->objects, object);
 }
 
+/* What differs is sent again, once, and looked at again; else that was all. */
+static void settle_table(struct run *run, size_t index)
+{
+	const struct bm_verify_options *options = run->options;
+
+	if (!options->repair ||
+			!bm_verify_table_repair(
+					run->works[index], &run->repair, options->wait_msec)) {
+		end_table(run, index);
+	}
+}
+
 /* Read it, and look once more at what seemed to differ: mostly that is all. */
 static void begin_table(struct run *run, size_t index)
 {
@@ -201,13 +246,14 @@ static void begin_table(struct run *run, size_t index)
 
 	run->table = table;
 	on_share(run, 0);
-	run->works[index] = bm_verify_table_begin(run->options, &scan);
+	run->works[index] = bm_verify_table_begin(
+			run->options, &scan, run->options->repair ? &run->repair : NULL);
 	if (!bm_verify_table_is_over(run->works[index], false)) {
 		bm_verify_table_round(run->works[index]);
 	}
 	run->bytes_done += table->bytes;
 	if (bm_verify_table_is_over(run->works[index], false)) {
-		end_table(run, index);
+		settle_table(run, index);
 	}
 }
 
@@ -224,7 +270,7 @@ static bool end_tables(struct run *run, bool is_late)
 			bm_verify_table_round(run->works[i]);
 		}
 		if (bm_verify_table_is_over(run->works[i], is_late)) {
-			end_table(run, i);
+			settle_table(run, i);
 		}
 		any = any || run->works[i] != NULL;
 	}
@@ -245,16 +291,6 @@ static void compare_tables(struct run *run)
 		poll(NULL, 0, ROUND_MSEC);
 	}
 	free(run->works);
-}
-
-static bool is_captured(const struct bm_verify_catalog *catalog)
-{
-	bool captured = false;
-
-	for (size_t i = 0; i < catalog->count; i++) {
-		captured = captured || catalog->tables[i].pending[BM_PAIR_SOURCE] != NULL;
-	}
-	return captured;
 }
 
 static int compare_all(struct run *run, struct bm_error *err)

@@ -297,12 +297,11 @@ static char *truncated_sql(const struct bm_verify_table *table)
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&sql,
-			"SELECT 1 FROM bucardo.bucardo_truncate_trigger WHERE replicated IS NULL"
-			" AND sname = ");
+			"SELECT count(*), count(*) FILTER (WHERE replicated IS NULL)"
+			" FROM bucardo.bucardo_truncate_trigger WHERE sname = ");
 	bm_quote_literal(&sql, table->schema);
 	bm_strbuf_puts(&sql, " AND tname = ");
 	bm_quote_literal(&sql, table->plain);
-	bm_strbuf_puts(&sql, " LIMIT 1");
 	return bm_strbuf_detach(&sql);
 }
 
@@ -324,8 +323,8 @@ static int read_captured(struct bm_pair *pair, enum bm_pair_side side,
 		if (row >= 0) {
 			take_captured(&out->tables[i], side, rows, row);
 		}
-		if (row >= 0 && side == BM_PAIR_SOURCE) {
-			out->tables[i].truncated = truncated_sql(&out->tables[i]);
+		if (row >= 0) {
+			out->tables[i].truncated[side] = truncated_sql(&out->tables[i]);
 		}
 	}
 	PQclear(rows);
@@ -370,7 +369,8 @@ void bm_verify_catalog_finish(struct bm_verify_catalog *catalog)
 		free(table->plain);
 		free(table->pending[0]);
 		free(table->pending[1]);
-		free(table->truncated);
+		free(table->truncated[0]);
+		free(table->truncated[1]);
 		free(table->problem);
 	}
 	free(catalog->tables);

@@ -45,7 +45,8 @@ struct bm_verify_table {
 	struct bm_verify_column *columns, *key;
 	char *pending[BM_PAIR_SIDES]; /* SELECT of keys that may be under way; NULL: not
 					 captured */
-	char *truncated;   /* a question to the source: is a truncate of it under way? NULL */
+	/* How many truncates of it were captured, and are under way; NULL: not captured. */
+	char *truncated[BM_PAIR_SIDES];
 	char *problem;	   /* why it cannot be compared; NULL: it can */
 	bool is_different; /* `problem` is a difference: "no such table on the destination" */
 };

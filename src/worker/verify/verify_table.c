@@ -10,6 +10,7 @@
 #include "bucardo_machine/json.h"
 #include "worker/verify/object.h"
 #include "worker/verify/recheck.h"
+#include "worker/verify/repair.h"
 #include "worker/verify/sums.h"
 
 /* How long a table without a key has to stay as it is. */
@@ -82,8 +83,8 @@ static int compare_whole(struct bm_scan *scan, json_t *object, struct bm_error *
 		return -1;
 	} else if (quiet) {
 		bm_verify_object_set(object, BM_PROOF_DIFFERENT,
-				"it has no key, so it is not replicated: copy it again while "
-				"nobody writes");
+				"it has no key, so it is not replicated and cannot be repaired: "
+				"copy it again while nobody writes");
 	} else {
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
 				"it has no key and is written to: verify it while nobody "
@@ -96,7 +97,8 @@ static int compare_whole(struct bm_scan *scan, json_t *object, struct bm_error *
 
 static uint64_t total_of(const struct bm_recheck *recheck)
 {
-	return recheck->kinds[0] + recheck->kinds[1] + recheck->kinds[2];
+	return recheck->kinds[BM_ROW_MISSING] + recheck->kinds[BM_ROW_EXTRA] +
+			recheck->kinds[BM_ROW_CHANGED];
 }
 
 static void set_numbers(
@@ -110,7 +112,7 @@ static void set_numbers(
 			scan->oldest[0] != '\0' ? bm_json_text(scan->oldest) : json_null());
 	set_number(object, "in_flight", (int64_t)scan->suspects.count);
 	set_number(object, "longest_snapshot_ms", (int64_t)scan->longest_msec);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < BM_ROW_KINDS; i++) {
 		set_number(object, bm_row_kinds[i], (int64_t)recheck->kinds[i]);
 	}
 	if (total_of(recheck) > 0) {
@@ -152,7 +154,9 @@ struct bm_verify_work {
 	struct bm_recheck recheck;
 	struct bm_error err;
 	json_t *object;
-	bool is_over; /* its object says all */
+	bool is_over;	     /* its object says all */
+	bool is_tried;	     /* to be repaired */
+	uint64_t until_msec; /* what was sent is waited for; 0: nothing was */
 };
 
 static void fail(struct bm_verify_work *work, int rc)
@@ -163,8 +167,8 @@ static void fail(struct bm_verify_work *work, int rc)
 	}
 }
 
-struct bm_verify_work *bm_verify_table_begin(
-		const struct bm_verify_options *options, const struct bm_scan *scan)
+struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *options,
+		const struct bm_scan *scan, struct bm_repair *repair)
 {
 	struct bm_verify_work *work = bm_alloc(sizeof(*work));
 	const struct bm_verify_table *table = scan->table;
@@ -172,6 +176,7 @@ struct bm_verify_work *bm_verify_table_begin(
 	*work = (struct bm_verify_work){.scan = *scan, .err = BM_ERROR_INIT};
 	work->recheck = (struct bm_recheck){.scan = &work->scan,
 			.values = options->show_values,
+			.room = repair != NULL ? &repair->room : NULL,
 			.differences = json_array()};
 	work->object = bm_verify_object(table->is_view ? "materialized view" : "table",
 			table->name, BM_PROOF_UNPROVEN, "");
@@ -195,7 +200,30 @@ void bm_verify_table_round(struct bm_verify_work *work)
 
 bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late)
 {
+	if (work->until_msec > 0) {
+		is_late = bm_clock_msec() >= work->until_msec;
+	}
 	return work->is_over || bm_recheck_is_over(&work->recheck, is_late);
+}
+
+bool bm_verify_table_repair(
+		struct bm_verify_work *work, struct bm_repair *repair, uint64_t wait_msec)
+{
+	struct bm_error err = BM_ERROR_INIT;
+
+	if (work->is_over || work->is_tried) {
+		return false;
+	}
+	work->is_tried = true;
+	int sent = bm_repair_send(repair, &work->recheck, work->object, &err);
+	if (sent < 0) {
+		json_object_set_new(work->object, "unrepaired", bm_json_text(err.message));
+	} else if (sent > 0) {
+		work->until_msec = bm_clock_msec() +
+				(wait_msec > BM_REPAIR_WAIT_MSEC ? wait_msec
+								 : BM_REPAIR_WAIT_MSEC);
+	}
+	return sent > 0;
 }
 
 json_t *bm_verify_table_end(struct bm_verify_work *work)
@@ -206,8 +234,11 @@ json_t *bm_verify_table_end(struct bm_verify_work *work)
 		set_numbers(&work->scan, &work->recheck, object);
 		set_state(&work->scan, &work->recheck, object);
 	}
+	if (work->until_msec > 0) {
+		bm_repair_tell(&work->recheck, object);
+	}
 	set_time(object);
-	json_decref(work->recheck.differences);
+	bm_recheck_finish(&work->recheck);
 	bm_scan_finish(&work->scan);
 	free(work);
 	return object;

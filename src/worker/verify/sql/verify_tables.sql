@@ -3,7 +3,8 @@
 -- key are read by an index. Columns and key are JSON lists of [quoted name, way, type]: the way says how
 -- digest.c makes a value comparable. A type that is not the server's own is written by its output function
 -- (format), never by a cast: its owner may make one, which would run with our rights. A virtual generated column is
--- an expression of its owner, so it is left out; it holds nothing.
+-- an expression of its owner, so it is left out; it holds nothing. A type's name is that without a length: a cast
+-- to "character" is one to char(1).
 WITH kinds AS (
   SELECT t.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS base
   FROM pg_type t),
@@ -12,7 +13,7 @@ ways AS (
       WHEN k.base = 1114 THEN 'timestamp' WHEN k.base = 1184 THEN 'timestamptz'
       WHEN k.base = 1042 THEN 'bpchar' WHEN k.base = 17 THEN 'bytea'
       WHEN k.base < 16384 AND t.typtype = 'b' THEN 'text' ELSE 'format' END AS way,
-    format_type(k.base, NULL) AS type
+    format_type(k.base, -1) AS type
   FROM kinds k JOIN pg_type t ON t.oid = k.base),
 keys AS (
   SELECT DISTINCT ON (i.indrelid) i.indrelid, i.indkey::int2[] AS attnums,

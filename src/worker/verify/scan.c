@@ -17,12 +17,70 @@
 /* Rows that are listed at once, of one side. */
 #define LISTED_MOST 40000
 
+/* ---- sums ---- */
+
+struct sums {
+	size_t count; /* of buckets */
+	struct bm_sum *sides[BM_PAIR_SIDES];
+};
+
+static void sums_init(struct sums *sums, size_t count)
+{
+	sums->count = count;
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		sums->sides[side] = bm_alloc((count + 1) * sizeof(struct bm_sum));
+	}
+}
+
+static void sums_finish(struct sums *sums)
+{
+	free(sums->sides[0]);
+	free(sums->sides[1]);
+	*sums = (struct sums){0};
+}
+
+/* A whole number of any length that fits; the servers write nothing else here. */
+static __int128 number_of(const char *text)
+{
+	bool negative = text[0] == '-';
+	__int128 number = 0;
+
+	for (text += negative; *text >= '0' && *text <= '9'; text++) {
+		number = number * 10 + (*text - '0');
+	}
+	return negative ? -number : number;
+}
+
+/* Add (sign 1) or take off (-1) what a side answered to bm_digest_sums_sql(). */
+static void sums_take(struct sums *sums, enum bm_pair_side side, const PGresult *rows, int sign)
+{
+	for (int row = 0; row < PQntuples(rows); row++) {
+		size_t bucket = strtoul(PQgetvalue(rows, row, 0), NULL, 10);
+		if (bucket >= sums->count) {
+			continue;
+		}
+		struct bm_sum *sum = &sums->sides[side][bucket];
+		sum->rows += sign * strtoll(PQgetvalue(rows, row, 1), NULL, 10);
+		sum->hashes += sign * number_of(PQgetvalue(rows, row, 2));
+		sum->halves += sign * number_of(PQgetvalue(rows, row, 3));
+	}
+}
+
+static bool sums_differ(const struct sums *sums, size_t bucket)
+{
+	const struct bm_sum *a = &sums->sides[0][bucket], *b = &sums->sides[1][bucket];
+
+	return a->rows != b->rows || a->hashes != b->hashes || a->halves != b->halves;
+}
+
+/* ---- batches ---- */
+
 struct batch {
 	unsigned first, last; /* buckets, to before `last` */
 	char *condition;      /* SQL */
 	char at[BM_CLOCK_TEXT_SIZE];
 	struct bm_moment moment;
-	struct bm_sums sums;
+	struct sums sums;
 };
 
 static int ask_sums(struct bm_scan *scan, const struct bm_ranges *ranges, struct batch *batch,
@@ -37,7 +95,7 @@ static int ask_sums(struct bm_scan *scan, const struct bm_ranges *ranges, struct
 	int rc = bm_pair_ask(scan->pair->main, both, count, params, rows, NULL, err);
 	bm_strbuf_finish(&sql);
 	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
-		bm_sums_take(&batch->sums, side, rows[side], sign);
+		sums_take(&batch->sums, side, rows[side], sign);
 		PQclear(rows[side]);
 	}
 	return rc;
@@ -121,7 +179,7 @@ static int list_buckets(struct bm_scan *scan, const struct bm_ranges *ranges,
 	return rc;
 }
 
-static int64_t rows_of(const struct bm_sums *sums, unsigned bucket)
+static int64_t rows_of(const struct sums *sums, unsigned bucket)
 {
 	int64_t source = sums->sides[0][bucket].rows, other = sums->sides[1][bucket].rows;
 
@@ -137,7 +195,7 @@ static int list_differing(struct bm_scan *scan, const struct bm_ranges *ranges,
 	int rc = 0;
 
 	for (unsigned i = batch->first; rc == 0 && i < batch->last; i++) {
-		if (!bm_sums_differ(&batch->sums, i)) {
+		if (!sums_differ(&batch->sums, i)) {
 			continue;
 		}
 		scan->differing++;
@@ -175,7 +233,7 @@ static int add_proofs(struct bm_scan *scan, const struct bm_proofs *proofs,
 
 	for (unsigned i = batch->first; i < batch->last; i++) {
 		const char *separator = buckets.length > 0 ? "," : "{";
-		if (!bm_sums_differ(&batch->sums, i)) {
+		if (!sums_differ(&batch->sums, i)) {
 			bm_strbuf_printf(&buckets, "%s%u", separator, i);
 			bm_strbuf_printf(&rows, "%s%" PRId64, separator,
 					batch->sums.sides[0][i].rows);
@@ -227,7 +285,7 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 		bm_ranges_condition(ranges, scan->table, first, last, &condition);
 	}
 	batch.condition = bm_strbuf_detach(&condition);
-	bm_sums_init(&batch.sums, ranges->count);
+	sums_init(&batch.sums, ranges->count);
 	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
 	scan->truncated = scan->truncated || batch.moment.truncated;
 	scan->too_many_pending = scan->too_many_pending || batch.moment.too_many;
@@ -240,7 +298,7 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 	if (rc == 0 && reads) {
 		rc = add_proofs(scan, proofs, &batch, err);
 	}
-	bm_sums_finish(&batch.sums);
+	sums_finish(&batch.sums);
 	free(batch.condition);
 	uint64_t took_msec = bm_clock_msec() - begun_msec;
 	scan->longest_msec = took_msec > scan->longest_msec ? took_msec : scan->longest_msec;
@@ -339,7 +397,7 @@ int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struc
 	struct batch batch = {.first = 0, .last = 1};
 	const struct bm_ranges ranges = {.count = 1, .bucket = everything};
 
-	bm_sums_init(&batch.sums, 1);
+	sums_init(&batch.sums, 1);
 	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
 	if (rc == 0) {
 		rc = ask_sums(scan, &ranges, &batch, "", 0, NULL, 1, err);
@@ -347,6 +405,6 @@ int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struc
 	sums[0] = batch.sums.sides[0][0];
 	sums[1] = batch.sums.sides[1][0];
 	bm_moment_end(scan->pair, &batch.moment);
-	bm_sums_finish(&batch.sums);
+	sums_finish(&batch.sums);
 	return rc;
 }

@@ -15,7 +15,12 @@
 #include "worker/verify/keys.h"
 #include "worker/verify/moment.h"
 #include "worker/verify/pair.h"
-#include "worker/verify/sums.h"
+
+/* What digest.c sums up; sums of hashes exceed 64 bits. */
+struct bm_sum {
+	int64_t rows;
+	__int128 hashes, halves;
+};
 
 struct bm_scan {
 	struct bm_pair *pair;

@@ -11,7 +11,6 @@
 #include "worker/verify/object.h"
 #include "worker/verify/recheck.h"
 #include "worker/verify/repair.h"
-#include "worker/verify/sums.h"
 
 /* How long a table without a key has to stay as it is. */
 #define QUIET_MSEC 1500

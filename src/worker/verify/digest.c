@@ -1,7 +1,8 @@
 #include "worker/verify/digest.h"
 
-/* Of the hash that mixes the columns'; columns have seeds from 1 on. */
-#define ROW_SEED 0
+#include <stdlib.h>
+
+#include "bucardo_machine/alloc.h"
 
 /* A value as text: what the servers say of it in sessions with the same settings. */
 static void put_text(const struct bm_verify_column *column, struct bm_strbuf *out)
@@ -43,12 +44,25 @@ static void put_portable(
 	bm_strbuf_puts(out, "), 'UTF8')), 'hex'), 1, 16))::bit(64)::int8");
 }
 
+/* Folded to 32 bits like whole numbers; the epoch keeps more of them, and knows infinity. */
+static void put_timestamp(const char *name, const char *utc, size_t seed, struct bm_strbuf *out)
+{
+	bm_strbuf_printf(out,
+			"timestamp_hash_extended(%s, hashfloat8extended(date_part('epoch', %s), %zu))",
+			utc, name, seed);
+}
+
 static void put_native(const struct bm_digest *digest, const struct bm_verify_column *column,
 		size_t seed, struct bm_strbuf *out)
 {
+	char *utc;
+
 	switch (column->way) {
-	case BM_WAY_INT:
-		bm_strbuf_printf(out, "hashint8extended(%s::int8, %zu)", column->name, seed);
+	case BM_WAY_INT: /* the function folds it to 32 bits: the upper half goes into the seed
+			  */
+		bm_strbuf_printf(out,
+				"hashint8extended(%s::int8, (%s::int8 >> 32 << 12) + %zu)",
+				column->name, column->name, seed);
 		break;
 	case BM_WAY_BOOL:
 		bm_strbuf_printf(out, "hashint8extended(%s::int4, %zu)", column->name, seed);
@@ -57,11 +71,12 @@ static void put_native(const struct bm_digest *digest, const struct bm_verify_co
 		bm_strbuf_printf(out, "uuid_hash_extended(%s, %zu)", column->name, seed);
 		break;
 	case BM_WAY_TIMESTAMP:
-		bm_strbuf_printf(out, "timestamp_hash_extended(%s, %zu)", column->name, seed);
+		put_timestamp(column->name, column->name, seed, out);
 		break;
 	case BM_WAY_TIMESTAMPTZ:
-		bm_strbuf_printf(out, "timestamp_hash_extended(timezone('UTC', %s), %zu)",
-				column->name, seed);
+		utc = bm_format("timezone('UTC', %s)", column->name);
+		put_timestamp(column->name, utc, seed, out);
+		free(utc);
 		break;
 	default:
 		bm_strbuf_puts(out, "hashtextextended(");
@@ -83,24 +98,31 @@ static void put_column(const struct bm_digest *digest, const struct bm_verify_co
 	bm_strbuf_printf(out, ", %zu::int8)", seed);
 }
 
-/* The columns' hashes by exclusive or, mixed once more: without that the sum over two rows that
- * have exchanged a value would often be the same. */
+/* The columns' hashes by exclusive or. Sums need it mixed once more, or those over two rows
+ * that have exchanged a value would often be the same. Here that is done with sha256, which is
+ * dear, and in put_sums() with a hash that takes 32 bits of it at a time. */
 static void put_mixed(const struct bm_digest *digest, const struct bm_verify_column *columns,
 		size_t count, struct bm_strbuf *out)
 {
 	bm_strbuf_puts(out,
-			digest->portable ? "('x' || substr(encode(sha256(convert_to(("
-					 : "hashint8extended(0::int8");
-	bm_strbuf_puts(out, digest->portable ? "0::int8" : "");
+			digest->portable ? "('x' || substr(encode(sha256(convert_to((0::int8"
+					 : "(0::int8");
 	for (size_t i = 0; i < count; i++) {
 		bm_strbuf_puts(out, " # ");
 		put_column(digest, &columns[i], i + 1, out);
 	}
-	if (digest->portable) {
-		bm_strbuf_puts(out, ")::text, 'UTF8')), 'hex'), 1, 16))::bit(64)::int8");
-	} else {
-		bm_strbuf_printf(out, ", %d)", ROW_SEED);
-	}
+	bm_strbuf_puts(out,
+			digest->portable ? ")::text, 'UTF8')), 'hex'), 1, 16))::bit(64)::int8"
+					 : ")");
+}
+
+/* Of `h`: two sums, none of which tells of the other. */
+static void put_sums(const struct bm_digest *digest, struct bm_strbuf *out)
+{
+	bm_strbuf_puts(out,
+			digest->portable ? "sum(h), sum((h >> 32) * (h & 4294967295))"
+					 : "sum(hashint8extended(h, 0)),"
+					   " sum(hashint8extended(h, h >> 32))");
 }
 
 void bm_digest_probe_sql(struct bm_strbuf *out)
@@ -116,7 +138,9 @@ void bm_digest_probe_sql(struct bm_strbuf *out)
 			" uuid_hash_extended('00010203-0405-0607-0809-0a0b0c0d0e0f', 1),"
 			" timestamp_hash_extended('2000-01-01 00:00:00.000001', 1),"
 			" timestamp_hash_extended('infinity', 2),"
-			" timestamp_hash_extended('-infinity', 3)");
+			" timestamp_hash_extended('-infinity', 3),"
+			" hashfloat8extended(date_part('epoch', timestamp '2026-11-28 18:00:00.123456'), 1),"
+			" hashfloat8extended('infinity', 2), hashfloat8extended('-infinity', 3)");
 }
 
 void bm_digest_row(const struct bm_digest *digest, const struct bm_verify_table *table,
@@ -137,11 +161,11 @@ void bm_digest_columns(const struct bm_digest *digest, const struct bm_verify_ta
 }
 
 void bm_digest_key_bucket(const struct bm_digest *digest, const struct bm_verify_table *table,
-		unsigned count, struct bm_strbuf *out)
+		unsigned shift, unsigned count, struct bm_strbuf *out)
 {
 	bm_strbuf_puts(out, "((");
 	put_mixed(digest, table->key, table->key_count, out);
-	bm_strbuf_printf(out, ") & %u)::int4", count - 1);
+	bm_strbuf_printf(out, " >> %u) & %u)::int4", shift, count - 1);
 }
 
 /* A key of a type that somebody made is compared as text: its `=` may be anybody's. */
@@ -183,23 +207,28 @@ void bm_digest_key_texts(const struct bm_verify_table *table, struct bm_strbuf *
 void bm_digest_sums_sql(const struct bm_digest *digest, const struct bm_verify_table *table,
 		const char *bucket, const char *condition, struct bm_strbuf *out)
 {
-	bm_strbuf_printf(out,
-			"SELECT b, count(*), sum(h), sum((h >> 32) * (h & 4294967295))"
-			" FROM (SELECT %s AS b, ",
-			bucket);
+	bm_strbuf_puts(out, "SELECT b, count(*), ");
+	put_sums(digest, out);
+	bm_strbuf_printf(out, " FROM (SELECT %s AS b, ", bucket);
 	bm_digest_row(digest, table, out);
 	/* OFFSET: or the hash would be worked out for each time that it is named. */
 	bm_strbuf_printf(out, " AS h FROM ONLY %s%s%s OFFSET 0) x GROUP BY b", table->name,
 			condition[0] != '\0' ? " WHERE " : "", condition);
 }
 
-/* In the order of bytes, which both servers and strcmp() know. */
-static void put_key_order(const struct bm_verify_table *table, struct bm_strbuf *out)
+/* In the order of the bytes that we receive, which both servers and strcmp() know. */
+static void put_key_order(const struct bm_digest *digest, const struct bm_verify_table *table,
+		struct bm_strbuf *out)
 {
 	bm_strbuf_puts(out, " ORDER BY ");
 	for (size_t i = 0; i < table->key_count; i++) {
-		bm_strbuf_printf(out, "%sformat('%%s', %s) COLLATE \"C\"", i > 0 ? ", " : "",
-				table->key[i].name);
+		const char *name = table->key[i].name;
+		bm_strbuf_puts(out, i > 0 ? ", " : "");
+		if (digest->converted) {
+			bm_strbuf_printf(out, "convert_to(format('%%s', %s), 'UTF8')", name);
+		} else {
+			bm_strbuf_printf(out, "format('%%s', %s) COLLATE \"C\"", name);
+		}
 	}
 }
 
@@ -212,7 +241,7 @@ void bm_digest_rows_sql(const struct bm_digest *digest, const struct bm_verify_t
 	bm_digest_row(digest, table, out);
 	bm_strbuf_printf(out, " FROM ONLY %s%s%s", table->name,
 			condition[0] != '\0' ? " WHERE " : "", condition);
-	put_key_order(table, out);
+	put_key_order(digest, table, out);
 	bm_strbuf_printf(out, " LIMIT %u", limit);
 }
 
@@ -230,5 +259,57 @@ void bm_digest_look_sql(const struct bm_digest *digest, const struct bm_verify_t
 	}
 	bm_strbuf_printf(out, " FROM ONLY %s WHERE ", table->name);
 	bm_digest_keys_condition(table, 1, out);
-	put_key_order(table, out);
+	put_key_order(digest, table, out);
+	/* Where it is no key on one side: rows of one key are compared in one order. */
+	bm_strbuf_printf(out, ", %zu", table->key_count + 1);
+}
+
+/* ---- what a side answered ---- */
+
+void bm_sums_init(struct bm_sums *sums, size_t count)
+{
+	sums->count = count;
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		sums->sides[side] = bm_alloc((count + 1) * sizeof(struct bm_sum));
+	}
+}
+
+void bm_sums_finish(struct bm_sums *sums)
+{
+	free(sums->sides[0]);
+	free(sums->sides[1]);
+	*sums = (struct bm_sums){0};
+}
+
+/* A whole number of any length that fits; the servers write nothing else here. */
+static __int128 number_of(const char *text)
+{
+	bool negative = text[0] == '-';
+	__int128 number = 0;
+
+	for (text += negative; *text >= '0' && *text <= '9'; text++) {
+		number = number * 10 + (*text - '0');
+	}
+	return negative ? -number : number;
+}
+
+void bm_sums_take(struct bm_sums *sums, enum bm_pair_side side, const PGresult *rows, int sign)
+{
+	for (int row = 0; row < PQntuples(rows); row++) {
+		size_t bucket = strtoul(PQgetvalue(rows, row, 0), NULL, 10);
+		if (bucket >= sums->count) {
+			continue;
+		}
+		struct bm_sum *sum = &sums->sides[side][bucket];
+		sum->rows += sign * strtoll(PQgetvalue(rows, row, 1), NULL, 10);
+		sum->hashes += sign * number_of(PQgetvalue(rows, row, 2));
+		sum->halves += sign * number_of(PQgetvalue(rows, row, 3));
+	}
+}
+
+bool bm_sums_differ(const struct bm_sums *sums, size_t bucket)
+{
+	const struct bm_sum *a = &sums->sides[0][bucket], *b = &sums->sides[1][bucket];
+
+	return a->rows != b->rows || a->hashes != b->hashes || a->halves != b->halves;
 }

@@ -3,7 +3,7 @@
  *
  * A row is hashed column by column, each with a seed of its own, in the order of the columns'
  * names: an absent value is none of the texts, and two values that change places are seen. The
- * sum of a range is its count, the sum of its hashes, and the sum of a product of their halves.
+ * sum of a range is its count and two independent sums of its rows' hashes.
  * All three can be subtracted, so rows that are under way are taken out of a sum afterwards,
  * without a list of keys in the scan.
  *
@@ -12,20 +12,23 @@
  * hash functions are promised to nobody: they are tried on both sides first
  * (bm_digest_probe_sql), and sha256 takes their place.
  *
- * Pure: texts of SQL.
+ * Pure: texts of SQL, and sums of what comes back.
  */
 #ifndef WORKER_VERIFY_DIGEST_H
 #define WORKER_VERIFY_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bucardo_machine/strbuf.h"
+#include "worker/verify/pair.h"
 #include "worker/verify/verify_catalog.h"
 
 struct bm_digest {
 	bool portable;	    /* sha256 */
 	bool same_encoding; /* of the two databases */
+	bool converted;	    /* texts reach us in another encoding than one of them has */
 };
 
 /* Hashes of fixed values, one column each. */
@@ -37,9 +40,10 @@ void bm_digest_row(const struct bm_digest *digest, const struct bm_verify_table 
 void bm_digest_columns(const struct bm_digest *digest, const struct bm_verify_table *table,
 		struct bm_strbuf *out);
 
-/* A number from 0 to `count` - 1, a power of two, from the hash of the row's key. */
+/* A number from 0 to `count` - 1, a power of two, from the hash of the row's key: of its bits
+ * from `shift` on. */
 void bm_digest_key_bucket(const struct bm_digest *digest, const struct bm_verify_table *table,
-		unsigned count, struct bm_strbuf *out);
+		unsigned shift, unsigned count, struct bm_strbuf *out);
 
 /* "(a, b) IN (keys)": the row is one of those whose keys the parameters from `first` on hold,
  * an array of texts for each column of the key. */
@@ -63,5 +67,24 @@ void bm_digest_rows_sql(const struct bm_digest *digest, const struct bm_verify_t
  * texts. */
 void bm_digest_look_sql(const struct bm_digest *digest, const struct bm_verify_table *table,
 		bool values, struct bm_strbuf *out);
+
+/* What bm_digest_sums_sql() sums up, of two sides; sums of hashes exceed 64 bits. */
+struct bm_sum {
+	int64_t rows;
+	__int128 hashes, halves;
+};
+
+struct bm_sums {
+	size_t count; /* of buckets */
+	struct bm_sum *sides[BM_PAIR_SIDES];
+};
+
+void bm_sums_init(struct bm_sums *sums, size_t count);
+void bm_sums_finish(struct bm_sums *sums);
+
+/* Add (sign 1) or take off (-1) what a side answered. No bucket is the first one. */
+void bm_sums_take(struct bm_sums *sums, enum bm_pair_side side, const PGresult *rows, int sign);
+
+bool bm_sums_differ(const struct bm_sums *sums, size_t bucket);
 
 #endif

@@ -147,7 +147,7 @@ static void plan_by_hash(const struct bm_digest *digest, const struct bm_verify_
 			(uint64_t)out->count * BUCKET_ROWS < table->rows) {
 		out->count *= 2;
 	}
-	bm_digest_key_bucket(digest, table, out->count, &sql);
+	bm_digest_key_bucket(digest, table, 0, out->count, &sql);
 	out->bucket = bm_strbuf_detach(&sql);
 }
 
@@ -220,5 +220,11 @@ void bm_ranges_condition(const struct bm_ranges *ranges, const struct bm_verify_
 	}
 	if (ranges->by_order && last < ranges->count) {
 		put_end(&table->key[0], "<", ranges->bounds[last - 1], out);
+	}
+	/* Where it is no key, on the destination, NULL belongs to the first range. */
+	if (ranges->by_order && first == 0 && out->length > 0) {
+		char *end = bm_strbuf_detach(out);
+		bm_strbuf_printf(out, "(%s OR %s IS NULL)", end, table->key[0].name);
+		free(end);
 	}
 }

@@ -6,8 +6,11 @@
 
 #include "bucardo_machine/json.h"
 
-/* Keys of one look. */
+/* Keys of one look, of tables with few columns: hashes and values of all columns travel. */
 #define SLICE 2000
+#define SLICE_BYTES ((size_t)4 << 20)
+#define HASH_BYTES 24
+#define VALUE_BYTES 400
 
 /* How often a row has to differ. */
 #define LOOKS 2
@@ -19,7 +22,9 @@ const char *const bm_row_kinds[BM_ROW_KINDS] = {[BM_ROW_MISSING] = "missing",
 struct look {
 	struct bm_recheck *recheck;
 	PGresult *rows[BM_PAIR_SIDES];
-	int at[BM_PAIR_SIDES]; /* the row of the key that is looked at, or where it would be */
+	/* The rows of the key that is looked at, or where they would be: a key of the source
+	 * may be none on the destination. */
+	int at[BM_PAIR_SIDES], count[BM_PAIR_SIDES];
 };
 
 /* ---- what differs ---- */
@@ -112,45 +117,70 @@ static void record(struct look *look, const struct bm_key_row *key, int kind)
 
 /* ---- one look ---- */
 
-static bool is_at(const struct look *look, int side, const struct bm_key_row *key)
+static int order_of(const struct look *look, int side, int row, const struct bm_key_row *key)
 {
 	size_t columns = look->recheck->scan->table->key_count;
-	bool same = look->at[side] < PQntuples(look->rows[side]);
+	int order = 0;
 
-	for (size_t i = 0; same && i < columns; i++) {
-		same = strcmp(PQgetvalue(look->rows[side], look->at[side], (int)i),
-				       bm_key_text(key, i)) == 0;
+	for (size_t i = 0; order == 0 && i < columns; i++) {
+		order = strcmp(PQgetvalue(look->rows[side], row, (int)i), bm_key_text(key, i));
 	}
-	return same;
+	return order;
 }
 
-static bool is_equal(const struct look *look, bool source, bool destination)
+/* Answers are in the order of the keys, so each key is found by going on. There may be rows
+ * that nobody asked for: what the type calls equal may have another text. */
+static void seek(struct look *look, const struct bm_key_row *key)
+{
+	for (int side = 0; side < BM_PAIR_SIDES; side++) {
+		int rows = PQntuples(look->rows[side]), at = look->at[side] + look->count[side];
+		while (at < rows && order_of(look, side, at, key) < 0) {
+			at++;
+		}
+		look->at[side] = at;
+		while (at < rows && order_of(look, side, at, key) == 0) {
+			at++;
+		}
+		look->count[side] = at - look->at[side];
+	}
+}
+
+static bool is_row_equal(const struct look *look)
 {
 	int hashes = (int)look->recheck->scan->table->key_count;
 
-	return source == destination &&
-			(!source ||
-					strcmp(PQgetvalue(look->rows[0], look->at[0], hashes),
-							PQgetvalue(look->rows[1], look->at[1],
-									hashes)) == 0);
+	return strcmp(PQgetvalue(look->rows[0], look->at[0], hashes),
+			       PQgetvalue(look->rows[1], look->at[1], hashes)) == 0;
+}
+
+/* Goes on to the first pair of rows that differ. */
+static bool is_equal(struct look *look)
+{
+	bool equal = look->count[0] == look->count[1];
+
+	while (equal && look->count[0] > 0 && (equal = is_row_equal(look))) {
+		look->at[0]++, look->at[1]++;
+		look->count[0]--, look->count[1]--;
+	}
+	return equal;
 }
 
 /* True when the row needs no other look. One that is equal is so, under way or not; one that is
- * under way may differ. Answers are in the order of the keys, so each key is found by going on.
- */
+ * under way may differ. */
 static bool judge(struct look *look, struct bm_key_row *key, bool is_pending)
 {
-	bool source = is_at(look, 0, key), destination = is_at(look, 1, key);
-	int kind = !source ? BM_ROW_EXTRA : !destination ? BM_ROW_MISSING : BM_ROW_CHANGED;
-	bool equal = is_equal(look, source, destination);
+	seek(look, key);
+	int more = look->count[0] - look->count[1];
+	int kind = more < 0 ? BM_ROW_EXTRA : more > 0 ? BM_ROW_MISSING : BM_ROW_CHANGED;
+	bool is_gone = look->count[0] + look->count[1] == 0;
+	bool equal = is_equal(look);
 
 	key->failed = equal || is_pending ? 0 : key->failed + 1;
 	bool is_decided = equal || key->failed >= LOOKS;
 	if (!equal && is_decided) {
 		record(look, key, kind);
 	}
-	look->at[0] += source;
-	look->at[1] += destination;
+	look->recheck->scan->vanished += is_gone;
 	return is_decided;
 }
 
@@ -168,7 +198,9 @@ static int ask(struct look *look, const struct bm_keys *keys, size_t first, size
 			(const char *const *)params, look->rows, NULL, err);
 	bm_keys_free_params(keys, params);
 	bm_strbuf_finish(&sql);
-	look->at[0] = look->at[1] = 0;
+	for (int side = 0; side < BM_PAIR_SIDES; side++) {
+		look->at[side] = look->count[side] = 0;
+	}
 	return rc;
 }
 
@@ -235,20 +267,29 @@ void bm_recheck_finish(struct bm_recheck *recheck)
 	json_decref(recheck->differences);
 }
 
+static size_t slice_of(const struct bm_recheck *recheck)
+{
+	size_t bytes = (recheck->scan->table->column_count + 1) *
+			(HASH_BYTES + (recheck->values ? VALUE_BYTES : 0));
+
+	return SLICE_BYTES / bytes < SLICE ? SLICE_BYTES / bytes : SLICE;
+}
+
 int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err)
 {
 	struct bm_scan *scan = recheck->scan;
 	struct look look = {.recheck = recheck};
 	struct bm_moment moment;
+	size_t slice = slice_of(recheck);
 	int rc = bm_moment_begin(scan->pair, scan->table, &moment, err);
 
 	scan->too_many_pending = scan->too_many_pending || moment.too_many;
 	scan->truncated = scan->truncated || moment.truncated;
 	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many &&
 			!moment.truncated;
-			first += SLICE) {
+			first += slice) {
 		size_t left = scan->suspects.count - first;
-		rc = look_at_slice(&look, &moment.pending, first, left < SLICE ? left : SLICE,
+		rc = look_at_slice(&look, &moment.pending, first, left < slice ? left : slice,
 				err);
 	}
 	bm_moment_end(scan->pair, &moment);

@@ -17,70 +17,22 @@
 /* Rows that are listed at once, of one side. */
 #define LISTED_MOST 40000
 
-/* ---- sums ---- */
+/* A bucket of more rows is read in parts: of about so many rows, by other bits of the keys'
+ * hashes than ranges.c takes. */
+#define PART_ROWS 4096
+#define PARTS_MOST 65536u
+#define PARTS_SHIFT 20
 
-struct sums {
-	size_t count; /* of buckets */
-	struct bm_sum *sides[BM_PAIR_SIDES];
-};
-
-static void sums_init(struct sums *sums, size_t count)
-{
-	sums->count = count;
-	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
-		sums->sides[side] = bm_alloc((count + 1) * sizeof(struct bm_sum));
-	}
-}
-
-static void sums_finish(struct sums *sums)
-{
-	free(sums->sides[0]);
-	free(sums->sides[1]);
-	*sums = (struct sums){0};
-}
-
-/* A whole number of any length that fits; the servers write nothing else here. */
-static __int128 number_of(const char *text)
-{
-	bool negative = text[0] == '-';
-	__int128 number = 0;
-
-	for (text += negative; *text >= '0' && *text <= '9'; text++) {
-		number = number * 10 + (*text - '0');
-	}
-	return negative ? -number : number;
-}
-
-/* Add (sign 1) or take off (-1) what a side answered to bm_digest_sums_sql(). */
-static void sums_take(struct sums *sums, enum bm_pair_side side, const PGresult *rows, int sign)
-{
-	for (int row = 0; row < PQntuples(rows); row++) {
-		size_t bucket = strtoul(PQgetvalue(rows, row, 0), NULL, 10);
-		if (bucket >= sums->count) {
-			continue;
-		}
-		struct bm_sum *sum = &sums->sides[side][bucket];
-		sum->rows += sign * strtoll(PQgetvalue(rows, row, 1), NULL, 10);
-		sum->hashes += sign * number_of(PQgetvalue(rows, row, 2));
-		sum->halves += sign * number_of(PQgetvalue(rows, row, 3));
-	}
-}
-
-static bool sums_differ(const struct sums *sums, size_t bucket)
-{
-	const struct bm_sum *a = &sums->sides[0][bucket], *b = &sums->sides[1][bucket];
-
-	return a->rows != b->rows || a->hashes != b->hashes || a->halves != b->halves;
-}
-
-/* ---- batches ---- */
+/* What lists of both sides may hold, if keys are as wide as rows. */
+#define LISTED_BYTES ((uint64_t)8 << 20)
+#define LISTED_LEAST 200
 
 struct batch {
 	unsigned first, last; /* buckets, to before `last` */
 	char *condition;      /* SQL */
 	char at[BM_CLOCK_TEXT_SIZE];
 	struct bm_moment moment;
-	struct sums sums;
+	struct bm_sums sums;
 };
 
 static int ask_sums(struct bm_scan *scan, const struct bm_ranges *ranges, struct batch *batch,
@@ -95,7 +47,7 @@ static int ask_sums(struct bm_scan *scan, const struct bm_ranges *ranges, struct
 	int rc = bm_pair_ask(scan->pair->main, both, count, params, rows, NULL, err);
 	bm_strbuf_finish(&sql);
 	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
-		sums_take(&batch->sums, side, rows[side], sign);
+		bm_sums_take(&batch->sums, side, rows[side], sign);
 		PQclear(rows[side]);
 	}
 	return rc;
@@ -123,6 +75,22 @@ static int take_pending_off(struct bm_scan *scan, const struct bm_ranges *ranges
 	return rc;
 }
 
+/* Keys of texts may be as wide as rows. */
+static unsigned listed_most(const struct bm_scan *scan)
+{
+	const struct bm_verify_table *table = scan->table;
+	uint64_t most = LISTED_MOST;
+
+	for (size_t i = 0; i < table->key_count; i++) {
+		if (table->key[i].way == BM_WAY_INT || table->key[i].way == BM_WAY_UUID) {
+			continue;
+		}
+		uint64_t width = table->bytes / (table->rows + 1) + 1;
+		most = LISTED_BYTES / width < most ? LISTED_BYTES / width : most;
+	}
+	return (unsigned)(most > LISTED_LEAST ? most : LISTED_LEAST);
+}
+
 static void suspect(struct bm_scan *scan, const PGresult *rows, int row)
 {
 	scan->too_many = !bm_keys_add(&scan->suspects, rows, row) || scan->too_many;
@@ -133,7 +101,8 @@ static void compare_lists(struct bm_scan *scan, PGresult *const *rows)
 {
 	size_t columns = scan->table->key_count;
 	int counts[] = {PQntuples(rows[0]), PQntuples(rows[1])}, at[] = {0, 0};
-	bool cut[] = {counts[0] == LISTED_MOST, counts[1] == LISTED_MOST};
+	int most = (int)listed_most(scan);
+	bool cut[] = {counts[0] == most, counts[1] == most};
 
 	while (!scan->too_many && (at[0] < counts[0] || at[1] < counts[1])) {
 		bool ended[] = {at[0] == counts[0], at[1] == counts[1]};
@@ -156,21 +125,38 @@ static void compare_lists(struct bm_scan *scan, PGresult *const *rows)
 	scan->too_many = scan->too_many || cut[0] || cut[1];
 }
 
-/* List the rows of these buckets ("{3,7}") on both sides. */
-static int list_buckets(struct bm_scan *scan, const struct bm_ranges *ranges,
-		const struct batch *batch, const char *buckets, struct bm_error *err)
+/* A list that names no suspect, or lacks rows that were summed up, explains nothing: keys may
+ * be NULL on the destination. Rows under way are in the list and not in the sums. */
+static void check_list(struct bm_scan *scan, const struct batch *batch, PGresult *const *rows,
+		const int64_t *expected, size_t suspects_before)
 {
+	bool complete = batch->moment.pending.count > 0 ||
+			(PQntuples(rows[0]) == expected[0] &&
+					PQntuples(rows[1]) == expected[1]);
+
+	if (!scan->too_many && (!complete || scan->suspects.count == suspects_before)) {
+		scan->unlisted = true;
+	}
+}
+
+/* List the rows of these buckets ("{3,7}") on both sides, where so many are expected. */
+static int list_buckets(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct batch *batch, const char *buckets, const int64_t *expected,
+		struct bm_error *err)
+{
+	size_t suspects_before = scan->suspects.count;
 	struct bm_strbuf condition = BM_STRBUF_INIT, sql = BM_STRBUF_INIT;
 	PGresult *rows[BM_PAIR_SIDES];
 
 	bm_strbuf_printf(&condition, "%s%s%s = ANY ('{%s}'::int[])", batch->condition,
 			batch->condition[0] != '\0' ? " AND " : "", ranges->bucket, buckets);
-	bm_digest_rows_sql(scan->digest, scan->table, bm_strbuf_text(&condition), LISTED_MOST,
-			&sql);
+	bm_digest_rows_sql(scan->digest, scan->table, bm_strbuf_text(&condition),
+			listed_most(scan), &sql);
 	const char *const both[] = {bm_strbuf_text(&sql), bm_strbuf_text(&sql)};
 	int rc = bm_pair_ask(scan->pair->main, both, 0, NULL, rows, NULL, err);
 	if (rc == 0) {
 		compare_lists(scan, rows);
+		check_list(scan, batch, rows, expected, suspects_before);
 		PQclear(rows[0]);
 		PQclear(rows[1]);
 	}
@@ -179,38 +165,102 @@ static int list_buckets(struct bm_scan *scan, const struct bm_ranges *ranges,
 	return rc;
 }
 
-static int64_t rows_of(const struct sums *sums, unsigned bucket)
+static int64_t rows_of(const struct bm_sums *sums, unsigned bucket)
 {
 	int64_t source = sums->sides[0][bucket].rows, other = sums->sides[1][bucket].rows;
 
 	return source > other ? source : other;
 }
 
+static int list_differing(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct batch *batch, bool is_part, struct bm_error *err);
+
+/* A bucket of too many rows to list, as where the first column of a key has few values: its
+ * parts, by the keys' hashes. */
+static int list_parts(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct batch *batch, unsigned bucket, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	struct bm_ranges parts = {.count = 2};
+	struct batch part = {.moment = batch->moment};
+
+	while (parts.count < PARTS_MOST &&
+			(int64_t)parts.count * PART_ROWS < rows_of(&batch->sums, bucket)) {
+		parts.count *= 2;
+	}
+	part.last = parts.count;
+	bm_digest_key_bucket(scan->digest, scan->table, PARTS_SHIFT, parts.count, &sql);
+	parts.bucket = bm_strbuf_detach(&sql);
+	part.condition = bm_format("%s%s%s = %u", batch->condition,
+			batch->condition[0] != '\0' ? " AND " : "", ranges->bucket, bucket);
+	bm_sums_init(&part.sums, parts.count);
+	int rc = ask_sums(scan, &parts, &part, part.condition, 0, NULL, 1, err);
+	if (rc == 0) {
+		rc = take_pending_off(scan, &parts, &part, err);
+	}
+	if (rc == 0) {
+		rc = list_differing(scan, &parts, &part, true, err);
+	}
+	bm_sums_finish(&part.sums);
+	free(part.condition);
+	free(parts.bucket);
+	return rc;
+}
+
+struct listing { /* buckets that are listed together */
+	struct bm_strbuf buckets;
+	int64_t rows, expected[BM_PAIR_SIDES];
+};
+
+static int list_them(struct bm_scan *scan, const struct bm_ranges *ranges,
+		const struct batch *batch, struct listing *listing, struct bm_error *err)
+{
+	int rc = listing->buckets.length == 0 || scan->too_many
+			? 0
+			: list_buckets(scan, ranges, batch, bm_strbuf_text(&listing->buckets),
+					  listing->expected, err);
+
+	bm_strbuf_finish(&listing->buckets);
+	*listing = (struct listing){.buckets = BM_STRBUF_INIT};
+	return rc;
+}
+
+static void add_bucket(struct listing *listing, const struct batch *batch, unsigned bucket)
+{
+	bm_strbuf_printf(&listing->buckets, "%s%u", listing->buckets.length > 0 ? "," : "",
+			bucket);
+	listing->rows += rows_of(&batch->sums, bucket);
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		listing->expected[side] += batch->sums.sides[side][bucket].rows;
+	}
+}
+
 /* Some buckets that differ at a time, no more rows than are listed at once. */
 static int list_differing(struct bm_scan *scan, const struct bm_ranges *ranges,
-		const struct batch *batch, struct bm_error *err)
+		const struct batch *batch, bool is_part, struct bm_error *err)
 {
-	struct bm_strbuf buckets = BM_STRBUF_INIT;
-	int64_t rows = 0;
+	struct listing listing = {.buckets = BM_STRBUF_INIT};
+	int64_t most = listed_most(scan) / 2;
 	int rc = 0;
 
 	for (unsigned i = batch->first; rc == 0 && i < batch->last; i++) {
-		if (!sums_differ(&batch->sums, i)) {
+		if (!bm_sums_differ(&batch->sums, i)) {
 			continue;
 		}
-		scan->differing++;
-		if (buckets.length > 0 && rows + rows_of(&batch->sums, i) > LISTED_MOST / 2) {
-			rc = list_buckets(scan, ranges, batch, bm_strbuf_text(&buckets), err);
-			bm_strbuf_clear(&buckets);
-			rows = 0;
+		scan->differing += !is_part;
+		int64_t rows = rows_of(&batch->sums, i);
+		if (rows > most && !is_part) {
+			rc = scan->too_many ? 0 : list_parts(scan, ranges, batch, i, err);
+			continue;
 		}
-		bm_strbuf_printf(&buckets, "%s%u", buckets.length > 0 ? "," : "", i);
-		rows += rows_of(&batch->sums, i);
+		rc = listing.rows + rows > most ? list_them(scan, ranges, batch, &listing, err)
+						: 0;
+		add_bucket(&listing, batch, i);
 	}
-	if (rc == 0 && buckets.length > 0 && !scan->too_many) {
-		rc = list_buckets(scan, ranges, batch, bm_strbuf_text(&buckets), err);
+	if (rc == 0) {
+		rc = list_them(scan, ranges, batch, &listing, err);
 	}
-	bm_strbuf_finish(&buckets);
+	bm_strbuf_finish(&listing.buckets);
 	return rc;
 }
 
@@ -233,7 +283,7 @@ static int add_proofs(struct bm_scan *scan, const struct bm_proofs *proofs,
 
 	for (unsigned i = batch->first; i < batch->last; i++) {
 		const char *separator = buckets.length > 0 ? "," : "{";
-		if (!sums_differ(&batch->sums, i)) {
+		if (!bm_sums_differ(&batch->sums, i)) {
 			bm_strbuf_printf(&buckets, "%s%u", separator, i);
 			bm_strbuf_printf(&rows, "%s%" PRId64, separator,
 					batch->sums.sides[0][i].rows);
@@ -265,7 +315,7 @@ static int read_batch(struct bm_scan *scan, const struct bm_ranges *ranges, stru
 		rc = take_pending_off(scan, ranges, batch, err);
 	}
 	if (rc == 0 && !scan->too_many) {
-		rc = list_differing(scan, ranges, batch, err);
+		rc = list_differing(scan, ranges, batch, false, err);
 	}
 	return rc;
 }
@@ -285,7 +335,7 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 		bm_ranges_condition(ranges, scan->table, first, last, &condition);
 	}
 	batch.condition = bm_strbuf_detach(&condition);
-	sums_init(&batch.sums, ranges->count);
+	bm_sums_init(&batch.sums, ranges->count);
 	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
 	scan->truncated = scan->truncated || batch.moment.truncated;
 	scan->too_many_pending = scan->too_many_pending || batch.moment.too_many;
@@ -298,7 +348,7 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 	if (rc == 0 && reads) {
 		rc = add_proofs(scan, proofs, &batch, err);
 	}
-	sums_finish(&batch.sums);
+	bm_sums_finish(&batch.sums);
 	free(batch.condition);
 	uint64_t took_msec = bm_clock_msec() - begun_msec;
 	scan->longest_msec = took_msec > scan->longest_msec ? took_msec : scan->longest_msec;
@@ -397,7 +447,7 @@ int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struc
 	struct batch batch = {.first = 0, .last = 1};
 	const struct bm_ranges ranges = {.count = 1, .bucket = everything};
 
-	sums_init(&batch.sums, 1);
+	bm_sums_init(&batch.sums, 1);
 	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
 	if (rc == 0) {
 		rc = ask_sums(scan, &ranges, &batch, "", 0, NULL, 1, err);
@@ -405,6 +455,6 @@ int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struc
 	sums[0] = batch.sums.sides[0][0];
 	sums[1] = batch.sums.sides[1][0];
 	bm_moment_end(scan->pair, &batch.moment);
-	sums_finish(&batch.sums);
+	bm_sums_finish(&batch.sums);
 	return rc;
 }

@@ -16,12 +16,6 @@
 #include "worker/verify/moment.h"
 #include "worker/verify/pair.h"
 
-/* What digest.c sums up; sums of hashes exceed 64 bits. */
-struct bm_sum {
-	int64_t rows;
-	__int128 hashes, halves;
-};
-
 struct bm_scan {
 	struct bm_pair *pair;
 	const struct bm_digest *digest;
@@ -39,6 +33,8 @@ struct bm_scan {
 	bool too_many;	       /* more suspects than are kept */
 	bool too_many_pending; /* nothing can be said while so much is under way */
 	bool truncated;	       /* a truncate is under way */
+	bool unlisted;	       /* a bucket differs, and the list of its rows does not say why */
+	uint64_t vanished;     /* suspects that neither side finds any more (recheck.c) */
 	uint64_t longest_msec; /* of a snapshot */
 };
 

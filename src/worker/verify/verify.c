@@ -69,6 +69,7 @@ static int choose_hash(struct run *run, struct bm_error *err)
 
 	run->digest.portable = run->options->portable_hash;
 	run->digest.same_encoding = run->catalog.same_encoding;
+	run->digest.converted = run->catalog.converted;
 	if (run->digest.portable) {
 		return 0;
 	}

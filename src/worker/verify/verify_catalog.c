@@ -14,12 +14,15 @@
 static const char tables_sql[] =
 #include "worker/verify/sql/verify_tables.sql.inc"
 ;
+static const char definition_sql[] =
+#include "worker/verify/sql/verify_definition.sql.inc"
+;
 static const char captured_sql[] =
 #include "worker/verify/sql/verify_captured.sql.inc"
 ;
 /* clang-format on */
 
-enum { NAME, OID, KIND, ROWS, BYTES, COLUMNS, KEY, SCHEMA, PLAIN };
+enum { NAME, OID, KIND, ROWS, BYTES, COLUMNS, KEY, SCHEMA, PLAIN, POPULATED, DEFINITION };
 
 static const char *const ways[] = {[BM_WAY_TEXT] = "text",
 		[BM_WAY_INT] = "int",
@@ -126,6 +129,33 @@ static void match_columns(struct bm_verify_table *table, const char *others)
 	free_columns(there, count);
 }
 
+/* A key of which the other side has another type is one of texts. */
+static void match_key(struct bm_verify_table *table, const char *others)
+{
+	size_t count;
+	struct bm_verify_column *there = columns_of(others, &count);
+
+	for (size_t i = 0; i < table->key_count; i++) {
+		struct bm_verify_column *mine = &table->key[i];
+		const struct bm_verify_column *other = column_named(there, count, mine->name);
+		if (other != NULL && strcmp(other->type, mine->type) != 0) {
+			mine->way = BM_WAY_FORMAT;
+		}
+	}
+	free_columns(there, count);
+}
+
+static void match_population(struct bm_verify_table *table, bool source, bool destination)
+{
+	table->is_empty_view = !source && !destination;
+	if (source != destination) {
+		set_problem(table, false,
+				"a materialised view that is populated on the %s only: "
+				"REFRESH MATERIALIZED VIEW on both sides",
+				source ? "source" : "destination");
+	}
+}
+
 /* ---- tables ---- */
 
 static int row_named(const PGresult *rows, const char *name)
@@ -159,6 +189,11 @@ static void add_table(struct bm_verify_catalog *out, const PGresult *source, int
 		set_problem(table, true, "it is of another kind on the destination");
 	} else {
 		match_columns(table, PQgetvalue(destination, there, COLUMNS));
+		match_key(table, PQgetvalue(destination, there, COLUMNS));
+		match_population(table, PQgetvalue(source, row, POPULATED)[0] == 't',
+				PQgetvalue(destination, there, POPULATED)[0] == 't');
+		table->definition[0] = bm_strdup(PQgetvalue(source, row, DEFINITION));
+		table->definition[1] = bm_strdup(PQgetvalue(destination, there, DEFINITION));
 	}
 }
 
@@ -333,6 +368,32 @@ static int read_captured(struct bm_pair *pair, enum bm_pair_side side,
 					      bm_pair_side_name(side));
 }
 
+/* Of a database of bytes we receive bytes (bm_session_encoding()). */
+static bool is_converted(const char *encoding)
+{
+	return strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0;
+}
+
+int bm_verify_catalog_check(struct bm_pair *pair, const struct bm_verify_table *table,
+		bool *is_same, struct bm_error *err)
+{
+	const char *const both[] = {definition_sql, definition_sql};
+	const char *const params[] = {table->name};
+	PGresult *rows[BM_PAIR_SIDES];
+
+	if (bm_pair_ask(pair->main, both, 1, params, rows, NULL, err) != 0) {
+		return bm_error_wrap(err, "reading its definition again");
+	}
+	*is_same = true;
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		*is_same = *is_same &&
+				strcmp(PQgetvalue(rows[side], 0, 0), table->definition[side]) ==
+						0;
+		PQclear(rows[side]);
+	}
+	return 0;
+}
+
 int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_table_filter *filter,
 		const struct bm_table_filter *only, struct bm_verify_catalog *out,
 		struct bm_error *err)
@@ -351,6 +412,7 @@ int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_table_filter *f
 				PQparameterStatus(pair->main[0], "server_encoding"),
 				PQparameterStatus(pair->main[1], "server_encoding")};
 		out->same_encoding = strcmp(encodings[0], encodings[1]) == 0;
+		out->converted = is_converted(encodings[0]) || is_converted(encodings[1]);
 		qsort(out->tables, out->count, sizeof(*out->tables), by_size);
 	}
 	free(outside);
@@ -371,6 +433,8 @@ void bm_verify_catalog_finish(struct bm_verify_catalog *catalog)
 		free(table->pending[1]);
 		free(table->truncated[0]);
 		free(table->truncated[1]);
+		free(table->definition[0]);
+		free(table->definition[1]);
 		free(table->problem);
 	}
 	free(catalog->tables);

@@ -2,8 +2,9 @@
  * verify_catalog - what is to be compared: tables of both sides, their columns and keys, and
  * which keys of them may be under way
  *
- * Read once; a table that changes its definition meanwhile fails its statement, which makes it
- * unproven and nothing else.
+ * Read once; a table that changes its definition meanwhile fails its statement, or is found to
+ * have done so at its end (bm_verify_catalog_check()), which makes it unproven and nothing
+ * else.
  */
 #ifndef WORKER_VERIFY_CATALOG_H
 #define WORKER_VERIFY_CATALOG_H
@@ -47,14 +48,17 @@ struct bm_verify_table {
 					 captured */
 	/* How many truncates of it were captured, and are under way; NULL: not captured. */
 	char *truncated[BM_PAIR_SIDES];
-	char *problem;	   /* why it cannot be compared; NULL: it can */
+	char *definition[BM_PAIR_SIDES]; /* of the columns and the kind, to see that it changed
+					  */
+	bool is_empty_view;		 /* not populated, on both sides */
+	char *problem;			 /* why it cannot be compared; NULL: it can */
 	bool is_different; /* `problem` is a difference: "no such table on the destination" */
 };
 
 struct bm_verify_catalog {
 	size_t count;
 	struct bm_verify_table *tables; /* biggest last, so that most is known early */
-	bool same_encoding;
+	bool same_encoding, converted;	/* see struct bm_digest */
 };
 
 /* The tables of the source that the filters (NULL: none) let pass. A pattern of `only` that
@@ -62,6 +66,10 @@ struct bm_verify_catalog {
 int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_table_filter *filter,
 		const struct bm_table_filter *only, struct bm_verify_catalog *out,
 		struct bm_error *err);
+
+/* Whether the table is still what it was when the catalog was read; -1 with `err`. */
+int bm_verify_catalog_check(struct bm_pair *pair, const struct bm_verify_table *table,
+		bool *is_same, struct bm_error *err);
 void bm_verify_catalog_finish(struct bm_verify_catalog *catalog);
 
 #endif

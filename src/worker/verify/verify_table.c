@@ -138,6 +138,14 @@ static void set_state(
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
 				"more rows seemed to differ than can be looked at again: verify it "
 				"once more");
+	} else if (scan->unlisted) {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
+				"a part of it differs, but not by rows that its key finds: is it a "
+				"key without NULL on both sides?");
+	} else if (scan->vanished > 0 && scan->table->pending[BM_PAIR_SOURCE] == NULL) {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
+				"rows that seemed to differ were not found again by their keys: "
+				"verify it once more");
 	} else if (scan->suspects.count > 0) {
 		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT,
 				"all other rows are equal; these are under way");
@@ -156,13 +164,14 @@ struct bm_verify_work {
 	bool is_over;	     /* its object says all */
 	bool is_tried;	     /* to be repaired */
 	uint64_t until_msec; /* what was sent is waited for; 0: nothing was */
+	bool has_failed;
 };
 
 static void fail(struct bm_verify_work *work, int rc)
 {
 	if (rc != 0) {
 		bm_verify_object_set(work->object, BM_PROOF_UNPROVEN, work->err.message);
-		work->is_over = true;
+		work->is_over = work->has_failed = true;
 	}
 }
 
@@ -179,11 +188,14 @@ struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *opt
 			.differences = json_array()};
 	work->object = bm_verify_object(table->is_view ? "materialized view" : "table",
 			table->name, BM_PROOF_UNPROVEN, "");
-	work->is_over = table->problem != NULL || table->key_count == 0;
+	work->is_over = table->problem != NULL || table->is_empty_view || table->key_count == 0;
 	if (table->problem != NULL) {
 		bm_verify_object_set(work->object,
 				table->is_different ? BM_PROOF_DIFFERENT : BM_PROOF_UNPROVEN,
 				table->problem);
+	} else if (table->is_empty_view) {
+		bm_verify_object_set(
+				work->object, BM_PROOF_EQUAL, "not populated on either side");
 	} else if (table->key_count == 0) {
 		fail(work, compare_whole(&work->scan, work->object, &work->err));
 	} else {
@@ -225,6 +237,23 @@ bool bm_verify_table_repair(
 	return sent > 0;
 }
 
+/* Rows were compared by the columns that the table had at first. */
+static void check_definition(struct bm_verify_work *work)
+{
+	bool is_same = true;
+
+	if (work->scan.table->problem != NULL || work->has_failed) {
+		return;
+	}
+	fail(work,
+			bm_verify_catalog_check(work->scan.pair, work->scan.table, &is_same,
+					&work->err));
+	if (!is_same) {
+		bm_verify_object_set(work->object, BM_PROOF_UNPROVEN,
+				"its definition changed while it was read: verify it once more");
+	}
+}
+
 json_t *bm_verify_table_end(struct bm_verify_work *work)
 {
 	json_t *object = work->object;
@@ -233,6 +262,7 @@ json_t *bm_verify_table_end(struct bm_verify_work *work)
 		set_numbers(&work->scan, &work->recheck, object);
 		set_state(&work->scan, &work->recheck, object);
 	}
+	check_definition(work);
 	if (work->until_msec > 0) {
 		bm_repair_tell(&work->recheck, object);
 	}

@@ -28,11 +28,11 @@ def test_a_clone_of_every_kind_of_table_is_equal(zoo):
 
 def assert_exactly_the_planted(verdict, expected):
     assert verdict.code == 5, verdict.output[-2000:] + verdict.errors
-    found = {name: verdict.rows(name) or None for name in verdict.states("different")}
+    found = {name: verdict.rows(name) or None for name in verdict.of_rows("different")}
     wrong = {name: (found.get(name, "not named"), expected.get(name, "not planted"))
              for name in {*found, *expected} if found.get(name, ()) != expected.get(name, ())}
     assert not wrong, "\n".join(f"{name}: found {found}, planted {planted}" for name, (found, planted) in wrong.items())
-    assert verdict.states("unproven") == planted.UNPROVEN and not verdict.states("in_flight")
+    assert verdict.of_rows("unproven") == planted.UNPROVEN and not verdict.states("in_flight")
 
 
 @pytest.mark.parametrize("way", ["native", "sha256"])

@@ -15,7 +15,13 @@ class Verdict:
         events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         reports = [event["report"] for event in events if event["event"] == "report"]
         self.report = reports[0] if reports else None
-        self.objects = {one["name"]: one for one in self.report["objects"]} if reports else {}
+        # A table's definition may have the table's name; rows come first.
+        self.objects = {one["name"]: one for one in reversed(self.report["objects"])} if reports else {}
+
+    def of_rows(self, state):
+        """Tables, views and sequences in this state; definitions are another matter."""
+        return {one["name"] for one in self.report["objects"]
+                if one["state"] == state and one["kind"] in ("table", "materialized view", "sequence")}
 
     def states(self, state):
         return {name for name, one in self.objects.items() if one["state"] == state}

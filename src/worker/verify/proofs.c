@@ -87,11 +87,32 @@ static char *text_of(struct opening *o, enum bm_pair_side side, const char *sql,
 	return text;
 }
 
+/* The truncates that both sides know of; a side that captures none knows none. */
+static char *truncates_of(struct opening *o, struct bm_error *err)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	bool known = true;
+
+	for (enum bm_pair_side side = 0; known && side < BM_PAIR_SIDES; side++) {
+		if (o->table->pending[side] != NULL) {
+			char *truncates = text_of(o, side, truncates_sql, err);
+			known = truncates != NULL;
+			bm_strbuf_printf(&text, "%s/", known ? truncates : "");
+			free(truncates);
+		}
+	}
+	if (known) {
+		return bm_strbuf_detach(&text);
+	}
+	bm_strbuf_finish(&text);
+	return NULL;
+}
+
 /* Columns and hash by the statement that they make; a truncate makes all proofs old. */
 static int describe(struct opening *o, const struct bm_digest *digest, struct bm_error *err)
 {
 	struct bm_strbuf row = BM_STRBUF_INIT;
-	char *truncates = text_of(o, BM_PAIR_SOURCE, truncates_sql, err);
+	char *truncates = truncates_of(o, err);
 	char *counters[] = {text_of(o, BM_PAIR_SOURCE, state_sql, err),
 			text_of(o, BM_PAIR_DESTINATION, state_sql, err)};
 	bool known = truncates != NULL && counters[0] != NULL && counters[1] != NULL;

@@ -331,7 +331,7 @@ static const struct cli_command commands[] = {
 			CLI_INCREMENTAL | CLI_SHOW_VALUES | CLI_REPAIR | CLI_DELETE_EXTRA | CLI_YES |
 			CLI_REPORT | CLI_JSON,
 		.most = 1,
-		.summary = "is every row there, and no other?",
+		.summary = "compare both databases, row by row",
 		.help = "Compares both databases row by row while applications write: NAME is a migration of\n"
 			"machine.yaml; with --source and --destination it needs no machine. Of a migration\n"
 			"it keeps what is proven in schema bucardo of the source.\n"

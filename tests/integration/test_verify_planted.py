@@ -38,5 +38,6 @@ def assert_exactly_the_planted(verdict, expected):
 @pytest.mark.parametrize("way", ["native", "sha256"])
 def test_exactly_the_planted_differences_are_named(pair, zoo, way):
     verdict = verify(pair[2].binary, zoo[0], *(["--hash", "sha256"] if way == "sha256" else []))
+    assert verdict.report is not None, f"exit code {verdict.code}: {verdict.output[-2000:]}{verdict.errors}"
     assert verdict.report["hash"] == way
     assert_exactly_the_planted(verdict, zoo[1])

@@ -53,7 +53,7 @@ void bm_machine_destroy(struct bm_machine *machine); /* NULL is accepted */
 /* Fill a snapshot; see status.h for how long it is valid. */
 void bm_machine_status(struct bm_machine *machine, struct bm_status *out);
 
-/* live: the loop iterations (true by being answered). ready: state READY; `why` says not. */
+/* live: the loop turns (true by being answered). ready: state READY; `why` says not. */
 bool bm_machine_is_ready(struct bm_machine *machine, const char **why);
 
 /* `service VERB NAME`; `by` names who asked ("uid 0"), kept with a stop. */

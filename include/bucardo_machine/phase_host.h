@@ -1,7 +1,7 @@
 /*
  * phase_host - the parent side of `bucardo-machine worker phase` and `worker reconcile`
  *
- * Starts the worker, hands it its request, iterations its lines into values, and says
+ * Starts the worker, hands it its request, turns its lines into values, and says
  * how it ended: with its own verdict, or with none when it was killed, talked
  * nonsense, or said nothing for 3 minutes and was killed for it. Cancelling kills it; every
  * phase can be begun again at any point.

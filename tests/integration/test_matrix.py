@@ -80,9 +80,9 @@ def change_everything(server):
 
 def is_quiet(machine):
     now = machine.status_json()
-    now = view(machine)["reconcile"]
+    reconciled = view(machine)["reconcile"]
     return now["syncs"] and all(sync["backlog_rows"] == 0 for sync in now["syncs"]) \
-        and now and not now["paused"]
+        and reconciled and not reconciled["paused"]
 
 
 FEW = [("twisted", "both"), ("plain", "back")]

@@ -1,6 +1,7 @@
 """`bucardo-machine verify` when something breaks in the middle of it: never equal by mistake, nothing left behind."""
 
 import contextlib
+import os
 import subprocess
 
 import pytest
@@ -136,4 +137,5 @@ def test_rows_that_all_differ_fit_into_memory_and_the_report_says_where_it_was_c
     table = verdict.objects["public.narrow"]
     assert verdict.code == 5 and table["is_cut"] and len(table["differences"]) == 1000
     assert table["changed"] >= 1000 and table["why"]
-    assert 0 < highest < 64 * 1024, highest
+    # AddressSanitizer keeps what was freed, and a shadow of all.
+    assert 0 < highest < 64 * 1024 * (4 if "sanitize" in os.environ.get("BM_BINARY", "") else 1), highest

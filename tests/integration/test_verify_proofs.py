@@ -81,6 +81,25 @@ def test_who_went_past_the_triggers_is_found_by_a_pass_that_a_person_asks_for(wo
     assert look(world)[0] == 0
 
 
+def test_a_difference_that_was_found_once_is_found_again(world):
+    """A pass that reads all for one mark may find what no mark told of."""
+    _, source, dest, dbname = world
+    assert look(world, "public.words")[0] == 0
+    lost, other = (row[0] for row in source.sql("SELECT word FROM words ORDER BY word LIMIT 2", dbname=dbname))
+    past = "SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+    dest.sql(f"{past} DELETE FROM words WHERE word = '{lost}'", dbname=dbname)
+    source.sql(f"UPDATE words SET n = n + 1 WHERE word = '{other}'", dbname=dbname)
+    marker(source, dest, dbname, dbname, 60)
+    wait_for(lambda: source.sql("SELECT count(*) FROM bucardo.delta_public_words", dbname=dbname)[0][0] == 0,
+             30, "it was purged")
+    for _ in range(2):
+        code, found = look(world, "public.words", "--incremental")
+        assert code == 5 and found["missing"] == 1, found
+    number = source.sql(f"SELECT n FROM words WHERE word = '{lost}'", dbname=dbname)[0][0]
+    dest.sql(f"{past} INSERT INTO words VALUES ('{lost}', {number})", dbname=dbname)
+    assert look(world, "public.words")[0] == 0
+
+
 def test_a_pass_that_was_killed_goes_on_where_it_was(world):
     machine, source, _, dbname = world
     source.sql("DELETE FROM bucardo.machine_proof_plans; DELETE FROM bucardo.machine_proofs", dbname=dbname)

@@ -39,9 +39,9 @@ def reconciled(machine, condition=lambda t: True, what="reconciles", seconds=60,
                      f"the migration {what}", seconds)["reconcile"]
 
 
-def replicating(workshop, source, dest, dbname, extra=""):
+def replicating(workshop, source, dest, dbname, extra="", machine=None):
     """A machine that was started with this migration, once it replicates."""
-    machine = workshop.machine()
+    machine = machine or workshop.machine()
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, dbname, extra=extra))
     machine.start()

@@ -350,7 +350,7 @@ static const struct cli_command commands[] = {
 			"  --delete-extra    with --repair: delete rows that this side does not have; it asks\n"
 			"                    first, but with --yes\n"
 			"  --hash sha256     where the servers' own hash functions are not to be used\n"
-			"  --report FILE     a page for an auditor, FILE.html, and the same as JSON beside it\n"
+			"  --report FILE     a page for an auditor, as proof.html, and the same as JSON beside it\n"
 			"  --json            one JSON object a line, the report last: docs/verify.md\n"
 			"Exit code 0 when all is proven equal, 4 when something is in flight or unproven, 5\n"
 			"when something is different, 1 when it could not be compared.\n" RUNTIME_HELP,

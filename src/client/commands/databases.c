@@ -39,7 +39,7 @@ static void print_conninfo(const char *what, const json_t *endpoint)
 	bm_strbuf_finish(&text);
 }
 
-/* The machine gives the definition with the order of a preflight; nothing is begun. */
+/* The machine gives the definition with the request of a preflight; nothing is begun. */
 static void print_migration(const struct cli_call *call, const char *name)
 {
 	struct bm_error err = BM_ERROR_INIT;

@@ -275,7 +275,7 @@ static void put_method(struct bm_strbuf *out, const json_t *report)
 	put_fact(out, "Ended", cli_text_of(report, "ended"));
 	put_fact(out, "Oldest proof", oldest_proof(report));
 	put_fact(out, "Hash of rows",
-			is_native ? "hashtextextended and its kin, which gave the same on both "
+			is_native ? "hashtextextended and its relatives, which gave the same on both "
 				    "servers"
 				  : "SHA-256");
 	put_settings(out, json_object_get(report, "settings"));

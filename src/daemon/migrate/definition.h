@@ -1,5 +1,5 @@
 /*
- * definition - a declared migration as JSON: in orders, in the journal, compared
+ * definition - a declared migration as JSON: in requests, in the journal, compared
  *
  * Pure. The object is what docs/worker-protocol.md calls the request's `migration`.
  */

@@ -195,7 +195,7 @@ static char *encode_tables(struct bm_selected_table *const *tables, size_t count
 /*
  * $1 the tables, $2 the source's name, $3 the herd, $4 the sync, $5 the dbgroup, $6 the
  * destination's name. Of tables with generated columns the others are named, for each
- * database that something is applied to (daemon/bucardo/launch.c). The sync stays inactive
+ * database that something is applied to (daemon/bucardo/launch.pl). The sync stays inactive
  * until it is released: a master that starts would run an active one at once, in the middle of
  * the copy.
  */

@@ -2,10 +2,10 @@
  * batch_limit - no run of Bucardo is given more changes than it has memory for
  *
  * A KID holds every key that waits, about 430 bytes each. So at the begin of a run, in
- * its own transaction (daemon/bucardo/launch.c calls it), `bucardo.machine_stage()` defers what
- * is beyond a limit in tables `bucardo.mpark_*` beside the delta tables, and a later
- * run, with room left, brings a part of it back, with a new txntime. All of it commits
- * with the run or not at all. Deferred rows are pending: sync_probe.c counts them.
+ * its own transaction (daemon/bucardo/launch.pl calls it), `bucardo.machine_stage()` defers
+ * what is beyond a limit in tables `bucardo.mpark_*` beside the delta tables, and a later run,
+ * with room left, brings a part of it back, with a new txntime. All of it commits with the run
+ * or not at all. Deferred rows are pending: sync_probe.c counts them.
  *
  * The question that comes after it, which tables have changes at all, is asked of
  * `bucardo.machine_delta_check()`: Bucardo's own takes the square of what was applied.
@@ -42,7 +42,7 @@ struct bm_batch_limit_state {
 };
 
 /* Is this the text of an error that parts of a backlog may have, and the whole not? By the
- * SQLSTATE that daemon/bucardo/launch.c puts in front: the rest may be in any language. */
+ * SQLSTATE that daemon/bucardo/launch.pl puts in front: the rest may be in any language. */
 bool bm_batch_limit_is_collision(const char *text);
 
 /* Switch the limit off or on again, and bring deferred rows back that no run of ours comes

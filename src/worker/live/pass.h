@@ -72,7 +72,7 @@ static inline bool bm_pass_applies(const struct bm_pass *pass)
 
 /* ---- the parts ---- */
 
-/* Carry the sequences once; sets member "sequences". */
+/* Transfer the sequences once; sets member "sequences". */
 int bm_reconcile_sequences(struct bm_pass *pass, struct bm_error *err);
 
 /* Compare the tables when it is time; sets members "tables", "drift", "paused",

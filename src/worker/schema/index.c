@@ -17,7 +17,7 @@
 #include "worker/transfer/shown.h"
 #include "worker/transfer/post_data.h"
 
-/* Works of small tables share a transaction. */
+/* Objects of small tables share a transaction. */
 #define SMALL_BYTES ((uint64_t)1 << 20)
 #define BATCH_OBJECTS 32
 

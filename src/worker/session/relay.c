@@ -54,7 +54,7 @@ struct relay {
 	size_t taken;	/* items the destination is done with */
 	uint64_t *rows; /* what the source said it sent */
 	struct bm_rate_limit *rate_limit;
-	int pause_msec; /* the rate_limit allows no byte for so long; 0: it does */
+	int pause_msec; /* the rate limit allows no byte for so long; 0: it does */
 	_Atomic uint64_t *moved, *rows_moved;
 	struct bm_error *err;
 };

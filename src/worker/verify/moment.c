@@ -11,6 +11,11 @@
 
 #define BEGIN_LIMIT_MSEC 60000
 
+/* One side waits as long as the other one's statement takes (BM_PAIR_LIMIT_MSEC); who keeps
+ * purges out asks at once. */
+#define SNAPSHOT_IDLE "5h"
+#define LOCK_IDLE "10min"
+
 #define BEGIN_SNAPSHOT "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 /* A transaction with our settings, ended by the server should we be cut off. */
@@ -21,8 +26,8 @@ int bm_moment_start(PGconn *conn, const char *how, const char *then, struct bm_e
 	bm_strbuf_printf(&sql, "%s; ", how);
 	bm_session_local_sql(BM_SESSION_VERIFY, PQserverVersion(conn),
 			PQparameterStatus(conn, "server_encoding"), &sql);
-	bm_strbuf_printf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = '10min'; %s",
-			then);
+	bm_strbuf_printf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = '%s'; %s",
+			strcmp(how, BEGIN_SNAPSHOT) == 0 ? SNAPSHOT_IDLE : LOCK_IDLE, then);
 	PGresult *result = bm_ask_script(conn, bm_strbuf_text(&sql), BEGIN_LIMIT_MSEC, err);
 	bm_strbuf_finish(&sql);
 	PQclear(result);
@@ -52,6 +57,7 @@ static int add_pending(
 	for (int row = 0; rows != NULL && row < PQntuples(rows) && !out->too_many; row++) {
 		out->too_many = !bm_keys_add(&out->pending, rows, row);
 	}
+	out->too_many = out->too_many || (rows != NULL && PQntuples(rows) > BM_KEYS_MOST);
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
 }

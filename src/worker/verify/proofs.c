@@ -36,6 +36,8 @@ static const char forget_proofs[] =
 "DELETE FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2";
 static const char forget_some[] =
 "DELETE FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2 AND bucket = ANY ($3::int[])";
+static const char forget_range[] =
+"DELETE FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2 AND bucket >= $3 AND bucket < $4";
 static const char proven_sql[] =
 "SELECT bucket, rows, min(proven) OVER () FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2";
 static const char add_sql[] =
@@ -108,10 +110,12 @@ static char *truncates_of(struct opening *o, struct bm_error *err)
 	return NULL;
 }
 
-/* Columns and hash by the statement that they make; a truncate makes all proofs old. */
+/* Columns and hash by the statement that they make, and which tables these are: another one,
+ * another destination or a truncate makes all proofs old. */
 static int describe(struct opening *o, const struct bm_digest *digest, struct bm_error *err)
 {
 	struct bm_strbuf row = BM_STRBUF_INIT;
+	const PGconn *destination = o->pair->main[BM_PAIR_DESTINATION];
 	char *truncates = truncates_of(o, err);
 	char *counters[] = {text_of(o, BM_PAIR_SOURCE, state_sql, err),
 			text_of(o, BM_PAIR_DESTINATION, state_sql, err)};
@@ -121,7 +125,10 @@ static int describe(struct opening *o, const struct bm_digest *digest, struct bm
 		bm_digest_row(digest, o->table, &row);
 		bm_strbuf_puts(&row, " BY ");
 		bm_digest_key_texts(o->table, &row);
-		bm_strbuf_printf(&row, " AFTER %s", truncates);
+		bm_strbuf_printf(&row, " AFTER %s OF %s / %s ON %s:%s %s", truncates,
+				o->table->definition[BM_PAIR_SOURCE],
+				o->table->definition[BM_PAIR_DESTINATION], PQhost(destination),
+				PQport(destination), PQdb(destination));
 		o->definition = bm_strbuf_detach(&row);
 		o->counters = bm_format("%s/%s", counters[0], counters[1]);
 	}
@@ -296,6 +303,21 @@ int bm_proofs_add(struct bm_pair *pair, const struct bm_proofs *proofs,
 
 	PQclear(added);
 	return added != NULL ? 0 : bm_error_wrap(err, "source: writing down what is proven");
+}
+
+int bm_proofs_forget(struct bm_pair *pair, const struct bm_proofs *proofs,
+		const struct bm_verify_table *table, unsigned first, unsigned last,
+		struct bm_error *err)
+{
+	char ends[2][16];
+	const char *const params[] = {proofs->migration, table->name, ends[0], ends[1]};
+
+	snprintf(ends[0], sizeof(ends[0]), "%u", first);
+	snprintf(ends[1], sizeof(ends[1]), "%u", last);
+	PGresult *gone = bm_pair_ask_one(
+			pair->aside[BM_PAIR_SOURCE], forget_range, 4, params, err);
+	PQclear(gone);
+	return gone != NULL ? 0 : bm_error_wrap(err, "source: forgetting what was proven");
 }
 
 int bm_proofs_complete(struct bm_pair *pair, const struct bm_proofs *proofs,

@@ -42,6 +42,12 @@ int bm_proofs_add(struct bm_pair *pair, const struct bm_proofs *proofs,
 		const struct bm_verify_table *table, const char *buckets, const char *rows,
 		const char *at, struct bm_error *err);
 
+/* The buckets from `first` to before `last` are to be read: nothing is proven of them
+ * meanwhile. */
+int bm_proofs_forget(struct bm_pair *pair, const struct bm_proofs *proofs,
+		const struct bm_verify_table *table, unsigned first, unsigned last,
+		struct bm_error *err);
+
 /* The table was read to its end. */
 int bm_proofs_complete(struct bm_pair *pair, const struct bm_proofs *proofs,
 		const struct bm_verify_table *table, struct bm_error *err);

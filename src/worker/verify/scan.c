@@ -336,7 +336,12 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 	}
 	batch.condition = bm_strbuf_detach(&condition);
 	bm_sums_init(&batch.sums, ranges->count);
-	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
+	int rc = first < last && proofs->migration != NULL
+			? bm_proofs_forget(scan->pair, proofs, scan->table, first, last, err)
+			: 0;
+	if (rc == 0) {
+		rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
+	}
 	scan->truncated = scan->truncated || batch.moment.truncated;
 	scan->too_many_pending = scan->too_many_pending || batch.moment.too_many;
 	if (rc == 0 && !batch.moment.too_many && !batch.moment.truncated) {

@@ -298,7 +298,7 @@ static char *pending_sql(const struct bm_verify_table *table, const json_t *plac
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	for (size_t place = 0; place < json_array_size(places); place++) {
-		bm_strbuf_puts(&sql, place > 0 ? " UNION SELECT " : "SELECT ");
+		bm_strbuf_puts(&sql, place > 0 ? " UNION SELECT " : "SELECT DISTINCT ");
 		for (size_t i = 0; i < table->key_count; i++) {
 			bm_strbuf_printf(&sql, "%sformat('%%s', %s)", i > 0 ? ", " : "",
 					table->key[i].name);

@@ -125,15 +125,15 @@ static void set_numbers(
 static void set_state(
 		const struct bm_scan *scan, const struct bm_recheck *recheck, json_t *object)
 {
-	if (scan->truncated) {
+	if (total_of(recheck) > 0) {
+		bm_verify_object_set(object, BM_PROOF_DIFFERENT,
+				scan->too_many ? "more rows differ than were looked at" : "");
+	} else if (scan->truncated) {
 		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT, "a truncate is under way");
 	} else if (scan->too_many_pending) {
 		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT,
 				"too many changes are under way to tell them apart: verify again "
 				"when the backlog is smaller");
-	} else if (total_of(recheck) > 0) {
-		bm_verify_object_set(object, BM_PROOF_DIFFERENT,
-				scan->too_many ? "more rows differ than were looked at" : "");
 	} else if (scan->too_many) {
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
 				"more rows seemed to differ than can be looked at again: verify it "

@@ -14,5 +14,7 @@ SELECT coalesce((SELECT string_agg(format('DROP ROUTINE IF EXISTS %s; ', p.oid::
     (3, 'bucardo.bucardo_truncate_trigger', 'sync'), (4, 'bucardo.bucardo_truncate_trigger_log', 'sync'),
     (5, 'bucardo.machine_captured', 'sync'), (6, 'bucardo.bucardo_delta_names', 'sync'), (7, 'bucardo.machine_syncs', 'sync'),
     (8, 'bucardo.machine_live', 'migration'), (9, 'bucardo.machine_runs', 'sync'), (10, 'bucardo.machine_beats', 'migration'),
-    (11, 'bucardo_machine.handover', 'migration'), (12, 'bucardo.machine_owners', 'migration')) x(i, t, c)
+    (11, 'bucardo_machine.handover', 'migration'), (12, 'bucardo.machine_owners', 'migration'),
+    (13, 'bucardo.machine_proof_plans', 'migration'), (14, 'bucardo.machine_proof_marks', 'migration'),
+    (15, 'bucardo.machine_proofs', 'migration')) x(i, t, c)
   WHERE EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass(x.t) AND a.attname = x.c)

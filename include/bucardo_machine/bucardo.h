@@ -1,5 +1,5 @@
 /*
- * bucardo - the only folder that knows Bucardo
+ * bucardo - Bucardo as one unit of the machine, in the control database
  *
  * Owns the daemon tree (MCP, VAC, CTL, KID) as one unit, installs Bucardo into
  * the control database, judges the health of each sync from what was observed,

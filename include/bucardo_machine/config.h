@@ -24,8 +24,8 @@
 /* The largest file that is read, in bytes. */
 #define BM_CONFIG_LIMIT_BYTES ((size_t)1024 * 1024)
 
-struct bm_config_unit {		       /* units[]: an extra process, up before postgres */
-	const char *name;	       /* [a-z][a-z0-9-]*, not postgres or bucardo, unique */
+struct bm_config_unit {	  /* units[]: an extra process, up before postgres */
+	const char *name; /* [a-z][a-z0-9-]*, not postgres, bucardo or observe, unique */
 	const char *const *command;    /* NULL-terminated, at least one */
 	const char *const *env;	       /* "NAME=value", NULL-terminated; may be empty */
 	const char *cwd;	       /* NULL: the machine's */

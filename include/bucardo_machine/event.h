@@ -20,7 +20,7 @@
  * The first thing a long-running role does, before files, threads and argv:
  * block every signal but the faults, set dispositions a dirty parent may have
  * ignored back to default, make sure descriptors 0-2 exist, mark all others
- * close-on-exec, become a subreaper when not PID 1. (pid1.md part 2.)
+ * close-on-exec, become a subreaper when not PID 1.
  */
 int bm_event_begin(struct bm_error *err);
 

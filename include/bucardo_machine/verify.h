@@ -65,9 +65,9 @@ struct bm_verify_options {
 
 /*
  * Compare. The report (json_decref() it), whose members docs/verify.md describes, or NULL with
- * `err` when it could not be begun. `verdict` gets the worst state of its objects.
+ * `err` when it could not be begun. `result` gets the worst state of its objects.
  */
-struct json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *verdict,
+struct json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *result,
 		struct bm_error *err);
 
 #endif

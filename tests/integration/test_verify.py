@@ -21,16 +21,16 @@ def cloned_sample(pair):
 
 
 def test_a_clone_is_proven_equal(pair, sample):
-    verdict = verify(pair[2].binary, sample)
-    assert verdict.code in (0, 4), verdict.output + verdict.errors
-    assert not verdict.states("different") and not verdict.states("in_flight"), verdict.output
-    assert all(verdict.objects[name]["kind"] == "materialized view" for name in verdict.states("unproven"))
-    assert len(verdict.states("equal")) > 10
+    result = verify(pair[2].binary, sample)
+    assert result.code in (0, 4), result.output + result.errors
+    assert not result.states("different") and not result.states("in_flight"), result.output
+    assert all(result.objects[name]["kind"] == "materialized view" for name in result.states("unproven"))
+    assert len(result.states("equal")) > 10
 
 
 def test_only_the_tables_that_were_asked_for_are_compared(pair, sample):
     name = "public.language" if sample.dbname == "pagila" else "public.customer"
-    verdict = verify(pair[2].binary, sample, "--table", name)
-    assert verdict.code == 0 and set(verdict.objects) == {name, "definitions"}, verdict.output
-    verdict = verify(pair[2].binary, sample, "--table", "public.nowhere")
-    assert verdict.code == 1 and "no table of the source matches 'public.nowhere'" in verdict.errors
+    result = verify(pair[2].binary, sample, "--table", name)
+    assert result.code == 0 and set(result.objects) == {name, "definitions"}, result.output
+    result = verify(pair[2].binary, sample, "--table", "public.nowhere")
+    assert result.code == 1 and "no table of the source matches 'public.nowhere'" in result.errors

@@ -8,7 +8,7 @@ import pytest
 
 from support.clone import clone_of
 from support.users import as_user
-from support.verify import Verdict, verify
+from support.verify import Compared, verify
 from support.waiting import wait_for
 
 SCHEMA = """
@@ -64,7 +64,7 @@ def in_the_middle(clone, statements="LOCK TABLE added"):
 
 def verdict_of(running):
     output, errors = running.communicate(timeout=60)
-    return Verdict(running.returncode, output, errors)
+    return Compared(running.returncode, output, errors)
 
 
 @pytest.mark.parametrize("side", ["source", "dest"])
@@ -73,9 +73,9 @@ def test_a_killed_session_is_told_and_proves_nothing(clone, side):
         getattr(clone, side).sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'faults'"
                                  " AND pid <> %s AND pid <> pg_backend_pid()", (locker.info.backend_pid,))
         locker.rollback()
-        verdict = verdict_of(running)
-    assert verdict.code in (1, 4), verdict.output + verdict.errors
-    assert "terminating connection" in verdict.output + verdict.errors
+        result = verdict_of(running)
+    assert result.code in (1, 4), result.output + result.errors
+    assert "terminating connection" in result.output + result.errors
     wait_for(lambda: sessions(clone.source) == 0 and sessions(clone.dest) == 0, 10, "no session is left")
 
 
@@ -90,10 +90,10 @@ def test_a_killed_command_leaves_no_session_even_while_its_statements_run(clone)
 def test_a_server_that_stops_is_told_and_proves_nothing(clone):
     with in_the_middle(clone) as (running, _):
         clone.dest.stop("immediate")
-        verdict = verdict_of(running)
+        result = verdict_of(running)
     clone.dest.start()
-    assert verdict.code in (1, 4), verdict.output + verdict.errors
-    assert "destination" in verdict.output + verdict.errors
+    assert result.code in (1, 4), result.output + result.errors
+    assert "destination" in result.output + result.errors
     wait_for(lambda: sessions(clone.source) == 0, 10, "no session is left")
 
 
@@ -101,10 +101,10 @@ def test_a_table_that_changes_in_the_middle_of_a_pass_is_unproven(clone):
     with in_the_middle(clone, "ALTER TABLE added ADD more int; DROP TABLE dropped; ALTER TABLE renamed RENAME TO other") \
             as (running, locker):
         locker.commit()
-        verdict = verdict_of(running)
-    assert verdict.code in (4, 5), verdict.output + verdict.errors  # 5: definitions are compared as well
-    assert verdict.of_rows("unproven") == {"public.added", "public.dropped", "public.renamed"}
-    assert verdict.of_rows("equal") == {"public.first"} and not verdict.of_rows("different")
+        result = verdict_of(running)
+    assert result.code in (4, 5), result.output + result.errors  # 5: definitions are compared as well
+    assert result.of_rows("unproven") == {"public.added", "public.dropped", "public.renamed"}
+    assert result.of_rows("equal") == {"public.first"} and not result.of_rows("different")
 
 
 # ---- memory ----
@@ -133,9 +133,9 @@ def test_rows_that_all_differ_fit_into_memory_and_the_report_says_where_it_was_c
         running = subprocess.Popen(as_user(argv), env=clone.env(), stdout=out)
         highest = highest_memory(running)
         out.seek(0)
-        verdict = Verdict(running.returncode, out.read(), "")
-    table = verdict.objects["public.narrow"]
-    assert verdict.code == 5 and table["is_cut"] and len(table["differences"]) == 1000
+        result = Compared(running.returncode, out.read(), "")
+    table = result.objects["public.narrow"]
+    assert result.code == 5 and table["is_cut"] and len(table["differences"]) == 1000
     assert table["changed"] >= 1000 and table["why"]
     # AddressSanitizer keeps what was freed, and a shadow of all.
     assert 0 < highest < 64 * 1024 * (4 if "sanitize" in os.environ.get("BM_BINARY", "") else 1), highest

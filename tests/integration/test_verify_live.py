@@ -21,9 +21,9 @@ def test_no_pass_under_traffic_calls_a_row_different(world):
     machine, source, _, dbname = world
     with Traffic(source, dbname) as traffic:
         for _ in range(5):
-            verdict = verify_migration(machine, "--wait", "2")
-            assert not verdict.states("different"), verdict.output
-            assert verdict.code in (0, 4), verdict.output
+            result = verify_migration(machine, "--wait", "2")
+            assert not result.states("different"), result.output
+            assert result.code in (0, 4), result.output
             traffic.wait_total(10)
 
 
@@ -31,9 +31,9 @@ def test_capture_and_fence_are_no_difference_of_the_definitions(world):
     machine, source, dest, dbname = world
     triggers = "SELECT count(*) FROM pg_trigger WHERE tgname ~ '^bucardo'"
     assert source.value(triggers, dbname=dbname) > 10 and dest.value(triggers, dbname=dbname) > 10
-    verdict = verify_migration(machine)
-    assert not verdict.states("different"), verdict.output
-    assert verdict.objects["definitions"]["state"] == "equal" and verdict.objects["definitions"]["equal"] > 50
+    result = verify_migration(machine)
+    assert not result.states("different"), result.output
+    assert result.objects["definitions"]["state"] == "equal" and result.objects["definitions"]["equal"] > 50
 
 
 def test_a_row_that_was_lost_is_named_while_applications_write(world):
@@ -51,11 +51,11 @@ def test_a_row_that_was_lost_is_named_while_applications_write(world):
     dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on;"
              f"DELETE FROM {table} WHERE {key} = {lost}", dbname=dbname)
     with Traffic(source, dbname):
-        verdict = verify_migration(machine)
-    assert verdict.code == 5, verdict.output
+        result = verify_migration(machine)
+    assert result.code == 5, result.output
     name = f"public.{table}"
-    assert verdict.states("different") == {name}, verdict.output
-    assert verdict.rows(name) == {("missing", (str(lost),), ())}
+    assert result.states("different") == {name}, result.output
+    assert result.rows(name) == {("missing", (str(lost),), ())}
 
 
 def test_rows_that_are_not_applied_yet_are_in_flight_and_no_difference(world):
@@ -65,10 +65,10 @@ def test_rows_that_are_not_applied_yet_are_in_flight_and_no_difference(world):
     machine.cli("pause", "app").check()
     wait_for(lambda: not machine.find("kid"), 30, "the sync is off")
     source.sql(f"UPDATE {table} SET {column} = {column} || '!' WHERE {key} < 10", dbname=dbname)
-    verdict = verify_migration(machine, "--table", f"public.{table}", "--wait", "1")
+    result = verify_migration(machine, "--table", f"public.{table}", "--wait", "1")
     machine.cli("resume", "app").check()
-    assert verdict.code == 4, verdict.output
-    assert verdict.objects[f"public.{table}"]["in_flight"] == 9, verdict.output
+    assert result.code == 4, result.output
+    assert result.objects[f"public.{table}"]["in_flight"] == 9, result.output
     wait_for(lambda: verify_migration(machine, "--table", f"public.{table}").code == 0, 60, "it was applied")
 
 
@@ -98,10 +98,10 @@ def passes(machine, count):
     """Never a row that differs; and not everything is under way all the time."""
     proven = set()
     for _ in range(count):
-        verdict = verify_migration(machine, *ALL_TABLES)
-        assert verdict.code in (0, 4) and not verdict.states("different"), verdict.output
-        assert not verdict.states("unproven"), verdict.output
-        proven |= verdict.states("equal")
+        result = verify_migration(machine, *ALL_TABLES)
+        assert result.code in (0, 4) and not result.states("different"), result.output
+        assert not result.states("unproven"), result.output
+        proven |= result.states("equal")
     assert len(proven) > 5, proven
 
 
@@ -117,3 +117,17 @@ def test_keys_that_change_truncates_and_rows_that_come_again_are_no_differences_
         passes(machine, count)
     compare.wait_equal(dest, source, "shop", 60, sequences=False)
     wait_for(lambda: verify_migration(machine, *ALL_TABLES).code == 0, 60, "everything is equal")
+
+
+def test_a_side_that_has_lost_its_plan_is_planned_anew(both):
+    machine, source, dest = both
+    table = ("--table", "public.churn_pair")
+    wait_for(lambda: verify_migration(machine, *table).code == 0, 60, "everything is equal")
+    assert verify_migration(machine, *table, "--incremental").objects["public.churn_pair"]["ranges_read"] == 0
+    for server in (dest, source):
+        server.sql("DELETE FROM bucardo.machine_proof_plans WHERE tablename = 'public.churn_pair'", dbname="shop")
+        found = verify_migration(machine, *table, "--incremental").objects["public.churn_pair"]
+        assert found["state"] == "equal" and found["ranges_read"] > 0, found
+        plans = [side.sql("SELECT definition, bucket FROM bucardo.machine_proof_plans"
+                          " WHERE tablename = 'public.churn_pair'", dbname="shop") for side in (source, dest)]
+        assert len(plans[0]) == 1 and plans[0] == plans[1], plans

@@ -26,18 +26,18 @@ def test_a_clone_of_every_kind_of_table_is_equal(zoo):
     assert zoo[2].code == 0, {name: one for name, one in zoo[2].objects.items() if one["state"] != "equal"}
 
 
-def assert_exactly_the_planted(verdict, expected):
-    assert verdict.code == 5, verdict.output[-2000:] + verdict.errors
-    found = {name: verdict.rows(name) or None for name in verdict.of_rows("different")}
+def assert_exactly_the_planted(result, expected):
+    assert result.code == 5, result.output[-2000:] + result.errors
+    found = {name: result.rows(name) or None for name in result.of_rows("different")}
     wrong = {name: (found.get(name, "not named"), expected.get(name, "not planted"))
              for name in {*found, *expected} if found.get(name, ()) != expected.get(name, ())}
     assert not wrong, "\n".join(f"{name}: found {found}, planted {planted}" for name, (found, planted) in wrong.items())
-    assert verdict.of_rows("unproven") == planted.UNPROVEN and not verdict.states("in_flight")
+    assert result.of_rows("unproven") == planted.UNPROVEN and not result.states("in_flight")
 
 
 @pytest.mark.parametrize("way", ["native", "sha256"])
 def test_exactly_the_planted_differences_are_named(pair, zoo, way):
-    verdict = verify(pair[2].binary, zoo[0], *(["--hash", "sha256"] if way == "sha256" else []))
-    assert verdict.report is not None, f"exit code {verdict.code}: {verdict.output[-2000:]}{verdict.errors}"
-    assert verdict.report["hash"] == way
-    assert_exactly_the_planted(verdict, zoo[1])
+    result = verify(pair[2].binary, zoo[0], *(["--hash", "sha256"] if way == "sha256" else []))
+    assert result.report is not None, f"exit code {result.code}: {result.output[-2000:]}{result.errors}"
+    assert result.report["hash"] == way
+    assert_exactly_the_planted(result, zoo[1])

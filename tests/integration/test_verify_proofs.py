@@ -24,9 +24,9 @@ def replicating(shared_workshop):
 
 
 def look(world, table="public.big", *options):
-    verdict = verify_migration(world[0], "--table", table, "--wait", "30", *options)
-    assert table in verdict.objects, verdict.output
-    return verdict.code, verdict.objects[table]
+    result = verify_migration(world[0], "--table", table, "--wait", "30", *options)
+    assert table in result.objects, result.output
+    return result.code, result.objects[table]
 
 
 def applied(world):
@@ -121,3 +121,62 @@ def test_a_truncate_and_a_new_column_make_all_proofs_old(world):
     wait_for(lambda: dest.sql("SELECT count(*) FROM words", dbname=dbname)[0][0] == 20000, 60, "it is applied")
     code, found = look(world, "public.words")
     assert code == 0 and found["ranges_read"] > 0 and found["rows"] == 20000, found
+
+
+def held(world):
+    """What is proven of the big table, and when."""
+    return world[1].sql("SELECT bucket, proven FROM bucardo.machine_proofs WHERE tablename = 'public.big' ORDER BY 1",
+                        dbname=world[3])
+
+
+def test_of_two_at_once_the_second_compares_and_keeps_nothing(world):
+    _, source, dest, dbname = world
+    assert look(world)[0] == 0
+    before, other = held(world), source.connect(dbname)
+    with other.cursor() as cursor:
+        # As another `verify app` holds it.
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext('app'))", (int.from_bytes(b"bmpr", "big"),))
+        dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+                 "DELETE FROM big WHERE id = 5", dbname=dbname)
+        code, found = look(world, "public.big", "--incremental")
+        assert code == 5 and found["ranges_read"] == found["ranges"], found
+        assert held(world) == before
+    other.close()
+    dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on;"
+             "INSERT INTO big SELECT 5, v FROM (SELECT md5('5') AS v) x", dbname=dbname)
+    assert look(world)[0] == 0
+
+
+def test_keys_that_are_deferred_and_rows_that_are_owed_are_no_difference_and_no_proof(world):
+    machine, source, dest, dbname = world
+    applied(world)
+    assert look(world)[0] == 0
+    machine.cli("pause", "app").check()
+    wait_for(lambda: not machine.find("kid"), 30, "the sync is off")
+    source.sql("UPDATE big SET v = 'deferred' WHERE id = 9", dbname=dbname)
+    # As machine_stage() does before a run that has no room for it.
+    source.sql("CREATE TABLE bucardo.mpark_public_big (LIKE bucardo.delta_public_big);"
+               "WITH gone AS (DELETE FROM bucardo.delta_public_big RETURNING *) INSERT INTO bucardo.mpark_public_big"
+               " SELECT * FROM gone", dbname=dbname)
+    code, found = look(world, "public.big", "--incremental", "--wait", "1")
+    assert code == 4 and found["state"] == "in_flight" and found["in_flight"] == 1, found
+    source.sql("INSERT INTO bucardo.machine_touches (tablename, why) VALUES ('public.big', 'a test')", dbname=dbname)
+    code, found = look(world, "public.big", "--wait", "1")
+    assert code == 4 and found["state"] == "unproven" and "sent again" in found["why"], found
+    source.sql("DELETE FROM bucardo.machine_touches", dbname=dbname)
+    machine.cli("resume", "app").check()
+    wait_for(lambda: dest.sql("SELECT v FROM big WHERE id = 9", dbname=dbname) == [("deferred",)], 60, "it was applied")
+    wait_for(lambda: look(world)[0] == 0, 60, "all is equal")
+
+
+def test_what_is_not_copied_yet_is_not_compared(shared_workshop):
+    source, dest = shared_workshop.server("early"), shared_workshop.server("late")
+    source.create_database("shop", "shop")
+    dest.create_database("shop")
+    machine = shared_workshop.machine(name="early")
+    machine.write_pgpass(source, dest)
+    machine.write_config(declared.yaml(source, dest, "shop", extra="    run_until: capture\n"))
+    machine.start()
+    declared.wait_view(machine, lambda v: v["phase"] == "copy" and v["status"] == "done", "is captured", 60)
+    done = machine.cli("verify", "app")
+    assert done.code == 1 and "app is not copied yet" in done.output and "copy is next" in done.output, done.output

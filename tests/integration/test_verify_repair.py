@@ -69,8 +69,8 @@ def plant(server, number, missing=True, changed=True, extra=True, tables=tuple(A
                    dbname=DB)
 
 
-def kinds(verdict, name):
-    found = verdict.objects[name]
+def kinds(result, name):
+    found = result.objects[name]
     return {kind: found[kind] for kind in ("missing", "extra", "changed") if found.get(kind)}
 
 
@@ -111,12 +111,12 @@ def test_rows_that_differ_are_sent_again_and_extra_rows_only_on_request(world):
     with writing(source):
         plain = verify_migration(machine, "--wait", "1")
         assert plain.states("different") == REPAIRED, plain.output
-        verdict = verify_migration(machine, "--repair")
-        assert verdict.code == 5, verdict.output
-        assert verdict.states("different") == REPAIRED, verdict.output
+        result = verify_migration(machine, "--repair")
+        assert result.code == 5, result.output
+        assert result.states("different") == REPAIRED, result.output
         for name in REPAIRED:
-            found = verdict.objects[name]
-            assert kinds(verdict, name) == {"extra": 1}, found
+            found = result.objects[name]
+            assert kinds(result, name) == {"extra": 1}, found
             assert (found["sent"], found["repaired"]) == (2, 2), found
             assert "--delete-extra" in found["unrepaired"], found
             assert sorted(row["kind"] for row in found["found"]) == ["changed", "missing"], found
@@ -125,9 +125,9 @@ def test_rows_that_differ_are_sent_again_and_extra_rows_only_on_request(world):
                    for table in ALL)
         asked = verify_migration(machine, "--repair", "--delete-extra")
         assert asked.code == 1 and "--yes" in asked.output, asked.output
-        verdict = verify_migration(machine, "--repair", "--delete-extra", "--yes")
-        assert verdict.code in (0, 4) and not verdict.states("different"), verdict.output
-        assert all(verdict.objects[name]["repaired"] == 1 for name in REPAIRED), verdict.output
+        result = verify_migration(machine, "--repair", "--delete-extra", "--yes")
+        assert result.code in (0, 4) and not result.states("different"), result.output
+        assert all(result.objects[name]["repaired"] == 1 for name in REPAIRED), result.output
     equal(world)
 
 
@@ -140,8 +140,8 @@ def test_a_repair_that_was_killed_is_begun_again(world):
                               stderr=subprocess.DEVNULL) as running:
             time.sleep(seconds)
             running.send_signal(signal.SIGKILL)
-    verdict = verify_migration(machine, "--repair", "--delete-extra", "--yes")
-    assert verdict.code in (0, 4) and not verdict.states("different"), verdict.output
+    result = verify_migration(machine, "--repair", "--delete-extra", "--yes")
+    assert result.code in (0, 4) and not result.states("different"), result.output
     equal(world)
 
 
@@ -149,21 +149,21 @@ def test_nothing_is_sent_where_an_extra_row_may_hold_what_a_missing_one_has_to_h
     machine, source, dest = world
     plant(dest, 1, tables=("uniques",))  # the extra row has the missing one's n
     table = ("--table", "public.uniques")
-    verdict = verify_migration(machine, "--repair", *table)
-    assert verdict.code == 5, verdict.output
-    assert "--delete-extra" in verdict.objects["public.uniques"]["unrepaired"], verdict.output
+    result = verify_migration(machine, "--repair", *table)
+    assert result.code == 5, result.output
+    assert "--delete-extra" in result.objects["public.uniques"]["unrepaired"], result.output
     assert source.value(SENT, dbname=DB) == 0
-    verdict = verify_migration(machine, "--repair", "--delete-extra", "--yes", *table)
-    assert verdict.code in (0, 4), verdict.output
-    assert verdict.objects["public.uniques"]["repaired"] == 3, verdict.output
+    result = verify_migration(machine, "--repair", "--delete-extra", "--yes", *table)
+    assert result.code in (0, 4), result.output
+    assert result.objects["public.uniques"]["repaired"] == 3, result.output
     equal(world)
 
 
 def test_what_does_not_replicate_is_refused_and_stays_as_it_is(world):
     machine, source, dest = world
     dest.sql(UNSEEN + "INSERT INTO keyless VALUES (2, 'x')", dbname=DB)
-    verdict = verify_migration(machine, "--repair", "--table", "public.keyless")
-    assert verdict.code in (1, 5) and "copy it again" in verdict.output + verdict.errors, verdict.output
+    result = verify_migration(machine, "--repair", "--table", "public.keyless")
+    assert result.code in (1, 5) and "copy it again" in result.output + result.errors, result.output
     dest.sql(UNSEEN + "DELETE FROM keyless WHERE n = 2", dbname=DB)
     plant(dest, 4, missing=False, extra=False, tables=("uniques",))
     before = source.value(SENT, dbname=DB)
@@ -173,8 +173,8 @@ def test_what_does_not_replicate_is_refused_and_stays_as_it_is(world):
     assert refused.code == 1 and "paused" in refused.output, refused.output
     assert source.value(SENT, dbname=DB) <= before
     declared.wait_live(machine)
-    verdict = verify_migration(machine, "--repair", "--table", "public.uniques")
-    assert verdict.code in (0, 4) and verdict.objects["public.uniques"]["repaired"] == 1, verdict.output
+    result = verify_migration(machine, "--repair", "--table", "public.uniques")
+    assert result.code in (0, 4) and result.objects["public.uniques"]["repaired"] == 1, result.output
     equal(world)
 
 
@@ -184,10 +184,10 @@ def test_once_the_destination_is_live_its_rows_are_sent_to_the_source(world):
     wait_for(lambda: dest.sql("SELECT bucardo_machine.lift_fence()", dbname=DB), 30, "the destination is live")
     plant(source, 5)
     with writing(dest):
-        verdict = verify_migration(machine, "--repair")
-        assert verdict.code == 5, verdict.output
-        assert all(kinds(verdict, name) == {"missing": 1} for name in REPAIRED), verdict.output
-        verdict = verify_migration(machine, "--repair", "--delete-extra", "--yes")
-        assert verdict.code in (0, 4), verdict.output
+        result = verify_migration(machine, "--repair")
+        assert result.code == 5, result.output
+        assert all(kinds(result, name) == {"missing": 1} for name in REPAIRED), result.output
+        result = verify_migration(machine, "--repair", "--delete-extra", "--yes")
+        assert result.code in (0, 4), result.output
     equal(world)
     assert dest.value("SELECT count(*) FROM pairs WHERE n = 5 OR v = 'extra'", dbname=DB) == 1

@@ -66,12 +66,12 @@ def test_the_report_is_one_page_whose_statements_show_the_difference(world):
     clone.dest.psql("evil", text=f"""DELETE FROM "{name}" WHERE "a ""<b>'&" = 'gone';
         UPDATE "{name}" SET v = '<i>new</i>' WHERE v ~ 'old'; DROP INDEX "<h1>" """)
     path = os.path.join(folder, "proof.html")
-    verdict = verify(binary, clone, "--show-values", "--report", path)
-    assert verdict.code == 5, verdict.output + verdict.errors
+    result = verify(binary, clone, "--show-values", "--report", path)
+    assert result.code == 5, result.output + result.errors
     with open(path, encoding="utf-8") as file:
         page = Page(file.read())
     with open(os.path.join(folder, "proof.json"), encoding="utf-8") as file:
-        assert json.load(file) == verdict.report
+        assert json.load(file) == result.report
     assert not {"script", "img", "i", "b", "link", "iframe"} & set(page.tags)
     assert page.tags.count("h1") == 1
     assert {attribute for attribute, _ in page.attributes} <= {"lang", "charset", "http-equiv", "content", "name", "class"}
@@ -94,10 +94,10 @@ def test_the_report_is_one_page_whose_statements_show_the_difference(world):
 def test_a_report_that_cannot_be_written_is_refused_before_anything_is_compared(world):
     clone, binary, folder = world
     for path in (os.path.join(folder, "no", "such", "proof.html"), folder, "/proc/proof.html"):
-        verdict = verify(binary, clone, "--report", path)
-        assert verdict.code == 1 and verdict.output == "", verdict.output
-        assert "--report" in verdict.errors
+        result = verify(binary, clone, "--report", path)
+        assert result.code == 1 and result.output == "", result.output
+        assert "--report" in result.errors
     os.mkdir(os.path.join(folder, "page.json"))
-    verdict = verify(binary, clone, "--report", os.path.join(folder, "page.html"))
-    assert verdict.code == 1 and "page.json" in verdict.errors
+    result = verify(binary, clone, "--report", os.path.join(folder, "page.html"))
+    assert result.code == 1 and "page.json" in result.errors
     assert not os.path.exists(os.path.join(folder, "page.html"))

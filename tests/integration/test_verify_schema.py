@@ -11,7 +11,7 @@ import pytest
 from support import samples
 from support.clone import Clone, clone_of
 from support.users import as_user
-from support.verify import Verdict, verify
+from support.verify import Compared, verify
 
 MADE = """
 CREATE ROLE vs_owner; CREATE ROLE vs_reader;
@@ -69,21 +69,21 @@ def pair_of_servers(shared_workshop):
     return shared_workshop.server("source"), shared_workshop.server("dest"), shared_workshop
 
 
-def different(verdict):
-    return {(one["kind"], one["name"]): one for one in verdict.report["objects"] if one["state"] == "different"}
+def different(result):
+    return {(one["kind"], one["name"]): one for one in result.report["objects"] if one["state"] == "different"}
 
 
 @pytest.mark.parametrize("name", [name for name in ("pagila", "chinook", "nasty") if samples.path_of(name)])
 def test_what_was_cloned_is_defined_alike(pair, name):
     clone = clone_of(pair, f"{name}_schema", name)
     clone.must()
-    verdict = verify(pair[2].binary, clone)
-    assert different(verdict) == {}, verdict.output
-    definitions = verdict.objects["definitions"]
+    result = verify(pair[2].binary, clone)
+    assert different(result) == {}, result.output
+    definitions = result.objects["definitions"]
     assert definitions["kind"] == "schema" and definitions["state"] == "equal", definitions
     assert definitions["equal"] > 100, definitions
     if name == "nasty":
-        assert verdict.objects["content"]["equal"] == 3, verdict.output
+        assert result.objects["content"]["equal"] == 3, result.output
 
 
 @pytest.fixture(scope="module", name="changed")
@@ -101,11 +101,11 @@ def test_each_definition_that_was_changed_is_named_and_no_other(pair, changed):
     assert alike.code == 0, alike.output
     pair[1].psql("defined", text=CHANGED)
     pair[1].sql("ALTER TYPE mood ADD VALUE 'glad'", dbname="defined")
-    verdict = verify(pair[2].binary, changed)
-    assert verdict.code == 5
-    found = different(verdict)
-    assert set(found) == NAMED, verdict.output
-    assert verdict.objects["definitions"]["state"] == "equal" and verdict.objects["definitions"]["equal"] > 20
+    result = verify(pair[2].binary, changed)
+    assert result.code == 5
+    found = different(result)
+    assert set(found) == NAMED, result.output
+    assert result.objects["definitions"]["state"] == "equal" and result.objects["definitions"]["equal"] > 20
     assert "INVALID" in found["index", "public.by_m"]["destination"]
     assert found["index", "public.by_n"].get("destination") is None
     key = found["constraint", "child_parent on public.child"]
@@ -117,8 +117,8 @@ def test_each_definition_that_was_changed_is_named_and_no_other(pair, changed):
 
 
 def test_with_tables_only_their_definitions_are_compared(pair, changed):
-    verdict = verify(pair[2].binary, changed, "--table", "public.child")
-    assert {kind for kind, _ in different(verdict)} == {"constraint", "owner", "grants", "rule"}, verdict.output
+    result = verify(pair[2].binary, changed, "--table", "public.child")
+    assert {kind for kind, _ in different(result)} == {"constraint", "owner", "grants", "rule"}, result.output
 
 
 def test_large_objects_are_compared_by_their_bytes(pair):
@@ -127,23 +127,23 @@ def test_large_objects_are_compared_by_their_bytes(pair):
     source.sql("SELECT lo_from_bytea(n, decode(repeat(md5(n::text), 100000), 'hex')) FROM generate_series(801, 806) n",
                dbname="large")
     clone.must()
-    verdict = verify(workshop.binary, clone)
-    assert verdict.code == 0 and verdict.objects["content"]["equal"] == 6, verdict.output
-    assert verdict.objects["content"]["bytes"] == 6 * 1600000
+    result = verify(workshop.binary, clone)
+    assert result.code == 0 and result.objects["content"]["equal"] == 6, result.output
+    assert result.objects["content"]["bytes"] == 6 * 1600000
     dest.sql("SELECT lo_put(801, 1599999, 'x'); SELECT lo_put(802, 1600000, 'x'); SELECT lo_unlink(803);"
              "SELECT lo_create(9)", dbname="large")
-    verdict = verify(workshop.binary, clone)
-    assert verdict.code == 5
-    assert set(different(verdict)) == {("large object", name) for name in ("801", "802", "803", "9")}, verdict.output
-    assert verdict.objects["content"]["equal"] == 3 and verdict.objects["content"]["state"] == "equal"
+    result = verify(workshop.binary, clone)
+    assert result.code == 5
+    assert set(different(result)) == {("large object", name) for name in ("801", "802", "803", "9")}, result.output
+    assert result.objects["content"]["equal"] == 3 and result.objects["content"]["state"] == "equal"
     dest.sql("CREATE ROLE vs_plain LOGIN PASSWORD 'secret-of-dest'; GRANT SELECT ON LARGE OBJECT 804, 806 TO vs_plain",
              dbname="large")
     plain = Clone(workshop.binary, workshop.folder, source, dest, "large", dest_user="vs_plain")
     dest.sql("SELECT lo_unlink(9); SELECT lo_from_bytea(803, lo_get(804))", dbname="large")
-    verdict = verify(workshop.binary, plain)
-    assert verdict.objects["content"]["state"] == "unproven", verdict.output
-    assert "may not read 4 of them, 801 the first" in verdict.objects["content"]["why"]
-    assert not verdict.states("different") and verdict.objects["definitions"]["state"] == "equal", verdict.output
+    result = verify(workshop.binary, plain)
+    assert result.objects["content"]["state"] == "unproven", result.output
+    assert "may not read 4 of them, 801 the first" in result.objects["content"]["why"]
+    assert not result.states("different") and result.objects["definitions"]["state"] == "equal", result.output
 
 
 def test_definitions_in_another_encoding_are_the_same(pair):
@@ -153,20 +153,22 @@ def test_definitions_in_another_encoding_are_the_same(pair):
     source.sql("CREATE TABLE \"Käse\" (\"ß\" text PRIMARY KEY DEFAULT 'é' CHECK (\"ß\" <> 'ö'))", dbname="coded")
     clone = Clone(workshop.binary, workshop.folder, source, dest, "coded")
     clone.must()
-    verdict = verify(workshop.binary, clone)
-    assert verdict.code == 0, verdict.output
+    result = verify(workshop.binary, clone)
+    assert result.code == 0, result.output
     dest.sql("ALTER TABLE \"Käse\" ALTER \"ß\" SET DEFAULT 'è'", dbname="coded")
     assert set(different(verify(workshop.binary, clone))) == {("column", "public.\"Käse\".\"ß\"")}
 
 
 class Answer:
-    """A machine that knows one migration: it answers `plan` once."""
+    """A machine that knows one migration: which replicates."""
 
     def __init__(self, folder, clone, **options):
         self.path = os.path.join(folder, "control.sock")
         ends = {side: {"host": server.address, "port": server.port, "user": server.user, "dbname": clone.dbname,
                        "sslmode": "require"} for side, server in (("source", clone.source), ("destination", clone.dest))}
-        self.line = {"done": True, "ok": True, "request": {"migration": {"name": "app", **ends, **options}}}
+        self.line = {"done": True, "ok": True, "request": {"migration": {"name": "app", **ends, **options}},
+                     "status": {"migrations": [{"name": "app", "live": True,
+                                                "phases": [{"phase": "replicate", "state": "done"}]}]}}
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(self.path)
         os.chmod(self.path, 0o666)
@@ -174,10 +176,11 @@ class Answer:
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
-        client, _ = self.socket.accept()
-        client.makefile().readline()
-        client.sendall((json.dumps(self.line) + "\n").encode())
-        client.close()
+        for _ in ("plan", "status"):
+            client, _ = self.socket.accept()
+            client.makefile().readline()
+            client.sendall((json.dumps(self.line) + "\n").encode())
+            client.close()
 
 
 def test_what_a_migration_leaves_out_is_not_compared(pair, changed):
@@ -188,9 +191,9 @@ def test_what_a_migration_leaves_out_is_not_compared(pair, changed):
            extensions={"skip": ["pageinspect"], "versions": ["hstore=1.4"]})
     done = subprocess.run(as_user([pair[2].binary, "verify", "app", "--json", "--runtime", folder]), env=changed.env(),
                           capture_output=True, text=True, timeout=60, check=False)
-    verdict = Verdict(done.returncode, done.stdout, done.stderr)
-    assert verdict.code == 5, done.stdout + done.stderr
-    assert NAMED - set(different(verdict)) == {
+    result = Compared(done.returncode, done.stdout, done.stderr)
+    assert result.code == 5, done.stdout + done.stderr
+    assert NAMED - set(different(result)) == {
         ("owner", "table public.child"), ("grants", "table public.child"), ("extension", "pageinspect"),
         ("extension version", "hstore"), ("table", "public.only_here"), ("table definition", "public.strange")}
-    assert set(different(verdict)) < NAMED, verdict.output
+    assert set(different(result)) < NAMED, result.output

@@ -60,19 +60,19 @@ def as_reader(clone, pair, grants):
 
 def test_a_role_that_may_not_read_a_column_proves_nothing_of_its_table(clone, pair):
     reader = as_reader(clone, pair, "GRANT SELECT ON timed TO reader; GRANT SELECT (id, open) ON hidden TO reader")
-    verdict = verify(clone.binary, reader, "--table", "public.timed", "--table", "public.hidden")
-    assert verdict.code == 4, verdict.output + verdict.errors
-    assert verdict.states("unproven") == {"public.hidden"}
-    assert "permission denied" in verdict.objects["public.hidden"]["why"]
+    result = verify(clone.binary, reader, "--table", "public.timed", "--table", "public.hidden")
+    assert result.code == 4, result.output + result.errors
+    assert result.states("unproven") == {"public.hidden"}
+    assert "permission denied" in result.objects["public.hidden"]["why"]
     forget_reader(pair)
 
 
 def test_rows_that_a_policy_hides_are_unproven_and_not_equal(clone, pair):
     pair[1].sql("SET session_replication_role = replica; DELETE FROM secured WHERE id = 99", dbname="odd")
     reader = as_reader(clone, pair, "GRANT SELECT ON secured TO reader")
-    verdict = verify(clone.binary, reader, "--table", "public.secured")
-    assert verdict.code == 4, verdict.output + verdict.errors
-    assert "row-level security" in verdict.objects["public.secured"]["why"]
+    result = verify(clone.binary, reader, "--table", "public.secured")
+    assert result.code == 4, result.output + result.errors
+    assert "row-level security" in result.objects["public.secured"]["why"]
     forget_reader(pair)
     pair[1].sql("INSERT INTO secured VALUES (99, 'v')", dbname="odd")
 
@@ -83,12 +83,12 @@ def test_settings_of_roles_and_databases_change_nothing(clone, pair):
     pair[1].sql("; ".join(f"ALTER ROLE {pair[1].user} IN DATABASE odd SET {name} = "
                           f"{value if name == 'search_path' else repr(value)}" for name, value in DESTINATION.items()))
     try:
-        verdict = verify(clone.binary, clone, *TABLES)
-        assert verdict.code == 0, verdict.output + verdict.errors
+        result = verify(clone.binary, clone, *TABLES)
+        assert result.code == 0, result.output + result.errors
         pair[1].sql("SET transaction_read_only = off;"
                     "UPDATE public.timed SET f = f + 1e-15 WHERE at = '2026-02-01 00:00:00Z'", dbname="odd")
-        verdict = verify(clone.binary, clone, "--show-values", *TABLES)
-        assert verdict.rows("public.timed") == {("changed", ("2026-02-01 00:00:00+00",), ("f",))}, verdict.output
+        result = verify(clone.binary, clone, "--show-values", *TABLES)
+        assert result.rows("public.timed") == {("changed", ("2026-02-01 00:00:00+00",), ("f",))}, result.output
     finally:
         pair[0].sql("ALTER DATABASE odd RESET ALL")
         pair[1].sql(f"ALTER ROLE {pair[1].user} IN DATABASE odd RESET ALL")
@@ -133,7 +133,7 @@ def test_the_same_text_in_another_encoding_is_equal_and_another_one_is_not(pair,
         connection.set_client_encoding("UTF8")
     connection.cursor().execute(plant.encode("utf-8"))
     connection.close()
-    verdict = verify(clone.binary, clone, *options)
-    assert verdict.code == 5, verdict.output + verdict.errors
-    kinds = sorted(row["kind"] for row in verdict.objects["public.words"]["differences"])
-    assert kinds == ["changed", "changed", "missing"], verdict.output
+    result = verify(clone.binary, clone, *options)
+    assert result.code == 5, result.output + result.errors
+    kinds = sorted(row["kind"] for row in result.objects["public.words"]["differences"])
+    assert kinds == ["changed", "changed", "missing"], result.output

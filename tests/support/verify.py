@@ -7,7 +7,7 @@ import subprocess
 from .users import as_user
 
 
-class Verdict:
+class Compared:
     """What it said: the exit code, the report (None when there is none), its objects by name."""
 
     def __init__(self, code, output, errors):
@@ -37,9 +37,9 @@ def verify(binary, clone, *options, seconds=120):
     done = subprocess.run(as_user([binary, "verify", "--source", clone.conninfo(clone.source), "--destination",
                                    clone.conninfo(clone.dest, clone.dest_user), "--json", *options]),
                           env=clone.env(), capture_output=True, text=True, timeout=seconds, check=False)
-    return Verdict(done.returncode, done.stdout, done.stderr)
+    return Compared(done.returncode, done.stdout, done.stderr)
 
 
 def verify_migration(machine, *options, name="app", seconds=120):
     done = machine.cli("verify", name, "--json", *options, seconds=seconds)
-    return Verdict(done.code, done.output, "")
+    return Compared(done.code, done.output, "")

@@ -47,7 +47,7 @@ static_assert(BM_COUNT_OF(phases_to_come) == BM_PHASE_PLACES - BM_PHASE_COUNT + 
 #define PAIRS(rule, what) .type = BM_KEY_PAIRS, .check = (rule), .shape = (what)
 #define SECTION .type = BM_KEY_SECTION, .offset = BM_KEY_NOT_KEPT
 
-/* Both ends of a migration are described alike. */
+/* Both sides of a migration are described alike. */
 /* clang-format off */
 #define ENDPOINT(end, what) \
 	{"migrations[]." #end, SECTION, .required = true, .help = what}, \

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/command.h"
 
@@ -11,6 +12,23 @@ int cli_version(const struct cli_call *call)
 	(void)call;
 	puts("bucardo-machine " BM_VERSION);
 	return CLI_OK;
+}
+
+bool cli_confirm(const struct cli_call *call, const char *otherwise)
+{
+	char answer[16];
+
+	if (call->yes) {
+		return true;
+	}
+	if (isatty(STDIN_FILENO) != 1) {
+		fprintf(stderr, "bucardo-machine: %s: %s: say --yes\n", call->command->name,
+				otherwise);
+		return false;
+	}
+	fputs("Type yes to go on: ", stdout);
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
 }
 
 /* A line that could not be written is a failure, however well the command went. */

@@ -157,6 +157,9 @@ void cli_render_usage(const struct cli_command *command, struct bm_strbuf *out);
 void cli_render_flowed(const char *text, struct bm_strbuf *out);
 void cli_print_usage(const struct cli_command *command);
 
+/* --yes, or a person types it; where nobody can, `otherwise` says what was not done. */
+bool cli_confirm(const struct cli_call *call, const char *otherwise);
+
 /* On a terminal, unless NO_COLOR says otherwise. */
 bool cli_wants_colour(void);
 
@@ -204,7 +207,6 @@ void cli_teardown_print_left(const struct cli_call *call, const char *event, con
 		const char *what, const char *statement);
 void cli_teardown_print_clean(const struct cli_call *call, const char *role, const char *place,
 		const char *others);
-bool cli_teardown_confirm(const struct cli_call *call); /* --yes, or a person types it */
 int cli_verify(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);

@@ -151,7 +151,7 @@ static const struct cli_command commands[] = {
 		.most = 2,
 		.summary = "list the commands, or explain one",
 		.help = "Exit codes of every command: 0 done, 1 failed or no, 2 wrong usage, 3 configuration\n"
-			"or volume unusable. `clone` and `verify` have more.\n",
+			"or volume unusable. `clone`, `run`, `session` and `verify` have more.\n",
 		.run = cli_help,
 	}, {
 		.name = "migrate",
@@ -229,7 +229,7 @@ static const struct cli_command commands[] = {
 			"unusable. With a COMMAND only that command runs (`status`, `clone` and so on\n"
 			"are our own, `-- clone` is a program of that name), with the manners of a good\n"
 			"init; its exit code is ours, 128+N when signal N killed it, 127 when it is not\n"
-			"found, 126 when it cannot be executed.\n"
+			"found, 126 when it cannot be executed, 125 when we failed ourselves.\n"
 			"  --group            signals go to its whole process group\n"
 			"  --rewrite A:B      it gets signal B where A comes, 0: none; 15:3, TERM:QUIT;\n"
 			"                     as often as needed\n"

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
@@ -168,23 +167,7 @@ static bool is_agreed(const struct cli_call *call, const struct side *sides, siz
 			report_side(&sides[i]);
 		}
 	}
-	return cli_teardown_confirm(call);
-}
-
-bool cli_teardown_confirm(const struct cli_call *call)
-{
-	char answer[16];
-
-	if (call->yes) {
-		return true;
-	}
-	if (!isatty(STDIN_FILENO)) {
-		fputs("bucardo-machine: teardown: nothing was removed: say --yes\n", stderr);
-		return false;
-	}
-	fputs("Type yes to go on: ", stdout);
-	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
+	return cli_confirm(call, "nothing was removed");
 }
 
 static void report_failure(struct side *side, const struct bm_error *err)

@@ -195,7 +195,7 @@ static bool is_agreed(const struct leave *leave)
 	bool blocked = false;
 
 	if (leave->call->json) {
-		return cli_teardown_confirm(leave->call);
+		return cli_confirm(leave->call, "nothing was removed");
 	}
 	printf("%s: all that it made goes.\n", leave->name);
 	json_array_foreach(sides, index, side)
@@ -206,7 +206,7 @@ static bool is_agreed(const struct leave *leave)
 	if (blocked) {
 		puts("What can be reached is cleaned; the rest is waited for.");
 	}
-	return cli_teardown_confirm(leave->call);
+	return cli_confirm(leave->call, "nothing was removed");
 }
 
 /* ---- watching ---- */
@@ -260,7 +260,7 @@ static json_t *watch(const struct leave *leave, struct bm_error *err)
 		const char *state = cli_text_of(
 				json_object_get(migration, "teardown"), "state");
 		uint64_t now = bm_clock_msec();
-		/* The machine's next turn follows the worker's last line. */
+		/* The machine's next tick follows the worker's last line. */
 		bool done = strcmp(state, "done") == 0 &&
 				strcmp(cli_text_of(migration, "status"), "done") == 0;
 		if (done || (migration != NULL && has_failed(migration))) {

@@ -12,6 +12,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/migrate.h"
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/verify.h"
 #include "client/cli/command.h"
@@ -143,67 +144,77 @@ static void finish_compared(struct compared *compared)
 	json_decref(compared->answer);
 }
 
-/* ---- repairing ---- */
+/* ---- whether it can be done now ---- */
 
-/* What is sent has to be applied by somebody. */
-static int check_replicates(const struct cli_call *call, struct bm_error *err)
+static bool is_copied(const json_t *migration)
 {
 	size_t index;
-	const json_t *one;
+	const json_t *phase;
+	bool copied = false;
+
+	json_array_foreach(json_object_get(migration, "phases"), index, phase)
+	{
+		copied = copied ||
+				(strcmp(cli_text_of(phase, "phase"),
+						 bm_phase_name(BM_PHASE_REPLICATE)) == 0 &&
+						strcmp(cli_text_of(phase, "state"), "done") ==
+								0);
+	}
+	return copied;
+}
+
+/* What is not copied yet is no difference; what is sent again has to be applied by somebody. */
+static int check_migration(
+		const struct cli_call *call, const json_t *migration, struct bm_error *err)
+{
+	const char *status = cli_text_of(migration, "status");
+	const char *why = cli_text_of(migration, "why");
+
+	if (!is_copied(migration)) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"%s is not copied yet, so rows would be missing: phase replicate is "
+				"not done, and %s is next or under way. Verify it once `status` says live",
+				call->words[0], cli_text_of(migration, "phase"));
+	}
+	if (call->repair && !json_is_true(json_object_get(migration, "live"))) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"nothing is repaired, and nothing was changed: rows are sent again "
+				"through the replication, and %s does not replicate now (%s%s%s)",
+				call->words[0], status, why[0] != '\0' ? ": " : "", why);
+	}
+	return 0;
+}
+
+static int ask_machine(const struct cli_call *call, struct bm_error *err)
+{
 	json_t *answer = cli_client_call(call->runtime, CLI_TIMEOUT_MSEC,
 			json_pack("{s:s}", "command", "status"), err);
-	int rc = answer == NULL ? -1
-				: bm_error_set(err, BM_ERR_PRECONDITION,
-						  "the machine's status does not name %s",
-						  call->words[0]);
+	const json_t *migrations = json_object_get(
+			json_object_get(answer, "status"), "migrations");
+	int rc = answer == NULL
+			? -1
+			: check_migration(call, cli_text_named(migrations, call->words[0]),
+					  err);
 
-	json_array_foreach(json_object_get(json_object_get(answer, "status"), "migrations"),
-			index, one)
-	{
-		if (strcmp(cli_text_of(one, "name"), call->words[0]) != 0) {
-			continue;
-		}
-		*err = (struct bm_error)BM_ERROR_INIT;
-		rc = json_is_true(json_object_get(one, "live"))
-				? 0
-				: bm_error_set(err, BM_ERR_PRECONDITION,
-						  "nothing is repaired, and nothing was changed: "
-						  "rows are sent again through the replication, "
-						  "and %s does not replicate now (%s%s%s)",
-						  call->words[0], cli_text_of(one, "status"),
-						  cli_text_of(one, "why")[0] != '\0' ? ": "
-										     : "",
-						  cli_text_of(one, "why"));
-	}
 	json_decref(answer);
 	return rc;
 }
 
-static bool is_agreed(const struct cli_call *call)
-{
-	char answer[16];
-
-	if (!call->delete_extra || call->yes) {
-		return true;
-	}
-	if (isatty(STDIN_FILENO) != 1) {
-		fputs("bucardo-machine: verify: --delete-extra deletes rows: say --yes\n",
-				stderr);
-		return false;
-	}
-	fputs("Rows that only the side has that follows are deleted. Type yes to go on: ",
-			stdout);
-	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
-}
-
-static int check_repair(const struct cli_call *call, struct bm_error *err)
+static int check(const struct cli_call *call, struct bm_error *err)
 {
 	if (call->delete_extra && !call->repair) {
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"--delete-extra goes with --repair: say both, or neither");
 	}
-	return call->repair && call->word_count > 0 ? check_replicates(call, err) : 0;
+	return call->word_count > 0 ? ask_machine(call, err) : 0;
+}
+
+static bool is_agreed(const struct cli_call *call)
+{
+	if (call->delete_extra && !call->yes) {
+		puts("Rows that only the side that follows has are deleted there.");
+	}
+	return !call->delete_extra || cli_confirm(call, "nothing was compared or deleted");
 }
 
 /* ---- */
@@ -216,19 +227,19 @@ static json_t *settings_of(const struct cli_call *call, const struct bm_verify_o
 	for (size_t i = 0; call->tables[i] != NULL; i++) {
 		json_array_append_new(tables, json_string(call->tables[i]));
 	}
-	return json_pack("{s:o, s:o, s:I, s:b, s:b}", "migration",
+	return json_pack("{s:o, s:o, s:I, s:b, s:b, s:b}", "migration",
 			call->word_count > 0 ? json_string(call->words[0]) : json_null(),
 			"tables", tables, "wait_seconds",
-			(json_int_t)(options->wait_msec / 1000), "show_values",
-			(int)options->show_values);
+			(json_int_t)(options->wait_msec / 1000), "incremental",
+			(int)options->trusting, "show_values", (int)options->show_values);
 }
 
-static int write_report(const struct cli_call *call, json_t *report, enum bm_proof verdict)
+static int write_report(const struct cli_call *call, json_t *report, enum bm_proof result)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
 	if (call->report == NULL ||
-			cli_verify_report_write(call->report, report, verdict, &err) == 0) {
+			cli_verify_report_write(call->report, report, result, &err) == 0) {
 		return 0;
 	}
 	fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
@@ -240,7 +251,7 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 	struct cli_verify_view view = {
 			.json = call->json, .terminal = isatty(STDOUT_FILENO) == 1};
 	struct bm_error err = BM_ERROR_INIT;
-	enum bm_proof verdict;
+	enum bm_proof result;
 	const struct bm_verify_options options = {.source = &compared->source,
 			.destination = &compared->destination,
 			.filter = &compared->filter,
@@ -264,17 +275,17 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 			[BM_PROOF_UNPROVEN] = CLI_UNPROVEN,
 			[BM_PROOF_DIFFERENT] = CLI_DIFFERENT};
 
-	json_t *report = bm_verify_run(&options, &verdict, &err);
+	json_t *report = bm_verify_run(&options, &result, &err);
 	if (report == NULL) {
 		cli_verify_close_line(&view);
 		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
 		return CLI_FAILED;
 	}
 	json_object_set_new(report, "settings", settings_of(call, &options));
-	cli_verify_verdict(&view, report, verdict);
-	int rc = write_report(call, report, verdict);
+	cli_verify_result(&view, report, result);
+	int rc = write_report(call, report, result);
 	json_decref(report);
-	return rc == 0 ? codes[verdict] : CLI_FAILED;
+	return rc == 0 ? codes[result] : CLI_FAILED;
 }
 
 int cli_verify(const struct cli_call *call)
@@ -288,7 +299,7 @@ int cli_verify(const struct cli_call *call)
 	}
 	int rc = take_compared(call, &compared, &err);
 
-	rc = rc == 0 ? check_repair(call, &err) : rc;
+	rc = rc == 0 ? check(call, &err) : rc;
 	if (rc != 0) {
 		fprintf(stderr, "bucardo-machine: verify: %s\n", err.message);
 	}

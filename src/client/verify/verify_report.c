@@ -138,7 +138,7 @@ static const char head[] =
 		"td.n{text-align:right;font-variant-numeric:tabular-nums}th{background:#f2f2f2}\n"
 		"pre{background:#f6f6f6;border:1px solid #ddd;padding:.5em;white-space:pre-wrap;"
 		"overflow-wrap:anywhere}\n"
-		".verdict{font-size:1.2em;font-weight:bold;border:2px solid;padding:.6em .8em}\n"
+		".result{font-size:1.2em;font-weight:bold;border:2px solid;padding:.6em .8em}\n"
 		".equal{color:#0a5c2b}.in_flight,.unproven{color:#7a4b00}.different{color:#a00}\n"
 		"@media print{body{font-size:10pt;margin:0;max-width:none}tr,pre{break-inside:"
 		"avoid}h2,h3{break-after:avoid}thead{display:table-header-group}}\n"
@@ -158,7 +158,7 @@ static void count_states(const json_t *objects, size_t counts[BM_PROOF_COUNT])
 	}
 }
 
-static void put_verdict(struct bm_strbuf *out, const json_t *report, enum bm_proof verdict)
+static void put_verdict(struct bm_strbuf *out, const json_t *report, enum bm_proof result)
 {
 	static const char *const sentences[] = {
 			[BM_PROOF_EQUAL] =
@@ -175,9 +175,9 @@ static void put_verdict(struct bm_strbuf *out, const json_t *report, enum bm_pro
 
 	count_states(json_object_get(report, "objects"), counts);
 	bm_strbuf_printf(out,
-			"<p class=\"verdict %s\">%s: %zu equal, %zu in flight, %zu unproven, %zu "
+			"<p class=\"result %s\">%s: %zu equal, %zu in flight, %zu unproven, %zu "
 			"different.</p>\n",
-			bm_proof_name(verdict), sentences[verdict], counts[BM_PROOF_EQUAL],
+			bm_proof_name(result), sentences[result], counts[BM_PROOF_EQUAL],
 			counts[BM_PROOF_IN_FLIGHT], counts[BM_PROOF_UNPROVEN],
 			counts[BM_PROOF_DIFFERENT]);
 }
@@ -399,13 +399,13 @@ static void put_difference(struct bm_strbuf *out, const json_t *object)
 	bm_strbuf_finish(&sql);
 }
 
-static void put_differences(struct bm_strbuf *out, const json_t *report, enum bm_proof verdict)
+static void put_differences(struct bm_strbuf *out, const json_t *report, enum bm_proof result)
 {
 	size_t index;
 	const json_t *object;
 
 	bm_strbuf_puts(out, "<h2>Differences</h2>\n");
-	if (verdict != BM_PROOF_DIFFERENT) {
+	if (result != BM_PROOF_DIFFERENT) {
 		bm_strbuf_puts(out, "<p>None.</p>\n");
 	}
 	json_array_foreach(json_object_get(report, "objects"), index, object)
@@ -419,7 +419,7 @@ static void put_differences(struct bm_strbuf *out, const json_t *report, enum bm
 
 /* ---- */
 
-int cli_verify_report_write(const char *path, const json_t *report, enum bm_proof verdict,
+int cli_verify_report_write(const char *path, const json_t *report, enum bm_proof result,
 		struct bm_error *err)
 {
 	struct bm_strbuf page = BM_STRBUF_INIT;
@@ -427,11 +427,11 @@ int cli_verify_report_write(const char *path, const json_t *report, enum bm_proo
 	char *beside = json_path(path);
 
 	bm_strbuf_puts(&page, head);
-	put_verdict(&page, report, verdict);
+	put_verdict(&page, report, result);
 	put_servers(&page, report);
 	put_method(&page, report);
 	put_objects(&page, report);
-	put_differences(&page, report, verdict);
+	put_differences(&page, report, result);
 	bm_strbuf_puts(&page, "<hr><p>bucardo-machine " BM_VERSION "</p>\n</body></html>\n");
 	int rc = json != NULL ? bm_file_replace(beside, json, strlen(json), 0644, err)
 			      : bm_error_set(err, BM_ERR_INTERNAL, "the report is no JSON");

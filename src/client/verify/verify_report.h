@@ -14,7 +14,7 @@ struct json_t;
 int cli_verify_report_check(const char *path, struct bm_error *err);
 
 /* Replace both: whoever looks finds the old ones or the new ones, whole. */
-int cli_verify_report_write(const char *path, const struct json_t *report,
-		enum bm_proof verdict, struct bm_error *err);
+int cli_verify_report_write(const char *path, const struct json_t *report, enum bm_proof result,
+		struct bm_error *err);
 
 #endif

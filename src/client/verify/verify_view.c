@@ -171,7 +171,7 @@ void cli_verify_object(void *ctx, const json_t *object)
 	print_object(object);
 }
 
-void cli_verify_verdict(struct cli_verify_view *view, json_t *report, enum bm_proof verdict)
+void cli_verify_result(struct cli_verify_view *view, json_t *report, enum bm_proof result)
 {
 	static const char *const words[] = {[BM_PROOF_EQUAL] = "Everything is equal",
 			[BM_PROOF_IN_FLIGHT] = "Equal, but for rows that are under way",
@@ -183,7 +183,7 @@ void cli_verify_verdict(struct cli_verify_view *view, json_t *report, enum bm_pr
 		return;
 	}
 	cli_verify_close_line(view);
-	printf("\n%s: %zu equal, %zu in flight, %zu unproven, %zu different.\n", words[verdict],
+	printf("\n%s: %zu equal, %zu in flight, %zu unproven, %zu different.\n", words[result],
 			view->counts[BM_PROOF_EQUAL], view->counts[BM_PROOF_IN_FLIGHT],
 			view->counts[BM_PROOF_UNPROVEN], view->counts[BM_PROOF_DIFFERENT]);
 }

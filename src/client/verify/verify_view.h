@@ -1,6 +1,6 @@
 /*
  * verify_view - what `verify` prints: one line an object and its rows, the share that is read,
- * the verdict; with `json` one JSON object a line
+ * the result; with `json` one JSON object a line
  */
 #ifndef CLIENT_VERIFY_VERIFY_VIEW_H
 #define CLIENT_VERIFY_VERIFY_VIEW_H
@@ -20,8 +20,8 @@ struct cli_verify_view {
 void cli_verify_object(void *ctx, const struct json_t *object);
 void cli_verify_progress(void *ctx, const char *what, double share);
 
-void cli_verify_verdict(
-		struct cli_verify_view *view, struct json_t *report, enum bm_proof verdict);
+void cli_verify_result(
+		struct cli_verify_view *view, struct json_t *report, enum bm_proof result);
 
 /* Before anything else is printed. */
 void cli_verify_close_line(struct cli_verify_view *view);

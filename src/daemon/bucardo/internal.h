@@ -1,4 +1,4 @@
-/* internal - what the files of src/bucardo share about one struct bm_bucardo. */
+/* internal - what the files of src/daemon/bucardo share about one struct bm_bucardo. */
 #ifndef DAEMON_BUCARDO_INTERNAL_H
 #define DAEMON_BUCARDO_INTERNAL_H
 

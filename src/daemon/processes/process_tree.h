@@ -30,7 +30,7 @@ void tree_each_file(const char *piddir, bool (*cb)(void *ctx, const struct tree_
 /* Processes of the tree that live. */
 size_t tree_count(const char *piddir);
 
-/* Send `signo` to each of them; `only` limits it to one role (ROLE_COUNT: all).
+/* Send `signo` to each of them; `only` limits it to one role (BUCARDO_ROLE_COUNT: all).
  * Returns how many there were. */
 size_t tree_signal(const char *piddir, int signo, enum bucardo_role only);
 

@@ -47,7 +47,7 @@ static const char holders_sql[] =
 #include "worker/capture/sql/lock_holder.sql.inc"
 		;
 
-/* Fill `out` and phase->fix when somebody holds a lock on the table at `end`. */
+/* Fill `out` and phase->hint when somebody holds a lock on the table at `end`. */
 static bool find_holder(struct bm_phase *phase, enum bm_side side, const char *table, char *out,
 		size_t size)
 {
@@ -91,7 +91,7 @@ static bool nudge(struct bm_phase *phase, enum bm_side side,
 	return yields;
 }
 
-/* Fill phase->fix; the text says who holds `table`, as far as it can be seen. */
+/* Fill phase->hint; the text says who holds `table`, as far as it can be seen. */
 static void name_holder(struct bm_capture *capture, const struct bm_selected_table *table,
 		char *out, size_t size)
 {

@@ -24,7 +24,7 @@ static const char holder_sql[] =
 static const char lock_not_available[] = "55P03";
 static const char undefined_table[] = "42P01";
 
-/* Who was in the way; phase->fix is filled when it can be seen. */
+/* Who was in the way; phase->hint is filled when it can be seen. */
 static int report_locked(struct bm_phase *phase, const char *table, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;

@@ -26,7 +26,7 @@ struct json_t *bm_drift_definitions(struct bm_phase *phase, enum bm_side side,
 
 /*
  * What differs between two definitions (NULL: no such table), appended to `out` as
- * {table, difference, fix, breaks}: the fix is a statement for the side that it names,
+ * {table, difference, hint, breaks}: the hint is a statement for the side that it names,
  * `breaks` says that rows of the live side cannot be applied to the other, or may be refused.
  * Returns whether any breaks. `*rewritten`: existing rows may differ after the fix
  * too, since the live side changed them without a trigger having seen it. Pure.

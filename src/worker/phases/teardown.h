@@ -1,7 +1,7 @@
 /*
  * teardown - takes what a migration made out of both sides and the control database
  *
- * With "plan" in the order it only tells what there is. See docs/worker-protocol.md.
+ * With "plan" in the request it only tells what there is. See docs/worker-protocol.md.
  */
 #ifndef WORKER_PHASES_TEARDOWN_H
 #define WORKER_PHASES_TEARDOWN_H

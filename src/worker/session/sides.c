@@ -1,4 +1,4 @@
-/* Connecting to an end of a migration, and asking there. */
+/* Connecting to a side of a migration, and asking there. */
 #include "worker/session/sides.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ const char *bm_side_name(enum bm_side side)
 	return names[side];
 }
 
-/* The control database is no end of the migration: it is reached through its socket. */
+/* The control database is no side of the migration: it is reached through its socket. */
 const struct bm_phase_endpoint *bm_phase_endpoint(
 		const struct bm_phase *phase, enum bm_side side)
 {

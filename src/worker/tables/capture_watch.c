@@ -46,7 +46,7 @@ static void report_uncaptured(struct bm_table_check *check, enum bm_side side,
 					    : "see the error; it is tried again by itself"));
 }
 
-/* What is requested is the live side's, and requested before the other side forgets why. */
+/* A resend is requested on the live side, before the other side forgets why. */
 static int owe_for(struct bm_pass *pass, enum bm_side side, const char *table, const char *gap,
 		struct bm_error *err)
 {

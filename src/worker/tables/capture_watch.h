@@ -21,8 +21,8 @@ int bm_capture_watch_prepare(struct bm_pass *pass, struct bm_error *err);
  */
 int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct bm_error *err);
 
-/* Send again what is requested, for the tables in `check->running`; those whose rows are sent
- * again because changes went unseen are told first. */
+/* Do the resends that were requested, of the tables in `check->running`; those whose rows are
+ * sent again because changes went unseen are told first. */
 int bm_capture_watch_resend(struct bm_table_check *check, struct bm_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* The follower is asked once a check; what it names is requested before it forgets it. */
+/* The follower is asked once a check; a resend of what it names is requested before it forgets
+ * it. */
 #include "worker/tables/emptied.h"
 
 #include <jansson.h>

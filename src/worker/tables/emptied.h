@@ -13,7 +13,7 @@
 /* Make what it needs at the destination; harmless to repeat. Nothing for direction both. */
 int bm_emptied_prepare(struct bm_pass *pass, struct bm_error *err);
 
-/* Request a resend of the tables in `check->captured`. */
+/* Request a resend of those tables in `check->captured` that a crash emptied. */
 int bm_emptied_request(struct bm_table_check *check, struct bm_error *err);
 
 #endif

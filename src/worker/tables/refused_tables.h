@@ -35,7 +35,7 @@ int bm_refused_is_news(struct bm_pass *pass, bool *is_news, struct bm_error *err
 
 /*
  * Take in the newest failed run of a sync, and what is over. `captured`: its tables, names in
- * the first column. Fills `refused`, table -> {difference, fix}, of those to be paused.
+ * the first column. Fills `refused`, table -> {difference, hint}, of those to be paused.
  */
 int bm_refused_update(struct bm_table_check *check, const struct bm_paused_sync *sync,
 		const PGresult *captured, struct json_t **refused, struct bm_error *err);

@@ -4,7 +4,7 @@
  * Their keys are written into the delta table of the live side, so that Bucardo applies them as
  * if they had just changed. Where rows may also have been deleted unseen, the keys that only
  * the follower has go the same way: they are read there in portions, so that the worker never
- * holds more than one. What is requested is a row of bucardo.machine_touches of the live side
+ * holds more than one. A request is a row of bucardo.machine_touches of the live side
  * until it is done: a worker that is killed goes on where it stopped.
  */
 #ifndef WORKER_TABLES_RESEND_H

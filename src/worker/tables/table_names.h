@@ -22,7 +22,7 @@ int bm_names_read(struct bm_table_check *check, struct bm_error *err);
 const char *bm_names_goat(const struct bm_table_check *check, const char *table);
 
 /*
- * 1: the ends call it differently, or Bucardo has to learn its name first, and it has to
+ * 1: the sides call it differently, or Bucardo has to learn its name first, and it has to
  * rest: told in `drift`. 0: nothing is wrong, any more. -1 with `err`.
  */
 int bm_names_evaluate(struct bm_table_check *check, const char *table, bool is_resting,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/deltas/purge_lock.h"
 #include "worker/session/ask.h"
@@ -41,25 +42,38 @@ void bm_moment_stop(PGconn *conn)
 	}
 }
 
-static int add_pending(
-		PGconn *conn, const char *sql, struct bm_moment *out, struct bm_error *err)
+/* As many as are kept at all, and one more, which says that there are too many. */
+static int add_keys(PGconn *conn, const char *sql, struct bm_moment *out, struct bm_error *err)
 {
-	char limited[32];
+	char *limited = bm_format("%s LIMIT %d", sql, BM_KEYS_MOST + 1);
+	PGresult *rows = bm_pair_ask_one(conn, limited, 0, NULL, err);
 
-	if (sql == NULL || out->too_many) {
-		return 0;
-	}
-	snprintf(limited, sizeof(limited), " LIMIT %d", BM_KEYS_MOST + 1);
-	struct bm_strbuf text = BM_STRBUF_INIT;
-	bm_strbuf_printf(&text, "%s%s", sql, limited);
-	PGresult *rows = bm_pair_ask_one(conn, bm_strbuf_text(&text), 0, NULL, err);
-	bm_strbuf_finish(&text);
+	free(limited);
 	for (int row = 0; rows != NULL && row < PQntuples(rows) && !out->too_many; row++) {
 		out->too_many = !bm_keys_add(&out->pending, rows, row);
 	}
 	out->too_many = out->too_many || (rows != NULL && PQntuples(rows) > BM_KEYS_MOST);
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
+}
+
+/* Whether a table is there is asked of the catalog as it is now, which no snapshot holds back.
+ */
+static int add_pending(PGconn *conn, const struct bm_verify_table *table,
+		enum bm_pair_side side, struct bm_moment *out, struct bm_error *err)
+{
+	const char *const params[] = {table->deferred_name[side]};
+
+	if (table->pending[side] == NULL) {
+		return 0;
+	}
+	PGresult *found = bm_pair_ask_one(
+			conn, "SELECT to_regclass($1) IS NOT NULL", 1, params, err);
+	bool is_there = found != NULL && PQgetvalue(found, 0, 0)[0] == 't';
+	int rc = found != NULL ? add_keys(conn, table->pending[side], out, err) : -1;
+
+	PQclear(found);
+	return rc == 0 && is_there ? add_keys(conn, table->deferred[side], out, err) : rc;
 }
 
 /* One may come and be replicated between the two snapshots, so none may have come. */
@@ -130,13 +144,13 @@ static int take(struct bm_pair *pair, const struct bm_verify_table *table,
 		return bm_error_wrap(err, "destination");
 	}
 	if (bm_moment_start(source, BEGIN_SNAPSHOT, "SELECT 1", err) != 0 ||
-			add_pending(source, table->pending[BM_PAIR_SOURCE], out, err) != 0 ||
+			add_pending(source, table, BM_PAIR_SOURCE, out, err) != 0 ||
 			count_truncates(source, table->truncated[BM_PAIR_SOURCE],
 					&truncates->after[BM_PAIR_SOURCE], out, err) != 0) {
 		return bm_error_wrap(err, "source");
 	}
-	if (add_pending(pair->aside[BM_PAIR_DESTINATION], table->pending[BM_PAIR_DESTINATION],
-			    out, err) != 0 ||
+	if (add_pending(pair->aside[BM_PAIR_DESTINATION], table, BM_PAIR_DESTINATION, out,
+			    err) != 0 ||
 			count_truncates(pair->aside[BM_PAIR_DESTINATION],
 					table->truncated[BM_PAIR_DESTINATION],
 					&truncates->after[BM_PAIR_DESTINATION], out,

@@ -7,6 +7,9 @@
 #include "bucardo_machine/libpq.h"
 #include "worker/verify/moment.h"
 
+/* The first number of an advisory lock; the second one is the migration's. "bmpr". */
+#define CLAIM "1651339378"
+
 /* A plan whose buckets have become that much too big is made anew. */
 #define GROWN 8
 
@@ -149,6 +152,33 @@ static bool fits(const struct opening *o, const PGresult *plan)
 			o->table->rows / buckets < GROWN * BM_RANGES_BUCKET_ROWS;
 }
 
+/* A side whose plan is gone, or is another one, purges without marks. */
+static int is_planned(struct opening *o, enum bm_pair_side side, const PGresult *plan,
+		struct bm_error *err)
+{
+	PGresult *theirs = ask(o, side, plan_sql, NULL, err);
+	int same = theirs == NULL ? -1
+				  : PQntuples(theirs) == 1 &&
+					strcmp(PQgetvalue(theirs, 0, 0),
+							PQgetvalue(plan, 0, 0)) == 0 &&
+					strcmp(PQgetvalue(theirs, 0, 3),
+							PQgetvalue(plan, 0, 3)) == 0;
+
+	PQclear(theirs);
+	return same;
+}
+
+/* 1, 0 or -1: a plan that fits, on every side that purges. */
+static int holds(struct opening *o, const PGresult *plan, struct bm_error *err)
+{
+	bool both = o->table->pending[BM_PAIR_DESTINATION] != NULL;
+
+	if (!fits(o, plan)) {
+		return 0;
+	}
+	return both ? is_planned(o, BM_PAIR_DESTINATION, plan, err) : 1;
+}
+
 static int put_plan(struct opening *o, enum bm_pair_side side, const struct bm_ranges *ranges,
 		struct bm_error *err)
 {
@@ -168,7 +198,8 @@ static int put_plan(struct opening *o, enum bm_pair_side side, const struct bm_r
 	return put != NULL ? 0 : -1;
 }
 
-/* In force before anything is read: what is purged from then on is marked by it. */
+/* In force before anything is read: what is purged from then on is marked by it. The source is
+ * last: its plan is the one that is looked for. */
 static int plan_anew(struct opening *o, const struct bm_digest *digest,
 		struct bm_ranges *ranges, struct bm_error *err)
 {
@@ -177,12 +208,10 @@ static int plan_anew(struct opening *o, const struct bm_digest *digest,
 	if (rc == 0) {
 		rc = bm_ranges_plan(o->pair, digest, o->table, ranges, err);
 	}
-	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
-		if (o->table->pending[side] != NULL) {
-			rc = put_plan(o, side, ranges, err);
-		}
+	if (rc == 0 && o->table->pending[BM_PAIR_DESTINATION] != NULL) {
+		rc = put_plan(o, BM_PAIR_DESTINATION, ranges, err);
 	}
-	return rc;
+	return rc == 0 ? put_plan(o, BM_PAIR_SOURCE, ranges, err) : -1;
 }
 
 /* ---- what is proven ---- */
@@ -265,15 +294,29 @@ static int open_proofs(struct opening *o, bool trusting, const struct bm_digest 
 		return -1;
 	}
 	PGresult *plan = ask(o, BM_PAIR_SOURCE, plan_sql, NULL, err);
-	int rc = plan == NULL		? -1
-			: fits(o, plan) ? open_plan(o, trusting, plan, ranges, err)
-					: plan_anew(o, digest, ranges, err);
+	int rc = plan != NULL ? holds(o, plan, err) : -1;
+
+	if (rc >= 0) {
+		rc = rc > 0 ? open_plan(o, trusting, plan, ranges, err)
+			    : plan_anew(o, digest, ranges, err);
+	}
 	PQclear(plan);
 	if (rc == 0) {
 		out->proven = bm_alloc((ranges->count + 1) * sizeof(bool));
 		rc = read_proven(o, ranges->count, out, err);
 	}
 	return rc;
+}
+
+int bm_proofs_claim(struct bm_pair *pair, const char *migration, struct bm_error *err)
+{
+	PGresult *claimed = bm_pair_ask_one(pair->aside[BM_PAIR_SOURCE],
+			"SELECT pg_try_advisory_lock(" CLAIM ", hashtext($1))", 1, &migration,
+			err);
+	int own = claimed == NULL ? -1 : PQgetvalue(claimed, 0, 0)[0] == 't';
+
+	PQclear(claimed);
+	return own;
 }
 
 int bm_proofs_open(struct bm_pair *pair, const char *migration, bool trusting,

@@ -28,6 +28,10 @@ struct bm_proofs {
 	char oldest[40];       /* the time of the oldest of them; "" none */
 };
 
+/* Whether this run may keep the proofs of the migration: one at a time does, until its sessions
+ * end, since another one's buckets may be others. -1 with `err`. */
+int bm_proofs_claim(struct bm_pair *pair, const char *migration, struct bm_error *err);
+
 /*
  * How the table falls into buckets, as an earlier pass had it or anew, and what is proven.
  * `trusting`: the marks alone count. Finish both in either case.

@@ -167,7 +167,7 @@ static bool is_equal(struct look *look)
 
 /* True when the row needs no other look. One that is equal is so, under way or not; one that is
  * under way may differ. */
-static bool judge(struct look *look, struct bm_key_row *key, bool is_pending)
+static bool evaluate(struct look *look, struct bm_key_row *key, bool is_pending)
 {
 	seek(look, key);
 	int more = look->count[0] - look->count[1];
@@ -215,7 +215,7 @@ static int look_at_slice(struct look *look, const struct bm_keys *pending, size_
 	}
 	for (size_t i = first; i < first + count; i++) {
 		struct bm_key_row *key = &suspects->list[i];
-		if (judge(look, key, bm_keys_find(pending, key->texts) != NULL)) {
+		if (evaluate(look, key, bm_keys_find(pending, key->texts) != NULL)) {
 			free(key->texts);
 			key->texts = NULL;
 		}

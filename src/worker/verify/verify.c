@@ -12,6 +12,7 @@
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/verify/object.h"
+#include "worker/verify/proofs.h"
 
 #define REPORT_SCHEMA 1
 
@@ -52,8 +53,9 @@ struct run {
 	struct bm_verify_catalog catalog;
 	struct bm_digest digest;
 	struct bm_repair repair;
+	const char *migration; /* whose proofs this run keeps; NULL none */
 	json_t *report, *objects;
-	enum bm_proof verdict;
+	enum bm_proof result;
 	uint64_t bytes, bytes_done;	     /* of all tables; of those that are done */
 	const struct bm_verify_table *table; /* that is read */
 	struct bm_verify_work **works;	     /* one a table; NULL: not begun, or ended */
@@ -175,6 +177,13 @@ static int begin(struct run *run, struct bm_error *err)
 	if (options->repair && begin_repair(run, err) != 0) {
 		return -1;
 	}
+	if (options->migration != NULL) {
+		int own = bm_proofs_claim(&run->pair, options->migration, err);
+		if (own < 0) {
+			return bm_error_wrap(err, "source");
+		}
+		run->migration = own > 0 ? options->migration : NULL;
+	}
 	json_t *source = describe(run->pair.main[0], err);
 	json_t *destination = source != NULL ? describe(run->pair.main[1], err) : NULL;
 	if (destination == NULL) {
@@ -195,7 +204,7 @@ static void take(struct run *run, const json_t *object)
 {
 	enum bm_proof proof = proof_named(json_string_value(json_object_get(object, "state")));
 
-	run->verdict = proof > run->verdict ? proof : run->verdict;
+	run->result = proof > run->result ? proof : run->result;
 	if (run->options->on_object != NULL) {
 		run->options->on_object(run->options->ctx, object);
 	}
@@ -222,7 +231,7 @@ static void end_table(struct run *run, size_t index)
 }
 
 /* What differs is sent again, once, and looked at again; else that was all. */
-static void settle_table(struct run *run, size_t index)
+static void finish_table(struct run *run, size_t index)
 {
 	const struct bm_verify_options *options = run->options;
 
@@ -240,7 +249,7 @@ static void begin_table(struct run *run, size_t index)
 	const struct bm_scan scan = {.pair = &run->pair,
 			.digest = &run->digest,
 			.table = table,
-			.migration = run->options->migration,
+			.migration = run->migration,
 			.trusting = run->options->trusting,
 			.on_share = on_share,
 			.ctx = run};
@@ -254,7 +263,7 @@ static void begin_table(struct run *run, size_t index)
 	}
 	run->bytes_done += table->bytes;
 	if (bm_verify_table_is_over(run->works[index], false)) {
-		settle_table(run, index);
+		finish_table(run, index);
 	}
 }
 
@@ -271,7 +280,7 @@ static bool end_tables(struct run *run, bool is_late)
 			bm_verify_table_round(run->works[i]);
 		}
 		if (bm_verify_table_is_over(run->works[i], is_late)) {
-			settle_table(run, i);
+			finish_table(run, i);
 		}
 		any = any || run->works[i] != NULL;
 	}
@@ -326,7 +335,7 @@ static void compare_all(struct run *run)
 	}
 }
 
-json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *verdict,
+json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *result,
 		struct bm_error *err)
 {
 	struct run run = {.options = options};
@@ -337,8 +346,8 @@ json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *ve
 	}
 	if (rc == 0) {
 		json_object_set_new(run.report, "ended", time_now());
-		json_object_set_new(run.report, "verdict", json_string(proofs[run.verdict]));
-		*verdict = run.verdict;
+		json_object_set_new(run.report, "result", json_string(proofs[run.result]));
+		*result = run.result;
 	} else {
 		json_decref(run.report);
 		run.report = NULL;

@@ -9,6 +9,7 @@
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
+#include "worker/verify/digest.h"
 
 /* clang-format off */
 static const char tables_sql[] =
@@ -16,6 +17,9 @@ static const char tables_sql[] =
 ;
 static const char definition_sql[] =
 #include "worker/verify/sql/verify_definition.sql.inc"
+;
+static const char owed_sql[] =
+#include "worker/verify/sql/verify_owed.sql.inc"
 ;
 static const char captured_sql[] =
 #include "worker/verify/sql/verify_captured.sql.inc"
@@ -292,39 +296,14 @@ static bool take_key(struct bm_verify_table *table, const json_t *names)
 	return true;
 }
 
-/* As many as are kept at all, and one more, which says that there are too many. */
-static char *pending_sql(const struct bm_verify_table *table, const json_t *places)
+static char *keys_sql(const struct bm_verify_table *table, const char *place)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
-	for (size_t place = 0; place < json_array_size(places); place++) {
-		bm_strbuf_puts(&sql, place > 0 ? " UNION SELECT " : "SELECT DISTINCT ");
-		for (size_t i = 0; i < table->key_count; i++) {
-			bm_strbuf_printf(&sql, "%sformat('%%s', %s)", i > 0 ? ", " : "",
-					table->key[i].name);
-		}
-		bm_strbuf_printf(&sql, " FROM %s", text_at(places, place));
-	}
+	bm_strbuf_puts(&sql, "SELECT DISTINCT ");
+	bm_digest_key_texts(table, &sql);
+	bm_strbuf_printf(&sql, " FROM %s", place);
 	return bm_strbuf_detach(&sql);
-}
-
-static void take_captured(struct bm_verify_table *table, enum bm_pair_side side,
-		const PGresult *rows, int row)
-{
-	json_t *places = json_loads(PQgetvalue(rows, row, 1), 0, NULL);
-	json_t *names = json_loads(PQgetvalue(rows, row, 2), 0, NULL);
-
-	if (PQgetvalue(rows, row, 3)[0] == 't' && side == BM_PAIR_SOURCE) {
-		set_problem(table, false, "its replication is paused: `status` says why");
-	} else if (table->problem == NULL && !take_key(table, names)) {
-		set_problem(table, false,
-				"the key by which its changes are captured is no key of it any "
-				"more");
-	} else if (table->problem == NULL) {
-		table->pending[side] = pending_sql(table, places);
-	}
-	json_decref(places);
-	json_decref(names);
 }
 
 static char *truncated_sql(const struct bm_verify_table *table)
@@ -340,32 +319,89 @@ static char *truncated_sql(const struct bm_verify_table *table)
 	return bm_strbuf_detach(&sql);
 }
 
-static int read_captured(struct bm_pair *pair, enum bm_pair_side side,
-		struct bm_verify_catalog *out, struct bm_error *err)
+enum { CAPTURED_NAME, CAPTURED_DELTA, CAPTURED_DEFERRED, CAPTURED_KEY, CAPTURED_PAUSED };
+
+static void take_captured(struct bm_verify_table *table, enum bm_pair_side side,
+		const PGresult *rows, int row)
 {
-	PGresult *found = bm_pair_ask_one(pair->main[side],
-			"SELECT to_regclass('bucardo.bucardo_delta_names') IS NOT NULL", 0,
-			NULL, err);
-	bool is_there = found != NULL && PQgetvalue(found, 0, 0)[0] == 't';
+	json_t *names = json_loads(PQgetvalue(rows, row, CAPTURED_KEY), 0, NULL);
+	const char *deferred = PQgetvalue(rows, row, CAPTURED_DEFERRED);
+
+	if (PQgetvalue(rows, row, CAPTURED_PAUSED)[0] == 't' && side == BM_PAIR_SOURCE) {
+		set_problem(table, false, "its replication is paused: `status` says why");
+	} else if (table->problem == NULL && !take_key(table, names)) {
+		set_problem(table, false,
+				"the key by which its changes are captured is no key of it any "
+				"more");
+	} else if (table->problem == NULL) {
+		table->pending[side] = keys_sql(table, PQgetvalue(rows, row, CAPTURED_DELTA));
+		table->deferred[side] = keys_sql(table, deferred);
+		table->deferred_name[side] = bm_strdup(deferred);
+	}
+	table->truncated[side] = truncated_sql(table);
+	json_decref(names);
+}
+
+/* Whether both are there; -1 with `err`. */
+static int are_there(PGconn *conn, const char *one, const char *other, struct bm_error *err)
+{
+	const char *const params[] = {one, other};
+	PGresult *found = bm_pair_ask_one(conn,
+			"SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL", 2,
+			params, err);
+	int there = found == NULL ? -1 : PQgetvalue(found, 0, 0)[0] == 't';
 
 	PQclear(found);
-	if (found == NULL || !is_there) {
-		return found != NULL ? 0 : -1;
-	}
-	PGresult *rows = bm_pair_ask_one(pair->main[side], captured_sql, 0, NULL, err);
+	return there;
+}
+
+/* The rows of `sql`, each given to the table that its first column names. */
+static int read_rows(struct bm_pair *pair, enum bm_pair_side side, const char *sql,
+		struct bm_verify_catalog *out,
+		void (*give)(struct bm_verify_table *table, enum bm_pair_side side,
+				const PGresult *rows, int row),
+		struct bm_error *err)
+{
+	PGresult *rows = bm_pair_ask_one(pair->main[side], sql, 0, NULL, err);
+
 	for (size_t i = 0; rows != NULL && i < out->count; i++) {
 		int row = row_named(rows, out->tables[i].name);
 		if (row >= 0) {
-			take_captured(&out->tables[i], side, rows, row);
-		}
-		if (row >= 0) {
-			out->tables[i].truncated[side] = truncated_sql(&out->tables[i]);
+			give(&out->tables[i], side, rows, row);
 		}
 	}
 	PQclear(rows);
-	return rows != NULL ? 0
-			    : bm_error_wrap(err, "%s: reading what is captured",
-					      bm_pair_side_name(side));
+	return rows != NULL ? 0 : -1;
+}
+
+static void take_owed(struct bm_verify_table *table, enum bm_pair_side side,
+		const PGresult *rows, int row)
+{
+	(void)side;
+	if (table->problem == NULL) {
+		set_problem(table, false, "%s", PQgetvalue(rows, row, 1));
+	}
+}
+
+static int read_captured(struct bm_pair *pair, enum bm_pair_side side,
+		struct bm_verify_catalog *out, struct bm_error *err)
+{
+	PGconn *conn = pair->main[side];
+	int there = are_there(conn, "bucardo.bucardo_delta_names",
+			"bucardo.bucardo_truncate_trigger", err);
+
+	if (there > 0) {
+		there = read_rows(pair, side, captured_sql, out, take_captured, err) == 0
+				? are_there(conn, "bucardo.machine_touches",
+						  "bucardo.machine_keys", err)
+				: -1;
+	}
+	if (there > 0) {
+		there = read_rows(pair, side, owed_sql, out, take_owed, err);
+	}
+	return there >= 0 ? 0
+			  : bm_error_wrap(err, "%s: reading what is captured",
+					    bm_pair_side_name(side));
 }
 
 /* Of a database of bytes we receive bytes (bm_session_encoding()). */
@@ -429,12 +465,13 @@ void bm_verify_catalog_finish(struct bm_verify_catalog *catalog)
 		free(table->name);
 		free(table->schema);
 		free(table->plain);
-		free(table->pending[0]);
-		free(table->pending[1]);
-		free(table->truncated[0]);
-		free(table->truncated[1]);
-		free(table->definition[0]);
-		free(table->definition[1]);
+		for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+			free(table->pending[side]);
+			free(table->deferred[side]);
+			free(table->deferred_name[side]);
+			free(table->truncated[side]);
+			free(table->definition[side]);
+		}
 		free(table->problem);
 	}
 	free(catalog->tables);

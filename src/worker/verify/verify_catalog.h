@@ -46,6 +46,9 @@ struct bm_verify_table {
 	struct bm_verify_column *columns, *key;
 	char *pending[BM_PAIR_SIDES]; /* SELECT of keys that may be under way; NULL: not
 					 captured */
+	/* The same of keys that wait for a later run, where there is such a table: it is made
+	 * when it is needed (deltas/batch_limit.h). */
+	char *deferred[BM_PAIR_SIDES], *deferred_name[BM_PAIR_SIDES];
 	/* How many truncates of it were captured, and are under way; NULL: not captured. */
 	char *truncated[BM_PAIR_SIDES];
 	char *definition[BM_PAIR_SIDES]; /* of the columns and the kind, to see that it changed

@@ -21,6 +21,7 @@ class Dev(Declared):
         say("""\
         bucardo-machine status --watch
         bucardo-machine plan app
+        bucardo-machine verify app
         bucardo-machine events --since 1h
         bucardo-machine pause app
         bucardo-machine resume app

@@ -2,7 +2,7 @@
  * bucardo - Bucardo as one unit of the machine, in the control database
  *
  * Owns the daemon tree (MCP, VAC, CTL, KID) as one unit, installs Bucardo into
- * the control database, judges the health of each sync from what was observed,
+ * the control database, evaluates the health of each sync from what was observed,
  * and repairs without losing rows, one step of an escalation at a time. Facts about
  * Bucardo 5.6 come from its source and from fault experiments; the comments
  * beside the code say which.

@@ -47,7 +47,7 @@ enum bm_trend {
 };
 const char *bm_trend_name(enum bm_trend trend); /* "shrinks"; static */
 
-/* The judgement of one sync. Texts are owned by the bm_bucardo until the next
+/* The evaluation of one sync. Texts are owned by the bm_bucardo until the next
  * bm_bucardo_observe(). */
 struct bm_sync_view {
 	const char *name;

@@ -2,7 +2,7 @@
  * phase_host - the parent side of `bucardo-machine worker phase` and `worker reconcile`
  *
  * Starts the worker, hands it its request, turns its lines into values, and says
- * how it ended: with its own verdict, or with none when it was killed, talked
+ * how it ended: with its own result, or with none when it was killed, talked
  * nonsense, or said nothing for 3 minutes and was killed for it. Cancelling kills it; every
  * phase can be begun again at any point.
  *
@@ -33,8 +33,8 @@ struct bm_phase_host;
 
 /*
  * Start a worker on `request`, one line of JSON. `on_line` gets each of its lines,
- * but not that it lives; the verdict is the last. `on_end` is called once: `how` is NULL after
- * a verdict, else it says how the worker ended without one. The host is to be closed then.
+ * but not that it lives; the result is the last. `on_end` is called once: `how` is NULL after
+ * a result, else it says how the worker ended without one. The host is to be closed then.
  */
 struct bm_phase_host *bm_phase_host_start(struct bm_loop *loop,
 		const struct bm_phase_options *options, const char *request,

@@ -1,7 +1,7 @@
 /*
  * watchdog - whether a process that says nothing still works
  *
- * A child that is to say something now and then, or to end some day, is not judged by the
+ * A child that is to say something now and then, or to end some day, is not evaluated by the
  * clock: on a slow host all takes longer. What shows from outside that it works: it, or a
  * process that it started, uses the processor, waits for one (state R), or waits for a disk
  * (D). One that is stopped, or waits for something that does not come, shows nothing. What uses

@@ -154,7 +154,7 @@ static void test_a_child_is_reaped_with_its_status(void **state)
 	assert_int_equal(WEXITSTATUS(scene->status), 7);
 }
 
-static void test_a_missing_program_is_execs_own_verdict(void **state)
+static void test_a_missing_program_is_execs_own_answer(void **state)
 {
 	struct scene *scene = *state;
 	const char *argv[] = {"bm-no-such-program", NULL};
@@ -164,7 +164,7 @@ static void test_a_missing_program_is_execs_own_verdict(void **state)
 	assert_int_equal(scene->err.os_errno, ENOENT);
 }
 
-static void test_a_file_without_execute_rights_is_execs_own_verdict(void **state)
+static void test_a_file_without_execute_rights_is_execs_own_answer(void **state)
 {
 	struct scene *scene = *state;
 	const char *argv[] = {"/etc/passwd", NULL};
@@ -445,8 +445,8 @@ int main(void)
 	struct bm_error err = BM_ERROR_INIT;
 	const struct CMUnitTest tests[] = {
 			SCENE(test_a_child_is_reaped_with_its_status),
-			SCENE(test_a_missing_program_is_execs_own_verdict),
-			SCENE(test_a_file_without_execute_rights_is_execs_own_verdict),
+			SCENE(test_a_missing_program_is_execs_own_answer),
+			SCENE(test_a_file_without_execute_rights_is_execs_own_answer),
 			SCENE(test_a_missing_folder_is_named),
 			SCENE(test_a_failed_start_is_no_orphan),
 			SCENE(test_the_environment_is_replaced_and_searched),

@@ -7,7 +7,7 @@
  *     {...}       print this line
  *     wait FILE   until FILE is there, in the same folder
  *     exit N      end
- *     crash       end by a signal, without a verdict
+ *     crash       end by a signal, without a result
  * Without such a file a phase prints some progress and is done, and `worker reconcile`
  * waits for the end of its stdin.
  */

@@ -1,4 +1,4 @@
-"""A first connection is judged by what comes of it: a server that answers late is no server that is away."""
+"""A first connection is evaluated by what comes of it: a server that answers late is no server that is away."""
 
 import socket
 import threading

@@ -280,13 +280,13 @@ def test_an_operator_failure_names_the_hint_and_is_tried_again_when_pgpass_chang
     assert stage.view()["findings"] == []
 
 
-def test_a_worker_without_a_verdict_is_started_again(stage):
+def test_a_worker_without_a_result_is_started_again(stage):
     stage.play("app", "schema", "crash")
     stage.play("app", "copy", "nonsense")
     stage.machine.write_config(yaml("app"))
     stage.machine.start()
     view = stage.wait(lambda v: v["attempt"] >= 1, "has failed")
-    assert "ended without a verdict" in view["why"]
+    assert "ended without a result" in view["why"]
     stage.play("app", "schema", DONE)
     view = stage.wait(lambda v: v["phase"] == "copy" and v["attempt"] >= 1, "has failed in copy")
     assert "makes no sense: 'nonsense'" in view["why"]

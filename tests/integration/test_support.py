@@ -1,4 +1,4 @@
-"""The tools that judge the others: they must be able to say no."""
+"""The tools that evaluate the others: they must be able to say no."""
 
 import os
 import time

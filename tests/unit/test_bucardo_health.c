@@ -1,4 +1,4 @@
-/* A sync is judged by what moves, and repaired one step at a time. */
+/* A sync is evaluated by what moves, and repaired one step at a time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

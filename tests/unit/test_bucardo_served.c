@@ -122,8 +122,8 @@ static void test_one_that_the_master_cannot_validate_is_no_news_to_wait_for(void
 
 	(void)state;
 	set(&scene);
-	scene.bucardo.judge.syncs = &scene.sync;
-	scene.bucardo.judge.count = 1;
+	scene.bucardo.evaluation.syncs = &scene.sync;
+	scene.bucardo.evaluation.count = 1;
 	served_receive(&scene.bucardo,
 			"(7) [1] MCP Connection failed: DBI connect('dbname=a;host=b','u',...) failed: "
 			"FATAL:  password authentication failed for user \"u\" at -e line 7.");

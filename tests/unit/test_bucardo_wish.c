@@ -38,7 +38,7 @@ static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(
 {
 	struct bm_bucardo busy = {.daemon.ready_msec = 0,
 			.master = {.received_msec = 500, .pong_msec = 600},
-			.judge = {.taken_msec = 2000}};
+			.evaluation = {.taken_msec = 2000}};
 	/* It was told to deactivate it at 1000, and has not heard that yet. */
 	struct evaluated_sync sync = {.name = name, .active = true, .word_msec = 1000};
 
@@ -53,7 +53,7 @@ static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(
 	wish_check(&busy, &sync, HOUR_MSEC);
 	assert_int_equal(sync.wish, 1);
 	assert_true(sync.resuming);
-	busy.judge.taken_msec = 3000;
+	busy.evaluation.taken_msec = 3000;
 	wish_check(&busy, &sync, HOUR_MSEC);
 	assert_int_equal(sync.wish, 0);
 	assert_false(sync.resuming);
@@ -63,7 +63,7 @@ static void test_a_resume_counts_as_not_told_until_it_is_declared_and_lasts_unti
 		void **state)
 {
 	struct evaluated_sync sync = {.name = name};
-	struct bm_bucardo bucardo = {.judge = {.count = 1, .syncs = &sync}};
+	struct bm_bucardo bucardo = {.evaluation = {.count = 1, .syncs = &sync}};
 	struct bm_declared_sync told = {.name = name, .released = true};
 
 	(void)state;
@@ -82,7 +82,7 @@ static void test_a_resume_counts_as_not_told_until_it_is_declared_and_lasts_unti
 	wish_set(&sync, 0);
 	assert_false(bm_bucardo_is_resuming(&bucardo, name));
 	/* A sync that is not there waits for nothing. */
-	bucardo.judge.count = 0;
+	bucardo.evaluation.count = 0;
 	assert_false(bm_bucardo_is_resuming(&bucardo, name));
 	declared_finish(&bucardo);
 }

@@ -23,15 +23,15 @@ static struct host_span span_of(uint64_t run_msec, uint64_t wait_msec)
 static void test_who_waits_as_long_as_it_runs_is_slow(void **state)
 {
 	struct host_span span = span_of(900, 4400);
-	struct host_verdict verdict = host_evaluate(&span, false);
+	struct host_load load = host_evaluate(&span, false);
 
 	(void)state;
-	assert_true(verdict.slow);
-	assert_int_equal(verdict.got_percent, 9);
-	assert_int_equal(verdict.waited_percent, 83);
-	assert_int_equal(verdict.throttled_percent, HOST_UNKNOWN);
-	assert_int_equal(verdict.stolen_percent, HOST_UNKNOWN);
-	assert_int_equal(verdict.pressure_percent, HOST_UNKNOWN);
+	assert_true(load.slow);
+	assert_int_equal(load.got_percent, 9);
+	assert_int_equal(load.waited_percent, 83);
+	assert_int_equal(load.throttled_percent, HOST_UNKNOWN);
+	assert_int_equal(load.stolen_percent, HOST_UNKNOWN);
+	assert_int_equal(load.pressure_percent, HOST_UNKNOWN);
 	span = span_of(4400, 900);
 	assert_false(host_evaluate(&span, false).slow);
 }
@@ -95,10 +95,10 @@ static void test_limits_are_stretched_by_what_is_waited_and_not_without_end(void
 			{100, 20}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct host_verdict verdict = {.slow = true, .waited_percent = cases[i].waited};
-		assert_int_equal(host_slowness(&verdict), cases[i].slowness);
-		verdict.slow = false;
-		assert_int_equal(host_slowness(&verdict), 1);
+		struct host_load load = {.slow = true, .waited_percent = cases[i].waited};
+		assert_int_equal(host_slowness(&load), cases[i].slowness);
+		load.slow = false;
+		assert_int_equal(host_slowness(&load), 1);
 	}
 }
 

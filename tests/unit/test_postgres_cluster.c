@@ -1,4 +1,4 @@
-/* The control cluster: judging what is there, whose a process is, and the server's argv. */
+/* The control cluster: evaluating what is there, whose a process is, and the server's argv. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -23,7 +23,7 @@
 
 static const struct {
 	const char *source, *destination;
-	enum bm_identity_verdict verdict;
+	enum bm_identity_result result;
 	const char *words; /* in the reason */
 } cases[] = {
 		{NULL, NULL, BM_IDENTITY_NEW, ""},
@@ -72,26 +72,25 @@ static const struct {
 				"the destination has nothing"},
 };
 
-static enum bm_identity_verdict judge(size_t i, const char *owner, struct bm_strbuf *why)
+static enum bm_identity_result evaluate(size_t i, const char *owner, struct bm_strbuf *why)
 {
 	json_t *source = cases[i].source != NULL ? json_loads(cases[i].source, 0, NULL) : NULL;
 	json_t *destination = cases[i].destination != NULL
 			? json_loads(cases[i].destination, 0, NULL)
 			: NULL;
-	enum bm_identity_verdict verdict = bm_identity_evaluate(
-			source, destination, owner, why);
+	enum bm_identity_result result = bm_identity_evaluate(source, destination, owner, why);
 
 	json_decref(source);
 	json_decref(destination);
-	return verdict;
+	return result;
 }
 
-static void test_each_case_has_its_verdict(void **state)
+static void test_each_case_has_its_result(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
 		struct bm_strbuf why = BM_STRBUF_INIT;
-		if (judge(i, "7", &why) != cases[i].verdict ||
+		if (evaluate(i, "7", &why) != cases[i].result ||
 				strstr(bm_strbuf_text(&why), cases[i].words) == NULL) {
 			fail_msg("case %zu: %s", i, bm_strbuf_text(&why));
 		}
@@ -104,7 +103,7 @@ static void test_another_owner_counts_more_than_anything_else(void **state)
 	(void)state;
 	for (size_t i = 1; i < BM_COUNT_OF(cases); i++) {
 		struct bm_strbuf why = BM_STRBUF_INIT;
-		assert_int_equal(judge(i, "8", &why), BM_IDENTITY_FOREIGN);
+		assert_int_equal(evaluate(i, "8", &why), BM_IDENTITY_FOREIGN);
 		assert_non_null(strstr(bm_strbuf_text(&why), "host pod (control cluster 7)"));
 		bm_strbuf_finish(&why);
 	}
@@ -113,7 +112,7 @@ static void test_another_owner_counts_more_than_anything_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(test_each_case_has_its_verdict),
+			cmocka_unit_test(test_each_case_has_its_result),
 			cmocka_unit_test(test_another_owner_counts_more_than_anything_else),
 	};
 

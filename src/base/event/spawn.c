@@ -2,7 +2,7 @@
  * The only fork and exec of the program. Everything that can be prepared is
  * prepared before the fork; the child then only makes system calls, tells its
  * parent through a close-on-exec pipe when one of them fails, and so gives
- * exec's own verdict instead of a guess from an exit code.
+ * exec's own answer instead of a guess from an exit code.
  */
 #include "base/event/loop.h"
 
@@ -23,7 +23,7 @@
 
 enum step { STEP_DESCRIPTORS, STEP_FOLDER, STEP_EXEC };
 
-struct verdict {
+struct exec_failure {
 	enum step step;
 	int os_errno;
 };
@@ -33,7 +33,7 @@ struct plan {
 	const struct bm_spawn *spawn;
 	char **env; /* NULL: ours */
 	pid_t parent;
-	int verdict_fd;
+	int failure_fd;
 };
 
 static bool same_name(const char *a, const char *b)
@@ -87,9 +87,9 @@ static char **merge_environment(const char *const *extra)
 
 static _Noreturn void give_up(const struct plan *plan, enum step step)
 {
-	struct verdict verdict = {step, errno};
+	struct exec_failure failure = {step, errno};
 
-	if (write(plan->verdict_fd, &verdict, sizeof(verdict)) < 0) {
+	if (write(plan->failure_fd, &failure, sizeof(failure)) < 0) {
 		/* the parent is gone: nobody to tell */
 	}
 	_exit(127);
@@ -206,13 +206,14 @@ static bool is_shortage(int os_errno)
 	return false;
 }
 
-static void explain(const struct bm_spawn *spawn, struct verdict verdict, struct bm_error *err)
+static void explain(
+		const struct bm_spawn *spawn, struct exec_failure failure, struct bm_error *err)
 {
-	enum bm_error_code code = is_shortage(verdict.os_errno) ? BM_ERR_TRANSIENT
+	enum bm_error_code code = is_shortage(failure.os_errno) ? BM_ERR_TRANSIENT
 								: BM_ERR_CONFIG;
 
-	errno = verdict.os_errno;
-	switch (verdict.step) {
+	errno = failure.os_errno;
+	switch (failure.step) {
 	case STEP_FOLDER:
 		bm_error_set(err, code, "cannot enter folder '%s' to start '%s': %m",
 				spawn->cwd, spawn->argv[0]);
@@ -226,15 +227,15 @@ static void explain(const struct bm_spawn *spawn, struct verdict verdict, struct
 		break;
 	}
 	if (err != NULL) {
-		err->os_errno = verdict.os_errno;
+		err->os_errno = failure.os_errno;
 	}
 }
 
 /* Read how it went; 0 when the program runs. */
-static int await_verdict(pid_t pid, int fd, const struct bm_spawn *spawn, struct bm_error *err)
+static int await_exec(pid_t pid, int fd, const struct bm_spawn *spawn, struct bm_error *err)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	struct verdict verdict;
+	struct exec_failure failure;
 
 	if (poll(&wait, 1, EXEC_LIMIT_MSEC) == 0) {
 		char span[BM_CLOCK_TEXT_SIZE];
@@ -244,14 +245,14 @@ static int await_verdict(pid_t pid, int fd, const struct bm_spawn *spawn, struct
 				"does not answer?",
 				spawn->argv[0], bm_clock_format_span(EXEC_LIMIT_MSEC, span));
 	}
-	if (read(fd, &verdict, sizeof(verdict)) == (ssize_t)sizeof(verdict)) {
-		explain(spawn, verdict, err);
+	if (read(fd, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)) {
+		explain(spawn, failure, err);
 		return -1;
 	}
 	return 0;
 }
 
-static int open_verdict_pipe(int ends[2], struct bm_error *err)
+static int open_failure_pipe(int ends[2], struct bm_error *err)
 {
 	if (pipe2(ends, O_CLOEXEC) == 0 || (bm_reserve_lend() && pipe2(ends, O_CLOEXEC) == 0)) {
 		return 0;
@@ -269,11 +270,11 @@ static pid_t start(struct bm_loop *loop, struct plan *plan, struct bm_child *chi
 {
 	int ends[2];
 
-	if (open_verdict_pipe(ends, err) != 0) {
+	if (open_failure_pipe(ends, err) != 0) {
 		free(child);
 		return -1;
 	}
-	plan->verdict_fd = ends[1];
+	plan->failure_fd = ends[1];
 	pid_t pid = fork();
 	if (pid == 0) {
 		become(plan);
@@ -286,7 +287,7 @@ static pid_t start(struct bm_loop *loop, struct plan *plan, struct bm_child *chi
 		bm_reaper_add(loop, child, pid);
 	}
 	close(ends[1]);
-	if (pid > 0 && await_verdict(pid, ends[0], plan->spawn, err) != 0) {
+	if (pid > 0 && await_exec(pid, ends[0], plan->spawn, err) != 0) {
 		bm_child_forget(loop, pid);
 		pid = -1;
 	}

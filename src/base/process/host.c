@@ -32,7 +32,7 @@
 /* A timer that comes later than this is told of. */
 #define LATE_MSEC 100
 
-/* ---- the judgement ---- */
+/* ---- the evaluation ---- */
 
 static int percent(double part, double whole)
 {
@@ -44,13 +44,13 @@ static int share(int64_t part, int64_t whole)
 	return part < 0 ? HOST_UNKNOWN : percent((double)part, (double)whole);
 }
 
-struct host_verdict host_evaluate(const struct host_span *span, bool was_slow)
+struct host_load host_evaluate(const struct host_span *span, bool was_slow)
 {
 	double span_nsec = (double)span->msec * 1e6;
 	double wanted = (double)span->run_nsec + (double)span->wait_nsec;
 	uint64_t used = span->used_nsec > span->run_nsec ? span->used_nsec : span->run_nsec;
 	const struct host_counters *grown = &span->grown;
-	struct host_verdict verdict = {
+	struct host_load load = {
 			.got_percent = wanted > 0 ? percent((double)used, span_nsec)
 						  : HOST_UNKNOWN,
 			.waited_percent = percent((double)span->wait_nsec, wanted),
@@ -64,19 +64,19 @@ struct host_verdict host_evaluate(const struct host_span *span, bool was_slow)
 	int waits = was_slow ? CALM_PERCENT : SLOW_PERCENT;
 	int held = was_slow ? CALM_PERCENT : HELD_BACK_PERCENT;
 
-	verdict.slow = (matters && verdict.waited_percent >= waits) ||
-			(matters && verdict.throttled_percent >= held) ||
-			verdict.stolen_percent >= held;
-	return verdict;
+	load.slow = (matters && load.waited_percent >= waits) ||
+			(matters && load.throttled_percent >= held) ||
+			load.stolen_percent >= held;
+	return load;
 }
 
 /* Our limits are ample: half of what the waiting would ask for. */
-unsigned host_slowness(const struct host_verdict *verdict)
+unsigned host_slowness(const struct host_load *load)
 {
-	int gets = 100 - verdict->waited_percent;
+	int gets = 100 - load->waited_percent;
 	int factor = gets > 0 ? 50 / gets : SLOWNESS_LIMIT;
 
-	if (!verdict->slow || factor < 1) {
+	if (!load->slow || factor < 1) {
 		return 1;
 	}
 	return factor > SLOWNESS_LIMIT ? SLOWNESS_LIMIT : (unsigned)factor;
@@ -293,7 +293,7 @@ static struct host_counters grown(
 
 static void report(struct host *host, const struct host_span *span)
 {
-	const struct host_verdict *v = &host->verdict;
+	const struct host_load *v = &host->load;
 	struct bm_strbuf out = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&out, "the host is slow: ");
@@ -323,20 +323,20 @@ static void report(struct host *host, const struct host_span *span)
 /* Slow begins at once, and is over when it was well for a while. */
 static bool conclude(struct host *host, const struct host_span *span)
 {
-	bool was_slow = host->verdict.slow;
+	bool was_slow = host->load.slow;
 
-	host->verdict = host_evaluate(span, was_slow);
+	host->load = host_evaluate(span, was_slow);
 	host->known = true;
-	host->slowness = host_slowness(&host->verdict);
-	host->calm = host->verdict.slow ? 0 : host->calm + 1;
-	if (host->verdict.slow) {
+	host->slowness = host_slowness(&host->load);
+	host->calm = host->load.slow ? 0 : host->calm + 1;
+	if (host->load.slow) {
 		report(host, span);
 	} else if (was_slow && host->calm < CALM_SPANS) {
-		host->verdict.slow = true; /* with the text of the last slow span */
+		host->load.slow = true; /* with the text of the last slow span */
 	} else {
 		host->text[0] = '\0';
 	}
-	if (host->verdict.slow == was_slow) {
+	if (host->load.slow == was_slow) {
 		return false;
 	}
 	host->since_msec = bm_clock_msec();

@@ -37,7 +37,7 @@ struct host_span {
 	struct host_counters grown;
 };
 
-struct host_verdict {
+struct host_load {
 	bool slow;
 	int got_percent;       /* of one processor */
 	int waited_percent;    /* of the time that our processes wanted one */
@@ -47,7 +47,7 @@ struct host_verdict {
 };
 
 /* Pure. One who `was_slow` is slow until it is clearly better. */
-struct host_verdict host_evaluate(const struct host_span *span, bool was_slow);
+struct host_load host_evaluate(const struct host_span *span, bool was_slow);
 
 struct host {
 	uint64_t looked_msec, due_msec, late_msec, reported_late_msec, since_msec;
@@ -58,12 +58,12 @@ struct host {
 	uint64_t used_nsec;
 	unsigned slowness; /* of the last span; 0: not known yet */
 	struct host_counters counters;
-	struct host_verdict verdict;
+	struct host_load load;
 	char text[320]; /* "the host is slow: ..."; "" when it is not */
 };
 
 /* How many times as long everything takes: 1 on a host that is not slow. */
-unsigned host_slowness(const struct host_verdict *verdict);
+unsigned host_slowness(const struct host_load *load);
 
 /* Look when it is time; true when "slow" began or ended. */
 bool host_sample(struct host *host);

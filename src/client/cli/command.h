@@ -164,7 +164,7 @@ bool cli_confirm(const struct cli_call *call, const char *otherwise);
 bool cli_wants_colour(void);
 
 /* Run `worker phase` on `request` until it ends; `receive` gets its lines, `why` how it ended
- * when it gave no verdict. -1 with `err` when it cannot be started. */
+ * when it gave no result. -1 with `err` when it cannot be started. */
 struct bm_phase_line;
 int cli_ask_worker(const struct cli_call *call, const char *request,
 		void (*receive)(void *ctx, const struct bm_phase_line *line), void *ctx,

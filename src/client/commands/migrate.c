@@ -259,7 +259,7 @@ int cli_plan(const struct cli_call *call)
 	json_decref(answer);
 	int rc = cli_ask_worker(call, line, on_line, &look, &look.why, &err);
 	free(line);
-	print_rest(&look); /* of one that ended without a verdict */
+	print_rest(&look); /* of one that ended without a result */
 	if (rc != 0) {
 		complain(&err);
 	} else if (look.why.length > 0) {

@@ -58,7 +58,7 @@ struct bm_bucardo *bm_bucardo_create(struct bm_loop *loop,
 			.event = event,
 			.ctx = ctx,
 			.piddir = bm_format("%s/bucardo", options->runtime_dir),
-			.judge = {.can_start = true},
+			.evaluation = {.can_start = true},
 	};
 	bucardo->stop_file = bm_format("%s/fullstopbucardo", bucardo->piddir);
 	bucardo->reason_file = bm_format("%s/restart.reason.txt", bucardo->piddir);

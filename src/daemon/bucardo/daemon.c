@@ -157,9 +157,9 @@ static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *proc
 	daemon->refusal[0] = '\0';
 	daemon->start_time = process->start_time;
 	daemon->idle_at_start = bucardo_title_syncs(process->title)[0] == '\0';
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		bucardo->judge.syncs[i].known_to_master = true;
-		bucardo->judge.syncs[i].paused = false;
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		bucardo->evaluation.syncs[i].known_to_master = true;
+		bucardo->evaluation.syncs[i].paused = false;
 	}
 	children_rescan(bucardo);
 }

@@ -43,10 +43,10 @@ bool bm_bucardo_is_resuming(const struct bm_bucardo *bucardo, const char *sync)
 	if (declared == NULL || !declared->resuming) {
 		return true; /* not told yet */
 	}
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		const struct evaluated_sync *judged = &bucardo->judge.syncs[i];
-		if (strcmp(judged->name, sync) == 0) {
-			return declared->resumed || judged->resuming;
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		const struct evaluated_sync *evaluated = &bucardo->evaluation.syncs[i];
+		if (strcmp(evaluated->name, sync) == 0) {
+			return declared->resumed || evaluated->resuming;
 		}
 	}
 	return false;

@@ -12,9 +12,9 @@
 
 struct evaluated_sync *evaluate_find(struct bm_bucardo *bucardo, const char *name)
 {
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		if (strcmp(bucardo->judge.syncs[i].name, name) == 0) {
-			return &bucardo->judge.syncs[i];
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		if (strcmp(bucardo->evaluation.syncs[i].name, name) == 0) {
+			return &bucardo->evaluation.syncs[i];
 		}
 	}
 	return NULL;
@@ -32,34 +32,35 @@ static void sync_finish(struct evaluated_sync *sync)
 
 void evaluate_close(struct bm_bucardo *bucardo)
 {
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		sync_finish(&bucardo->judge.syncs[i]);
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		sync_finish(&bucardo->evaluation.syncs[i]);
 	}
-	free(bucardo->judge.syncs);
-	bm_strbuf_finish(&bucardo->judge.unreachable);
-	bucardo->judge = (struct judge){.can_start = true};
+	free(bucardo->evaluation.syncs);
+	bm_strbuf_finish(&bucardo->evaluation.unreachable);
+	bucardo->evaluation = (struct sync_evaluation){.can_start = true};
 }
 
-static struct evaluated_sync *add_sync(struct judge *judge, const char *name)
+static struct evaluated_sync *add_sync(struct sync_evaluation *evaluation, const char *name)
 {
-	judge->syncs = bm_realloc(judge->syncs, judge->count + 1, sizeof(*judge->syncs));
-	struct evaluated_sync *sync = &judge->syncs[judge->count++];
+	evaluation->syncs = bm_realloc(
+			evaluation->syncs, evaluation->count + 1, sizeof(*evaluation->syncs));
+	struct evaluated_sync *sync = &evaluation->syncs[evaluation->count++];
 	*sync = (struct evaluated_sync){.name = bm_strdup(name), .escalation_lag_msec = -1};
 	return sync;
 }
 
-static void drop_absent(struct judge *judge)
+static void drop_absent(struct sync_evaluation *evaluation)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < judge->count; i++) {
-		if (judge->syncs[i].present) {
-			judge->syncs[kept++] = judge->syncs[i];
+	for (size_t i = 0; i < evaluation->count; i++) {
+		if (evaluation->syncs[i].present) {
+			evaluation->syncs[kept++] = evaluation->syncs[i];
 		} else {
-			sync_finish(&judge->syncs[i]);
+			sync_finish(&evaluation->syncs[i]);
 		}
 	}
-	judge->count = kept;
+	evaluation->count = kept;
 }
 
 static void replace(char **text, const char *by)
@@ -137,7 +138,7 @@ static void evaluate_sync(struct bm_bucardo *bucardo, const struct bm_sync_sampl
 	const struct health_limits limits = {
 			.stalled_after_msec = bucardo->options.stalled_after_msec *
 					bucardo->slowness,
-			.stopped = daemon->operator_stop || bucardo->judge.stopped,
+			.stopped = daemon->operator_stop || bucardo->evaluation.stopped,
 			.paused = sync != NULL && sync->paused,
 			.paused_msec = sync != NULL ? sync->paused_msec : 0,
 			.declared = declared != NULL,
@@ -149,7 +150,7 @@ static void evaluate_sync(struct bm_bucardo *bucardo, const struct bm_sync_sampl
 
 	seen.autokick = sample->autokick || (declared != NULL && declared->released);
 	if (sync == NULL) {
-		sync = add_sync(&bucardo->judge, sample->name);
+		sync = add_sync(&bucardo->evaluation, sample->name);
 	}
 	copy_sample(sync, &seen);
 	sync->released = declared != NULL && declared->released && !sample->autokick;
@@ -173,7 +174,8 @@ static void evaluate_sync(struct bm_bucardo *bucardo, const struct bm_sync_sampl
 }
 
 /* Some active sync has everything within reach, or there is no active one. */
-static void note_reach(struct judge *judge, const struct bm_observation *observation)
+static void note_reach(
+		struct sync_evaluation *evaluation, const struct bm_observation *observation)
 {
 	size_t active = 0, possible = 0;
 
@@ -182,32 +184,32 @@ static void note_reach(struct judge *judge, const struct bm_observation *observa
 		active += sync->active;
 		possible += sync->active && all_reachable(sync, observation);
 	}
-	judge->can_start = active == 0 || possible > 0;
-	bm_strbuf_clear(&judge->unreachable);
+	evaluation->can_start = active == 0 || possible > 0;
+	bm_strbuf_clear(&evaluation->unreachable);
 	for (size_t i = 0; i < observation->db_count; i++) {
 		const struct bm_db_sample *db = &observation->dbs[i];
 		if (db->reach == BM_REACH_NO) {
-			bm_strbuf_printf(&judge->unreachable,
+			bm_strbuf_printf(&evaluation->unreachable,
 					"%sdatabase '%s' is unreachable: %s",
-					judge->unreachable.length > 0 ? "; " : "", db->name,
-					db->error);
+					evaluation->unreachable.length > 0 ? "; " : "",
+					db->name, db->error);
 		}
 	}
 }
 
 void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation *observation)
 {
-	struct judge *judge = &bucardo->judge;
+	struct sync_evaluation *evaluation = &bucardo->evaluation;
 
-	judge->taken_msec = observation->taken_msec;
-	for (size_t i = 0; i < judge->count; i++) {
-		judge->syncs[i].present = false;
+	evaluation->taken_msec = observation->taken_msec;
+	for (size_t i = 0; i < evaluation->count; i++) {
+		evaluation->syncs[i].present = false;
 	}
 	for (size_t i = 0; i < observation->sync_count; i++) {
 		evaluate_sync(bucardo, &observation->syncs[i], observation);
 	}
-	drop_absent(judge);
-	note_reach(judge, observation);
+	drop_absent(evaluation);
+	note_reach(evaluation, observation);
 	/* A safety net under the folder watch. */
 	daemon_piddir_changed(bucardo);
 	children_rescan(bucardo);
@@ -222,20 +224,20 @@ void bm_bucardo_set_slowness(struct bm_bucardo *bucardo, unsigned factor)
 
 void bm_bucardo_set_stopped(struct bm_bucardo *bucardo, bool stopped)
 {
-	bucardo->judge.stopped = stopped;
+	bucardo->evaluation.stopped = stopped;
 }
 
 bool bm_bucardo_can_start(const struct bm_bucardo *bucardo, struct bm_strbuf *why)
 {
-	if (why != NULL && !bucardo->judge.can_start) {
-		bm_strbuf_puts(why, bm_strbuf_text(&bucardo->judge.unreachable));
+	if (why != NULL && !bucardo->evaluation.can_start) {
+		bm_strbuf_puts(why, bm_strbuf_text(&bucardo->evaluation.unreachable));
 	}
-	return bucardo->judge.can_start;
+	return bucardo->evaluation.can_start;
 }
 
 size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo)
 {
-	return bucardo->judge.count;
+	return bucardo->evaluation.count;
 }
 
 /* Nobody has looked for so long that nothing is known of what waits. */
@@ -253,7 +255,7 @@ static void forget_backlog(struct bm_sync_view *view, uint64_t taken_msec)
 
 struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t index)
 {
-	const struct evaluated_sync *sync = &bucardo->judge.syncs[index];
+	const struct evaluated_sync *sync = &bucardo->evaluation.syncs[index];
 	struct health_trend trend = health_trend(&sync->history,
 			sync->run_open && sync->blocker_pid == 0 && sync->reachable);
 
@@ -280,8 +282,8 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 	};
 	uint64_t now = bm_clock_msec();
 
-	if (now - bucardo->judge.taken_msec >= BLIND_MSEC) {
-		forget_backlog(&view, bucardo->judge.taken_msec);
+	if (now - bucardo->evaluation.taken_msec >= BLIND_MSEC) {
+		forget_backlog(&view, bucardo->evaluation.taken_msec);
 	}
 	served_show(bucardo, sync, &view, now);
 	return view;

@@ -113,14 +113,14 @@ struct evaluated_sync {
 	bool autokick; /* it is meant to run by itself, or its migration released it */
 	bool released; /* nobody but us kicks it */
 	unsigned recent_failures;
-	bool was_lost;	       /* its KID ended and has not come back */
-	bool known_to_master;  /* was there when the master got ready */
-	bool was_held;	       /* its migration had not begun to replicate when it was judged */
-	uint64_t active_msec;  /* since when it is known to be active */
-	uint64_t served_msec;  /* when its CTL was last there */
-	uint64_t refused_msec; /* when the master last failed to validate it */
-	char refusal[300];     /* why, as a sentence */
-	uint64_t kicked_msec;  /* when we last kicked it */
+	bool was_lost;	      /* its KID ended and has not come back */
+	bool known_to_master; /* was there when the master got ready */
+	bool was_held; /* its migration had not begun to replicate when it was evaluated */
+	uint64_t active_msec;	     /* since when it is known to be active */
+	uint64_t served_msec;	     /* when its CTL was last there */
+	uint64_t refused_msec;	     /* when the master last failed to validate it */
+	char refusal[300];	     /* why, as a sentence */
+	uint64_t kicked_msec;	     /* when we last kicked it */
 	uint64_t reported_kick_msec; /* when the log last said so */
 	uint64_t reread_msec;	     /* when it last read its tables anew for failing */
 	uint64_t missing_msec;	     /* since when it has no CTL though it should; 0: it has */
@@ -137,7 +137,7 @@ struct evaluated_sync {
 	bool present;		 /* in the latest sample */
 };
 
-struct judge {
+struct sync_evaluation {
 	size_t count;
 	struct evaluated_sync *syncs;
 	uint64_t taken_msec;	      /* 0: no sample yet */
@@ -270,7 +270,7 @@ struct bm_bucardo {
 	struct output output;
 	struct children children;
 	struct master master;
-	struct judge judge;
+	struct sync_evaluation evaluation;
 	struct declared declared;
 	struct settings settings;
 	struct installation *installation;

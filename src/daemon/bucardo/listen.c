@@ -41,10 +41,10 @@ void listen_begin(struct bm_bucardo *bucardo)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
 		for (size_t word = 0; word < BM_COUNT_OF(words); word++) {
 			char *channel = bm_format("%s%s", words[word].channel,
-					bucardo->judge.syncs[i].name);
+					bucardo->evaluation.syncs[i].name);
 			bm_strbuf_puts(&sql, "LISTEN ");
 			bm_quote_ident(&sql, channel);
 			bm_strbuf_puts(&sql, "; ");
@@ -68,8 +68,8 @@ static bool is_channel(const char *channel, const char *word, const char *sync)
 
 void listen_receive(struct bm_bucardo *bucardo, const char *channel)
 {
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		struct evaluated_sync *sync = &bucardo->judge.syncs[i];
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		struct evaluated_sync *sync = &bucardo->evaluation.syncs[i];
 		for (size_t word = 0; word < BM_COUNT_OF(words); word++) {
 			if (is_channel(channel, words[word].channel, sync->name)) {
 				words[word].receive(bucardo, sync);

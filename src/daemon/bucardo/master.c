@@ -135,8 +135,8 @@ bool master_reload(struct bm_bucardo *bucardo)
 	}
 	bucardo->master.reload_msec = now;
 	send_message(bucardo, "mcp_reload");
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		bucardo->judge.syncs[i].known_to_master = true;
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		bucardo->evaluation.syncs[i].known_to_master = true;
 	}
 	return true;
 }

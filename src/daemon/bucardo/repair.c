@@ -276,8 +276,8 @@ static void escalate(struct bm_bucardo *bucardo, struct evaluated_sync *sync, ui
 /* What was not done meanwhile is no reason for anything. */
 static void wait_for_master(struct bm_bucardo *bucardo)
 {
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		bucardo->judge.syncs[i].missing_msec = 0;
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		bucardo->evaluation.syncs[i].missing_msec = 0;
 	}
 }
 
@@ -309,9 +309,9 @@ void repair_all(struct bm_bucardo *bucardo)
 		wait_for_master(bucardo);
 		return;
 	}
-	for (size_t i = 0; i < bucardo->judge.count; i++) {
-		if (bucardo->judge.syncs[i].present) {
-			repair_sync(bucardo, &bucardo->judge.syncs[i], now);
+	for (size_t i = 0; i < bucardo->evaluation.count; i++) {
+		if (bucardo->evaluation.syncs[i].present) {
+			repair_sync(bucardo, &bucardo->evaluation.syncs[i], now);
 		}
 	}
 }

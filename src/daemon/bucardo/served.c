@@ -115,7 +115,7 @@ static uint64_t missing_since(
 	return was_served(bucardo, sync) ? sync->served_msec : asked;
 }
 
-/* Its migration has begun to replicate since it was judged. */
+/* Its migration has begun to replicate since it was evaluated. */
 static bool is_just_released(
 		const struct bm_bucardo *bucardo, const struct evaluated_sync *sync)
 {

@@ -62,7 +62,7 @@ static bool is_received(const struct bm_bucardo *bucardo, const struct evaluated
 
 	return sync->word_msec == 0 ||
 			(master->received_msec >= sync->word_msec &&
-					bucardo->judge.taken_msec > master->pong_msec);
+					bucardo->evaluation.taken_msec > master->pong_msec);
 }
 
 void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)

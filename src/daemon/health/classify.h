@@ -12,7 +12,7 @@ enum run_error_class {
 };
 
 /*
- * Judge the error `text` of a run of `sync`. For PERMANENT and UNKNOWN what a
+ * Evaluate the error `text` of a run of `sync`. For PERMANENT and UNKNOWN what a
  * person can do is appended to `advice` (may be NULL).
  */
 enum run_error_class bucardo_classify(

@@ -184,7 +184,7 @@ struct health_trend health_trend(const struct sync_history *history, bool runnin
 	return out;
 }
 
-/* ---- judgement ---- */
+/* ---- evaluation ---- */
 
 static void print_span(struct bm_strbuf *out, uint64_t msec)
 {
@@ -375,7 +375,7 @@ static enum bm_health evaluate_backlog(const struct sync_history *history,
 	return sync->lag_msec >= FRESH_MSEC ? BM_HEALTH_CATCHING_UP : BM_HEALTH_RUNNING;
 }
 
-static enum bm_health judge(const struct sync_history *history,
+static enum bm_health evaluate(const struct sync_history *history,
 		const struct bm_sync_sample *sync, const struct bm_observation *observation,
 		const struct health_limits *limits, struct bm_strbuf *why,
 		struct bm_strbuf *advice)
@@ -440,7 +440,7 @@ enum bm_health health_evaluate(struct sync_history *history, const struct bm_syn
 {
 	bm_strbuf_clear(why);
 	bm_strbuf_clear(advice);
-	enum bm_health health = judge(history, sync, observation, limits, why, advice);
+	enum bm_health health = evaluate(history, sync, observation, limits, why, advice);
 	if (health == BM_HEALTH_STOPPED || health == BM_HEALTH_UNREACHABLE ||
 			health == BM_HEALTH_BLOCKED || health == BM_HEALTH_FAILING ||
 			!sync->autokick) {

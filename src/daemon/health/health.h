@@ -3,7 +3,7 @@
  *
  * "Alive" proves nothing about Bucardo: healthy means that the backlog on the
  * sources is zero or shrinks. Progress is remembered across samples; the
- * judgement follows from it and from the sample.
+ * evaluation follows from it and from the sample.
  */
 #ifndef DAEMON_HEALTH_HEALTH_H
 #define DAEMON_HEALTH_HEALTH_H
@@ -52,7 +52,7 @@ struct health_trend {
 struct health_trend health_trend(const struct sync_history *history, bool running);
 
 /*
- * Judge the sample last remembered. `why` and `advice` are cleared and filled:
+ * Evaluate the sample last remembered. `why` and `advice` are cleared and filled:
  * empty when there is nothing to say. Time in which a sync could not move for a
  * reason that is named counts as progress, so that no stall begins in it.
  */

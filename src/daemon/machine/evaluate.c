@@ -1,6 +1,6 @@
 /*
  * The state of the whole machine in one word, one sentence and one piece of
- * advice: the first judgement of the list that applies.
+ * advice: the first condition of the list that applies.
  */
 #include "daemon/machine/internal.h"
 
@@ -11,26 +11,26 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
 
-struct verdict {
+struct evaluation {
 	enum bm_machine_state state;
 	char why[768], advice[512];
 };
 
-#define WHY(verdict, ...) snprintf((verdict)->why, sizeof((verdict)->why), __VA_ARGS__)
-#define ADVISE(verdict, ...) snprintf((verdict)->advice, sizeof((verdict)->advice), __VA_ARGS__)
+#define WHY(result, ...) snprintf((result)->why, sizeof((result)->why), __VA_ARGS__)
+#define ADVISE(result, ...) snprintf((result)->advice, sizeof((result)->advice), __VA_ARGS__)
 
-static bool is_stopping(struct bm_machine *machine, struct verdict *verdict)
+static bool is_stopping(struct bm_machine *machine, struct evaluation *result)
 {
-	verdict->state = BM_MACHINE_STOPPING;
-	WHY(verdict, "%s", machine->stop_why);
+	result->state = BM_MACHINE_STOPPING;
+	WHY(result, "%s", machine->stop_why);
 	return machine->stopping;
 }
 
-static bool is_holding(struct bm_machine *machine, struct verdict *verdict)
+static bool is_holding(struct bm_machine *machine, struct evaluation *result)
 {
-	verdict->state = BM_MACHINE_HOLDING;
-	WHY(verdict, "%s", machine->hold.why);
-	ADVISE(verdict, "%s", machine->hold.hint);
+	result->state = BM_MACHINE_HOLDING;
+	WHY(result, "%s", machine->hold.why);
+	ADVISE(result, "%s", machine->hold.hint);
 	return machine->hold.active;
 }
 
@@ -39,15 +39,15 @@ bool bm_evaluate_is_at_last_step(const struct bm_sync_view *sync)
 	return sync->health == BM_HEALTH_STALLED && sync->step == BM_ESCALATION_HOLD;
 }
 
-static bool is_at_last_step(struct bm_machine *machine, struct verdict *verdict)
+static bool is_at_last_step(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < bm_bucardo_sync_count(machine->bucardo); i++) {
 		struct bm_sync_view sync = bm_bucardo_sync(machine->bucardo, i);
 		if (bm_evaluate_is_at_last_step(&sync)) {
-			verdict->state = BM_MACHINE_HOLDING;
-			WHY(verdict, "sync '%s' is stalled, and nothing helped: %s", sync.name,
+			result->state = BM_MACHINE_HOLDING;
+			WHY(result, "sync '%s' is stalled, and nothing helped: %s", sync.name,
 					sync.why);
-			ADVISE(verdict,
+			ADVISE(result,
 					"look at `bucardo-machine status` and at the log of both "
 					"databases; all is tried again every 10 minutes, and by "
 					"`bucardo-machine service restart bucardo` at once");
@@ -57,49 +57,49 @@ static bool is_at_last_step(struct bm_machine *machine, struct verdict *verdict)
 	return false;
 }
 
-static bool is_refused(struct bm_machine *machine, struct verdict *verdict)
+static bool is_refused(struct bm_machine *machine, struct evaluation *result)
 {
 	const char *refusal = bm_bucardo_refusal(machine->bucardo);
 
-	verdict->state = BM_MACHINE_HOLDING;
-	WHY(verdict, "%s", refusal);
-	ADVISE(verdict, "%s; it is tried again by itself", bm_bucardo_refusal_hint);
+	result->state = BM_MACHINE_HOLDING;
+	WHY(result, "%s", refusal);
+	ADVISE(result, "%s; it is tried again by itself", bm_bucardo_refusal_hint);
 	return refusal[0] != '\0';
 }
 
-static bool is_missing_cluster(struct bm_machine *machine, struct verdict *verdict)
+static bool is_missing_cluster(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(verdict, "cannot create the control cluster: %s", machine->cluster_error);
-	ADVISE(verdict, "the log has initdb's output; it is tried again by itself");
+	WHY(result, "cannot create the control cluster: %s", machine->cluster_error);
+	ADVISE(result, "the log has initdb's output; it is tried again by itself");
 	return machine->cluster_error[0] != '\0';
 }
 
-static bool is_not_cleared(struct bm_machine *machine, struct verdict *verdict)
+static bool is_not_cleared(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(verdict, "cannot clear what an earlier machine left: %s", machine->clear_error);
-	ADVISE(verdict, "see to what stands in the way; it is tried again by itself");
+	WHY(result, "cannot clear what an earlier machine left: %s", machine->clear_error);
+	ADVISE(result, "see to what stands in the way; it is tried again by itself");
 	return machine->clear_error[0] != '\0';
 }
 
-static bool is_older(struct bm_machine *machine, struct verdict *verdict)
+static bool is_older(struct bm_machine *machine, struct evaluation *result)
 {
-	verdict->state = BM_MACHINE_HOLDING;
-	WHY(verdict, "%s", machine->install_error);
-	ADVISE(verdict,
+	result->state = BM_MACHINE_HOLDING;
+	WHY(result, "%s", machine->install_error);
+	ADVISE(result,
 			"run that version of bucardo-machine, or a later one, on this volume; "
 			"nothing on the volume and on the databases was changed");
 	return machine->is_older;
 }
 
-static bool is_not_installed(struct bm_machine *machine, struct verdict *verdict)
+static bool is_not_installed(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(verdict, "cannot install Bucardo: %s", machine->install_error);
-	ADVISE(verdict, "the log has the installer's output; it is tried again by itself");
+	WHY(result, "cannot install Bucardo: %s", machine->install_error);
+	ADVISE(result, "the log has the installer's output; it is tried again by itself");
 	return machine->install_error[0] != '\0';
 }
 
 /* What it says is not in force, and whoever wrote it may not have looked. */
-static bool has_rejected_config(struct bm_machine *machine, struct verdict *verdict)
+static bool has_rejected_config(struct bm_machine *machine, struct evaluation *result)
 {
 	const char *errors = bm_strbuf_text(&machine->config_errors);
 	size_t first = strcspn(errors, "\n");
@@ -112,22 +112,22 @@ static bool has_rejected_config(struct bm_machine *machine, struct verdict *verd
 		return false;
 	}
 	if (strncmp(errors, "machine.yaml is gone", strlen("machine.yaml is gone")) == 0) {
-		WHY(verdict, "%.*s", (int)first, errors);
+		WHY(result, "%.*s", (int)first, errors);
 		return true;
 	}
-	WHY(verdict, "machine.yaml is rejected, the configuration before it stays in force: %.*s",
+	WHY(result, "machine.yaml is rejected, the configuration before it stays in force: %.*s",
 			(int)first, errors);
 	if (others > 0) {
-		ADVISE(verdict, "correct it (there %s %zu more: `bucardo-machine config check` shows all); it is taken by itself",
+		ADVISE(result, "correct it (there %s %zu more: `bucardo-machine config check` shows all); it is taken by itself",
 				others == 1 ? "is" : "are", others);
 	} else {
-		ADVISE(verdict, "correct it; it is taken by itself");
+		ADVISE(result, "correct it; it is taken by itself");
 	}
 	return true;
 }
 
 /* Somebody has to correct a line of pgpass, whatever else is wrong because of it. */
-static bool has_wrong_password(struct bm_machine *machine, struct verdict *verdict)
+static bool has_wrong_password(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < machine->database_count; i++) {
 		const struct kept_database *database = &machine->databases[i];
@@ -135,9 +135,9 @@ static bool has_wrong_password(struct bm_machine *machine, struct verdict *verdi
 		bool found = database->reach == BM_REACH_NO &&
 				bm_password_find(database->error, &line);
 		if (found) {
-			WHY(verdict, "database '%s' cannot be used: %s", database->name,
+			WHY(result, "database '%s' cannot be used: %s", database->name,
 					database->error);
-			ADVISE(verdict, "correct the line %s:PASSWORD of pgpass; it is taken by itself",
+			ADVISE(result, "correct the line %s:PASSWORD of pgpass; it is taken by itself",
 					bm_strbuf_text(&line));
 		}
 		bm_strbuf_finish(&line);
@@ -148,16 +148,16 @@ static bool has_wrong_password(struct bm_machine *machine, struct verdict *verdi
 	return false;
 }
 
-static bool is_stopped_by_operator(struct bm_machine *machine, struct verdict *verdict)
+static bool is_stopped_by_operator(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < machine->member_count; i++) {
 		const struct member *member = machine->members[i];
 		char when[BM_CLOCK_TEXT_SIZE];
 		if (member->stop.stopped && !member->retired) {
-			WHY(verdict, "'%s' is stopped since %s by %s", member->name,
+			WHY(result, "'%s' is stopped since %s by %s", member->name,
 					bm_clock_format(member->stop.at, when),
 					member->stop.by);
-			ADVISE(verdict, "`bucardo-machine service start %s` starts it again",
+			ADVISE(result, "`bucardo-machine service start %s` starts it again",
 					member->name);
 			return true;
 		}
@@ -165,22 +165,22 @@ static bool is_stopped_by_operator(struct bm_machine *machine, struct verdict *v
 	return false;
 }
 
-static bool is_waiting_for_database(struct bm_machine *machine, struct verdict *verdict)
+static bool is_waiting_for_database(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(verdict, "Bucardo waits: %s", bm_strbuf_text(&machine->unreachable));
-	ADVISE(verdict, "see to that database or the way to it; replication goes on by itself");
+	WHY(result, "Bucardo waits: %s", bm_strbuf_text(&machine->unreachable));
+	ADVISE(result, "see to that database or the way to it; replication goes on by itself");
 	return machine->installed && machine->unreachable.length > 0 &&
 			bm_unit_state(machine->bucardo_member->unit) != BM_UNIT_READY;
 }
 
-static bool is_restarted_again(struct bm_machine *machine, struct verdict *verdict)
+static bool is_restarted_again(struct bm_machine *machine, struct evaluation *result)
 {
 	struct bm_strbuf why = BM_STRBUF_INIT;
 	bool many = bm_restarts_are_many(&machine->restarts, bm_clock_msec(), &why);
 
 	if (many) {
-		WHY(verdict, "%s", bm_strbuf_text(&why));
-		ADVISE(verdict,
+		WHY(result, "%s", bm_strbuf_text(&why));
+		ADVISE(result,
 				"look for the cause in the log, where Bucardo says what it does; "
 				"`bucardo-machine service stop bucardo` makes it quiet meanwhile");
 	}
@@ -188,7 +188,7 @@ static bool is_restarted_again(struct bm_machine *machine, struct verdict *verdi
 	return many;
 }
 
-static bool has_unit_not_ready(struct bm_machine *machine, struct verdict *verdict)
+static bool has_unit_not_ready(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < machine->member_count; i++) {
 		struct bm_unit_view view = bm_unit_view(machine->members[i]->unit);
@@ -196,11 +196,11 @@ static bool has_unit_not_ready(struct bm_machine *machine, struct verdict *verdi
 			continue;
 		}
 		bool is_first = !machine->was_ready && view.failures == 0;
-		verdict->state = is_first ? BM_MACHINE_STARTING : BM_MACHINE_DEGRADED;
-		WHY(verdict, "'%s' is %s: %s", view.name, bm_unit_state_name(view.state),
+		result->state = is_first ? BM_MACHINE_STARTING : BM_MACHINE_DEGRADED;
+		WHY(result, "'%s' is %s: %s", view.name, bm_unit_state_name(view.state),
 				view.why);
 		if (view.failures >= 3) {
-			ADVISE(verdict, "it failed %u times in a row, last: %s; the log has what it said",
+			ADVISE(result, "it failed %u times in a row, last: %s; the log has what it said",
 					view.failures, view.failure);
 		}
 		return true;
@@ -208,23 +208,23 @@ static bool has_unit_not_ready(struct bm_machine *machine, struct verdict *verdi
 	return false;
 }
 
-static bool has_no_sample(struct bm_machine *machine, struct verdict *verdict)
+static bool has_no_sample(struct bm_machine *machine, struct evaluation *result)
 {
-	verdict->state = machine->was_ready ? BM_MACHINE_DEGRADED : BM_MACHINE_STARTING;
-	WHY(verdict, "nothing is known of the databases yet");
+	result->state = machine->was_ready ? BM_MACHINE_DEGRADED : BM_MACHINE_STARTING;
+	WHY(result, "nothing is known of the databases yet");
 	return !machine->sample_seen;
 }
 
-static bool has_sync_in_trouble(struct bm_machine *machine, struct verdict *verdict)
+static bool has_sync_in_trouble(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < bm_bucardo_sync_count(machine->bucardo); i++) {
 		struct bm_sync_view view = bm_bucardo_sync(machine->bucardo, i);
 		if (view.health == BM_HEALTH_BLOCKED || view.health == BM_HEALTH_UNREACHABLE ||
 				view.health == BM_HEALTH_FAILING ||
 				view.health == BM_HEALTH_STALLED || view.is_overdue) {
-			WHY(verdict, "sync '%s' is %s: %s", view.name,
+			WHY(result, "sync '%s' is %s: %s", view.name,
 					bm_health_name(view.health), view.why);
-			ADVISE(verdict, "%s", view.advice);
+			ADVISE(result, "%s", view.advice);
 			return true;
 		}
 	}
@@ -234,7 +234,7 @@ static bool has_sync_in_trouble(struct bm_machine *machine, struct verdict *verd
 /* A failure that goes away by itself is no trouble before it has lasted for some tries. */
 #define PATIENT_TRIES 3
 
-static bool has_migration_in_trouble(struct bm_machine *machine, struct verdict *verdict)
+static bool has_migration_in_trouble(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
@@ -243,30 +243,30 @@ static bool has_migration_in_trouble(struct bm_machine *machine, struct verdict 
 		bool tried = stuck || view.attempt >= PATIENT_TRIES;
 		if (view.status == BM_MIGRATION_FAILED ||
 				(tried && view.status != BM_MIGRATION_PAUSED)) {
-			WHY(verdict, "migration '%s' is stuck in %s: %s", view.name,
+			WHY(result, "migration '%s' is stuck in %s: %s", view.name,
 					bm_phase_name(view.phase), view.why);
-			ADVISE(verdict, "%s", view.hint);
+			ADVISE(result, "%s", view.hint);
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool has_paused_table(struct bm_machine *machine, struct verdict *verdict)
+static bool has_paused_table(struct bm_machine *machine, struct evaluation *result)
 {
 	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
 		if (view.reconcile.trouble[0] != '\0') {
-			WHY(verdict, "migration '%s': %s", view.name, view.reconcile.trouble);
-			ADVISE(verdict, "%s; it goes on by itself then", view.reconcile.hint);
+			WHY(result, "migration '%s': %s", view.name, view.reconcile.trouble);
+			ADVISE(result, "%s; it goes on by itself then", view.reconcile.hint);
 			return true;
 		}
 	}
 	return false;
 }
 
-/* Judgements that say nothing of the state mean DEGRADED. */
-static bool (*const judgements[])(struct bm_machine *machine, struct verdict *verdict) = {
+/* Conditions that say nothing of the state mean DEGRADED. */
+static bool (*const conditions[])(struct bm_machine *machine, struct evaluation *result) = {
 		is_stopping,
 		is_holding,
 		is_missing_cluster,
@@ -287,36 +287,36 @@ static bool (*const judgements[])(struct bm_machine *machine, struct verdict *ve
 		has_paused_table,
 };
 
-static void judge(struct bm_machine *machine, struct verdict *verdict)
+static void evaluate(struct bm_machine *machine, struct evaluation *result)
 {
-	for (size_t i = 0; i < BM_COUNT_OF(judgements); i++) {
-		*verdict = (struct verdict){.state = BM_MACHINE_DEGRADED};
-		if (judgements[i](machine, verdict)) {
+	for (size_t i = 0; i < BM_COUNT_OF(conditions); i++) {
+		*result = (struct evaluation){.state = BM_MACHINE_DEGRADED};
+		if (conditions[i](machine, result)) {
 			return;
 		}
 	}
-	*verdict = (struct verdict){.state = BM_MACHINE_READY};
+	*result = (struct evaluation){.state = BM_MACHINE_READY};
 }
 
 void bm_evaluate(struct bm_machine *machine)
 {
-	struct verdict verdict;
+	struct evaluation result;
 
-	judge(machine, &verdict);
-	bm_text_copy(machine->why, sizeof(machine->why), verdict.why);
-	bm_text_copy(machine->advice, sizeof(machine->advice), verdict.advice);
-	machine->was_ready = machine->was_ready || verdict.state == BM_MACHINE_READY;
-	if (verdict.state == machine->state) {
+	evaluate(machine, &result);
+	bm_text_copy(machine->why, sizeof(machine->why), result.why);
+	bm_text_copy(machine->advice, sizeof(machine->advice), result.advice);
+	machine->was_ready = machine->was_ready || result.state == BM_MACHINE_READY;
+	if (result.state == machine->state) {
 		return;
 	}
-	enum bm_log_level level = verdict.state == BM_MACHINE_DEGRADED ||
-					verdict.state == BM_MACHINE_HOLDING
+	enum bm_log_level level = result.state == BM_MACHINE_DEGRADED ||
+					result.state == BM_MACHINE_HOLDING
 			? BM_LOG_WARN
 			: BM_LOG_INFO;
 	bm_events_add(machine->events, level, "machine", "%s -> %s%s%s",
 			bm_machine_state_name(machine->state),
-			bm_machine_state_name(verdict.state),
-			verdict.why[0] != '\0' ? ": " : "", verdict.why);
-	machine->state = verdict.state;
+			bm_machine_state_name(result.state), result.why[0] != '\0' ? ": " : "",
+			result.why);
+	machine->state = result.state;
 	machine->state_since_msec = bm_clock_msec();
 }

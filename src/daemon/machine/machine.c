@@ -1,7 +1,7 @@
 /*
  * The machine: owns its parts and runs the tick. A tick looks, asks the plan for
  * wants and the next action, carries both out, and repeats while that changed
- * something; then it judges the whole and arms the heartbeat.
+ * something; then it evaluates the whole and arms the heartbeat.
  */
 #include "daemon/machine/internal.h"
 
@@ -282,8 +282,8 @@ static void look_at_host(struct bm_machine *machine)
 	host_woke(&machine->host);
 	if (host_sample(&machine->host)) {
 		bm_events_add(machine->events, BM_LOG_INFO, "host", "%s",
-				machine->host.verdict.slow ? machine->host.text
-							   : "the host is no longer slow");
+				machine->host.load.slow ? machine->host.text
+							: "the host is no longer slow");
 	}
 	if (machine->bucardo != NULL) {
 		bm_bucardo_set_slowness(machine->bucardo, machine->host.slowness);

@@ -173,14 +173,14 @@ static void fill_host(const struct host *host, struct bm_status_host *out)
 {
 	*out = (struct bm_status_host){
 			.known = host->known,
-			.slow = host->verdict.slow,
+			.slow = host->load.slow,
 			.since_msec = host->since_msec,
 			.text = host->text,
-			.got_percent = host->verdict.got_percent,
-			.waited_percent = host->verdict.waited_percent,
-			.throttled_percent = host->verdict.throttled_percent,
-			.stolen_percent = host->verdict.stolen_percent,
-			.pressure_percent = host->verdict.pressure_percent,
+			.got_percent = host->load.got_percent,
+			.waited_percent = host->load.waited_percent,
+			.throttled_percent = host->load.throttled_percent,
+			.stolen_percent = host->load.stolen_percent,
+			.pressure_percent = host->load.pressure_percent,
 			.late_msec = host->reported_late_msec,
 	};
 }

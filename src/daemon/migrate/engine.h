@@ -88,7 +88,7 @@ struct migration {
 	struct bm_phase_host *worker;
 	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
 	uint64_t worker_since_msec;
-	bool has_verdict;
+	bool has_result;
 	struct reconciler reconciler;
 	struct leaving leaving;
 

@@ -14,7 +14,7 @@
 /* A worker that lived this long had its way: the pauses between tries are short again. */
 #define STABLE_MSEC 60000
 
-/* Workers that end without a verdict, in a row, until that counts as our own fault. */
+/* Workers that end without a result, in a row, until that counts as our own fault. */
 #define MOST_SILENT_ENDS 8
 
 /* The rate is measured over at least this long. */
@@ -148,7 +148,7 @@ static void take_done(struct migration *migration, const struct bm_phase_line *l
 	char *evidence = json_dumps(line->evidence, JSON_COMPACT);
 	char span[BM_CLOCK_TEXT_SIZE];
 
-	migration->has_verdict = true;
+	migration->has_result = true;
 	record->state = BM_RECORD_DONE;
 	record->ended_at = bm_clock_wall_msec();
 	record->attempt = 0;
@@ -218,7 +218,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		take_done(migration, line);
 		break;
 	case BM_PHASE_EVENT_FAILED:
-		migration->has_verdict = true;
+		migration->has_result = true;
 		fail(migration, migration->worker_phase, line->failure, line->message,
 				line->hint);
 		break;
@@ -244,7 +244,7 @@ static void on_end(void *ctx, const char *how)
 	enum bm_phase phase = migration->worker_phase;
 	struct record *record = bm_record_of(migration, phase);
 
-	if (how != NULL && !migration->has_verdict) {
+	if (how != NULL && !migration->has_result) {
 		bool ours = record->attempt + 1 >= MOST_SILENT_ENDS;
 		fail(migration, phase, ours ? BM_FAILURE_INTERNAL : BM_FAILURE_TRANSIENT, how,
 				ours ? "the log has what the worker said" : "");
@@ -285,7 +285,7 @@ void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 	json_decref(record->findings);
 	record->findings = NULL;
 	bm_run_forget_progress(migration);
-	migration->has_verdict = false;
+	migration->has_result = false;
 	migration->worker_since_msec = bm_clock_msec();
 	migration->worker = bm_phase_host_start(
 			migrate->loop, &options, request, on_line, on_end, migration, &err);

@@ -119,7 +119,7 @@ static void evaluate_exit(const struct bm_job_result *result, struct bm_error *e
 	char text[BM_EXIT_TEXT_SIZE];
 	size_t length;
 	const char *words = last_words(result->tail, &length);
-	/* Killed from outside is nobody's fault to fix; its own verdict is. */
+	/* Killed from outside is nobody's fault to fix; its own result is. */
 	enum bm_error_code code = WIFSIGNALED(result->status) ? BM_ERR_TRANSIENT
 							      : BM_ERR_PRECONDITION;
 

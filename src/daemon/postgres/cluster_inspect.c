@@ -2,7 +2,7 @@
  * What stands in the control cluster's folder, found by looking only.
  *
  * The control file is checked because it is what PostgreSQL needs first and what
- * a full or torn disk spoils; what lies deeper is PostgreSQL's own to judge.
+ * a full or torn disk spoils; what lies deeper is PostgreSQL's own to find.
  */
 #include "daemon/postgres/cluster.h"
 

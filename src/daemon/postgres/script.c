@@ -62,7 +62,7 @@ static int look_at(
 	return rc == 0 ? 0 : bm_error_wrap(err, "%s", step->name);
 }
 
-/* The step's verdict, or the end's: 0 and -1 as usual. */
+/* The step's result, or the end's: 0 and -1 as usual. */
 static int digest(
 		struct bm_script *script, const struct bm_result *result, struct bm_error *err)
 {

@@ -25,7 +25,7 @@ struct place {
 	unsigned major;
 };
 
-/* A check returns true when its verdict applies, with the sentence in report->why. */
+/* A check returns true when its state applies, with the sentence in report->why. */
 typedef bool check_fn(const struct place *place, struct bm_volume_report *report);
 
 #define SAY(report, ...) snprintf((report)->why, sizeof((report)->why), __VA_ARGS__)
@@ -181,13 +181,13 @@ static bool is_damaged(const struct place *place, struct bm_volume_report *repor
 	return report->cluster == BM_CLUSTER_DAMAGED;
 }
 
-/* In this order: the first that applies is the verdict. */
-static const struct verdict {
+/* In this order: the first that applies is the state. */
+static const struct state_row {
 	enum bm_volume_state state;
 	const char *name;
 	check_fn *applies;
 	const char *hint;
-} verdicts[] = {
+} state_rows[] = {
 		{BM_VOLUME_ROOT_USER, "root-user", is_root_user,
 				"start it as another user: runAsUser in Kubernetes, --user in Docker, "
 				"setpriv or su elsewhere"},
@@ -217,10 +217,10 @@ void bm_volume_inspect(const char *volume, const char *data_dir, unsigned major,
 	struct place place = {volume, data_dir, major};
 
 	*report = (struct bm_volume_report){.cluster = BM_CLUSTER_ABSENT, .hint = ""};
-	for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
-		if (verdicts[i].applies(&place, report)) {
-			report->state = verdicts[i].state;
-			report->hint = verdicts[i].hint;
+	for (size_t i = 0; i < BM_COUNT_OF(state_rows); i++) {
+		if (state_rows[i].applies(&place, report)) {
+			report->state = state_rows[i].state;
+			report->hint = state_rows[i].hint;
 			return;
 		}
 	}
@@ -230,12 +230,12 @@ void bm_volume_inspect(const char *volume, const char *data_dir, unsigned major,
 
 const char *bm_volume_state_name(enum bm_volume_state state)
 {
-	static_assert(BM_COUNT_OF(verdicts) == BM_VOLUME_STATE_COUNT - 1,
-			"a volume state has no verdict");
+	static_assert(BM_COUNT_OF(state_rows) == BM_VOLUME_STATE_COUNT - 1,
+			"a volume state has no row");
 
-	for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
-		if (verdicts[i].state == state) {
-			return verdicts[i].name;
+	for (size_t i = 0; i < BM_COUNT_OF(state_rows); i++) {
+		if (state_rows[i].state == state) {
+			return state_rows[i].name;
 		}
 	}
 	return "usable";

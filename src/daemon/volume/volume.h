@@ -3,7 +3,7 @@
  *
  * Answers one question: may the machine work on this volume, and if not, why and
  * what is the fix. Every row of the table in docs/architecture.md ("what is
- * found at start") that ends in a hold is a verdict here.
+ * found at start") that ends in a hold is a state here.
  */
 #ifndef DAEMON_VOLUME_VOLUME_H
 #define DAEMON_VOLUME_VOLUME_H

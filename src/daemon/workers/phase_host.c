@@ -1,6 +1,6 @@
 /*
  * The parent side of `worker phase`. A worker's end is its exit and the end of its
- * lines, whichever comes last: its verdict may still be in the pipe when it is
+ * lines, whichever comes last: its result may still be in the pipe when it is
  * reaped. A grandchild (pg_dump) that holds the pipe open is not waited for long.
  */
 #include "bucardo_machine/phase_host.h"
@@ -16,7 +16,7 @@
 /* Between the exit of the worker and the end of its lines. */
 #define LINGER_MSEC 1000
 
-/* Between the verdict and the exit: it only disconnects. */
+/* Between the result and the exit: it only disconnects. */
 #define GOODBYE_MSEC 5000
 
 /* `worker phase` says every 10 s that it lives; `worker reconcile` says something every 10 s
@@ -33,7 +33,7 @@ struct bm_phase_host {
 	struct bm_worker_child *child;
 	struct bm_timer *linger;
 	struct bm_watchdog *silence;
-	bool has_verdict, lines_ended, told;
+	bool has_result, lines_ended, told;
 	char how[BM_EXIT_TEXT_SIZE + 128];
 };
 
@@ -44,7 +44,7 @@ static void report_end(struct bm_phase_host *host, const char *how)
 {
 	if (!host->told) {
 		host->told = true;
-		host->on_end(host->ctx, host->has_verdict ? NULL : how);
+		host->on_end(host->ctx, host->has_result ? NULL : how);
 	}
 }
 
@@ -55,7 +55,7 @@ static void on_exit_of_worker(void *ctx, pid_t pid, int status)
 
 	(void)pid;
 	char *how = bm_format(
-			"its worker ended without a verdict: %s", bm_exit_text(status, text));
+			"its worker ended without a result: %s", bm_exit_text(status, text));
 	bm_text_copy(host->how, sizeof(host->how), how);
 	free(how);
 	if (host->lines_ended) {
@@ -89,8 +89,8 @@ static void take_line(struct bm_phase_host *host, const char *text, size_t lengt
 	struct bm_phase_decoded decoded;
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (host->has_verdict || host->told) {
-		return; /* a verdict is the last that counts */
+	if (host->has_result || host->told) {
+		return; /* a result is the last that counts */
 	}
 	if (bm_phase_line_decode(text, length, &decoded, &err) != 0) {
 		bm_phase_line_finish(&decoded);
@@ -98,9 +98,9 @@ static void take_line(struct bm_phase_host *host, const char *text, size_t lengt
 		report_end(host, err.message);
 		return;
 	}
-	host->has_verdict = decoded.line.event == BM_PHASE_EVENT_DONE ||
+	host->has_result = decoded.line.event == BM_PHASE_EVENT_DONE ||
 			decoded.line.event == BM_PHASE_EVENT_FAILED;
-	if (host->has_verdict) {
+	if (host->has_result) {
 		bm_watchdog_rest(host->silence);
 		bm_timer_arm(host->linger, GOODBYE_MSEC);
 	} else {

@@ -1,4 +1,4 @@
-/* Both sides are asked, and judged in one place; the pass is written to both. */
+/* Both sides are asked, and evaluated in one place; the pass is written to both. */
 #include "worker/live/identity.h"
 
 #include <inttypes.h>
@@ -277,7 +277,7 @@ int bm_identity_reconcile(struct bm_phase *phase, struct bm_error *err)
 
 struct both {
 	json_t *source, *destination;
-	enum bm_identity_verdict verdict;
+	enum bm_identity_result result;
 	struct bm_strbuf why;
 };
 
@@ -312,7 +312,7 @@ static int ask_both(struct bm_phase *phase, const char *owner, struct both *both
 	}
 	json_decref(before);
 	if (rc == 0) {
-		both->verdict = bm_identity_evaluate(
+		both->result = bm_identity_evaluate(
 				both->source, both->destination, owner, &both->why);
 	}
 	return rc;
@@ -324,7 +324,7 @@ static int look(struct bm_phase *phase, const char *owner, struct both *both,
 {
 	int rc = ask_both(phase, owner, both, err);
 
-	if (rc == 0 && both->verdict == BM_IDENTITY_REPLACED) {
+	if (rc == 0 && both->result == BM_IDENTITY_REPLACED) {
 		finish(both);
 		poll(NULL, 0, AGAIN_MSEC);
 		rc = ask_both(phase, owner, both, err);
@@ -352,7 +352,7 @@ static void report_stopped(struct bm_pass *pass, const char *owner, const struct
 	const char *why = bm_strbuf_text(&both->why);
 	char hint[600], news[1200];
 
-	if (both->verdict == BM_IDENTITY_FOREIGN) {
+	if (both->result == BM_IDENTITY_FOREIGN) {
 		const json_t *state = bm_identity_is_foreign(both->source, owner)
 				? both->source
 				: both->destination;
@@ -441,17 +441,17 @@ static int act_on(struct bm_pass *pass, const char *owner, struct both *both,
 {
 	struct bm_phase *phase = pass->phase;
 
-	if (both->verdict == BM_IDENTITY_NEW) {
+	if (both->result == BM_IDENTITY_NEW) {
 		int captured = is_captured(phase, err);
 		if (captured != 0) {
 			return captured < 0 ? -1 : adopt(phase, err);
 		}
-		both->verdict = BM_IDENTITY_REPLACED;
+		both->result = BM_IDENTITY_REPLACED;
 		bm_strbuf_puts(&both->why,
 				"neither side has what was written there about this "
 				"migration: schema bucardo was dropped");
 	}
-	if (both->verdict != BM_IDENTITY_GOOD) {
+	if (both->result != BM_IDENTITY_GOOD) {
 		report_stopped(pass, owner, both);
 		return 1;
 	}

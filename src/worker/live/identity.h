@@ -31,7 +31,7 @@ struct json_t;
 /* An owner that was not heard of for so long is taken for dead: it speaks every 3 s. */
 #define BM_IDENTITY_SILENCE_MSEC 60000
 
-enum bm_identity_verdict {
+enum bm_identity_result {
 	BM_IDENTITY_GOOD,
 	BM_IDENTITY_NEW,      /* neither side knows the migration */
 	BM_IDENTITY_FOREIGN,  /* another machine owns it */
@@ -42,7 +42,7 @@ enum bm_identity_verdict {
  * What both sides remember (machine_state(), NULL: nothing) means for the machine `owner`.
  * `why` gets a sentence unless it is good or new. Pure.
  */
-enum bm_identity_verdict bm_identity_evaluate(const struct json_t *source,
+enum bm_identity_result bm_identity_evaluate(const struct json_t *source,
 		const struct json_t *destination, const char *owner, struct bm_strbuf *why);
 
 /* The name of this host, for people; static. */

@@ -152,7 +152,7 @@ static bool runs_agree(const json_t *source, const json_t *destination, struct b
 	return true;
 }
 
-enum bm_identity_verdict bm_identity_evaluate(const json_t *source, const json_t *destination,
+enum bm_identity_result bm_identity_evaluate(const json_t *source, const json_t *destination,
 		const char *owner, struct bm_strbuf *why)
 {
 	if (bm_identity_is_foreign(source, owner)) {

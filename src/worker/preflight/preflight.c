@@ -256,12 +256,12 @@ static int check_tables(
 }
 
 /* What the patterns of tables.include and tables.exclude mean here. */
-static const struct verdict {
+static const struct finding_row {
 	const char *what;
 	enum bm_severity severity;
 	const char *why; /* with the row's own reason after it */
 	const char *hint;
-} verdicts[] = {
+} finding_rows[] = {
 		{"follows", BM_SEVERITY_DEGRADES,
 				"it needs something that is not selected, and stays behind too",
 				"choose what it needs as well (tables in machine.yaml), or make it on "
@@ -287,14 +287,14 @@ static int check_filter(struct walk *walk, struct bm_error *err)
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
 		out += bm_table_filter_row_is(rows, row, "out");
-		for (size_t i = 0; i < BM_COUNT_OF(verdicts); i++) {
-			const struct verdict *verdict = &verdicts[i];
-			if (bm_table_filter_row_is(rows, row, verdict->what)) {
-				snprintf(why, sizeof(why), "%s%s", verdict->why,
+		for (size_t i = 0; i < BM_COUNT_OF(finding_rows); i++) {
+			const struct finding_row *found = &finding_rows[i];
+			if (bm_table_filter_row_is(rows, row, found->what)) {
+				snprintf(why, sizeof(why), "%s%s", found->why,
 						PQgetvalue(rows, row, BM_TABLE_FILTER_WHY));
-				find(walk, verdict->severity,
+				find(walk, found->severity,
 						PQgetvalue(rows, row, BM_TABLE_FILTER_NAME),
-						why, verdict->hint);
+						why, found->hint);
 			}
 		}
 	}

@@ -1,5 +1,5 @@
 /*
- * dial - open a session, judged by what comes of it
+ * dial - open a session, evaluated by what comes of it
  *
  * libpq's connect_timeout (15 s, or what the person wrote) is one time for all of a start. Here
  * it is what a network may be silent for: each answer on the way gives it anew. Once the

@@ -15,7 +15,7 @@
 #include "bucardo_machine/error.h"
 #include "worker/session/sides.h"
 
-/* Reads the request, calls `run`, prints the verdict. `beats`: it
+/* Reads the request, calls `run`, prints the result. `beats`: it
  * says every 10 s that it lives; a worker that does without says something itself. */
 int bm_phase_serve(const char *title, bool beats,
 		int (*run)(struct bm_phase *phase, struct bm_error *err));

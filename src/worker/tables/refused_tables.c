@@ -171,11 +171,11 @@ static int note(struct bm_table_check *check, const char *sync, const char *tabl
 	char *prints = prints_of(check, table);
 	const char *const noted[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
 			PQgetvalue(failed, 0, ENDED), prints};
-	const char *const judged[] = {sync, table, twice ? "2" : "1", MOST_REFUSED};
+	const char *const params[] = {sync, table, twice ? "2" : "1", MOST_REFUSED};
 	int rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, note_sql, 6, noted, err);
 
 	if (rc == 0) {
-		rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, refuse_sql, 4, judged,
+		rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, refuse_sql, 4, params,
 				err);
 	}
 	free(prints);

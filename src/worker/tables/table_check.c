@@ -222,7 +222,7 @@ static void evaluate_refused(
 }
 
 /* Whether rows of the table cannot be applied as it is; `is_resting`: it is out of the sync. */
-static int judge(struct sync_check *it, const char *table, bool is_resting, bool *breaks,
+static int evaluate(struct sync_check *it, const char *table, bool is_resting, bool *breaks,
 		struct bm_error *err)
 {
 	struct bm_table_check *check = it->check;
@@ -279,7 +279,7 @@ static int check_table(
 	bool breaks;
 
 	json_object_set_new(it->check->captured, table, json_true());
-	if (judge(it, table, is_paused && !is_running, &breaks, err) != 0) {
+	if (evaluate(it, table, is_paused && !is_running, &breaks, err) != 0) {
 		return -1;
 	}
 	/* Old rows go over no live ones. */

@@ -62,7 +62,8 @@ struct bm_phase_line {
 	const char *hint;		   /* finding, failed */
 	const char *message;		   /* failed */
 	enum bm_failure failure;	   /* failed */
-	const struct json_t *evidence;	   /* done, reconciled, plan: an object */
+	/* done, reconciled, plan: an object; failed: the same, or NULL */
+	const struct json_t *evidence;
 };
 
 /* The longest line of a worker: the evidence of the largest schema fits. */

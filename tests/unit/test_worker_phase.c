@@ -20,6 +20,11 @@
 	"\"direction\":\"forward\",\"copy\":{\"jobs\":3}},\"fix\":true}"
 #define BOTH_ENDS "\"source\":" END ",\"destination\":" END
 
+#define CUTOVER(members)                                                                       \
+	"{\"v\":1,\"phase\":\"cutover\"," members                                              \
+	"\"control\":{\"socket_dir\":\"/run/x\"},\"migration\":{\"name\":\"app\"," BOTH_ENDS   \
+	"}}"
+
 static int decode(const char *text, struct bm_phase_request *request, struct bm_error *err)
 {
 	return bm_phase_request_decode(text, strlen(text), request, err);
@@ -63,6 +68,11 @@ static void test_a_wrong_request_is_refused(void **state)
 			REQUEST("App-1", BOTH_ENDS),
 			REQUEST("a23456789012345678901234567890123", BOTH_ENDS),
 			REQUEST("app", "\"source\":{\"host\":\"h\",\"port\":0},\"destination\":" END),
+			/* An attempt that does something has a number, and none is begun by
+			   mistake. */
+			CUTOVER(""),
+			CUTOVER("\"mode\":\"now\",\"number\":1,"),
+			CUTOVER("\"mode\":\"run\","),
 	};
 
 	(void)state;
@@ -74,6 +84,32 @@ static void test_a_wrong_request_is_refused(void **state)
 		}
 		bm_phase_request_finish(&request);
 	}
+}
+
+static void test_a_cutover_says_how_far_it_goes(void **state)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_phase_request request;
+
+	(void)state;
+	assert_int_equal(
+			decode(CUTOVER("\"mode\":\"rehearse\",\"number\":7,\"budget_msec\":400,"
+				       "\"quiesce\":\"manual\",\"accept\":[\"public.a\"],"),
+					&request, &err),
+			0);
+	assert_int_equal(request.cutover.mode, BM_CUTOVER_REHEARSE);
+	assert_int_equal(request.cutover.number, 7);
+	assert_int_equal(request.cutover.budget_msec, 400);
+	assert_true(request.cutover.is_manual);
+	assert_string_equal(request.cutover.accept[0], "public.a");
+	assert_null(request.cutover.accept[1]);
+	bm_phase_request_finish(&request);
+	assert_int_equal(decode(CUTOVER("\"mode\":\"check\","), &request, &err), 0);
+	assert_int_equal(request.cutover.mode, BM_CUTOVER_CHECK);
+	assert_int_equal(request.cutover.budget_msec, BM_CUTOVER_BUDGET_MSEC);
+	assert_false(request.cutover.is_manual);
+	assert_null(request.cutover.accept);
+	bm_phase_request_finish(&request);
 }
 
 static void test_an_error_says_who_has_to_act(void **state)
@@ -167,6 +203,7 @@ int main(void)
 					test_the_control_database_is_reached_as_itself_and_not_as_the_destination),
 			cmocka_unit_test(test_a_request_is_read),
 			cmocka_unit_test(test_a_wrong_request_is_refused),
+			cmocka_unit_test(test_a_cutover_says_how_far_it_goes),
 			cmocka_unit_test(test_an_error_says_who_has_to_act),
 			cmocka_unit_test(
 					test_two_sessions_that_change_a_function_at_a_time_are_no_matter_for_a_person),

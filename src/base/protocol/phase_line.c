@@ -148,7 +148,9 @@ static bool take_failed(const json_t *root, struct bm_phase_line *line)
 	int failure = find_word(text_of(root, "class"), failure_name, BM_FAILURE_COUNT);
 
 	line->failure = (enum bm_failure)failure;
-	return failure >= 0 && line->message[0] != '\0';
+	line->evidence = json_object_get(root, "evidence");
+	return failure >= 0 && line->message[0] != '\0' &&
+			(line->evidence == NULL || json_is_object(line->evidence));
 }
 
 static const struct {

@@ -129,9 +129,15 @@ void bm_report_reconciled(json_t *evidence)
 	send(line, BM_PHASE_EVENT_RECONCILED);
 }
 
-void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint)
+void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint,
+		json_t *evidence)
 {
 	json_t *line = json_object();
+
+	if (json_object_size(evidence) > 0) {
+		json_object_set(line, "evidence", evidence);
+	}
+	json_decref(evidence);
 
 	json_object_set_new(line, "class", json_string(bm_failure_name(failure)));
 	put_text(line, "message", err->message);

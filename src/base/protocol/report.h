@@ -37,7 +37,9 @@ void bm_report_alive(void);
 void bm_report_done(struct json_t *evidence);
 void bm_report_reconciled(struct json_t *evidence);
 
-/* `hint` may be "". */
-void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint);
+/* `hint` may be "". Takes over `evidence`, what is known as far as it came; an empty object or
+ * NULL: nothing. */
+void bm_report_failed(enum bm_failure failure, const struct bm_error *err, const char *hint,
+		struct json_t *evidence);
 
 #endif

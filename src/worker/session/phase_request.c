@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/syncs.h"
 
 #define REQUEST_VERSION 1
@@ -101,6 +102,56 @@ static int take_migration(
 	return 0;
 }
 
+static int take_mode(const char *text, enum bm_cutover_mode *out, struct bm_error *err)
+{
+	static const char *const modes[] = {
+			[BM_CUTOVER_CHECK] = "check",
+			[BM_CUTOVER_REHEARSE] = "rehearse",
+			[BM_CUTOVER_RUN] = "run",
+			[BM_CUTOVER_FINISH] = "finish",
+	};
+
+	for (size_t i = 0; i < BM_COUNT_OF(modes); i++) {
+		if (strcmp(text, modes[i]) == 0) {
+			*out = (enum bm_cutover_mode)i;
+			return 0;
+		}
+	}
+	return bm_error_set(err, BM_ERR_CONFIG, "the request's mode '%s' is not known", text);
+}
+
+/* Of phases cutover and failback; others have no mode. */
+static int take_cutover(
+		const json_t *root, struct bm_cutover_request *out, struct bm_error *err)
+{
+	const char *mode = json_string_value(json_object_get(root, "mode"));
+	const char *quiesce = json_string_value(json_object_get(root, "quiesce"));
+	json_int_t number = json_integer_value(json_object_get(root, "number"));
+	json_int_t budget = json_integer_value(json_object_get(root, "budget_msec"));
+
+	out->budget_msec = budget < 1 || budget > UINT32_MAX ? BM_CUTOVER_BUDGET_MSEC
+							     : (unsigned)budget;
+	out->is_manual = quiesce != NULL && strcmp(quiesce, "manual") == 0;
+	out->accept = take_words(root, "accept");
+	out->number = number < 1 ? 0 : (uint64_t)number;
+	if (mode == NULL) {
+		return 0;
+	}
+	if (take_mode(mode, &out->mode, err) != 0) {
+		return -1;
+	}
+	if (out->mode != BM_CUTOVER_CHECK && out->number == 0) {
+		return bm_error_set(
+				err, BM_ERR_CONFIG, "the request has no number of its attempt");
+	}
+	return 0;
+}
+
+static bool is_a_change_of_sides(const char *phase)
+{
+	return strcmp(phase, "cutover") == 0 || strcmp(phase, "failback") == 0;
+}
+
 int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_request *out,
 		struct bm_error *err)
 {
@@ -122,6 +173,12 @@ int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_req
 					&out->socket_dir, err) != 0) {
 		return -1;
 	}
+	if (take_cutover(out->root, &out->cutover, err) != 0) {
+		return -1;
+	}
+	if (is_a_change_of_sides(out->phase) && json_object_get(out->root, "mode") == NULL) {
+		return bm_error_set(err, BM_ERR_CONFIG, "the request has no 'mode'");
+	}
 	return take_migration(json_object_get(out->root, "migration"), out, err);
 }
 
@@ -129,6 +186,7 @@ void bm_phase_request_finish(struct bm_phase_request *request)
 {
 	free((void *)(uintptr_t)request->filter.include);
 	free((void *)(uintptr_t)request->filter.exclude);
+	free((void *)(uintptr_t)request->cutover.accept);
 	free((void *)(uintptr_t)request->roles.names);
 	free((void *)(uintptr_t)request->extensions.skip);
 	free((void *)(uintptr_t)request->extensions.versions);

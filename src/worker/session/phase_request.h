@@ -28,6 +28,26 @@ struct bm_phase_endpoint {
 /* A name of a migration: it becomes part of names in Bucardo. */
 #define BM_MIGRATION_NAME_BYTES 32
 
+/* What a cut-over or failback is to do (docs/worker-protocol.md). */
+enum bm_cutover_mode {
+	BM_CUTOVER_CHECK,    /* readiness only: no lock, changes nothing */
+	BM_CUTOVER_REHEARSE, /* up to the fence, then rolled back */
+	BM_CUTOVER_RUN,
+	BM_CUTOVER_FINISH, /* one whose worker is gone: forward if committed, else undone */
+};
+
+#define BM_CUTOVER_BUDGET_MSEC 1000
+
+/* Of phases cutover and failback; of others its defaults. */
+struct bm_cutover_request {
+	enum bm_cutover_mode mode;
+	uint64_t number;      /* of this attempt; 0: none (a check) */
+	unsigned budget_msec; /* past which nothing has happened */
+	bool is_manual;	      /* a person keeps writers off: no lock is taken */
+	/* Tables that may be unproven, as schema.table, NULL at the end; NULL: none. */
+	const char *const *accept;
+};
+
 struct bm_phase_request {
 	struct json_t *root;
 	const char *phase; /* "preflight" */
@@ -46,6 +66,7 @@ struct bm_phase_request {
 	bool plan; /* preflight: and tell what would be done, with a short measurement */
 	/* Preflight: why the machine refuses this definition, and the way out; NULL: no. */
 	const char *refusal, *refusal_hint;
+	struct bm_cutover_request cutover;
 };
 
 /* Fails with BM_ERR_CONFIG; finish `out` in either case. */

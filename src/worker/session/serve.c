@@ -104,7 +104,8 @@ int bm_phase_serve(const char *title, bool beats,
 		bm_report_done(json_incref(phase.evidence));
 	} else {
 		bm_report_failed(bm_failure_of(&err), &err,
-				phase.hint[0] != '\0' ? phase.hint : bm_hint_of(&err));
+				phase.hint[0] != '\0' ? phase.hint : bm_hint_of(&err),
+				json_incref(phase.evidence));
 	}
 	finish(&phase);
 	return rc == 0 ? 0 : 1;

@@ -29,7 +29,7 @@ struct bm_phase {
 	const char *limits_sql;		/* for each session with a side; NULL none */
 	uint64_t limit_msec;		/* of each statement; 0 ten minutes */
 	void (*on_ask)(void);		/* before each statement; NULL nothing */
-	struct json_t *evidence;	/* of the "done" line */
+	struct json_t *evidence;	/* of the "done" line; of "failed" when there is any */
 	char hint[1024];		/* of the "failed" line: what a person can do */
 };
 

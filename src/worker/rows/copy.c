@@ -19,7 +19,7 @@
 #include "worker/transfer/outlook.h"
 #include "worker/transfer/path.h"
 #include "worker/session/relay.h"
-#include "worker/transfer/shown.h"
+#include "worker/transfer/activity_names.h"
 #include "worker/transfer/post_data.h"
 
 /* From this size on the better way to load a whole table is worth a TRUNCATE. */
@@ -75,27 +75,28 @@ static int prepare(struct bm_transfer *t, const struct bm_batch *batch,
 }
 
 /* The statements that mark the batch done, and the transaction's end. */
-static int commit(struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
+static int commit(struct bm_pool_thread *thread, const struct bm_batch *batch,
+		struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	for (size_t i = 0; i < batch->count; i++) {
-		bm_ledger_chunk_done(batch->chunks[i], member->snapshot, member->moment, &sql);
+		bm_ledger_chunk_done(batch->chunks[i], thread->snapshot, thread->moment, &sql);
 	}
 	bm_strbuf_puts(&sql, "COMMIT");
-	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	int rc = bm_sql_do(thread->destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
 	return rc == 0 ? 0 : bm_error_wrap(err, "committing a chunk");
 }
 
-static void count_done(struct bm_member *member, const struct bm_batch *batch)
+static void count_done(struct bm_pool_thread *thread, const struct bm_batch *batch)
 {
-	struct bm_transfer *t = member->transfer;
+	struct bm_transfer *t = thread->transfer;
 
 	pthread_mutex_lock(&t->mutex);
 	for (size_t i = 0; i < batch->count; i++) {
 		batch->chunks[i]->done = true;
-		bm_chunk_set_moment(batch->chunks[i], member->moment);
+		bm_chunk_set_moment(batch->chunks[i], thread->moment);
 		atomic_fetch_add(&t->progress.rows, batch->chunks[i]->rows);
 		atomic_fetch_add(&t->progress.units_done, batch->chunks[i]->estimate);
 	}
@@ -105,14 +106,14 @@ static void count_done(struct bm_member *member, const struct bm_batch *batch)
 
 /* ---- what is shown of it ---- */
 
-static void end_flight(struct bm_member *member, bool landed)
+static void end_active(struct bm_pool_thread *thread, bool committed)
 {
-	struct bm_progress *progress = &member->transfer->progress;
+	struct bm_progress *progress = &thread->transfer->progress;
 
-	bm_left_end(member, !landed);
+	bm_left_end(thread, !committed);
 	atomic_fetch_add(&progress->bytes_moved,
-			bm_active_end(&progress->activity, member->flight, landed));
-	member->flight = NULL;
+			bm_active_end(&progress->activity, thread->active, committed));
+	thread->active = NULL;
 }
 
 static void free_items(struct bm_relay_item *items, size_t count)
@@ -125,16 +126,16 @@ static void free_items(struct bm_relay_item *items, size_t count)
 }
 
 /* What was just read is what the snapshot has. */
-static int still_stand(
-		struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
+static int still_stand(struct bm_pool_thread *thread, const struct bm_batch *batch,
+		struct bm_error *err)
 {
-	const struct bm_tables *all = &member->transfer->tables;
+	const struct bm_tables *all = &thread->transfer->tables;
 	const struct bm_table **tables = bm_alloc(batch->count * sizeof(*tables));
 
 	for (size_t i = 0; i < batch->count; i++) {
 		tables[i] = bm_tables_find(all, batch->chunks[i]->table);
 	}
-	int rc = bm_moments_still(member, tables, batch->count, err);
+	int rc = bm_moments_still(thread, tables, batch->count, err);
 	free(tables);
 	return rc;
 }
@@ -152,22 +153,22 @@ static void blame(
 	}
 }
 
-static int copy_tables(
-		struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
+static int copy_tables(struct bm_pool_thread *thread, const struct bm_batch *batch,
+		struct bm_error *err)
 {
-	struct bm_transfer *t = member->transfer;
+	struct bm_transfer *t = thread->transfer;
 	struct bm_relay_item *items = bm_alloc(batch->count * sizeof(*items));
 	int rc = prepare(t, batch, items, err);
 
 	if (rc == 0) {
-		rc = bm_relay_run(member->source, member->destination, items, batch->count,
-				&t->rate_limit, &member->flight->moved, &member->flight->rows,
+		rc = bm_relay_run(thread->source, thread->destination, items, batch->count,
+				&t->rate_limit, &thread->active->moved, &thread->active->rows,
 				err);
 	}
 	if (rc != 0 && err->code == BM_ERR_SQL && !bm_sql_is_full(err)) {
 		blame(t, batch, err);
 	}
-	rc = rc == 0 ? still_stand(member, batch, err) : -1;
+	rc = rc == 0 ? still_stand(thread, batch, err) : -1;
 	for (size_t i = 0; i < batch->count && rc == 0; i++) {
 		batch->chunks[i]->rows = items[i].rows;
 		batch->chunks[i]->bytes = items[i].bytes;
@@ -181,14 +182,15 @@ static int copy_tables(
  * may be about to: the lock waits for that transaction's end, and then the ledger
  * knows. 1: it was committed, there is nothing to do; 0: go on; -1.
  */
-static int begin(struct bm_member *member, const struct bm_batch *batch, struct bm_error *err)
+static int begin(struct bm_pool_thread *thread, const struct bm_batch *batch,
+		struct bm_error *err)
 {
 	unsigned id = batch->chunks[0]->id;
 	char *sql = bm_format(
 			"BEGIN; SELECT pg_advisory_xact_lock(" LOCK_CHUNK ", %u);"
 			"SELECT done IS NOT NULL FROM bucardo_machine.chunk WHERE id = %u",
 			id, id);
-	char *done = bm_sql_value(member->destination, sql, err);
+	char *done = bm_sql_value(thread->destination, sql, err);
 	int rc = done == NULL ? -1 : done[0] == 't';
 
 	free(sql);
@@ -199,15 +201,15 @@ static int begin(struct bm_member *member, const struct bm_batch *batch, struct 
 /* ---- with the path of the source ---- */
 
 /* A table that failed without the path: put the path into force, if it is safe. */
-static int set_path(struct bm_member *member, struct bm_batch *batch, struct bm_error *err)
+static int set_path(struct bm_pool_thread *thread, struct bm_batch *batch, struct bm_error *err)
 {
-	struct bm_table *table = bm_batch_late_table(member->transfer, batch->chunks[0]);
+	struct bm_table *table = bm_batch_late_table(thread->transfer, batch->chunks[0]);
 
 	batch->with_path = table != NULL && table->needs_path;
 	if (!batch->with_path) {
 		return 0;
 	}
-	char *path = bm_path_find(member->transfer, member->destination, table->name, err);
+	char *path = bm_path_find(thread->transfer, thread->destination, table->name, err);
 	if (path == NULL) {
 		return bm_error_wrap(err,
 				"copying %s: its checks or generated columns call functions that do "
@@ -215,54 +217,55 @@ static int set_path(struct bm_member *member, struct bm_batch *batch, struct bm_
 				table->name);
 	}
 	char *sql = bm_format("SET LOCAL search_path = %s", path);
-	int rc = bm_sql_do(member->destination, sql, err);
+	int rc = bm_sql_do(thread->destination, sql, err);
 	free(sql);
 	free(path);
 	return rc;
 }
 
 /* Whether the batch is to be tried again, with the path. */
-static bool may_try_path(struct bm_member *member, const struct bm_batch *batch,
+static bool may_try_path(struct bm_pool_thread *thread, const struct bm_batch *batch,
 		const struct bm_error *err)
 {
-	struct bm_table *table = bm_batch_late_table(member->transfer, batch->chunks[0]);
+	struct bm_table *table = bm_batch_late_table(thread->transfer, batch->chunks[0]);
 
 	if (table == NULL || batch->with_path || !bm_path_may_help(err)) {
 		return false;
 	}
 	if (!table->needs_path) {
 		char *name = bm_format("the rows of %s", table->name);
-		bm_path_note(member->transfer, NULL, name);
+		bm_path_note(thread->transfer, NULL, name);
 		free(name);
 	}
 	table->needs_path = true;
 	return true;
 }
 
-static int copy_batch(struct bm_member *member, struct bm_batch *batch, struct bm_error *err)
+static int copy_batch(
+		struct bm_pool_thread *thread, struct bm_batch *batch, struct bm_error *err)
 {
-	int rc = begin(member, batch, err);
+	int rc = begin(thread, batch, err);
 
 	if (rc == 0) {
-		rc = set_path(member, batch, err);
+		rc = set_path(thread, batch, err);
 	}
 	if (rc == 0) {
-		member->flight = bm_activity_of_chunks(
-				member->transfer, batch->chunks, batch->count);
-		bm_left_begin_chunks(member, batch->chunks, batch->count);
+		thread->active = bm_activity_of_chunks(
+				thread->transfer, batch->chunks, batch->count);
+		bm_left_begin_chunks(thread, batch->chunks, batch->count);
 		rc = bm_chunk_is_large_objects(batch->chunks[0])
-				? bm_large_objects_copy(member, batch->chunks[0], err)
-				: copy_tables(member, batch, err);
+				? bm_large_objects_copy(thread, batch->chunks[0], err)
+				: copy_tables(thread, batch, err);
 		rc = rc == 0 && batch->with_path
-				? bm_sql_do(member->destination, BM_PATH_BACK_SQL, err)
+				? bm_sql_do(thread->destination, BM_PATH_BACK_SQL, err)
 				: rc;
-		rc = rc == 0 ? commit(member, batch, err) : -1;
-		end_flight(member, rc == 0);
+		rc = rc == 0 ? commit(thread, batch, err) : -1;
+		end_active(thread, rc == 0);
 	} else if (rc > 0) {
-		rc = bm_sql_do(member->destination, "ROLLBACK", err);
+		rc = bm_sql_do(thread->destination, "ROLLBACK", err);
 	}
 	if (rc == 0) {
-		count_done(member, batch);
+		count_done(thread, batch);
 	}
 	return rc;
 }
@@ -287,7 +290,7 @@ static void clear_leftovers(struct bm_transfer *t)
 	PQclear(rows);
 }
 
-static int copy_next(struct bm_member *member, void *ctx, struct bm_error *err)
+static int copy_next(struct bm_pool_thread *thread, void *ctx, struct bm_error *err)
 {
 	struct bm_batches *copying = ctx;
 	struct bm_batch *batch = bm_batches_take(copying);
@@ -295,12 +298,12 @@ static int copy_next(struct bm_member *member, void *ctx, struct bm_error *err)
 	if (batch == NULL) {
 		return 0;
 	}
-	if (copy_batch(member, batch, err) == 0) {
+	if (copy_batch(thread, batch, err) == 0) {
 		return 1;
 	}
-	bool again = may_try_path(member, batch, err);
+	bool again = may_try_path(thread, batch, err);
 	if (again) {
-		bm_member_disconnect(member);
+		bm_pool_thread_disconnect(thread);
 	}
 	bm_batches_give_back(copying, batch);
 	return again ? 1 : -1;

@@ -14,7 +14,7 @@
 #include "worker/schema/failures.h"
 #include "worker/schema/foreign.h"
 #include "worker/transfer/path.h"
-#include "worker/transfer/shown.h"
+#include "worker/transfer/activity_names.h"
 #include "worker/transfer/post_data.h"
 
 /* Objects of small tables share a transaction. */
@@ -104,8 +104,8 @@ static void give_back(struct building *building, const struct batch *batch, bool
 }
 
 /* In one transaction; each with the path, where there is one. */
-static int run(struct bm_member *member, struct bm_post_object *const *objects, size_t count,
-		const char *path, struct bm_error *err)
+static int run(struct bm_pool_thread *thread, struct bm_post_object *const *objects,
+		size_t count, const char *path, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
@@ -117,10 +117,10 @@ static int run(struct bm_member *member, struct bm_post_object *const *objects, 
 		bm_ledger_object_done(objects[i], &sql);
 	}
 	bm_strbuf_puts(&sql, "COMMIT");
-	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	int rc = bm_sql_do(thread->destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
-	if (rc != 0 && PQstatus(member->destination) == CONNECTION_OK) {
-		bm_sql_do(member->destination, "ROLLBACK", NULL);
+	if (rc != 0 && PQstatus(thread->destination) == CONNECTION_OK) {
+		bm_sql_do(thread->destination, "ROLLBACK", NULL);
 	}
 	return rc;
 }
@@ -135,7 +135,8 @@ static void count_done(struct bm_transfer *t, const struct bm_post_object *objec
  * After a lost session: a COMMIT may have worked though its answer never came. Those
  * that are done leave the batch; a transaction that still runs is waited for.
  */
-static int drop_committed(struct bm_member *member, struct batch *batch, struct bm_error *err)
+static int drop_committed(
+		struct bm_pool_thread *thread, struct batch *batch, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 	size_t kept = 0;
@@ -149,12 +150,12 @@ static int drop_committed(struct bm_member *member, struct batch *batch, struct 
 				" FOR UPDATE",
 				object->id);
 		char *done = object->tried
-				? bm_sql_value(member->destination, bm_strbuf_text(&sql), err)
+				? bm_sql_value(thread->destination, bm_strbuf_text(&sql), err)
 				: bm_strdup("f");
 		rc = done != NULL ? 0 : -1;
 		if (rc == 0 && done[0] == 't') {
 			object->done = true;
-			count_done(member->transfer, object);
+			count_done(thread->transfer, object);
 		} else {
 			batch->list[kept++] = object;
 		}
@@ -173,16 +174,16 @@ static bool ends_the_work(const struct bm_error *err)
 }
 
 /* With the path that the owner of its table has on the source. */
-static int run_with_path(
-		struct bm_member *member, struct bm_post_object *object, struct bm_error *err)
+static int run_with_path(struct bm_pool_thread *thread, struct bm_post_object *object,
+		struct bm_error *err)
 {
 	struct bm_error why = BM_ERROR_INIT;
 	char *path = bm_path_find(
-			member->transfer, member->destination, object->tables[0], &why);
-	int rc = path != NULL ? run(member, &object, 1, path, &why) : -1;
+			thread->transfer, thread->destination, object->tables[0], &why);
+	int rc = path != NULL ? run(thread, &object, 1, path, &why) : -1;
 
 	if (rc == 0) {
-		bm_path_note(member->transfer, path, object->name);
+		bm_path_note(thread->transfer, path, object->name);
 	} else if (path == NULL) {
 		bm_path_refused(err, &why);
 	}
@@ -191,11 +192,11 @@ static int run_with_path(
 }
 
 /* One object, in the way that it can be made. */
-static int run_one(struct building *building, struct bm_member *member,
+static int run_one(struct building *building, struct bm_pool_thread *thread,
 		struct bm_post_object *object, struct bm_error *err)
 {
 	if (object->with_path) {
-		if (run_with_path(member, object, err) == 0) {
+		if (run_with_path(thread, object, err) == 0) {
 			return 0;
 		}
 		if (err->code == BM_ERR_PRECONDITION) {
@@ -203,17 +204,17 @@ static int run_one(struct building *building, struct bm_member *member,
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
 	}
-	int rc = run(member, &object, 1, NULL, err);
+	int rc = run(thread, &object, 1, NULL, err);
 	return rc != 0 && !object->with_path && bm_path_may_help(err)
-			? run_with_path(member, object, err)
+			? run_with_path(thread, object, err)
 			: rc;
 }
 
 /* A foreign key that the rows do not let hold yet is there for those that come. */
-static int run_unchecked(struct bm_member *member, const struct bm_post_object *object,
+static int run_unchecked(struct bm_pool_thread *thread, const struct bm_post_object *object,
 		const struct bm_error *why)
 {
-	struct bm_transfer *t = member->transfer;
+	struct bm_transfer *t = thread->transfer;
 	char *sql = bm_foreign_unchecked(t, object, why);
 	struct bm_post_object unchecked = *object, *one = &unchecked;
 	struct bm_error err = BM_ERROR_INIT;
@@ -222,7 +223,7 @@ static int run_unchecked(struct bm_member *member, const struct bm_post_object *
 		return -1;
 	}
 	unchecked.sql = sql;
-	int rc = run(member, &one, 1, NULL, &err);
+	int rc = run(thread, &one, 1, NULL, &err);
 	if (rc == 0) {
 		pthread_mutex_lock(&t->mutex);
 		bm_transfer_note(t,
@@ -235,15 +236,15 @@ static int run_unchecked(struct bm_member *member, const struct bm_post_object *
 }
 
 /* All at once; if that fails, one by one. -1 only when the session is lost. */
-static int run_batch(struct building *building, struct bm_member *member,
+static int run_batch(struct building *building, struct bm_pool_thread *thread,
 		const struct batch *batch, struct bm_error *err)
 {
 	bool apart = batch->list[0]->with_path;
-	int rc = apart ? -1 : run(member, batch->list, batch->count, NULL, err);
+	int rc = apart ? -1 : run(thread, batch->list, batch->count, NULL, err);
 
 	if (rc == 0) {
 		for (size_t i = 0; i < batch->count; i++) {
-			count_done(member->transfer, batch->list[i]);
+			count_done(thread->transfer, batch->list[i]);
 		}
 		return 0;
 	}
@@ -252,9 +253,9 @@ static int run_batch(struct building *building, struct bm_member *member,
 	}
 	for (size_t i = 0; i < batch->count; i++) {
 		struct bm_error why = BM_ERROR_INIT;
-		if (run_one(building, member, batch->list[i], &why) == 0 ||
-				run_unchecked(member, batch->list[i], &why) == 0) {
-			count_done(member->transfer, batch->list[i]);
+		if (run_one(building, thread, batch->list[i], &why) == 0 ||
+				run_unchecked(thread, batch->list[i], &why) == 0) {
+			count_done(thread->transfer, batch->list[i]);
 		} else if (ends_the_work(&why)) {
 			*err = why;
 			return -1;
@@ -265,16 +266,16 @@ static int run_batch(struct building *building, struct bm_member *member,
 	return 0;
 }
 
-static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
+static int build_next(struct bm_pool_thread *thread, void *ctx, struct bm_error *err)
 {
 	struct building *building = ctx;
 	struct batch batch;
 	bool waiting = false;
 
-	pthread_mutex_lock(&member->transfer->mutex);
+	pthread_mutex_lock(&thread->transfer->mutex);
 	bool taken = take(building, &batch, &waiting);
 	waiting = waiting || building->running.count > 0;
-	pthread_mutex_unlock(&member->transfer->mutex);
+	pthread_mutex_unlock(&thread->transfer->mutex);
 	if (!taken) {
 		if (waiting) {
 			poll(NULL, 0, WAIT_MSEC);
@@ -282,18 +283,18 @@ static int build_next(struct bm_member *member, void *ctx, struct bm_error *err)
 		return waiting ? 1 : 0;
 	}
 	struct batch rest = batch;
-	int rc = drop_committed(member, &rest, err);
+	int rc = drop_committed(thread, &rest, err);
 	if (rc == 0 && rest.count > 0) {
-		member->flight = bm_activity_of_objects(member, rest.list, rest.count);
-		bm_left_begin_objects(member, rest.list, rest.count);
-		rc = run_batch(building, member, &rest, err);
-		bm_left_end(member, rc != 0);
-		bm_active_end(&member->transfer->progress.activity, member->flight, false);
-		member->flight = NULL;
+		thread->active = bm_activity_of_objects(thread, rest.list, rest.count);
+		bm_left_begin_objects(thread, rest.list, rest.count);
+		rc = run_batch(building, thread, &rest, err);
+		bm_left_end(thread, rc != 0);
+		bm_active_end(&thread->transfer->progress.activity, thread->active, false);
+		thread->active = NULL;
 	}
-	pthread_mutex_lock(&member->transfer->mutex);
+	pthread_mutex_lock(&thread->transfer->mutex);
 	give_back(building, &batch, rc == 0);
-	pthread_mutex_unlock(&member->transfer->mutex);
+	pthread_mutex_unlock(&thread->transfer->mutex);
 	return rc == 0 ? 1 : -1;
 }
 

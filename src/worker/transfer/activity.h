@@ -1,12 +1,12 @@
 /*
- * activity - what the members of a pool are at right now, for whoever watches
+ * activity - what the threads of a pool are at right now, for whoever watches
  *
- * A flight is one batch of rows or one object under way, weighed in bytes of the
+ * One is one batch of rows or one object under way, weighed in bytes of the
  * estimate. Several parts of one table are shown as one part. One that ends
  * badly takes back what it seemed to have done; the owner of the sum keeps it from
  * falling.
  *
- * Threads: any; a flight belongs to the thread that began it.
+ * Threads: any; an activity belongs to the thread that began it.
  */
 #ifndef WORKER_TRANSFER_ACTIVITY_H
 #define WORKER_TRANSFER_ACTIVITY_H
@@ -20,12 +20,12 @@
 #include "bucardo_machine/transfer.h"
 
 /* Members beyond this are not shown one by one. */
-#define BM_FLIGHTS 64
+#define BM_ACTIVITY_SLOTS 64
 
 struct bm_active {
 	bool used;
 	char name[BM_PART_NAME_SIZE];
-	uint64_t weight;	      /* of this flight */
+	uint64_t weight;	      /* of this one */
 	uint64_t done, total;	      /* of the whole part; `done` without what flies */
 	double ratio;		      /* bytes that go over for one of weight */
 	_Atomic uint64_t moved;	      /* bytes, counted by whoever moves them */
@@ -40,7 +40,7 @@ struct bm_active {
 
 struct bm_activity {
 	pthread_mutex_t mutex;
-	struct bm_active list[BM_FLIGHTS];
+	struct bm_active list[BM_ACTIVITY_SLOTS];
 	struct bm_active spare; /* for those that found no room */
 };
 
@@ -51,8 +51,8 @@ void bm_activity_finish(struct bm_activity *activity);
  * NULL. */
 struct bm_active *bm_active_begin(struct bm_activity *activity, const struct bm_active *like);
 
-/* It ended; with `landed` the others of its part see it as done. Bytes moved. */
-uint64_t bm_active_end(struct bm_activity *activity, struct bm_active *flight, bool landed);
+/* It ended; with `committed` the others of its part see it as done. Bytes moved. */
+uint64_t bm_active_end(struct bm_activity *activity, struct bm_active *active, bool committed);
 
 /* The kind of what a server process builds; false: it is none of ours. */
 bool bm_activity_kind(struct bm_activity *activity, int backend, int *kind);
@@ -62,7 +62,7 @@ void bm_activity_report(
 		struct bm_activity *activity, int backend, double part, const char *step);
 
 /* How far it is, by what was moved or told: 0 to 1. Of one that has not ended. */
-double bm_active_part(const struct bm_active *flight);
+double bm_active_part(const struct bm_active *active);
 
 /* Rows of one are to come, and no byte has for 5 s: a side does not answer, or a lock is in the
  * way. */

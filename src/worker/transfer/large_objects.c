@@ -105,9 +105,9 @@ static bool may_read_pages(PGconn *source)
 }
 
 /* The temporary tables, and what the rules say about roles. */
-static int begin(struct bm_member *member, struct bm_error *err)
+static int begin(struct bm_pool_thread *thread, struct bm_error *err)
 {
-	const struct bm_role_rules *rules = &member->transfer->options.roles;
+	const struct bm_role_rules *rules = &thread->transfer->options.roles;
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&sql, begin_sql);
@@ -123,18 +123,18 @@ static int begin(struct bm_member *member, struct bm_error *err)
 		bm_strbuf_puts(&sql, ");");
 		free(old);
 	}
-	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	int rc = bm_sql_do(thread->destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
 	return rc;
 }
 
 /* What could not be as it is at the source is told when the copy is over. */
-static int finish(struct bm_member *member, struct bm_error *err)
+static int finish(struct bm_pool_thread *thread, struct bm_error *err)
 {
-	struct bm_transfer *t = member->transfer;
-	PGresult *told = bm_sql_do(member->destination, finish_sql, err) != 0
+	struct bm_transfer *t = thread->transfer;
+	PGresult *told = bm_sql_do(thread->destination, finish_sql, err) != 0
 			? NULL
-			: bm_sql(member->destination,
+			: bm_sql(thread->destination,
 					  "SELECT DISTINCT what FROM pg_temp.bm_told ORDER BY 1",
 					  err);
 
@@ -165,10 +165,10 @@ void bm_large_objects_report(struct bm_transfer *t)
 }
 
 int bm_large_objects_copy(
-		struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err)
+		struct bm_pool_thread *thread, struct bm_chunk *chunk, struct bm_error *err)
 {
 	char *about = bm_format(about_sql, chunk->condition);
-	char *pages = may_read_pages(member->source) ? bm_format(pages_sql, chunk->condition)
+	char *pages = may_read_pages(thread->source) ? bm_format(pages_sql, chunk->condition)
 						     : bm_format(values_sql, chunk->condition);
 	struct bm_relay_item items[] = {
 			{.name = BM_LARGE_OBJECTS,
@@ -178,17 +178,17 @@ int bm_large_objects_copy(
 					.copy_out = pages,
 					.copy_in = "COPY pg_temp.bm_page FROM STDIN (FORMAT binary)"},
 	};
-	int rc = begin(member, err);
+	int rc = begin(thread, err);
 
 	if (rc == 0) {
-		rc = bm_relay_run(member->source, member->destination, items, 2,
-				&member->transfer->rate_limit, &member->flight->moved,
-				&member->flight->rows, err);
+		rc = bm_relay_run(thread->source, thread->destination, items, 2,
+				&thread->transfer->rate_limit, &thread->active->moved,
+				&thread->active->rows, err);
 	}
 	if (rc == 0) {
-		rc = bm_sql_do(member->destination, put_sql, err);
+		rc = bm_sql_do(thread->destination, put_sql, err);
 	}
-	rc = rc == 0 ? finish(member, err) : -1;
+	rc = rc == 0 ? finish(thread, err) : -1;
 	chunk->rows = items[0].rows;
 	chunk->bytes = items[1].bytes;
 	free(about);

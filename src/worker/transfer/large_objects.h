@@ -17,7 +17,7 @@ int bm_plan_large_objects(struct bm_transfer *t, struct bm_error *err);
 
 /* Copy one chunk inside the destination's transaction, which the caller commits. */
 int bm_large_objects_copy(
-		struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err);
+		struct bm_pool_thread *thread, struct bm_chunk *chunk, struct bm_error *err);
 
 /* What could not be kept of them besides their bytes. From the main thread. */
 void bm_large_objects_report(struct bm_transfer *t);

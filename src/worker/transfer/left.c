@@ -1,4 +1,4 @@
-/* Items from the ledger, runs of the members, and the question, once a second. */
+/* Items from the ledger, runs of the threads, and the question, once a second. */
 #include "worker/transfer/left.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "worker/transfer/pool.h"
-#include "worker/transfer/shown.h"
+#include "worker/transfer/activity_names.h"
 #include "worker/transfer/post_data.h"
 
 #define LOOK_MSEC 1000
@@ -18,7 +18,7 @@
 /* When the last row was sent some are still to be written, and all to be committed. */
 #define AFTER_SENT 0.08
 
-/* A member's minute: of what was measured longer ago half counts. */
+/* A thread's minute: of what was measured longer ago half counts. */
 #define FORGET_MSEC 60000.0
 
 struct bm_left_item {
@@ -29,11 +29,11 @@ struct bm_left_item {
 	enum { IDLE, RUNNING, OVER } state;
 };
 
-/* What one member is at: some items in one transaction. */
+/* What one thread is at: some items in one transaction. */
 struct bm_left_run {
 	struct bm_left_run *next;
-	const struct bm_member *owner;
-	const struct bm_active *flight;
+	const struct bm_pool_thread *owner;
+	const struct bm_active *active;
 	size_t *items, count;
 	uint64_t begun_msec;
 	double part, reported_msec;
@@ -260,19 +260,19 @@ void bm_left_finish(struct bm_left *left)
 	*left = (struct bm_left){.reported_msec = -1};
 }
 
-/* ---- what the members are at ---- */
+/* ---- what the threads are at ---- */
 
 /* `items` is taken over. */
-static void begin_run(struct bm_member *member, size_t *items, size_t count)
+static void begin_run(struct bm_pool_thread *thread, size_t *items, size_t count)
 {
-	struct bm_left *left = &member->transfer->left;
+	struct bm_left *left = &thread->transfer->left;
 	struct bm_left_run *run = bm_alloc(sizeof(*run));
 
-	*run = (struct bm_left_run){.owner = member,
-			.flight = member->flight,
+	*run = (struct bm_left_run){.owner = thread,
+			.active = thread->active,
 			.items = items,
 			.begun_msec = bm_clock_msec()};
-	pthread_mutex_lock(&member->transfer->mutex);
+	pthread_mutex_lock(&thread->transfer->mutex);
 	for (size_t i = 0; i < count; i++) {
 		/* What was added to the ledger after the plan is in none. */
 		if (items[i] < left->count) {
@@ -282,29 +282,29 @@ static void begin_run(struct bm_member *member, size_t *items, size_t count)
 	}
 	run->next = left->runs;
 	left->runs = run;
-	pthread_mutex_unlock(&member->transfer->mutex);
+	pthread_mutex_unlock(&thread->transfer->mutex);
 }
 
 void bm_left_begin_chunks(
-		struct bm_member *member, struct bm_chunk *const *chunks, size_t count)
+		struct bm_pool_thread *thread, struct bm_chunk *const *chunks, size_t count)
 {
 	size_t *items = bm_alloc((count + 1) * sizeof(*items));
 
 	for (size_t i = 0; i < count; i++) {
-		items[i] = (size_t)(chunks[i] - member->transfer->ledger.chunks);
+		items[i] = (size_t)(chunks[i] - thread->transfer->ledger.chunks);
 	}
-	begin_run(member, items, count);
+	begin_run(thread, items, count);
 }
 
-void bm_left_begin_objects(
-		struct bm_member *member, struct bm_post_object *const *objects, size_t count)
+void bm_left_begin_objects(struct bm_pool_thread *thread, struct bm_post_object *const *objects,
+		size_t count)
 {
 	size_t *items = bm_alloc((count + 1) * sizeof(*items));
 
 	for (size_t i = 0; i < count; i++) {
-		items[i] = (size_t)(objects[i] - member->transfer->ledger.objects);
+		items[i] = (size_t)(objects[i] - thread->transfer->ledger.objects);
 	}
-	begin_run(member, items, count);
+	begin_run(thread, items, count);
 }
 
 static double nominal_of(const struct bm_left *left, const struct bm_left_run *run)
@@ -335,7 +335,7 @@ static void measure(struct bm_left *left, const struct bm_left_run *run)
 	}
 }
 
-static struct bm_left_run *take_run(struct bm_left *left, const struct bm_member *owner)
+static struct bm_left_run *take_run(struct bm_left *left, const struct bm_pool_thread *owner)
 {
 	for (struct bm_left_run **at = &left->runs; *at != NULL; at = &(*at)->next) {
 		struct bm_left_run *run = *at;
@@ -347,19 +347,19 @@ static struct bm_left_run *take_run(struct bm_left *left, const struct bm_member
 	return NULL;
 }
 
-void bm_left_end(struct bm_member *member, bool lost)
+void bm_left_end(struct bm_pool_thread *thread, bool lost)
 {
-	struct bm_left *left = &member->transfer->left;
+	struct bm_left *left = &thread->transfer->left;
 
-	pthread_mutex_lock(&member->transfer->mutex);
-	struct bm_left_run *run = take_run(left, member);
+	pthread_mutex_lock(&thread->transfer->mutex);
+	struct bm_left_run *run = take_run(left, thread);
 	if (run != NULL && !lost) {
 		measure(left, run);
 	}
 	for (size_t i = 0; run != NULL && i < run->count; i++) {
 		left->items[run->items[i]].state = lost ? IDLE : OVER;
 	}
-	pthread_mutex_unlock(&member->transfer->mutex);
+	pthread_mutex_unlock(&thread->transfer->mutex);
 	if (run != NULL) {
 		free_run(run);
 	}
@@ -379,7 +379,7 @@ static struct bm_estimate_item item_of(const struct bm_transfer *t, size_t index
 			.holds = {item->holds[0], item->holds[1]}};
 }
 
-/* What its flight's word is of its time. */
+/* What its activity reports of its time. */
 static double share_of(const struct bm_left *left, const struct bm_left_run *run)
 {
 	double sent = 0;
@@ -405,7 +405,7 @@ static struct bm_estimate_item item_of_run(
 	struct bm_estimate_item item = item_of(t, run->items[longest]);
 	item.running = true;
 	item.nominal_msec = nominal_of(&t->left, run);
-	double part = bm_active_part(run->flight) * share_of(&t->left, run);
+	double part = bm_active_part(run->active) * share_of(&t->left, run);
 	item.spent_msec = (double)(now - run->begun_msec);
 	if (part > run->part) {
 		run->part = part;

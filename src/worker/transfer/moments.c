@@ -76,7 +76,7 @@ bool bm_moments_agree(const struct bm_transfer *t)
 	return ledger->chunk_count == 0 || moment_of(&ledger->chunks[0])[0] != '\0';
 }
 
-int bm_moments_still(struct bm_member *member, const struct bm_table *const *tables,
+int bm_moments_still(struct bm_pool_thread *thread, const struct bm_table *const *tables,
 		size_t count, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
@@ -91,10 +91,10 @@ int bm_moments_still(struct bm_member *member, const struct bm_table *const *tab
 		bm_strbuf_printf(&sql, "%s%u", i > 0 ? "," : "", tables[i]->oid);
 	}
 	bm_strbuf_puts(&sql, "}'::oid[])");
-	char *names = bm_sql_value(member->source, bm_strbuf_text(&sql), &failure);
+	char *names = bm_sql_value(thread->source, bm_strbuf_text(&sql), &failure);
 	bm_strbuf_finish(&sql);
 	if (names != NULL) {
-		bm_snapshot_expire(member->transfer, member->snapshot);
+		bm_snapshot_expire(thread->transfer, thread->snapshot);
 		bm_error_set(&failure, BM_ERR_TRANSIENT,
 				"truncated or rewritten on the source while they were copied: %s",
 				names);
@@ -191,11 +191,11 @@ static const char objects_question[] =
 static const char comments_question[] = "SELECT count(obj_description(m.oid, 'pg_largeobject'))"
 					" FROM pg_largeobject_metadata m WHERE %s";
 
-static bool same_comments(struct bm_member *member, const struct bm_chunk *chunk)
+static bool same_comments(struct bm_pool_thread *thread, const struct bm_chunk *chunk)
 {
 	char *sql = bm_format(comments_question, chunk->condition);
-	char *here = bm_sql_value(member->source, sql, NULL);
-	char *there = bm_sql_value(member->destination, sql, NULL);
+	char *here = bm_sql_value(thread->source, sql, NULL);
+	char *there = bm_sql_value(thread->destination, sql, NULL);
 	bool same = here != NULL && there != NULL && strcmp(here, there) == 0;
 
 	free(sql);
@@ -232,20 +232,20 @@ static PGresult *ask_apart(
 }
 
 /* 1: it still holds; 0: it may have changed; -1. */
-static int still_holds(
-		struct bm_member *member, const struct bm_chunk *chunk, struct bm_error *err)
+static int still_holds(struct bm_pool_thread *thread, const struct bm_chunk *chunk,
+		struct bm_error *err)
 {
-	uint64_t limit = bm_moment_limit(moment_of(chunk), member->moment);
+	uint64_t limit = bm_moment_limit(moment_of(chunk), thread->moment);
 	bool objects = strcmp(chunk->table, BM_LARGE_OBJECTS) == 0;
-	const struct bm_table *table = bm_tables_find(&member->transfer->tables, chunk->table);
+	const struct bm_table *table = bm_tables_find(&thread->transfer->tables, chunk->table);
 
-	if (limit == 0 || (objects ? !may_read_pages(member->source) : table == NULL)) {
+	if (limit == 0 || (objects ? !may_read_pages(thread->source) : table == NULL)) {
 		return 0;
 	}
 	char *sql = objects ? bm_format(objects_question, limit, chunk->condition)
 			    : rows_question(table, chunk, limit);
 	bool in_doubt;
-	PGresult *rows = ask_apart(member->source, sql, &in_doubt, err);
+	PGresult *rows = ask_apart(thread->source, sql, &in_doubt, err);
 	int rc = rows != NULL || in_doubt ? 0 : -1;
 	if (rows != NULL && strtoull(PQgetvalue(rows, 0, 0), NULL, 10) == chunk->rows &&
 			strcmp(PQgetvalue(rows, 0, 1), "0") == 0 &&
@@ -255,31 +255,31 @@ static int still_holds(
 	free(sql);
 	PQclear(rows);
 	if (rc == 1 && objects) {
-		rc = same_comments(member, chunk);
-	} else if (rc == 1 && bm_moments_still(member, &table, 1, err) != 0) {
+		rc = same_comments(thread, chunk);
+	} else if (rc == 1 && bm_moments_still(thread, &table, 1, err) != 0) {
 		rc = -1;
 	}
 	return rc;
 }
 
-static int keep(struct bm_member *member, struct bm_chunk *chunk, struct bm_error *err)
+static int keep(struct bm_pool_thread *thread, struct bm_chunk *chunk, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 
 	bm_strbuf_puts(&sql, "UPDATE bucardo_machine.chunk SET moment = ");
-	bm_quote_literal(&sql, member->moment);
+	bm_quote_literal(&sql, thread->moment);
 	bm_strbuf_printf(&sql, " WHERE id = %u", chunk->id);
-	int rc = bm_sql_do(member->destination, bm_strbuf_text(&sql), err);
+	int rc = bm_sql_do(thread->destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
 	if (rc == 0) {
-		pthread_mutex_lock(&member->transfer->mutex);
-		bm_chunk_set_moment(chunk, member->moment);
-		pthread_mutex_unlock(&member->transfer->mutex);
+		pthread_mutex_lock(&thread->transfer->mutex);
+		bm_chunk_set_moment(chunk, thread->moment);
+		pthread_mutex_unlock(&thread->transfer->mutex);
 	}
 	return rc;
 }
 
-static int look_next(struct bm_member *member, void *ctx, struct bm_error *err)
+static int look_next(struct bm_pool_thread *thread, void *ctx, struct bm_error *err)
 {
 	struct looking *looking = ctx;
 	struct bm_transfer *t = looking->transfer;
@@ -289,8 +289,8 @@ static int look_next(struct bm_member *member, void *ctx, struct bm_error *err)
 		return 0;
 	}
 	struct bm_chunk *chunk = &t->ledger.chunks[index];
-	int rc = still_holds(member, chunk, err);
-	if (rc > 0 && keep(member, chunk, err) != 0) {
+	int rc = still_holds(thread, chunk, err);
+	if (rc > 0 && keep(thread, chunk, err) != 0) {
 		rc = -1;
 	}
 	pthread_mutex_lock(&t->mutex);

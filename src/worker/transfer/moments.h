@@ -7,7 +7,7 @@
  * at from the newest snapshot:
  *
  *     xmin of a row    not older than the older snapshot's: it was written since, or at the
- *                      same time (a subtransaction is no member of the snapshot's list)
+ *                      same time (a subtransaction is not in the snapshot's list)
  *     count of rows    with no row written since, fewer rows than were copied are deletes
  *     pg_class         a newer row: truncated, rewritten, altered, made anew
  *
@@ -33,11 +33,11 @@ unsigned bm_moment_timeline(PGconn *source);
 uint64_t bm_moment_limit(const char *older, const char *newer);
 
 /*
- * Rows of these tables were just read in the member's snapshot. A table that was truncated
+ * Rows of these tables were just read in the thread's snapshot. A table that was truncated
  * or rewritten since the snapshot was taken looks empty in it: that is an error which may
  * pass, and the snapshot is used no more.
  */
-int bm_moments_still(struct bm_member *member, const struct bm_table *const *tables,
+int bm_moments_still(struct bm_pool_thread *thread, const struct bm_table *const *tables,
 		size_t count, struct bm_error *err);
 
 /* Add a name to a list for people, which holds the first of them. */

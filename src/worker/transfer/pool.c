@@ -1,4 +1,4 @@
-/* The members' threads, and the main thread that waits and tells. */
+/* The threads of the pool, and the main thread that waits and tells. */
 #include "worker/transfer/pool.h"
 
 #include <errno.h>
@@ -29,30 +29,31 @@ struct pool {
 	struct bm_error error; /* the first one */
 };
 
-void bm_member_disconnect(struct bm_member *member)
+void bm_pool_thread_disconnect(struct bm_pool_thread *thread)
 {
-	PQfinish(member->source);
-	PQfinish(member->destination);
-	free(member->moment);
-	member->source = member->destination = NULL;
-	member->moment = NULL;
+	PQfinish(thread->source);
+	PQfinish(thread->destination);
+	free(thread->moment);
+	thread->source = thread->destination = NULL;
+	thread->moment = NULL;
 }
 
-static int connect_member(struct pool *pool, struct bm_member *member, struct bm_error *err)
+static int connect_thread(
+		struct pool *pool, struct bm_pool_thread *thread, struct bm_error *err)
 {
 	struct bm_transfer *t = pool->transfer;
 
-	if (member->destination != NULL) {
+	if (thread->destination != NULL) {
 		return 0;
 	}
 	if (pool->with_source) {
-		member->source = bm_snapshot_join(t, member->snapshot, &member->moment, err);
-		if (member->source == NULL) {
+		thread->source = bm_snapshot_join(t, thread->snapshot, &thread->moment, err);
+		if (thread->source == NULL) {
 			return -1;
 		}
 	}
-	member->destination = bm_destination_join(t, err);
-	return member->destination != NULL ? 0 : -1;
+	thread->destination = bm_destination_join(t, err);
+	return thread->destination != NULL ? 0 : -1;
 }
 
 static bool has_failed(struct pool *pool)
@@ -73,7 +74,7 @@ static void report(struct pool *pool, const struct bm_error *err)
 	pthread_mutex_unlock(&pool->transfer->mutex);
 }
 
-/* A server is unreachable, or is there again: once for all members, whoever notices first. */
+/* A server is unreachable, or is there again: once for all threads, whoever notices first. */
 static void report_unreachable(struct pool *pool, const struct bm_error *err)
 {
 	struct bm_transfer *t = pool->transfer;
@@ -90,7 +91,7 @@ static void report_unreachable(struct pool *pool, const struct bm_error *err)
 	pthread_mutex_unlock(&t->mutex);
 }
 
-/* In short steps, so that another member's failure ends the wait. */
+/* In short steps, so that another thread's failure ends the wait. */
 static void pause_for(struct pool *pool, int msec)
 {
 	for (; msec > 0 && !has_failed(pool); msec -= TELL_EVERY_MSEC) {
@@ -98,15 +99,15 @@ static void pause_for(struct pool *pool, int msec)
 	}
 }
 
-static void work_off(struct pool *pool, struct bm_member *member)
+static void work_off(struct pool *pool, struct bm_pool_thread *thread)
 {
 	unsigned attempt = 0;
 	int pause_msec = FIRST_PAUSE_MSEC;
 
 	while (!has_failed(pool)) {
 		struct bm_error err = BM_ERROR_INIT;
-		int rc = connect_member(pool, member, &err);
-		rc = rc == 0 ? pool->work(member, pool->ctx, &err) : rc;
+		int rc = connect_thread(pool, thread, &err);
+		rc = rc == 0 ? pool->work(thread, pool->ctx, &err) : rc;
 		if (rc == 0) {
 			return;
 		}
@@ -118,7 +119,7 @@ static void work_off(struct pool *pool, struct bm_member *member)
 			pause_msec = FIRST_PAUSE_MSEC;
 			continue;
 		}
-		bm_member_disconnect(member);
+		bm_pool_thread_disconnect(thread);
 		if (err.code != BM_ERR_TRANSIENT || ++attempt >= ATTEMPTS) {
 			report(pool, &err);
 			return;
@@ -130,13 +131,13 @@ static void work_off(struct pool *pool, struct bm_member *member)
 	}
 }
 
-static void *member_main(void *ctx)
+static void *thread_main(void *ctx)
 {
 	struct pool *pool = ctx;
-	struct bm_member member = {.transfer = pool->transfer};
+	struct bm_pool_thread thread = {.transfer = pool->transfer};
 
-	work_off(pool, &member);
-	bm_member_disconnect(&member);
+	work_off(pool, &thread);
+	bm_pool_thread_disconnect(&thread);
 	pthread_mutex_lock(&pool->transfer->mutex);
 	pool->running--;
 	pthread_cond_signal(&pool->ended);
@@ -200,14 +201,14 @@ static void wait_for_members(struct pool *pool)
 }
 
 /* One more thread; what pthread_create() says of it, errno being untouched. */
-static int start_member(struct pool *pool, pthread_t *thread)
+static int start_thread(struct pool *pool, pthread_t *thread)
 {
 	pthread_mutex_t *mutex = &pool->transfer->mutex;
 
 	pthread_mutex_lock(mutex);
 	pool->running++;
 	pthread_mutex_unlock(mutex);
-	int failure = pthread_create(thread, NULL, member_main, pool);
+	int failure = pthread_create(thread, NULL, thread_main, pool);
 	if (failure != 0) {
 		pthread_mutex_lock(mutex);
 		pool->running--;
@@ -236,7 +237,7 @@ int bm_pool_run(struct bm_transfer *t, unsigned jobs, bool with_source, bm_pool_
 
 	init_ended(&pool);
 	for (; started < jobs; started++) {
-		int failure = start_member(&pool, &threads[started]);
+		int failure = start_thread(&pool, &threads[started]);
 		if (failure != 0) {
 			struct bm_error why = BM_ERROR_INIT;
 			errno = failure;

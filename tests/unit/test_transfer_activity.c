@@ -76,7 +76,7 @@ static void test_rows_say_how_far_a_table_is_where_their_number_is_known(void **
 	assert_int_equal(bm_active_end(&progress.activity, a, true), 95);
 }
 
-static void test_work_never_falls_when_a_flight_is_lost(void **state)
+static void test_work_never_falls_when_an_activity_is_lost(void **state)
 {
 	(void)state;
 	struct bm_active *a = begin("t", 500, 0, 1000);
@@ -121,12 +121,12 @@ static void test_a_build_that_is_told_of_never_goes_back(void **state)
 	assert_int_equal(bm_activity_sum(&progress.activity).bytes, 0);
 }
 
-static void test_more_flights_than_there_is_room_for_are_flown_unseen(void **state)
+static void test_more_activity_than_there_is_room_for_is_done_unseen(void **state)
 {
 	(void)state;
 	struct bm_active *last = NULL;
 
-	for (int i = 0; i < BM_FLIGHTS + 2; i++) {
+	for (int i = 0; i < BM_ACTIVITY_SLOTS + 2; i++) {
 		last = begin("t", 1, 0, 1);
 	}
 	atomic_store(&last->moved, 5);
@@ -140,10 +140,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 			T(test_chunks_of_one_table_are_one_bar),
 			T(test_rows_say_how_far_a_table_is_where_their_number_is_known),
-			T(test_work_never_falls_when_a_flight_is_lost),
+			T(test_work_never_falls_when_an_activity_is_lost),
 			T(test_work_is_whole_only_when_all_is_committed),
 			T(test_a_build_that_is_told_of_never_goes_back),
-			T(test_more_flights_than_there_is_room_for_are_flown_unseen),
+			T(test_more_activity_than_there_is_room_for_is_done_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Flights made of chunks and objects, and what the server says of its builds. */
-#include "worker/transfer/shown.h"
+/* Activity made of chunks and objects, and what the server says of its builds. */
+#include "worker/transfer/activity_names.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -17,10 +17,10 @@
 
 /* ---- rows ---- */
 
-static void add_chunk(const struct bm_chunk *chunk, struct bm_active *flight, uint64_t *moved)
+static void add_chunk(const struct bm_chunk *chunk, struct bm_active *active, uint64_t *moved)
 {
-	flight->total += chunk->estimate;
-	flight->done += chunk->done ? chunk->estimate : 0;
+	active->total += chunk->estimate;
+	active->done += chunk->done ? chunk->estimate : 0;
 	*moved += chunk->done ? chunk->bytes : 0;
 }
 
@@ -29,7 +29,7 @@ static void add_chunk(const struct bm_chunk *chunk, struct bm_active *flight, ui
  * of this table, else of all that was copied so far. A table's chunks stand side by side.
  */
 static void measure_table(
-		struct bm_transfer *t, const struct bm_chunk *chunk, struct bm_active *flight)
+		struct bm_transfer *t, const struct bm_chunk *chunk, struct bm_active *active)
 {
 	const struct bm_chunk *first = t->ledger.chunks, *end = first + t->ledger.chunk_count;
 	uint64_t moved = 0;
@@ -37,34 +37,34 @@ static void measure_table(
 	pthread_mutex_lock(&t->mutex);
 	for (const struct bm_chunk *at = chunk;
 			at < end && strcmp(at->table, chunk->table) == 0; at++) {
-		add_chunk(at, flight, &moved);
+		add_chunk(at, active, &moved);
 	}
 	for (const struct bm_chunk *at = chunk;
 			at > first && strcmp(at[-1].table, chunk->table) == 0; at--) {
-		add_chunk(&at[-1], flight, &moved);
+		add_chunk(&at[-1], active, &moved);
 	}
 	/* Of this run; a crash of the destination may have taken back more than that. */
 	uint64_t here = atomic_load(&t->progress.units_done), before = t->progress.bytes_before;
 	uint64_t all_done = here > before ? here - before : 0;
 	uint64_t all_moved = atomic_load(&t->progress.bytes_moved);
 	pthread_mutex_unlock(&t->mutex);
-	if (flight->done > 0) {
-		flight->ratio = (double)moved / (double)flight->done;
+	if (active->done > 0) {
+		active->ratio = (double)moved / (double)active->done;
 	} else if (all_done > 0 && all_moved > 0) {
-		flight->ratio = (double)all_moved / (double)all_done;
+		active->ratio = (double)all_moved / (double)all_done;
 	}
 }
 
 /* "public.film", or the first of several that share a transaction. */
-static void set_name(struct bm_active *flight, const char *first, size_t count)
+static void set_name(struct bm_active *active, const char *first, size_t count)
 {
 	char name[BM_PART_NAME_SIZE];
 
 	bm_unquote(first, name, sizeof(name));
 	if (count == 1) {
-		bm_text_copy(flight->name, sizeof(flight->name), name);
+		bm_text_copy(active->name, sizeof(active->name), name);
 	} else {
-		snprintf(flight->name, sizeof(flight->name), "%.100s and %zu more", name,
+		snprintf(active->name, sizeof(active->name), "%.100s and %zu more", name,
 				count - 1);
 	}
 }
@@ -99,19 +99,19 @@ struct bm_active *bm_activity_of_chunks(
 
 /* ---- objects ---- */
 
-struct bm_active *bm_activity_of_objects(
-		struct bm_member *member, struct bm_post_object *const *objects, size_t count)
+struct bm_active *bm_activity_of_objects(struct bm_pool_thread *thread,
+		struct bm_post_object *const *objects, size_t count)
 {
 	struct bm_active like = {.ratio = 1,
-			.backend = PQbackendPID(member->destination),
-			.kind = bm_left_kind(member->transfer, objects[0])};
+			.backend = PQbackendPID(thread->destination),
+			.kind = bm_left_kind(thread->transfer, objects[0])};
 
 	for (size_t i = 0; i < count; i++) {
 		like.weight += bm_post_object_weight(objects[i]);
 	}
 	like.total = like.weight;
 	set_name(&like, objects[0]->name, count);
-	return bm_active_begin(&member->transfer->progress.activity, &like);
+	return bm_active_begin(&thread->transfer->progress.activity, &like);
 }
 
 /* Columns of the question below. */

@@ -43,7 +43,7 @@ int clock_gettime(clockid_t clock, struct timespec *out)
 	return rc;
 }
 
-/* A pause of a member is short here. */
+/* A pause of a thread is short here. */
 int poll(struct pollfd *fds, nfds_t count, int msec)
 {
 	int (*wait)(struct pollfd *, nfds_t, int);
@@ -59,9 +59,9 @@ static void on_progress(void *ctx, const struct bm_transfer_progress *progress)
 	told++;
 }
 
-static int no_work(struct bm_member *member, void *ctx, struct bm_error *err)
+static int no_work(struct bm_pool_thread *thread, void *ctx, struct bm_error *err)
 {
-	(void)member;
+	(void)thread;
 	(void)ctx;
 	(void)err;
 	return 0;

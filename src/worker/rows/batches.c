@@ -38,7 +38,7 @@ static int by_size(const void *a, const void *b)
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
-/* Enough of them for every member to have some. */
+/* Enough of them for every thread to have some. */
 static size_t most_together(const struct bm_batches *all)
 {
 	size_t most = 1 + all->count / (2 * all->transfer->options.jobs);

@@ -25,7 +25,8 @@ struct bm_left {
 	double reported_msec; /* below 0: not known */
 };
 
-/* The phase begins, or begins again with what got lost. Main thread, while the pool does not run. */
+/* The phase begins, or begins again with what got lost. Main thread, while the pool does not
+ * run. */
 void bm_left_plan_copy(struct bm_transfer *t);
 void bm_left_plan_index(struct bm_transfer *t);
 void bm_left_finish(struct bm_left *left);

@@ -24,20 +24,11 @@
 #include <stdint.h>
 
 #include "bucardo_machine/error.h"
+#include "bucardo_machine/proof.h"
 #include "bucardo_machine/rules.h"
 #include "bucardo_machine/sessions.h"
 
 struct json_t;
-
-/* Worst last: the state of a whole is the worst of its parts. */
-enum bm_proof {
-	BM_PROOF_EQUAL,
-	BM_PROOF_IN_FLIGHT, /* equal but for rows that are under way */
-	BM_PROOF_UNPROVEN,  /* could not be compared, with the reason */
-	BM_PROOF_DIFFERENT,
-	BM_PROOF_COUNT
-};
-const char *bm_proof_name(enum bm_proof proof); /* "equal", "in_flight", ...; static */
 
 struct bm_verify_options {
 	const struct bm_conninfo *source, *destination;

@@ -13,6 +13,9 @@ struct json_t;
 struct json_t *bm_verify_object(
 		const char *kind, const char *name, enum bm_proof state, const char *why);
 
+/* "table" or "materialized view". */
+const char *bm_verify_kind(const struct bm_verify_table *table);
+
 /* Set state and reason of one. */
 void bm_verify_object_set(struct json_t *object, enum bm_proof state, const char *why);
 

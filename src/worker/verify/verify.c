@@ -10,7 +10,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
-#include "bucardo_machine/macros.h"
+#include "worker/proof/states.h"
 #include "worker/verify/object.h"
 #include "worker/verify/proofs.h"
 
@@ -25,28 +25,6 @@
 /* Keys that are kept for a repair, of all tables. */
 #define REPAIR_ROOM 200000
 
-static const char *const proofs[] = {[BM_PROOF_EQUAL] = "equal",
-		[BM_PROOF_IN_FLIGHT] = "in_flight",
-		[BM_PROOF_UNPROVEN] = "unproven",
-		[BM_PROOF_DIFFERENT] = "different"};
-static_assert(BM_COUNT_OF(proofs) == BM_PROOF_COUNT, "a state has no name");
-
-const char *bm_proof_name(enum bm_proof proof)
-{
-	return proofs[proof];
-}
-
-static enum bm_proof proof_named(const char *name)
-{
-	enum bm_proof proof = BM_PROOF_EQUAL;
-
-	while (proof < BM_PROOF_DIFFERENT &&
-			(name == NULL || strcmp(proofs[proof], name) != 0)) {
-		proof++;
-	}
-	return proof;
-}
-
 struct run {
 	const struct bm_verify_options *options;
 	struct bm_pair pair;
@@ -54,6 +32,7 @@ struct run {
 	struct bm_digest digest;
 	struct bm_repair repair;
 	const char *migration; /* whose proofs this run keeps; NULL none */
+	bool keeps_states;     /* and what it finds of each table (worker/proof) */
 	json_t *report, *objects;
 	enum bm_proof result;
 	uint64_t bytes, bytes_done;	     /* of all tables; of those that are done */
@@ -164,6 +143,18 @@ static int begin_repair(struct run *run, struct bm_error *err)
 	return bm_repair_begin(&run->repair, err);
 }
 
+/* To be the one who writes down what is proven. */
+static int claim(struct run *run, struct bm_error *err)
+{
+	int own = bm_proofs_claim(&run->pair, run->options->migration, err);
+	int kept = own > 0 ? bm_proof_states_are_kept(run->pair.aside[BM_PAIR_SOURCE], err)
+			   : own;
+
+	run->migration = own > 0 ? run->options->migration : NULL;
+	run->keeps_states = kept > 0;
+	return kept < 0 ? -1 : 0;
+}
+
 static int begin(struct run *run, struct bm_error *err)
 {
 	const struct bm_verify_options *options = run->options;
@@ -177,12 +168,8 @@ static int begin(struct run *run, struct bm_error *err)
 	if (options->repair && begin_repair(run, err) != 0) {
 		return -1;
 	}
-	if (options->migration != NULL) {
-		int own = bm_proofs_claim(&run->pair, options->migration, err);
-		if (own < 0) {
-			return bm_error_wrap(err, "source");
-		}
-		run->migration = own > 0 ? options->migration : NULL;
+	if (options->migration != NULL && claim(run, err) != 0) {
+		return bm_error_wrap(err, "source");
 	}
 	json_t *source = describe(run->pair.main[0], err);
 	json_t *destination = source != NULL ? describe(run->pair.main[1], err) : NULL;
@@ -202,7 +189,8 @@ static int begin(struct run *run, struct bm_error *err)
 
 static void take(struct run *run, const json_t *object)
 {
-	enum bm_proof proof = proof_named(json_string_value(json_object_get(object, "state")));
+	enum bm_proof proof = bm_proof_named(
+			json_string_value(json_object_get(object, "state")));
 
 	run->result = proof > run->result ? proof : run->result;
 	if (run->options->on_object != NULL) {
@@ -221,11 +209,44 @@ static void on_share(void *ctx, double share)
 	}
 }
 
+/* What cannot be written down is found again by the next run. */
+static void keep_state(
+		struct run *run, const struct bm_verify_table *table, const json_t *object)
+{
+	struct bm_error err = BM_ERROR_INIT;
+
+	if (run->keeps_states) {
+		bm_proof_state_put(run->pair.aside[BM_PAIR_SOURCE], run->migration, object,
+				table->pending[BM_PAIR_SOURCE] != NULL, (int64_t)table->bytes,
+				&err);
+	}
+}
+
+static void begin_states(struct run *run)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *tables = json_array();
+
+	for (size_t i = 0; i < run->catalog.count; i++) {
+		const struct bm_verify_table *table = &run->catalog.tables[i];
+		json_array_append_new(tables,
+				json_pack("{s:s, s:o, s:I}", "kind", bm_verify_kind(table),
+						"name", bm_json_text(table->name), "bytes",
+						(json_int_t)table->bytes));
+	}
+	if (run->keeps_states && run->options->only == NULL) {
+		bm_proof_states_begin(
+				run->pair.aside[BM_PAIR_SOURCE], run->migration, tables, &err);
+	}
+	json_decref(tables);
+}
+
 static void end_table(struct run *run, size_t index)
 {
 	json_t *object = bm_verify_table_end(run->works[index]);
 
 	run->works[index] = NULL;
+	keep_state(run, &run->catalog.tables[index], object);
 	take(run, object);
 	json_array_append_new(run->objects, object);
 }
@@ -293,6 +314,7 @@ static void compare_tables(struct run *run)
 	for (size_t i = 0; i < run->catalog.count; i++) {
 		run->bytes += run->catalog.tables[i].bytes;
 	}
+	begin_states(run);
 	for (size_t i = 0; i < run->catalog.count; i++) {
 		begin_table(run, i);
 	}
@@ -346,7 +368,8 @@ json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *re
 	}
 	if (rc == 0) {
 		json_object_set_new(run.report, "ended", time_now());
-		json_object_set_new(run.report, "result", json_string(proofs[run.result]));
+		json_object_set_new(
+				run.report, "result", json_string(bm_proof_name(run.result)));
 		*result = run.result;
 	} else {
 		json_decref(run.report);

@@ -22,6 +22,11 @@ json_t *bm_verify_object(
 			"state", bm_proof_name(state), "why", bm_json_text(why));
 }
 
+const char *bm_verify_kind(const struct bm_verify_table *table)
+{
+	return table->is_view ? "materialized view" : "table";
+}
+
 void bm_verify_object_set(json_t *object, enum bm_proof state, const char *why)
 {
 	json_object_set_new(object, "state", json_string(bm_proof_name(state)));
@@ -186,8 +191,8 @@ struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *opt
 			.values = options->show_values,
 			.room = repair != NULL ? &repair->room : NULL,
 			.differences = json_array()};
-	work->object = bm_verify_object(table->is_view ? "materialized view" : "table",
-			table->name, BM_PROOF_UNPROVEN, "");
+	work->object = bm_verify_object(
+			bm_verify_kind(table), table->name, BM_PROOF_UNPROVEN, "");
 	work->is_over = table->problem != NULL || table->is_empty_view || table->key_count == 0;
 	if (table->problem != NULL) {
 		bm_verify_object_set(work->object,

@@ -16,5 +16,6 @@ SELECT coalesce((SELECT string_agg(format('DROP ROUTINE IF EXISTS %s; ', p.oid::
     (8, 'bucardo.machine_live', 'migration'), (9, 'bucardo.machine_runs', 'sync'), (10, 'bucardo.machine_beats', 'migration'),
     (11, 'bucardo_machine.handover', 'migration'), (12, 'bucardo.machine_owners', 'migration'),
     (13, 'bucardo.machine_proof_plans', 'migration'), (14, 'bucardo.machine_proof_marks', 'migration'),
-    (15, 'bucardo.machine_proofs', 'migration')) x(i, t, c)
+    (15, 'bucardo.machine_proofs', 'migration'), (16, 'bucardo.machine_proof_states', 'migration'),
+    (17, 'bucardo.machine_differences', 'migration')) x(i, t, c)
   WHERE EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass(x.t) AND a.attname = x.c)

@@ -239,7 +239,11 @@ void bm_digest_rows_sql(const struct bm_digest *digest, const struct bm_verify_t
 	bm_digest_key_texts(table, out);
 	bm_strbuf_puts(out, ", ");
 	bm_digest_row(digest, table, out);
-	bm_strbuf_printf(out, " FROM ONLY %s%s%s", table->name,
+	for (size_t i = 0; i < table->key_count; i++) {
+		bm_strbuf_printf(
+				out, "%s%s", i > 0 ? ", " : ", num_nulls(", table->key[i].name);
+	}
+	bm_strbuf_printf(out, ") FROM ONLY %s%s%s", table->name,
 			condition[0] != '\0' ? " WHERE " : "", condition);
 	put_key_order(digest, table, out);
 	bm_strbuf_printf(out, " LIMIT %u", limit);

@@ -199,3 +199,19 @@ void bm_keys_free_params(const struct bm_keys *keys, char *params[BM_KEYS_COLUMN
 		free(params[column]);
 	}
 }
+
+bool bm_null_rows_take(
+		struct bm_null_rows *nulls, const PGresult *rows, int row, size_t columns)
+{
+	if (row >= PQntuples(rows) || PQgetvalue(rows, row, (int)columns + 1)[0] == '0') {
+		return false;
+	}
+	nulls->rows++;
+	nulls->hashes += strtoull(PQgetvalue(rows, row, (int)columns), NULL, 10);
+	return true;
+}
+
+bool bm_null_rows_differ(const struct bm_null_rows sides[2])
+{
+	return sides[0].rows != sides[1].rows || sides[0].hashes != sides[1].hashes;
+}

@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define BM_KEYS_MOST 50000
 
@@ -47,6 +48,18 @@ struct bm_key_row *bm_keys_find(const struct bm_keys *keys, const char *texts);
 /* The order of two rows of results, by their first columns. */
 int bm_keys_compare_rows(
 		const PGresult *a, int row_a, const PGresult *b, int row_b, size_t columns);
+
+/* Rows that no key finds, since it is NULL in a column, as where it is no key on the
+ * destination. After the key a row has its hash and how many columns of the key are NULL. */
+struct bm_null_rows {
+	int64_t rows;
+	uint64_t hashes; /* the sum of theirs */
+};
+
+/* False: it is none, or there is no such row. */
+bool bm_null_rows_take(
+		struct bm_null_rows *nulls, const PGresult *rows, int row, size_t columns);
+bool bm_null_rows_differ(const struct bm_null_rows sides[2]);
 
 /* An array of texts for each column, of the `count` keys from `first` on. */
 void bm_keys_params(const struct bm_keys *keys, size_t first, size_t count,

@@ -105,6 +105,13 @@ static void compare_lists(struct bm_scan *scan, PGresult *const *rows)
 	bool cut[] = {counts[0] == most, counts[1] == most};
 
 	while (!scan->too_many && (at[0] < counts[0] || at[1] < counts[1])) {
+		bool skipped[] = {bm_null_rows_take(&scan->nulls[0], rows[0], at[0], columns),
+				bm_null_rows_take(&scan->nulls[1], rows[1], at[1], columns)};
+		if (skipped[0] || skipped[1]) {
+			at[0] += skipped[0];
+			at[1] += skipped[1];
+			continue;
+		}
 		bool ended[] = {at[0] == counts[0], at[1] == counts[1]};
 		if ((ended[0] && cut[0]) || (ended[1] && cut[1])) {
 			break;
@@ -125,8 +132,8 @@ static void compare_lists(struct bm_scan *scan, PGresult *const *rows)
 	scan->too_many = scan->too_many || cut[0] || cut[1];
 }
 
-/* A list that names no suspect, or lacks rows that were summed up, explains nothing: keys may
- * be NULL on the destination. Rows under way are in the list and not in the sums. */
+/* A list that names no suspect, or lacks rows that were summed up, explains nothing. Rows under
+ * way are in the list and not in the sums. */
 static void check_list(struct bm_scan *scan, const struct batch *batch, PGresult *const *rows,
 		const int64_t *expected, size_t suspects_before)
 {
@@ -134,7 +141,10 @@ static void check_list(struct bm_scan *scan, const struct batch *batch, PGresult
 			(PQntuples(rows[0]) == expected[0] &&
 					PQntuples(rows[1]) == expected[1]);
 
-	if (!scan->too_many && (!complete || scan->suspects.count == suspects_before)) {
+	if (!scan->too_many &&
+			(!complete ||
+					(scan->suspects.count == suspects_before &&
+							!bm_null_rows_differ(scan->nulls)))) {
 		scan->unlisted = true;
 	}
 }

@@ -34,6 +34,7 @@ struct bm_scan {
 	bool too_many_pending; /* nothing can be said while so much is under way */
 	bool truncated;	       /* a truncate is under way */
 	bool unlisted;	       /* a bucket differs, and the list of its rows does not say why */
+	struct bm_null_rows nulls[BM_PAIR_SIDES]; /* of buckets that differ */
 	uint64_t vanished;     /* suspects that neither side finds any more (recheck.c) */
 	uint64_t longest_msec; /* of a snapshot */
 };

@@ -160,8 +160,7 @@ static int begin(struct run *run, struct bm_error *err)
 	const struct bm_verify_options *options = run->options;
 
 	if (bm_pair_open(&run->pair, options->source, options->destination, err) != 0 ||
-			bm_verify_catalog_read(&run->pair, options->filter, options->only,
-					&run->catalog, err) != 0 ||
+			bm_verify_catalog_read(&run->pair, options, &run->catalog, err) != 0 ||
 			choose_hash(run, err) != 0) {
 		return -1;
 	}
@@ -325,6 +324,39 @@ static void compare_tables(struct run *run)
 	free(run->works);
 }
 
+static bool is_known(const struct bm_verify_catalog *catalog, const char *name)
+{
+	size_t i = 0;
+
+	while (i < catalog->count && strcmp(catalog->tables[i].name, name) != 0) {
+		i++;
+	}
+	return i < catalog->count;
+}
+
+/* What was not there at first: nobody has looked at its rows. */
+static void tell_new_tables(struct run *run)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_verify_catalog now;
+
+	if (bm_verify_catalog_read(&run->pair, run->options, &now, &err) != 0) {
+		json_array_append_new(run->objects,
+				bm_verify_object("tables", "made meanwhile", BM_PROOF_UNPROVEN,
+						err.message));
+	}
+	for (size_t i = 0; i < now.count; i++) {
+		if (!is_known(&run->catalog, now.tables[i].name)) {
+			json_array_append_new(run->objects,
+					bm_verify_object("table", now.tables[i].name,
+							BM_PROOF_UNPROVEN,
+							"it was made while verify ran: verify "
+							"it once more"));
+		}
+	}
+	bm_verify_catalog_finish(&now);
+}
+
 static void compare_sequences(struct run *run, uint64_t wait_msec)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -340,6 +372,7 @@ static void compare_all(struct run *run)
 {
 	compare_tables(run);
 	size_t first = json_array_size(run->objects);
+	tell_new_tables(run);
 	uint64_t wait_msec = run->options->wait_msec;
 
 	if (is_captured(&run->catalog) && wait_msec < SEQUENCES_MSEC) {

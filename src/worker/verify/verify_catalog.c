@@ -15,9 +15,6 @@
 static const char tables_sql[] =
 #include "worker/verify/sql/verify_tables.sql.inc"
 ;
-static const char definition_sql[] =
-#include "worker/verify/sql/verify_definition.sql.inc"
-;
 static const char owed_sql[] =
 #include "worker/verify/sql/verify_owed.sql.inc"
 ;
@@ -26,7 +23,20 @@ static const char captured_sql[] =
 ;
 /* clang-format on */
 
-enum { NAME, OID, KIND, ROWS, BYTES, COLUMNS, KEY, SCHEMA, PLAIN, POPULATED, DEFINITION };
+enum {
+	NAME,
+	OID,
+	KIND,
+	ROWS,
+	BYTES,
+	COLUMNS,
+	KEY,
+	SCHEMA,
+	PLAIN,
+	POPULATED,
+	DEFINITION,
+	EXTENSION
+};
 
 static const char *const ways[] = {[BM_WAY_TEXT] = "text",
 		[BM_WAY_INT] = "int",
@@ -185,7 +195,11 @@ static void add_table(struct bm_verify_catalog *out, const PGresult *source, int
 			.rows = strtoull(PQgetvalue(source, row, ROWS), NULL, 10),
 			.bytes = strtoull(PQgetvalue(source, row, BYTES), NULL, 10)};
 	table->columns = columns_of(PQgetvalue(source, row, COLUMNS), &table->column_count);
-	table->key = columns_of(PQgetvalue(source, row, KEY), &table->key_count);
+	if (PQgetvalue(source, row, EXTENSION)[0] == '\0') {
+		table->key = columns_of(PQgetvalue(source, row, KEY), &table->key_count);
+	} else {
+		table->extension = bm_strdup(PQgetvalue(source, row, EXTENSION));
+	}
 	int there = row_named(destination, table->name);
 	if (there < 0) {
 		set_problem(table, true, "the destination has no such table");
@@ -250,8 +264,19 @@ static bool lists(const char *oids, const char *oid)
 	return false;
 }
 
-static int read_tables(struct bm_pair *pair, const char *outside, const char *unwanted,
-		struct bm_verify_catalog *out, struct bm_error *err)
+/* Patterns are of other tables; that the destination lacks an extension, the definitions say.
+ */
+static bool is_left_to_extension(
+		const struct bm_verify_options *options, PGresult *const *rows, int row)
+{
+	return PQgetvalue(rows[0], row, EXTENSION)[0] != '\0' &&
+			((options->only != NULL && bm_table_filter_is_made(options->only)) ||
+					row_named(rows[1], PQgetvalue(rows[0], row, NAME)) < 0);
+}
+
+static int read_tables(struct bm_pair *pair, const struct bm_verify_options *options,
+		const char *outside, const char *unwanted, struct bm_verify_catalog *out,
+		struct bm_error *err)
 {
 	const char *const both[] = {tables_sql, tables_sql};
 	PGresult *rows[BM_PAIR_SIDES];
@@ -262,7 +287,8 @@ static int read_tables(struct bm_pair *pair, const char *outside, const char *un
 	out->tables = bm_alloc((size_t)(PQntuples(rows[0]) + 1) * sizeof(*out->tables));
 	for (int row = 0; row < PQntuples(rows[0]); row++) {
 		const char *oid = PQgetvalue(rows[0], row, OID);
-		if (!lists(outside, oid) && !lists(unwanted, oid)) {
+		if (!lists(outside, oid) && !lists(unwanted, oid) &&
+				!is_left_to_extension(options, rows, row)) {
 			add_table(out, rows[0], row, rows[1]);
 		}
 	}
@@ -410,36 +436,16 @@ static bool is_converted(const char *encoding)
 	return strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0;
 }
 
-int bm_verify_catalog_check(struct bm_pair *pair, const struct bm_verify_table *table,
-		bool *is_same, struct bm_error *err)
-{
-	const char *const both[] = {definition_sql, definition_sql};
-	const char *const params[] = {table->name};
-	PGresult *rows[BM_PAIR_SIDES];
-
-	if (bm_pair_ask(pair->main, both, 1, params, rows, NULL, err) != 0) {
-		return bm_error_wrap(err, "reading its definition again");
-	}
-	*is_same = true;
-	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
-		*is_same = *is_same &&
-				strcmp(PQgetvalue(rows[side], 0, 0), table->definition[side]) ==
-						0;
-		PQclear(rows[side]);
-	}
-	return 0;
-}
-
-int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_table_filter *filter,
-		const struct bm_table_filter *only, struct bm_verify_catalog *out,
-		struct bm_error *err)
+int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_verify_options *options,
+		struct bm_verify_catalog *out, struct bm_error *err)
 {
 	PGconn *source = pair->main[BM_PAIR_SOURCE];
-	char *outside = left_out(source, filter, false, err);
-	char *unwanted = outside != NULL ? left_out(source, only, true, err) : NULL;
+	char *outside = left_out(source, options->filter, false, err);
+	char *unwanted = outside != NULL ? left_out(source, options->only, true, err) : NULL;
 
 	*out = (struct bm_verify_catalog){0};
-	int rc = unwanted != NULL ? read_tables(pair, outside, unwanted, out, err) : -1;
+	int rc = unwanted != NULL ? read_tables(pair, options, outside, unwanted, out, err)
+				  : -1;
 	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
 		rc = read_captured(pair, side, out, err);
 	}
@@ -465,6 +471,7 @@ void bm_verify_catalog_finish(struct bm_verify_catalog *catalog)
 		free(table->name);
 		free(table->schema);
 		free(table->plain);
+		free(table->extension);
 		for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
 			free(table->pending[side]);
 			free(table->deferred[side]);

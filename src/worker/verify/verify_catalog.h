@@ -3,7 +3,7 @@
  * which keys of them may be under way
  *
  * Read once; a table that changes its definition meanwhile fails its statement, or is found to
- * have done so at its end (bm_verify_catalog_check()), which makes it unproven and nothing
+ * have done so at its end (verify_table.c), which makes it unproven and nothing
  * else.
  */
 #ifndef WORKER_VERIFY_CATALOG_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bucardo_machine/table_filter.h"
+#include "bucardo_machine/verify.h"
 #include "worker/verify/pair.h"
 
 /* How a value is made comparable (digest.c). */
@@ -40,6 +41,7 @@ struct bm_verify_table {
 	char *name;			/* quoted and qualified */
 	char *schema, *plain;		/* not quoted */
 	bool is_view;			/* materialised */
+	char *extension;		/* that it belongs to, which fills it; NULL: none */
 	uint64_t rows;			/* of the source, about */
 	uint64_t bytes;			/* of the source */
 	size_t column_count, key_count; /* no key: it is compared as a whole */
@@ -64,15 +66,11 @@ struct bm_verify_catalog {
 	bool same_encoding, converted;	/* see struct bm_digest */
 };
 
-/* The tables of the source that the filters (NULL: none) let pass. A pattern of `only` that
- * matches nothing is an error. Finish `out` in either case. */
-int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_table_filter *filter,
-		const struct bm_table_filter *only, struct bm_verify_catalog *out,
-		struct bm_error *err);
+/* The tables of the source that the options let pass. A pattern of `only` that matches nothing
+ * is an error. Finish `out` in either case. */
+int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_verify_options *options,
+		struct bm_verify_catalog *out, struct bm_error *err);
 
-/* Whether the table is still what it was when the catalog was read; -1 with `err`. */
-int bm_verify_catalog_check(struct bm_pair *pair, const struct bm_verify_table *table,
-		bool *is_same, struct bm_error *err);
 void bm_verify_catalog_finish(struct bm_verify_catalog *catalog);
 
 #endif

@@ -1,6 +1,7 @@
 -- verify_tables - the tables and materialised views of one side, for verify_catalog.c:
 -- name, OID, kind, rows about, bytes, columns, key, and whether ranges of the first column of the
--- key are read by an index, its names, whether it is populated, and its definition (verify_definition.sql). Columns
+-- key are read by an index, its names, whether it is populated, its definition (verify_definition.sql), and the
+-- extension that it belongs to, or ''. Columns
 -- and key are JSON lists of [quoted name, way, type]: the way says how digest.c makes a value comparable. A type that is not the server's own is written by its output function
 -- (format), never by a cast: its owner may make one, which would run with our rights. A virtual generated column is
 -- an expression of its owner, so it is left out; it holds nothing. A type's name is that without a length: a cast
@@ -35,9 +36,11 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.oid, c.relkind
     JOIN ways w ON w.oid = a.atttypid), '[]'),
   n.nspname, c.relname, c.relispopulated,
   (SELECT concat_ws(' ', c.oid, string_agg(concat_ws(' ', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod),
-    ',' ORDER BY a.attnum)) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+    ',' ORDER BY a.attnum)) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  coalesce((SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_extension'::regclass
+    AND d.deptype = 'e' LIMIT 1), '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN keys k ON k.indrelid = c.oid
 WHERE c.relkind IN ('r', 'm') AND c.relpersistence IN ('p', 'u') AND n.nspname !~ '^pg_'
 AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')
-AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1

@@ -14,7 +14,9 @@ def test_every_sql_file_is_used_and_says_what_it_is():
                 for name in re.findall(r'#include "([\w/]+\.sql)\.inc"', statements.text_of(path))}
     there = set(statements.files(".sql"))
     assert there == included
-    assert not [name for name in there if not statements.text_of(name).startswith("-- ")]
+    own = {name: name.rsplit("/", 1)[-1].removesuffix(".sql") for name in there}
+    assert not [name for name in there
+                if not re.match(f"-- .*{own[name]}", statements.text_of(name).split("\n", 1)[0])], "the first line names it"
 
 
 STRINGS = re.compile(r'(?:^[^"\n]*"(?:[^"\\\n]|\\.)*"[^";,\\]*\n){15,}', re.M)

@@ -67,7 +67,8 @@ static void on_master_exit(void *ctx, pid_t pid, int status)
 
 static void on_adopted_exit(void *ctx, pid_t pid)
 {
-	on_master_exit(ctx, pid, 0); /* the status of a stranger stays unknown */
+	on_master_exit(ctx, pid,
+			0); /* the status of a process that is no child stays unknown */
 }
 
 static void forget_past(struct daemon *daemon)

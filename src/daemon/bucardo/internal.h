@@ -208,7 +208,7 @@ bool served_is_missing(const struct bm_bucardo *bucardo, const struct evaluated_
 void served_show(const struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
 		struct bm_sync_view *view, uint64_t now);
 
-/* ---- repair.c: what is done about it; each is lossless ---- */
+/* ---- repair.c: what is done about it; nothing of it loses a row ---- */
 
 void repair_kick(struct bm_bucardo *bucardo, struct evaluated_sync *sync, const char *why);
 void repair_all(struct bm_bucardo *bucardo);

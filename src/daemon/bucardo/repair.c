@@ -1,7 +1,7 @@
 /*
  * repair - what is done about a sync or a tree that does not do its work
  *
- * Everything here is lossless: captured rows stay in the delta tables of the
+ * Nothing here loses a row: captured rows stay in the delta tables of the
  * source until a run has applied them. A kick too many costs an empty run.
  */
 #include <stdlib.h>

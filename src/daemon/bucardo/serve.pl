@@ -14,7 +14,7 @@ sub take_iteration {
 	my ($self, $said) = @_;
 	%$said = (%kept, %$said);
 	%kept = ();
-	settle($said);
+	separate_off_and_on($said);
 	for my $word (sort keys %$said) {
 		my ($verb, $name) = $word =~ /^(activate|deactivate)_sync_(.+)/s or next;
 		my $waits = grep { $_ eq $name } @queue;
@@ -92,7 +92,7 @@ sub hear_in_order {
 }
 
 # One that is switched off and on at once is switched off now, and on in the next iteration.
-sub settle {
+sub separate_off_and_on {
 	my ($said) = @_;
 	for my $name (map { /^activate_sync_(.+)/s ? $1 : () } keys %$said) {
 		my ($on, $off) = @$said{"activate_sync_$name", "deactivate_sync_$name"};

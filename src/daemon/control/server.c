@@ -148,7 +148,7 @@ static void on_connection(void *ctx, int events)
 	struct bm_control *control = ctx;
 
 	(void)events;
-	/* A handful a turn, so that a crowd does not keep the loop. */
+	/* A few an iteration, so that a crowd does not keep the loop. */
 	for (int i = 0; i < 8; i++) {
 		int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {

@@ -1,7 +1,7 @@
 /*
  * escalation - which repair comes next for a sync that makes no progress. Pure.
  *
- * Every step is lossless: what was captured stays in the delta tables of the
+ * No step loses a row: what was captured stays in the delta tables of the
  * source until a run has applied it. A step gets time to work before the next.
  */
 #ifndef DAEMON_HEALTH_ESCALATION_H

@@ -87,7 +87,7 @@ static int capture_again(struct bm_table_check *check, enum bm_side side, const 
 	return bm_pause_reload(pass, sync, err);
 }
 
-static int watch_end(struct bm_table_check *check, enum bm_side side, const char *syncs,
+static int watch_side(struct bm_table_check *check, enum bm_side side, const char *syncs,
 		struct bm_error *err)
 {
 	PGresult *rows = bm_phase_ask(check->pass->phase, side,
@@ -136,10 +136,10 @@ int bm_capture_watch(struct bm_table_check *check, const PGresult *syncs, struct
 	char *list = json_dumps(names, JSON_COMPACT);
 	/* With one direction nothing is applied any more once applications write there. */
 	if (bm_pass_applies(check->pass)) {
-		rc = watch_end(check, BM_SIDE_SOURCE, list, err);
+		rc = watch_side(check, BM_SIDE_SOURCE, list, err);
 	}
 	if (rc == 0 && is_both) {
-		rc = watch_end(check, BM_SIDE_DESTINATION, list, err);
+		rc = watch_side(check, BM_SIDE_DESTINATION, list, err);
 	}
 	free(list);
 	json_decref(names);

@@ -160,7 +160,7 @@ static int follow_table(struct bm_pass *pass, enum bm_side side, const PGresult 
 }
 
 /* What is left when time is up is followed in the next pass. */
-static int follow_end(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
+static int follow_side(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
 	PGresult *plan = ask_follow(pass, side, "f", "", err);
 	uint64_t end_msec = bm_clock_msec() + FOLLOW_MSEC;
@@ -178,7 +178,7 @@ int bm_keys_pass(struct bm_pass *pass, struct bm_error *err)
 	json_object_clear(pass->keyless);
 	for (enum bm_side side = BM_SIDE_SOURCE; side <= BM_SIDE_DESTINATION; side++) {
 		bool is_captured = side == BM_SIDE_SOURCE || pass->phase->request.is_both;
-		if (is_captured && follow_end(pass, side, err) != 0) {
+		if (is_captured && follow_side(pass, side, err) != 0) {
 			return bm_error_wrap(
 					err, "following keys of the %s", bm_side_name(side));
 		}

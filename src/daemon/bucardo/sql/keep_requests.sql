@@ -1,4 +1,4 @@
--- What was requested last holds from the start: the syncs of a migration that is paused, or torn down, are not served, those of one whose
+-- keep_requests - What was requested last holds from the start: the syncs of a migration that is paused, or torn down, are not served, those of one whose
 -- resume had no effect yet are. The trigger of bucardo.sync is not needed for that, and begins an interpreter.
 SET LOCAL session_replication_role = replica;
 DO $machine$ BEGIN

@@ -1,4 +1,4 @@
--- The table of events, made where it is missing and kept small, and what it holds: the last result.
+-- events_begin - The table of events, made where it is missing and kept small, and what it holds: the last result.
 CREATE SCHEMA IF NOT EXISTS machine;
 CREATE TABLE IF NOT EXISTS machine.event_log (
 	id bigint PRIMARY KEY, at timestamptz NOT NULL,

@@ -1,4 +1,4 @@
--- The journal's tables, made where they are missing, with what came after the first version of them.
+-- journal_tables - The journal's tables, made where they are missing, with what came after the first version of them.
 SET LOCAL client_min_messages = warning;
 ALTER TABLE machine.version ADD COLUMN IF NOT EXISTS program text;
 CREATE TABLE IF NOT EXISTS machine.migration (

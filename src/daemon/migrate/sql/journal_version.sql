@@ -1,4 +1,4 @@
--- The version of the journal, and the program that wrote it. A journal without one is of the first
+-- journal_version - The version of the journal, and the program that wrote it. A journal without one is of the first
 -- version. Every later version keeps this table, so that this one can tell: no column of it changes.
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE bucardo;

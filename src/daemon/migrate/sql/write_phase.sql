@@ -1,4 +1,4 @@
--- A phase's row, whole: $1 migration, $2 phase, $3 state, $4 class of failure, $5 attempt, $6 and $7
+-- write_phase - A phase's row, whole: $1 migration, $2 phase, $3 state, $4 class of failure, $5 attempt, $6 and $7
 -- begin and end (milliseconds), $8 error, $9 hint, $10 evidence, $11 findings, $12 of $13 are done.
 INSERT INTO machine.phase (migration, phase, state, failure, attempt, started, ended, error, mend,
 		evidence, findings, done, total)

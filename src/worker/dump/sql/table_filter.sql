@@ -83,6 +83,6 @@ UNION ALL SELECT 'unused', '0', '0', written, '' FROM pattern
  WHERE written NOT IN (SELECT written FROM hit)
 UNION ALL SELECT 'dump', '0', '0', '"' || replace(nspname, '"', '""') || '"' || '.(' ||
  string_agg('"' || replace(relname, '"', '""') || '"', '|') || ')', '' FROM (SELECT nspname, relname,
-  row_number() OVER (PARTITION BY nspname ORDER BY relname) / 50 AS handful FROM out) o
- GROUP BY nspname, handful
+  row_number() OVER (PARTITION BY nspname ORDER BY relname) / 50 AS batch FROM out) o
+ GROUP BY nspname, batch
 ORDER BY 1, 4, 5

@@ -10,6 +10,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/password.h"
+#include "worker/session/pooled.h"
 
 /* Copy the first line of what libpq says, without the password it might hold. */
 static void first_line(const PGconn *conn, const char *text, char *out, size_t size)
@@ -239,6 +240,41 @@ static int pin(PGconn *conn, enum bm_session_kind session, uint64_t limit_msec,
 					"pooler in session mode");
 }
 
+static PGconn *open_session(
+		const struct bm_conninfo *pinned, uint64_t deadline_msec, struct bm_error *err)
+{
+	PGconn *conn = PQconnectStartParams((const char *const *)pinned->keywords,
+			(const char *const *)pinned->values, 0);
+
+	if (conn == NULL) {
+		bm_error_set(err, BM_ERR_TRANSIENT, "out of memory");
+		return NULL;
+	}
+	if (finish_connecting(conn, deadline_msec, err) != 0) {
+		bm_pooled_explain(err);
+		PQfinish(conn);
+		return NULL;
+	}
+	/* So that no call of ours, PQfinish() included, ever waits for the network. */
+	PQsetnonblocking(conn, 1);
+	return conn;
+}
+
+/* One that cannot be asked, or has no second connection to give, keeps sessions. */
+static int check_pooler(PGconn *conn, const struct bm_conninfo *pinned, uint64_t deadline_msec,
+		struct bm_error *err)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+
+	if (!bm_pooled_drops_settings(conn)) {
+		return 0;
+	}
+	PGconn *other = open_session(pinned, deadline_msec, &ignored);
+	int rc = other != NULL ? bm_pooled_check(conn, other, err) : 0;
+	PQfinish(other);
+	return rc;
+}
+
 PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind session,
 		uint64_t limit_msec, struct bm_error *err)
 {
@@ -247,22 +283,18 @@ PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind sess
 
 	bm_conninfo_copy(info, &pinned);
 	bm_session_pin(&pinned, session);
-	PGconn *conn = PQconnectStartParams((const char *const *)pinned.keywords,
-			(const char *const *)pinned.values, 0);
-	bm_conninfo_finish(&pinned);
-	if (conn == NULL) {
-		bm_error_set(err, BM_ERR_TRANSIENT, "out of memory");
-		return NULL;
-	}
-	if (finish_connecting(conn, deadline_msec, err) != 0) {
-		PQfinish(conn);
-		return NULL;
-	}
-	/* So that no call of ours, PQfinish() included, ever waits for the network. */
-	PQsetnonblocking(conn, 1);
+	PGconn *conn = open_session(&pinned, deadline_msec, err);
+	int rc = conn == NULL ? -1
+			: session == BM_SESSION_CONTROL
+			? 0
+			: check_pooler(conn, &pinned, deadline_msec, err);
 	uint64_t now_msec = bm_clock_msec();
-	if (pin(conn, session, deadline_msec > now_msec ? deadline_msec - now_msec : 0, err) !=
-			0) {
+	bm_conninfo_finish(&pinned);
+	if (rc == 0) {
+		rc = pin(conn, session, deadline_msec > now_msec ? deadline_msec - now_msec : 0,
+				err);
+	}
+	if (rc != 0) {
 		PQfinish(conn);
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/password.h"
 #include "worker/session/dial.h"
+#include "worker/session/pooled.h"
 
 /* What the person did not choose. A silent network is noticed within half a minute. */
 static const struct {
@@ -179,6 +180,20 @@ static int pin_settings(const struct bm_endpoint *endpoint, PGconn *conn, struct
 	return rc;
 }
 
+/* One that has no second connection to give keeps sessions. */
+static int check_pooler(const struct bm_endpoint *endpoint, PGconn *conn, struct bm_error *err)
+{
+	char silent[160];
+
+	if (!bm_pooled_drops_settings(conn)) {
+		return 0;
+	}
+	PGconn *other = open_connection(endpoint, silent, sizeof(silent));
+	int rc = PQstatus(other) == CONNECTION_OK ? bm_pooled_check(conn, other, err) : 0;
+	PQfinish(other);
+	return rc;
+}
+
 /* A server's notices are no output of ours. */
 static void ignore_notice(void *ctx, const PGresult *result)
 {
@@ -194,13 +209,14 @@ PGconn *bm_endpoint_connect(const struct bm_endpoint *endpoint, struct bm_error 
 	if (PQstatus(conn) != CONNECTION_OK) {
 		bm_sql_error(err, NULL, silent[0] != '\0' ? silent : PQerrorMessage(conn));
 		bm_password_explain(conn, err);
+		bm_pooled_explain(err);
 		bm_error_wrap(err, "cannot connect to the %s (%s)", endpoint->role,
 				endpoint->place);
 		PQfinish(conn);
 		return NULL;
 	}
 	PQsetNoticeReceiver(conn, ignore_notice, NULL);
-	if (pin_settings(endpoint, conn, err) != 0) {
+	if (check_pooler(endpoint, conn, err) != 0 || pin_settings(endpoint, conn, err) != 0) {
 		bm_error_wrap(err, "preparing a session of the %s", endpoint->role);
 		PQfinish(conn);
 		return NULL;

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from support import browser
 from support.clone import clone_of
 from support.users import give
 from support.verify import verify
@@ -79,6 +80,7 @@ def test_the_report_is_one_page_whose_statements_show_the_difference(world):
     for said in (EVIL.replace('"', '""'), "<i>old</i>", "<i>new</i>", "<h1>", clone.source.value("SHOW server_version"),
                  clone.source.value("SELECT system_identifier::text FROM pg_control_system()"), "Oldest proof"):
         assert said in page.text(), said
+    assert result.report["settings"]["show_values"] is True and "show_values" in page.text(), result.report.get("settings")
     statements = [text for tag, text in page.texts if text.startswith("SELECT * FROM")]
     assert len(statements) == 2
     rows = [(clone.source.sql(one.replace("%", "%%"), dbname="evil"), clone.dest.sql(one.replace("%", "%%"), dbname="evil"))
@@ -101,3 +103,15 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_compared(
     result = verify(binary, clone, "--report", os.path.join(folder, "page.html"))
     assert result.code == 1 and "page.json" in result.errors
     assert not os.path.exists(os.path.join(folder, "page.html"))
+
+
+@pytest.mark.full
+def test_a_browser_has_nothing_to_complain_of_and_prints_it(world, tmp_path):
+    clone, binary, folder = world
+    path = os.path.join(folder, "browser.html")
+    assert verify(binary, clone, "--show-values", "--report", path).report is not None
+    assert not browser.photograph(path, str(tmp_path / "page.png"))
+    assert browser.printed(path, str(tmp_path / "page.pdf")) >= 1
+    broken = tmp_path / "broken.html"
+    broken.write_text("<script>no.such.thing()</script>", encoding="utf-8")
+    assert browser.photograph(str(broken), str(tmp_path / "broken.png"))

@@ -227,7 +227,7 @@ static json_t *settings_of(const struct cli_call *call, const struct bm_verify_o
 	for (size_t i = 0; call->tables[i] != NULL; i++) {
 		json_array_append_new(tables, json_string(call->tables[i]));
 	}
-	return json_pack("{s:o, s:o, s:I, s:b, s:b, s:b}", "migration",
+	return json_pack("{s:o, s:o, s:I, s:b, s:b}", "migration",
 			call->word_count > 0 ? json_string(call->words[0]) : json_null(),
 			"tables", tables, "wait_seconds",
 			(json_int_t)(options->wait_msec / 1000), "incremental",

@@ -129,13 +129,14 @@ static const char head[] =
 		"style-src 'unsafe-inline'\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 		"<title>Is everything there? - bucardo-machine verify</title>\n<style>\n"
-		"body{font:15px/1.45 sans-serif;color:#111;background:#fff;max-width:62em;"
+		"body{font:15px/1.45 sans-serif;color:#111;background:#fff;max-width:74em;"
 		"margin:2em auto;padding:0 1em}\n"
 		"h1{font-size:1.7em}h2{font-size:1.25em;margin-top:2em}h3{font-size:1em}\n"
 		"table{border-collapse:collapse;width:100%}th,td{border:1px solid #bbb;"
 		"padding:.25em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere;"
 		"unicode-bidi:isolate}\n"
 		"td.n{text-align:right;font-variant-numeric:tabular-nums}th{background:#f2f2f2}\n"
+		"td.t,td.equal,td.in_flight,td.unproven,td.different{white-space:nowrap}thead th{overflow-wrap:break-word}\n"
 		"pre{background:#f6f6f6;border:1px solid #ddd;padding:.5em;white-space:pre-wrap;"
 		"overflow-wrap:anywhere}\n"
 		".result{font-size:1.2em;font-weight:bold;border:2px solid;padding:.6em .8em}\n"
@@ -303,7 +304,7 @@ static void put_objects(struct bm_strbuf *out, const json_t *report)
 		put_number(out, "td class=\"n\"", json_object_get(object, "rows"));
 		put_number(out, "td class=\"n\"", json_object_get(object, "rows_destination"));
 		put_number(out, "td class=\"n\"", json_object_get(object, "equal"));
-		put_in(out, "td", time_of(report, object));
+		put_in(out, "td class=\"t\"", time_of(report, object));
 		put_in(out, "td", cli_text_of(object, "why"));
 		bm_strbuf_puts(out, "</tr>\n");
 	}

@@ -179,7 +179,11 @@ static void set_state(
 		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT,
 				"all other rows are equal; these are under way");
 	} else {
-		bm_verify_object_set(object, BM_PROOF_EQUAL, "");
+		bm_verify_object_set(object, BM_PROOF_EQUAL,
+				scan->rows[0] == scan->rows[1]
+						? ""
+						: "the rows that were under way when it was "
+						  "counted are equal, too");
 	}
 }
 

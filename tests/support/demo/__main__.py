@@ -14,6 +14,7 @@ from support.demo.declared import Declared  # noqa: E402
 from support.demo.dev import Dev  # noqa: E402
 from support.demo.manual import Manual  # noqa: E402
 from support.demo.picture import Picture  # noqa: E402
+from support.demo.report_picture import ReportPicture  # noqa: E402
 from support.demo.show import paint, say  # noqa: E402
 from support.samples import REPOSITORY  # noqa: E402
 
@@ -24,18 +25,20 @@ def main():
     parser.add_argument("--manual", action="store_true", help="the original's commands, typed")
     parser.add_argument("--dev", action="store_true", help="a machine to play with")
     parser.add_argument("--picture", action="store_true", help="write docs/status.svg")
+    parser.add_argument("--report-picture", action="store_true", help="write docs/proof.png")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = tempfile.mkdtemp(prefix="bm-demo-", dir="/tmp")
     os.chmod(folder, 0o755)
     built = os.environ.get("BM_BINARY") or os.path.join(REPOSITORY, "build", "bucardo-machine")
     binary = shutil.copy(built, os.path.join(folder, "bucardo-machine"))
-    kind = Manual if options.manual else Dev if options.dev else Picture if options.picture else Declared
+    kind = Manual if options.manual else Dev if options.dev else Picture if options.picture \
+        else ReportPicture if options.report_picture else Declared
     show, code = kind(folder, binary), 1
     try:
         show.acts()
         code = 0
-        if not options.once and not options.picture:
+        if not options.once and not options.picture and not options.report_picture:
             show.stay()
     except KeyboardInterrupt:
         pass

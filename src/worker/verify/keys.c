@@ -211,7 +211,7 @@ bool bm_null_rows_take(
 	return true;
 }
 
-bool bm_null_rows_differ(const struct bm_null_rows sides[2])
+bool bm_null_rows_differ(const struct bm_null_rows *one, const struct bm_null_rows *other)
 {
-	return sides[0].rows != sides[1].rows || sides[0].hashes != sides[1].hashes;
+	return one->rows != other->rows || one->hashes != other->hashes;
 }

@@ -59,7 +59,7 @@ struct bm_null_rows {
 /* False: it is none, or there is no such row. */
 bool bm_null_rows_take(
 		struct bm_null_rows *nulls, const PGresult *rows, int row, size_t columns);
-bool bm_null_rows_differ(const struct bm_null_rows sides[2]);
+bool bm_null_rows_differ(const struct bm_null_rows *one, const struct bm_null_rows *other);
 
 /* An array of texts for each column, of the `count` keys from `first` on. */
 void bm_keys_params(const struct bm_keys *keys, size_t first, size_t count,

@@ -144,7 +144,8 @@ static void check_list(struct bm_scan *scan, const struct batch *batch, PGresult
 	if (!scan->too_many &&
 			(!complete ||
 					(scan->suspects.count == suspects_before &&
-							!bm_null_rows_differ(scan->nulls)))) {
+							!bm_null_rows_differ(&scan->nulls[0],
+									&scan->nulls[1])))) {
 		scan->unlisted = true;
 	}
 }

@@ -144,7 +144,8 @@ static void set_numbers(
 /* A key of the source has no NULL, unless somebody made Bucardo take one that may. */
 static bool has_strange_nulls(const struct bm_scan *scan)
 {
-	return scan->nulls[BM_PAIR_SOURCE].rows == 0 && bm_null_rows_differ(scan->nulls);
+	return scan->nulls[BM_PAIR_SOURCE].rows == 0 &&
+			bm_null_rows_differ(&scan->nulls[0], &scan->nulls[1]);
 }
 
 static void set_state(
@@ -167,7 +168,7 @@ static void set_state(
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
 				"more rows seemed to differ than can be looked at again: verify it "
 				"once more");
-	} else if (scan->unlisted || bm_null_rows_differ(scan->nulls)) {
+	} else if (scan->unlisted || bm_null_rows_differ(&scan->nulls[0], &scan->nulls[1])) {
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
 				"a part of it differs, but not by rows that its key finds: is it a "
 				"key without NULL on both sides?");

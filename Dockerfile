@@ -15,7 +15,8 @@ FROM ${BASE} AS build
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends \
-		gcc libc6-dev make pkgconf libuv1-dev libpq-dev libssl-dev libyaml-dev libjansson-dev
+		gcc libc6-dev make pkgconf libuv1-dev libpq-dev libssl-dev libyaml-dev libjansson-dev \
+		libmicrohttpd-dev zlib1g-dev
 WORKDIR /src
 COPY Makefile ./
 COPY include include
@@ -44,6 +45,7 @@ RUN groupadd --gid 10001 bucardo \
 #   postgresql-client-17                  psql, pg_dump, pg_restore, by hand and for the machine
 #   bucardo                               replication: perl, DBI, DBD::Pg, DBIx::Safe, boolean
 #   libuv1t64 libpq5 libyaml-0-2 libjansson4    what bucardo-machine is linked with
+#   libmicrohttpd12t64 zlib1g             what `worker http` loads
 #   ca-certificates                       sslmode=verify-full against managed databases
 #   openssh-client                        tunnels as extra units
 #   procps less nano-tiny                 ps, a pager for psql, an editor for machine.yaml
@@ -56,7 +58,7 @@ RUN apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends \
 		-o Dpkg::Options::=--force-confold \
 		postgresql-17 postgresql-plperl-17 postgresql-client-17 bucardo \
-		libuv1t64 libpq5 libyaml-0-2 libjansson4 \
+		libuv1t64 libpq5 libyaml-0-2 libjansson4 libmicrohttpd12t64 zlib1g \
 		ca-certificates openssh-client procps less nano-tiny \
 	&& dpkg --purge --force-depends libllvm19 libz3-4 \
 	&& rm -rf /usr/lib/postgresql/17/lib/llvmjit* /usr/lib/postgresql/17/lib/bitcode \
@@ -93,7 +95,9 @@ ENV PATH=/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/bin:/bin \
 	BUCARDO_MACHINE_VOLUME=/var/lib/bucardo-machine \
 	BUCARDO_MACHINE_RUNTIME=/run/bucardo-machine \
 	BUCARDO_MACHINE_PGPASS=/etc/bucardo-machine/pgpass/pgpass \
+	BUCARDO_MACHINE_HTTP=:8080 \
 	PGPASSFILE=/run/bucardo-machine/pgpass
+EXPOSE 8080
 VOLUME /var/lib/bucardo-machine
 # Not on the volume: a container whose working folder may not be entered does not start at all.
 WORKDIR /

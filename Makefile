@@ -17,8 +17,8 @@ PREFIX   ?= /usr/local
 IMAGE    ?= bucardo-machine
 
 LIBS     := libuv yaml-0.1 jansson
-# Loaded when needed: src/base/libpq/late.c
-LATE     := libpq libssl libcrypto
+# Loaded when needed: src/base/libpq/late.c, src/client/http/http_library.c
+LATE     := libpq libssl libcrypto libmicrohttpd zlib
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 # Asked once: CFLAGS is expanded for every file.

@@ -24,8 +24,8 @@
 /* The largest file that is read, in bytes. */
 #define BM_CONFIG_LIMIT_BYTES ((size_t)1024 * 1024)
 
-struct bm_config_unit {	  /* units[]: an extra process, up before postgres */
-	const char *name; /* [a-z][a-z0-9-]*, not postgres, bucardo or observe, unique */
+struct bm_config_unit {		       /* units[]: an extra process, up before postgres */
+	const char *name;	       /* [a-z][a-z0-9-]*, none of the machine's own, unique */
 	const char *const *command;    /* NULL-terminated, at least one */
 	const char *const *env;	       /* "NAME=value", NULL-terminated; may be empty */
 	const char *cwd;	       /* NULL: the machine's */
@@ -104,6 +104,10 @@ struct bm_config {
 	/* log: */
 	enum bm_log_format log_format;
 	enum bm_log_level log_level;
+	/* http: */
+	const char *http_listen;     /* "ADDRESS:PORT", ":PORT", "none"; NULL: not given */
+	const char *http_token_file; /* NULL: none */
+	const char *http_certificate, *http_key; /* both, or NULL: no TLS */
 	/* units: */
 	size_t unit_count;
 	const struct bm_config_unit *units;

@@ -28,11 +28,12 @@
 #define BM_EXIT_USAGE 2
 #define BM_EXIT_UNUSABLE 3 /* configuration or volume unusable (--strict) */
 
-struct bm_machine_options {  /* copied */
-	const char *volume;  /* default /var/lib/bucardo-machine */
-	const char *runtime; /* default /run/bucardo-machine */
-	const char *pgpass;  /* the Secret; default /etc/bucardo-machine/pgpass/pgpass */
-	bool strict;	     /* exit with BM_EXIT_UNUSABLE instead of holding */
+struct bm_machine_options {	 /* copied */
+	const char *volume;	 /* default /var/lib/bucardo-machine */
+	const char *runtime;	 /* default /run/bucardo-machine */
+	const char *pgpass;	 /* the Secret; default /etc/bucardo-machine/pgpass/pgpass */
+	const char *http_listen; /* where machine.yaml does not say it; NULL: nowhere */
+	bool strict;		 /* exit with BM_EXIT_UNUSABLE instead of holding */
 	bool keep_log_format, keep_log_level; /* chosen already: not those of machine.yaml */
 };
 

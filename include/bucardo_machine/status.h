@@ -34,7 +34,7 @@ const char *bm_machine_state_name(enum bm_machine_state state);
 
 struct bm_status_unit {
 	struct bm_unit_view view;
-	const char *kind;	/* "extra", "postgres", "bucardo", "observe" */
+	const char *kind;	/* "http", "extra", "postgres", "bucardo", "observe" */
 	pid_t pid;		/* 0: none */
 	const char *stopped_by; /* "" unless an operator stopped it: "service stop (uid 0)" */
 	int64_t stopped_at;	/* wall msec; 0 */

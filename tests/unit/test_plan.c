@@ -8,7 +8,7 @@
 #include "daemon/machine/plan.h"
 #include "bucardo_machine/roles.h"
 
-enum { TUNNEL, POSTGRES, BUCARDO, COUNT };
+enum { HTTP, TUNNEL, POSTGRES, BUCARDO, COUNT };
 
 /* A world in which everything that can be prepared is prepared. */
 struct world {
@@ -21,7 +21,8 @@ struct world {
 static void make_world(struct world *w)
 {
 	*w = (struct world){
-			.units = {{BM_ROLE_EXTRA, BM_UNIT_READY, false, false},
+			.units = {{BM_ROLE_HTTP, BM_UNIT_READY, false, false},
+					{BM_ROLE_EXTRA, BM_UNIT_READY, false, false},
 					{BM_ROLE_POSTGRES, BM_UNIT_READY, false, false},
 					{BM_ROLE_BUCARDO, BM_UNIT_READY, false, false}},
 			.in = {.cluster = BM_CLUSTER_USABLE,
@@ -190,14 +191,14 @@ static void test_stops_in_reverse_order_and_exits_last(void **state)
 
 	make_world(&w);
 	w.in.stopping = true;
-	for (int last = BUCARDO; last >= TUNNEL; last--) {
+	for (int last = BUCARDO; last >= HTTP; last--) {
 		assert_int_equal(plan(&w), BM_ACTION_WAIT);
 		for (int i = 0; i < COUNT; i++) {
 			assert_int_equal(w.want[i], i < last);
 		}
 		w.units[last].state = BM_UNIT_STOPPING;
 		plan(&w);
-		assert_true(last == TUNNEL || w.want[last - 1]);
+		assert_true(last == HTTP || w.want[last - 1]);
 		w.units[last].state = BM_UNIT_DOWN;
 	}
 	assert_int_equal(plan(&w), BM_ACTION_EXIT);
@@ -245,6 +246,29 @@ static void test_touches_nothing_while_it_holds(void **state)
 	w.in.holding = true;
 	assert_int_equal(plan(&w), BM_ACTION_WAIT);
 	assert_false(w.want[TUNNEL] || w.want[POSTGRES] || w.want[BUCARDO]);
+	assert_true(w.want[HTTP]);
+}
+
+static void test_nothing_waits_for_http_and_it_waits_for_its_predecessor_alone(void **state)
+{
+	(void)state;
+	struct bm_plan_unit units[] = {{BM_ROLE_HTTP, BM_UNIT_DOWN, false, false},
+			{BM_ROLE_HTTP, BM_UNIT_STOPPING, false, true},
+			{BM_ROLE_POSTGRES, BM_UNIT_READY, false, false},
+			{BM_ROLE_BUCARDO, BM_UNIT_DOWN, false, false}};
+	struct world w;
+
+	make_world(&w);
+	w.in.units = units;
+	bm_plan(&w.in, w.want, &w.why);
+	assert_false(w.want[0] || w.want[1]);
+	assert_true(w.want[2] && w.want[3]);
+	units[1].state = BM_UNIT_DOWN;
+	bm_plan(&w.in, w.want, &w.why);
+	assert_true(w.want[0]);
+	units[0].state = BM_UNIT_BACKOFF;
+	bm_plan(&w.in, w.want, &w.why);
+	assert_true(w.want[0] && w.want[2] && w.want[3]);
 }
 
 static void test_starts_extras_one_after_the_other(void **state)
@@ -337,6 +361,8 @@ int main(void)
 			cmocka_unit_test(
 					test_a_replaced_extra_waits_until_its_predecessor_is_down),
 			cmocka_unit_test(test_touches_nothing_while_it_holds),
+			cmocka_unit_test(
+					test_nothing_waits_for_http_and_it_waits_for_its_predecessor_alone),
 			cmocka_unit_test(test_starts_extras_one_after_the_other),
 			cmocka_unit_test(test_gives_up_when_a_unit_did),
 			cmocka_unit_test(

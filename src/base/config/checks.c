@@ -26,7 +26,7 @@ static bool is_made_of(const char *text, const char *first, const char *rest)
 
 const char *bm_check_unit_name(const char *name, const char *value)
 {
-	static const char *const taken[] = {"postgres", "bucardo", "observe"};
+	static const char *const taken[] = {"postgres", "bucardo", "observe", "http"};
 
 	(void)name;
 	if (!is_made_of(value, LOWER, LOWER DIGITS "-") || strlen(value) > MOST_UNIT_NAME) {
@@ -35,7 +35,7 @@ const char *bm_check_unit_name(const char *name, const char *value)
 	for (size_t i = 0; i < BM_COUNT_OF(taken); i++) {
 		if (strcmp(value, taken[i]) == 0) {
 			return "the machine's own unit has this name; any name but postgres, "
-			       "bucardo and observe";
+			       "bucardo, observe and http";
 		}
 	}
 	return NULL;
@@ -87,6 +87,21 @@ const char *bm_check_tcp(const char *name, const char *value)
 		return inet_pton(AF_INET6, address + 1, &parsed) == 1 ? NULL : allowed;
 	}
 	return inet_pton(AF_INET, address, &parsed) == 1 ? NULL : allowed;
+}
+
+const char *bm_check_listen(const char *name, const char *value)
+{
+	char any[64];
+
+	if (strcmp(value, "none") == 0) {
+		return NULL;
+	}
+	snprintf(any, sizeof(any), "127.0.0.1%s", value[0] == ':' ? value : "");
+	if (bm_check_tcp(name, value[0] == ':' ? any : value) == NULL) {
+		return NULL;
+	}
+	return "not a place to listen at; :PORT for all addresses, 127.0.0.1:PORT or [::1]:PORT "
+	       "for one, or none";
 }
 
 /* Bucardo's names are made of it, and they are at most 63 characters long. */

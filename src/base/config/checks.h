@@ -13,6 +13,7 @@ const char *bm_check_unit_name(const char *name, const char *value);
 const char *bm_check_argument(const char *name, const char *value);
 const char *bm_check_environment(const char *name, const char *value);
 const char *bm_check_folder(const char *name, const char *value);
+const char *bm_check_listen(const char *name, const char *value);
 const char *bm_check_tcp(const char *name, const char *value);
 const char *bm_check_migration_name(const char *name, const char *value);
 const char *bm_check_host(const char *name, const char *value);

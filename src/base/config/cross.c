@@ -62,6 +62,18 @@ static void check_settings(const struct bm_node *root, struct bm_report *report)
 	}
 }
 
+/* A certificate is of no use without its key. */
+static void check_tls(const struct bm_config *config, const struct bm_node *root,
+		struct bm_report *report)
+{
+	const struct bm_node *tls = bm_tree_find(bm_tree_find(root, "http"), "tls");
+
+	if (tls != NULL && (config->http_certificate == NULL) != (config->http_key == NULL)) {
+		bm_report_error(report, tls->line, tls->column, "http.tls",
+				"one of certificate and key alone; both, or neither");
+	}
+}
+
 static void check_ready(const struct bm_node *unit, size_t index, struct bm_report *report)
 {
 	const struct bm_node *ready = bm_tree_find(unit, "ready");
@@ -161,6 +173,7 @@ void bm_load_cross_check(const struct bm_config *config, const struct bm_node *r
 	check_backoff(config, root, report);
 	check_checktime(config, root, report);
 	check_settings(root, report);
+	check_tls(config, root, report);
 	check_migrations(config, root, report);
 	if (config->unit_count == 0) {
 		return;

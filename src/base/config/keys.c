@@ -130,6 +130,25 @@ const struct bm_key bm_keys[] = {
 	{"log.level", CHOICE(log_levels, BM_LOG_INFO), IN_CONFIG(log_level),
 		.help = "The least important lines that are written."},
 
+	{"http", SECTION,
+		.help = "Probes, metrics and the status over HTTP, by a process of its own "
+			"(docs/http.md)."},
+	{"http.listen", TEXT(bm_check_listen, "[ADDRESS]:PORT, numeric, or none"),
+		IN_CONFIG(http_listen),
+		.help = "Where it listens: `:8080` is all addresses, `127.0.0.1:8080` this computer "
+			"alone, `none` switches it off. Without this: what BUCARDO_MACHINE_HTTP says "
+			"in the machine's environment, which is `:8080` in the image; else none."},
+	{"http.token_file", TEXT(bm_check_file, "an absolute path"), IN_CONFIG(http_token_file),
+		.help = "A file with the token that all but the probes ask for (`Authorization: "
+			"Bearer TOKEN`). It is read anew when it changes. Without this, metrics are "
+			"for everybody, and /api is for connections from 127.0.0.1 and ::1 alone."},
+	{"http.tls", SECTION, .help = "HTTPS instead of HTTP: both files, in PEM. They are read "
+			"anew when they change."},
+	{"http.tls.certificate", TEXT(bm_check_file, "an absolute path"),
+		IN_CONFIG(http_certificate), .help = "The certificate, with its chain."},
+	{"http.tls.key", TEXT(bm_check_file, "an absolute path"), IN_CONFIG(http_key),
+		.help = "Its private key, readable for the machine's user."},
+
 	{"units", .type = BM_KEY_LIST, IN_CONFIG(units), .maximum = 32,
 		.element_size = sizeof(struct bm_config_unit),
 		.count_offset = offsetof(struct bm_config, unit_count),
@@ -137,8 +156,8 @@ const struct bm_key bm_keys[] = {
 			"Bucardo: a tunnel, a proxy."},
 	{"units[].name", TEXT(bm_check_unit_name, "a-z, then a-z, 0-9 and '-'"), IN_UNIT(name),
 		.required = true,
-		.help = "Its name in status, the log and commands; not postgres, bucardo or "
-			"observe, and each name once."},
+		.help = "Its name in status, the log and commands; not postgres, bucardo, "
+			"observe or http, and each name once."},
 	{"units[].command", WORDS(bm_check_argument, "[PROGRAM, ARGUMENT, ...]"), IN_UNIT(command),
 		.required = true,
 		.help = "The program and its arguments; no shell. It must stay in the foreground. "

@@ -304,6 +304,12 @@ static const char example_migration[] =
 		"#    extensions: {skip: [pg_cron], versions: {postgis: source}}\n"
 		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true}\n";
 
+static const char example_http[] = "#http:\n"
+				   "#  listen: \":8080\"\n"
+				   "#  token_file: /etc/bucardo-machine/http/token\n"
+				   "#  tls: {certificate: /etc/bucardo-machine/http/tls.crt,\n"
+				   "#    key: /etc/bucardo-machine/http/tls.key}\n";
+
 void bm_config_example(struct bm_strbuf *out)
 {
 	struct writer writer = {.out = out, .helpful = true};
@@ -315,5 +321,7 @@ void bm_config_example(struct bm_strbuf *out)
 	bm_strbuf_puts(out, example_unit);
 	bm_strbuf_puts(out, "\n# A migration looks like this (replace the [] above):\n");
 	bm_strbuf_puts(out, example_migration);
+	bm_strbuf_puts(out, "\n# And so does http:\n");
+	bm_strbuf_puts(out, example_http);
 	bm_config_destroy(config);
 }

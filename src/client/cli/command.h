@@ -210,5 +210,6 @@ void cli_teardown_print_clean(const struct cli_call *call, const char *role, con
 int cli_verify(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);
+int cli_worker_http(const struct cli_call *call);
 
 #endif

@@ -104,6 +104,7 @@ static int run_machine(struct run *run, const struct cli_call *call)
 			.volume = run->volume,
 			.runtime = run->runtime,
 			.pgpass = run->pgpass,
+			.http_listen = getenv("BUCARDO_MACHINE_HTTP"),
 			.strict = call->strict,
 			.keep_log_format = call->log_format_given,
 			.keep_log_level = call->log_level_given,

@@ -153,7 +153,7 @@ static bool is_stopped_by_operator(struct bm_machine *machine, struct evaluation
 	for (size_t i = 0; i < machine->member_count; i++) {
 		const struct member *member = machine->members[i];
 		char when[BM_CLOCK_TEXT_SIZE];
-		if (member->stop.stopped && !member->retired) {
+		if (member->stop.stopped && !member->retired && member->role != BM_ROLE_HTTP) {
 			WHY(result, "'%s' is stopped since %s by %s", member->name,
 					bm_clock_format(member->stop.at, when),
 					member->stop.by);
@@ -192,7 +192,9 @@ static bool has_unit_not_ready(struct bm_machine *machine, struct evaluation *re
 {
 	for (size_t i = 0; i < machine->member_count; i++) {
 		struct bm_unit_view view = bm_unit_view(machine->members[i]->unit);
-		if (view.state == BM_UNIT_READY || machine->members[i]->retired) {
+		/* Nothing that is replicated needs http. */
+		if (view.state == BM_UNIT_READY || machine->members[i]->retired ||
+				machine->members[i]->role == BM_ROLE_HTTP) {
 			continue;
 		}
 		bool is_first = !machine->was_ready && view.failures == 0;

@@ -43,6 +43,7 @@ struct member {
 struct paths {
 	char *volume, *runtime, *pgpass_secret;
 	char *data_dir, *home, *pgpass, *config, *example;
+	char *http_listen; /* where machine.yaml does not say it; NULL: nowhere */
 	/* The runtime folder for Bucardo and PostgreSQL: another name where they cannot deal
 	 * with its own (folder.h). */
 	const char *plain_runtime;
@@ -159,7 +160,10 @@ void bm_parts_create(struct bm_machine *machine);
 void bm_parts_destroy(struct bm_machine *machine);
 void bm_parts_add_extra(struct bm_machine *machine, const struct bm_config_unit *unit);
 struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *machine);
-/* Free retired extras that are down. */
+/* A unit that is a program; copies all. */
+struct member *bm_parts_add_program(struct bm_machine *machine, enum bm_role role,
+		const struct bm_program_spec *spec, const struct bm_unit_policy *policy);
+/* Free retired units that are down. */
 void bm_parts_sweep(struct bm_machine *machine);
 /* NULL when there is no unit of that name. */
 struct member *bm_parts_find(struct bm_machine *machine, const char *name);
@@ -176,6 +180,8 @@ void bm_probe_control(struct bm_machine *machine);
 void bm_probe_now(struct bm_machine *machine, struct bm_conn *conn);
 
 /* reconfigure.c */
+/* `worker http` among the units, where it is wanted. */
+void bm_parts_add_http(struct bm_machine *machine);
 /* Bring units and limits in line with machine->config; the keys whose change waits for
  * the next start of the machine are put into `later`. */
 void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *old,

@@ -320,6 +320,7 @@ static void fill_paths(struct paths *paths, const struct bm_machine_options *opt
 	paths->config = bm_format("%s/machine.yaml", options->volume);
 	paths->example = bm_format("%s/machine.yaml.example", options->volume);
 	paths->pgpass = bm_format("%s/pgpass", options->runtime);
+	paths->http_listen = bm_strdup(options->http_listen);
 	paths->plain_runtime = paths->runtime;
 	paths->runtime_fd = -1;
 }
@@ -327,7 +328,8 @@ static void fill_paths(struct paths *paths, const struct bm_machine_options *opt
 static void free_paths(struct paths *paths)
 {
 	char *all[] = {paths->volume, paths->runtime, paths->pgpass_secret, paths->data_dir,
-			paths->home, paths->config, paths->example, paths->pgpass};
+			paths->home, paths->config, paths->example, paths->pgpass,
+			paths->http_listen};
 
 	for (size_t i = 0; i < BM_COUNT_OF(all); i++) {
 		free(all[i]);

@@ -94,8 +94,9 @@ static struct member *add_member(
 				member->stop.by);
 	}
 	grow_lists(machine, machine->member_count + 1);
-	/* Extras stand before postgres, the last two places are fixed. */
-	size_t place = role == BM_ROLE_EXTRA && machine->postgres != NULL
+	/* Http is first, extras stand before postgres, the last two places are fixed. */
+	size_t place = role == BM_ROLE_HTTP ? 0
+			: role == BM_ROLE_EXTRA && machine->postgres != NULL
 			? machine->member_count - 2
 			: machine->member_count;
 	memmove(&machine->members[place + 1], &machine->members[place],
@@ -146,9 +147,19 @@ static void on_bucardo_changed(void *ctx, struct bm_unit *unit)
 	note_change(machine, unit);
 }
 
+struct member *bm_parts_add_program(struct bm_machine *machine, enum bm_role role,
+		const struct bm_program_spec *spec, const struct bm_unit_policy *policy)
+{
+	struct member *member = add_member(machine, role, spec->name);
+
+	member->program = bm_program_create(
+			machine->loop, spec, policy, on_program_changed, member);
+	member->unit = bm_program_unit(member->program);
+	return member;
+}
+
 void bm_parts_add_extra(struct bm_machine *machine, const struct bm_config_unit *unit)
 {
-	struct member *member = add_member(machine, BM_ROLE_EXTRA, unit->name);
 	struct bm_unit_policy policy = extra_policy(machine->config, unit);
 	struct bm_program_spec spec = {
 			.name = unit->name,
@@ -165,9 +176,7 @@ void bm_parts_add_extra(struct bm_machine *machine, const struct bm_config_unit 
 			.probe_interval_msec = 500,
 	};
 
-	member->program = bm_program_create(
-			machine->loop, &spec, &policy, on_program_changed, member);
-	member->unit = bm_program_unit(member->program);
+	bm_parts_add_program(machine, BM_ROLE_EXTRA, &spec, &policy);
 }
 
 struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine)
@@ -181,7 +190,6 @@ struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine)
 
 static void add_postgres(struct bm_machine *machine)
 {
-	struct member *member = add_member(machine, BM_ROLE_POSTGRES, "postgres");
 	struct bm_cluster_paths paths = bm_parts_cluster(machine);
 	struct bm_unit_policy policy = postgres_policy(machine->config);
 	char **argv = bm_cluster_argv(&paths, machine->config->postgres_settings);
@@ -192,7 +200,7 @@ static void add_postgres(struct bm_machine *machine)
 	bm_strbuf_puts(&options, "PGOPTIONS=");
 	bm_session_options(BM_SESSION_BUCARDO, &options);
 	struct bm_program_spec spec = {
-			.name = member->name,
+			.name = "postgres",
 			.argv = (const char *const *)argv,
 			.env = (const char *const[]){pgpass, home, bm_strbuf_text(&options),
 					NULL},
@@ -202,10 +210,7 @@ static void add_postgres(struct bm_machine *machine)
 			.probe = BM_PROBE_CALLBACK,
 	};
 
-	member->program = bm_program_create(
-			machine->loop, &spec, &policy, on_program_changed, member);
-	member->unit = bm_program_unit(member->program);
-	machine->postgres = member;
+	machine->postgres = bm_parts_add_program(machine, BM_ROLE_POSTGRES, &spec, &policy);
 	bm_strbuf_finish(&options);
 	free(home);
 	free(pgpass);
@@ -404,6 +409,7 @@ static void create_observer(struct bm_machine *machine)
 
 void bm_parts_create(struct bm_machine *machine)
 {
+	bm_parts_add_http(machine);
 	for (size_t i = 0; i < machine->config->unit_count; i++) {
 		bm_parts_add_extra(machine, &machine->config->units[i]);
 	}

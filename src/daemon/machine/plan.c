@@ -30,16 +30,27 @@ static bool is_stopped(const struct bm_plan_input *in, enum bm_role role)
 
 /* ---- what every unit should be ---- */
 
-static bool is_settled(const struct bm_plan_unit *extra)
+static bool is_settled(const struct bm_plan_unit *unit)
 {
-	return extra->retired ? !bm_unit_state_is_up(extra->state)
-			      : extra->state == BM_UNIT_READY;
+	return unit->retired ? !bm_unit_state_is_up(unit->state) : unit->state == BM_UNIT_READY;
 }
 
 static bool extras_before_are_settled(const struct bm_plan_input *in, size_t index)
 {
 	for (size_t i = 0; i < index; i++) {
 		if (in->units[i].role == BM_ROLE_EXTRA && !is_settled(&in->units[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Its predecessor may hold the port. */
+static bool wants_http(const struct bm_plan_input *in, size_t index)
+{
+	for (size_t i = 0; i < in->unit_count; i++) {
+		if (i != index && in->units[i].role == BM_ROLE_HTTP &&
+				!is_settled(&in->units[i])) {
 			return false;
 		}
 	}
@@ -78,6 +89,7 @@ static bool wants_bucardo(const struct bm_plan_input *in, size_t index)
 }
 
 static bool (*const wants[])(const struct bm_plan_input *in, size_t index) = {
+		[BM_ROLE_HTTP] = wants_http,
 		[BM_ROLE_EXTRA] = wants_extra,
 		[BM_ROLE_POSTGRES] = wants_postgres,
 		[BM_ROLE_BUCARDO] = wants_bucardo,
@@ -105,7 +117,7 @@ static bool wants_unit(const struct bm_plan_input *in, size_t index)
 	if (in->stopping) {
 		return is_still_needed(in, index);
 	}
-	if (in->holding) {
+	if (in->holding && unit->role != BM_ROLE_HTTP) {
 		return unit->role == BM_ROLE_EXTRA && !unit->stopped &&
 				bm_unit_state_is_up(unit->state);
 	}

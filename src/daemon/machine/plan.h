@@ -8,9 +8,10 @@
  *
  * Order: extra units start one after the other, and none while a unit that the
  * configuration no longer has still runs: it may hold the port of its successor.
- * postgres needs the volume only; Bucardo needs all of them. Down goes the other way
- * round. A stop waits for units alone: what else is at work (initdb, the installation)
- * is cancelled with the machine, and redone by the next one.
+ * postgres needs the volume only; Bucardo needs all of them. Nobody needs http, which
+ * says how the others are: it runs from first to last, also while the machine holds. Down
+ * goes the other way round. A stop waits for units alone: what else is at work (initdb, the
+ * installation) is cancelled with the machine, and redone by the next one.
  */
 #ifndef DAEMON_MACHINE_PLAN_H
 #define DAEMON_MACHINE_PLAN_H
@@ -21,7 +22,7 @@
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 
-enum bm_role { BM_ROLE_EXTRA, BM_ROLE_POSTGRES, BM_ROLE_BUCARDO };
+enum bm_role { BM_ROLE_HTTP, BM_ROLE_EXTRA, BM_ROLE_POSTGRES, BM_ROLE_BUCARDO };
 
 struct bm_plan_unit {
 	enum bm_role role;
@@ -41,7 +42,7 @@ struct bm_plan_input {
 	bool installed;
 	bool install_may_retry;	 /* the last try, if any, is long enough ago */
 	bool databases_in_reach; /* starting Bucardo makes sense */
-	size_t unit_count;	 /* extras, then postgres, then Bucardo */
+	size_t unit_count;	 /* http, extras, then postgres, then Bucardo */
 	const struct bm_plan_unit *units;
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "daemon/workers/http_unit.h"
 
 static bool is_same_list(const char *const *a, const char *const *b)
 {
@@ -64,6 +65,30 @@ static void add_new_units(struct bm_machine *machine, const struct bm_config *ol
 	}
 }
 
+void bm_parts_add_http(struct bm_machine *machine)
+{
+	const char *at = bm_http_unit_listen(machine->config, machine->paths.http_listen);
+	struct bm_http_unit unit;
+
+	if (at != NULL) {
+		bm_http_unit_fill(&unit, machine->config, at, machine->paths.runtime);
+		bm_parts_add_program(machine, BM_ROLE_HTTP, &unit.spec, &unit.policy);
+	}
+}
+
+static void replace_http(struct bm_machine *machine, const struct bm_config *old)
+{
+	struct member *member = bm_parts_find(machine, BM_HTTP_UNIT);
+
+	if (bm_http_unit_is_same(old, machine->config, machine->paths.http_listen)) {
+		return;
+	}
+	if (member != NULL) {
+		member->retired = true;
+	}
+	bm_parts_add_http(machine);
+}
+
 /* What was given to parts when they were made, and cannot be changed in them. */
 static void list_what_waits(const struct bm_config *old, const struct bm_config *new,
 		struct bm_strbuf *later)
@@ -105,6 +130,7 @@ void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *ol
 	if (machine->member_count == 0) {
 		return;
 	}
+	replace_http(machine, old);
 	retire_changed_units(machine, old);
 	add_new_units(machine, old);
 	bm_bucardo_configure(machine->bucardo, &options);

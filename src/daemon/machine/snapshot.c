@@ -40,6 +40,7 @@ void bm_databases_finish(struct bm_machine *machine)
 static const char *kind_of(enum bm_role role)
 {
 	static const char *const kinds[] = {
+			[BM_ROLE_HTTP] = "http",
 			[BM_ROLE_EXTRA] = "extra",
 			[BM_ROLE_POSTGRES] = "postgres",
 			[BM_ROLE_BUCARDO] = "bucardo",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
+#include "worker/apply/apply_run.h"
 #include "worker/observe/observe.h"
 #include "worker/phases/phase.h"
 #include "worker/live/pass.h"
@@ -13,6 +14,7 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } workers[] = {
+		{"apply", bm_apply_worker},
 		{"observe", bm_observe_run},
 		{"phase", bm_phase_run},
 		{"reconcile", bm_reconcile_run},

@@ -85,11 +85,12 @@ class Phases:
             "destination": endpoint(dest, dbname),
             "direction": "both", "copy": {"jobs": 2}, **migration}
 
-    def start(self, phase, fix=False, plan=False, **changes):
+    def start(self, phase, fix=False, plan=False, worker="phase", more=None, **changes):
         request = {"v": 1, "phase": phase, "control": {"socket_dir": self.machine.runtime},
-                 "migration": {**self.migration, **changes}, "fix": fix, "plan": plan}
+                 "migration": {**self.migration, **changes}, "fix": fix, "plan": plan,
+                 **(more or {})}
         process = subprocess.Popen(
-            as_user([self.machine.binary, "worker", "phase"], pdeathsig="KILL"),
+            as_user([self.machine.binary, "worker", worker], pdeathsig="KILL"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**self.machine.env(), "PGPASSFILE": self.machine.pgpass}, cwd="/")
         process.stdin.write(json.dumps(request) + "\n")

@@ -34,7 +34,7 @@ static void first_line(const PGconn *conn, const char *text, char *out, size_t s
 	}
 }
 
-static int fail_from_conn(const PGconn *conn, struct bm_error *err)
+int bm_ask_lost(const PGconn *conn, struct bm_error *err)
 {
 	char text[400];
 
@@ -82,7 +82,7 @@ static int finish_connecting(PGconn *conn, uint64_t deadline_msec, struct bm_err
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
 	if (PQstatus(conn) == CONNECTION_BAD) {
-		return fail_from_conn(conn, err);
+		return bm_ask_lost(conn, err);
 	}
 	while (status != PGRES_POLLING_OK) {
 		short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
@@ -91,7 +91,7 @@ static int finish_connecting(PGconn *conn, uint64_t deadline_msec, struct bm_err
 		}
 		status = PQconnectPoll(conn);
 		if (status == PGRES_POLLING_FAILED) {
-			fail_from_conn(conn, err);
+			bm_ask_lost(conn, err);
 			bm_password_explain(conn, err);
 			return -1;
 		}
@@ -99,7 +99,7 @@ static int finish_connecting(PGconn *conn, uint64_t deadline_msec, struct bm_err
 	return 0;
 }
 
-static int flush(PGconn *conn, uint64_t deadline_msec, struct bm_error *err)
+int bm_ask_flush(PGconn *conn, uint64_t deadline_msec, struct bm_error *err)
 {
 	int left;
 
@@ -108,36 +108,34 @@ static int flush(PGconn *conn, uint64_t deadline_msec, struct bm_error *err)
 			return -1;
 		}
 		if (PQconsumeInput(conn) == 0) {
-			return fail_from_conn(conn, err);
+			return bm_ask_lost(conn, err);
 		}
 	}
-	return left == 0 ? 0 : fail_from_conn(conn, err);
+	return left == 0 ? 0 : bm_ask_lost(conn, err);
 }
 
-/* The next result, or NULL at the end of them; -1 with `err`. */
-static int next_result(
-		PGconn *conn, uint64_t deadline_msec, PGresult **result, struct bm_error *err)
+int bm_ask_next(PGconn *conn, uint64_t deadline_msec, PGresult **result, struct bm_error *err)
 {
 	while (PQisBusy(conn)) {
 		if (wait_socket(conn, POLLIN, deadline_msec, err) != 0) {
 			return -1;
 		}
 		if (PQconsumeInput(conn) == 0) {
-			return fail_from_conn(conn, err);
+			return bm_ask_lost(conn, err);
 		}
 	}
 	*result = PQgetResult(conn);
 	return 0;
 }
 
-static bool is_good(const PGresult *result)
+bool bm_ask_is_good(const PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-static void fail_from_result(const PGconn *conn, const PGresult *result, struct bm_error *err)
+void bm_ask_failed(const PGconn *conn, const PGresult *result, struct bm_error *err)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	char text[400];
@@ -154,11 +152,11 @@ static PGresult *wait_result(PGconn *conn, uint64_t deadline_msec, struct bm_err
 	PGresult *kept = NULL;
 	PGresult *result = NULL;
 
-	if (flush(conn, deadline_msec, err) != 0) {
+	if (bm_ask_flush(conn, deadline_msec, err) != 0) {
 		return NULL;
 	}
 	do {
-		if (next_result(conn, deadline_msec, &result, err) != 0) {
+		if (bm_ask_next(conn, deadline_msec, &result, err) != 0) {
 			PQclear(kept);
 			return NULL;
 		}
@@ -167,8 +165,8 @@ static PGresult *wait_result(PGconn *conn, uint64_t deadline_msec, struct bm_err
 			kept = result;
 		}
 	} while (result != NULL);
-	if (kept == NULL || !is_good(kept)) {
-		fail_from_result(conn, kept, err);
+	if (kept == NULL || !bm_ask_is_good(kept)) {
+		bm_ask_failed(conn, kept, err);
 		PQclear(kept);
 		return NULL;
 	}
@@ -180,7 +178,7 @@ int bm_ask_send(PGconn *conn, const char *sql, int param_count, const char *cons
 {
 	return PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0) != 0
 			? 0
-			: fail_from_conn(conn, err);
+			: bm_ask_lost(conn, err);
 }
 
 PGresult *bm_ask_wait(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
@@ -205,7 +203,7 @@ PGresult *bm_ask_script(
 	uint64_t begun_msec = bm_clock_msec();
 
 	if (PQsendQuery(conn, sql) == 0) {
-		fail_from_conn(conn, err);
+		bm_ask_lost(conn, err);
 		return NULL;
 	}
 	return wait_result(conn, begun_msec + limit_msec, err);

@@ -9,6 +9,7 @@
 #define WORKER_SESSION_ASK_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,5 +41,19 @@ PGresult *bm_ask_script(
 int bm_ask_send(PGconn *conn, const char *sql, int param_count, const char *const *params,
 		struct bm_error *err);
 PGresult *bm_ask_wait(PGconn *conn, uint64_t limit_msec, struct bm_error *err);
+
+/*
+ * The parts of it, for who sends several statements (pipeline.h). Deadlines are times of
+ * bm_clock_msec().
+ */
+int bm_ask_flush(PGconn *conn, uint64_t deadline_msec, struct bm_error *err);
+
+/* The next result, or NULL at the end of a statement's. */
+int bm_ask_next(PGconn *conn, uint64_t deadline_msec, PGresult **result, struct bm_error *err);
+bool bm_ask_is_good(const PGresult *result);
+
+/* Set `err` from a result that is not good, and from a session that is lost (-1). */
+void bm_ask_failed(const PGconn *conn, const PGresult *result, struct bm_error *err);
+int bm_ask_lost(const PGconn *conn, struct bm_error *err);
 
 #endif

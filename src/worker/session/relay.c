@@ -54,7 +54,8 @@ struct relay {
 	size_t taken;	/* items the destination is done with */
 	uint64_t *rows; /* what the source said it sent */
 	struct bm_rate_limit *rate_limit;
-	int pause_msec; /* the rate limit allows no byte for so long; 0: it does */
+	int pause_msec;		/* the rate limit allows no byte for so long; 0: it does */
+	uint64_t deadline_msec; /* 0: none */
 	_Atomic uint64_t *moved, *rows_moved;
 	struct bm_error *err;
 };
@@ -355,6 +356,11 @@ static int wait_for_sockets(struct relay *relay)
 	};
 
 	int limit_msec = relay->pause_msec > 0 ? relay->pause_msec : IDLE_MSEC;
+	if (relay->deadline_msec != 0) {
+		uint64_t now = bm_clock_msec();
+		uint64_t left = relay->deadline_msec > now ? relay->deadline_msec - now : 0;
+		limit_msec = left < (uint64_t)limit_msec ? (int)left : limit_msec;
+	}
 	if (poll(fds, 2, limit_msec) < 0 && errno != EINTR) {
 		return bm_error_set(relay->err, BM_ERR_IO, "poll failed: %m");
 	}
@@ -369,6 +375,13 @@ static int pump(struct relay *relay)
 		int moved = step(relay);
 		if (moved < 0) {
 			return -1;
+		}
+		if (relay->deadline_msec != 0 && bm_clock_msec() >= relay->deadline_msec) {
+			return bm_error_set(relay->err, BM_ERR_TIMEOUT,
+					"copying %s: not done in time",
+					relay->items[relay->taken < relay->count ? relay->taken
+										 : 0]
+							.name);
 		}
 		if (moved > 0) {
 			last_msec = bm_clock_msec();
@@ -397,20 +410,12 @@ static int compare_rows(const struct relay *relay, struct bm_error *err)
 	return 0;
 }
 
-int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
-		struct bm_rate_limit *rate_limit, _Atomic uint64_t *moved,
-		_Atomic uint64_t *rows, struct bm_error *err)
+static int run(struct relay *relay, PGconn *source, PGconn *destination, struct bm_error *err)
 {
-	struct relay *relay = bm_alloc(sizeof(*relay));
 	int rc = -1;
 
-	*relay = (struct relay){.items = items,
-			.count = count,
-			.rate_limit = rate_limit,
-			.moved = moved,
-			.rows_moved = rows,
-			.err = err};
-	relay->rows = bm_alloc((count + 1) * sizeof(*relay->rows));
+	relay->err = err;
+	relay->rows = bm_alloc((relay->count + 1) * sizeof(*relay->rows));
 	relay->input = bm_alloc(BM_RELAY_BUFFER);
 	if (bm_wire_init(&relay->source, source, "source", err) == 0 &&
 			bm_wire_init(&relay->destination, destination, "destination", err) ==
@@ -423,5 +428,38 @@ int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *item
 	bm_send_queue_free(&relay->to_source);
 	bm_send_queue_free(&relay->to_destination);
 	free(relay);
+	return rc;
+}
+
+int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *items, size_t count,
+		struct bm_rate_limit *rate_limit, _Atomic uint64_t *moved,
+		_Atomic uint64_t *rows, struct bm_error *err)
+{
+	struct relay *relay = bm_alloc(sizeof(*relay));
+
+	*relay = (struct relay){.items = items,
+			.count = count,
+			.rate_limit = rate_limit,
+			.moved = moved,
+			.rows_moved = rows};
+	return run(relay, source, destination, err);
+}
+
+int bm_relay_run_until(PGconn *source, PGconn *destination, struct bm_relay_item *items,
+		size_t count, uint64_t deadline_msec, struct bm_error *err)
+{
+	struct relay *relay = bm_alloc(sizeof(*relay));
+	struct bm_rate_limit rate_limit;
+	_Atomic uint64_t moved = 0, rows = 0;
+
+	bm_rate_limit_init(&rate_limit, 0, bm_clock_msec());
+	*relay = (struct relay){.items = items,
+			.count = count,
+			.rate_limit = &rate_limit,
+			.deadline_msec = deadline_msec,
+			.moved = &moved,
+			.rows_moved = &rows};
+	int rc = run(relay, source, destination, err);
+	bm_rate_limit_finish(&rate_limit);
 	return rc;
 }

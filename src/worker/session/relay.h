@@ -38,4 +38,9 @@ int bm_relay_run(PGconn *source, PGconn *destination, struct bm_relay_item *item
 		struct bm_rate_limit *rate_limit, _Atomic uint64_t *moved,
 		_Atomic uint64_t *rows, struct bm_error *err);
 
+/* The same, as fast as it goes, that fails with BM_ERR_TIMEOUT at `deadline_msec`, a time of
+ * bm_clock_msec(). */
+int bm_relay_run_until(PGconn *source, PGconn *destination, struct bm_relay_item *items,
+		size_t count, uint64_t deadline_msec, struct bm_error *err);
+
 #endif

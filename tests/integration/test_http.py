@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import yaml
 from support import http
 from support.declared import replicating, wait_view
 from support.users import give
@@ -21,6 +22,7 @@ from support.waiting import wait_for
 
 OPEN = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
 API = "/api/v1/status"
+KUBERNETES = os.path.join(os.path.dirname(__file__), "..", "..", "kubernetes")
 
 
 class Site:
@@ -147,6 +149,14 @@ def test_an_etag_is_the_same_while_only_time_goes_by(site):
              "a newer status that says the same")
 
 
+def promtool(*words, text):
+    """Prometheus' own opinion, where its program is installed (scripts/install-packages --full)."""
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", *words], input=text, text=True, capture_output=True,
+                              check=False)
+        assert done.returncode == 0 and not done.stderr, done.stderr + done.stdout
+
+
 def test_metrics_are_what_both_formats_allow(site):
     plain, openly = site.ask("/metrics"), site.ask("/metrics", headers=OPEN)
     assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -160,10 +170,7 @@ def test_metrics_are_what_both_formats_allow(site):
     assert metrics.value("start_time_seconds") == pytest.approx(time.time(), abs=600)
     less = site.ask("/metrics", headers={"Accept": "application/openmetrics-text;q=0.1,text/plain"})
     assert less.headers["Content-Type"].startswith("text/plain")
-    if shutil.which("promtool"):
-        done = subprocess.run(["promtool", "check", "metrics"], input=plain.text, text=True,
-                              capture_output=True, check=False)
-        assert done.returncode == 0 and not done.stderr, done.stderr + done.stdout
+    promtool("metrics", text=plain.text)
 
 
 def test_every_metric_is_in_the_document(site):
@@ -171,6 +178,32 @@ def test_every_metric_is_in_the_document(site):
     path = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "http.md")
     with open(path, encoding="utf-8") as file:
         assert table in file.read()
+
+
+def test_the_example_alerts_are_for_metrics_that_there_are(site):
+    table = site.machine.cli("worker", "http", "metrics").check()
+    with open(os.path.join(KUBERNETES, "examples", "monitoring.yaml"), encoding="utf-8") as file:
+        service, monitor, rules = yaml.safe_load_all(file)
+    for group in rules["spec"]["groups"]:
+        for rule in group["rules"]:
+            for name in re.findall(r"bucardo_machine_(\w+)", rule["expr"]):
+                assert f"| `{name}` |" in table, rule["alert"]
+    promtool("rules", "/dev/stdin", text=yaml.safe_dump({"groups": rules["spec"]["groups"]}))
+    with open(os.path.join(KUBERNETES, "bucardo-statefulset.yaml"), encoding="utf-8") as file:
+        pod = list(yaml.safe_load_all(file))[1]["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    port = pod["spec"]["containers"][0]["ports"][0]["name"]
+    assert service["spec"]["ports"][0]["targetPort"] == port
+    assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == port
+
+
+def test_the_daemon_does_not_load_what_http_needs(site):
+    with open(f"/proc/{site.pid()}/maps", encoding="utf-8") as file:
+        assert "libmicrohttpd" in file.read()
+    with open(f"/proc/{site.machine.pid()}/maps", encoding="utf-8") as file:
+        text = file.read()
+    assert "libmicrohttpd" not in text and "libz.so" not in text
 
 
 def test_without_a_token_the_status_is_for_this_computer_by_its_own_name(site):
@@ -383,6 +416,7 @@ def test_metrics_of_a_migration_are_true_and_its_lag_grows_while_nobody_can_say(
         return http.Metrics(http.ask(port, "/metrics", headers=OPEN).text, True)
     wait_view(machine, lambda v: v["not_in_step"], "the keyless table is counted", 60)
     now = metrics()
+    promtool("metrics", text=http.ask(port, "/metrics").text)
     sync = next(s["name"] for s in machine.status_json()["syncs"])
     assert now.value("migration_phase", migration="app", phase="replicate", status="live") == 1
     assert now.value("migration_live", migration="app") == 1

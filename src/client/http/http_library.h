@@ -2,7 +2,7 @@
  * http_library - libmicrohttpd and zlib, loaded when they are needed
  *
  * Only `worker http` needs them: libmicrohttpd brings GnuTLS and ten more libraries, which
- * PID 1 and `health` shall not load (base/libpq/late.c has the same reason for libpq).
+ * `health` and the start of PID 1 shall not wait for (base/libpq/late.c has the same reason).
  *
  * Threads: load once, then any.
  */

@@ -73,6 +73,7 @@ void bm_bucardo_configure(struct bm_bucardo *bucardo, const struct bm_bucardo_op
 struct bm_declared_sync {
 	const char *name;
 	bool released, paused, resuming;
+	bool changing; /* its sides change places: it is the worker's meanwhile */
 };
 
 /* All of them, instead of those told before; copied. */

@@ -59,6 +59,11 @@ bool bm_phase_is_to_come(const char *name);
 enum bm_direction { BM_DIRECTION_BOTH, BM_DIRECTION_FORWARD };
 const char *bm_direction_name(enum bm_direction direction); /* "both"; static */
 
+/* Who keeps writers off in a cut-over: the machine by a lock, or a person. */
+#define BM_BUDGET_LEAST_MSEC 100
+#define BM_BUDGET_MOST_MSEC 60000
+enum bm_quiesce { BM_QUIESCE_LOCK, BM_QUIESCE_MANUAL };
+
 enum bm_keep { BM_KEEP, BM_DROP }; /* what the source has, on the destination */
 
 struct bm_config_endpoint { /* a database; its password stands in pgpass */
@@ -84,6 +89,8 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	bool create_roles;
 	const char *const *skip_extensions;    /* NULL: none */
 	const char *const *extension_versions; /* "name=version", NULL-terminated */
+	uint64_t cutover_budget_msec;	       /* default 1 s */
+	enum bm_quiesce cutover_quiesce;
 };
 
 struct bm_config {

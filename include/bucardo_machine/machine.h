@@ -72,6 +72,14 @@ int bm_machine_teardown(struct bm_machine *machine, const char *name, const char
 char *bm_machine_teardown_preview(
 		struct bm_machine *machine, const char *name, struct bm_error *err);
 
+/* `cutover` and `failback`, and what they hand to `worker phase` to look whether all is ready.
+ */
+int bm_machine_change(struct bm_machine *machine, const char *name,
+		const struct bm_change *change, const char *by, uint64_t *number,
+		struct bm_error *err);
+char *bm_machine_change_check(struct bm_machine *machine, const char *name,
+		const struct bm_change *change, struct bm_error *err);
+
 /* What `plan NAME` hands to `worker phase`; see bm_migrate_preflight_request(). */
 char *bm_machine_plan(
 		struct bm_machine *machine, const char *name, bool fix, struct bm_error *err);

@@ -81,6 +81,18 @@ struct bm_leaving_view {
 	const char *hint;     /* what a person does once it is done */
 };
 
+/* The latest attempt of a cutover or failback. */
+struct bm_changing_view {
+	uint64_t number; /* 0: there was none */
+	enum bm_phase phase;
+	bool under_way, rehearses;
+	int64_t at, ended_at, rehearsed_at; /* wall msec; 0 not yet */
+	const char *by;
+	enum bm_record_state state;
+	const char *evidence;	  /* JSON, as docs/worker-protocol.md has it; "" none yet */
+	const char *error, *hint; /* of one that was not done; "" */
+};
+
 struct bm_migration_view {
 	const char *name;
 	const char *refusal; /* why its changed definition is not in force; NULL: it is */
@@ -107,6 +119,7 @@ struct bm_migration_view {
 	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
 	struct bm_reconcile_view reconcile;
 	struct bm_leaving_view leaving;
+	struct bm_changing_view changing;
 	size_t finding_count;
 	const struct bm_finding *findings;  /* of the last preflight */
 	const struct bm_phase_view *phases; /* BM_PHASE_COUNT of them */
@@ -166,6 +179,23 @@ int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char
 /* The line that requests a preview of what a teardown would remove; as the next function. */
 char *bm_migrate_teardown_preview(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err);
+
+/* What a person asks of a cutover or failback. */
+struct bm_change {
+	enum bm_phase phase; /* BM_PHASE_CUTOVER or BM_PHASE_FAILBACK */
+	bool rehearses;
+	unsigned budget_msec; /* 0: as machine.yaml has it */
+	const char *accept;   /* a JSON list of names; NULL none */
+};
+
+/* Begin an attempt, `number` of this migration; refused with the reason. */
+int bm_migrate_change(struct bm_migrate *migrate, const char *name,
+		const struct bm_change *change, const char *by, uint64_t *number,
+		struct bm_error *err);
+
+/* The line that requests its readiness from `worker phase`; as the next function. */
+char *bm_migrate_change_check(struct bm_migrate *migrate, const char *name,
+		const struct bm_change *change, struct bm_error *err);
 
 /*
  * The line that requests a preflight of `name` (with `fix`: and the safe fixes) from

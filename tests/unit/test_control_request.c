@@ -24,7 +24,8 @@ static int parse(const char *line, struct bm_control_request *out)
 static void test_every_command_is_understood_by_its_name(void **state)
 {
 	static const char *const members =
-			",\"what\":\"live\",\"verb\":\"stop\",\"unit\":\"x\",\"migration\":\"app\"}";
+			",\"what\":\"live\",\"verb\":\"stop\",\"unit\":\"x\",\"migration\":\"app\","
+			"\"direction\":\"failback\",\"mode\":\"check\"}";
 	char line[256];
 
 	(void)state;
@@ -34,6 +35,35 @@ static void test_every_command_is_understood_by_its_name(void **state)
 				bm_control_command_name((enum bm_control_command)i), members);
 		assert_int_equal(parse(line, &request), 0);
 		assert_int_equal(request.command, i);
+	}
+}
+
+static void test_what_a_cutover_is_asked_with_is_checked(void **state)
+{
+	struct bm_control_request request;
+	static const char *const wrong[] = {
+			"{\"command\":\"cutover\",\"migration\":\"app\",\"direction\":\"cutover\"}",
+			"{\"command\":\"cutover\",\"migration\":\"app\",\"direction\":\"back\",\"mode\":\"run\"}",
+			"{\"command\":\"cutover\",\"direction\":\"cutover\",\"mode\":\"run\"}",
+			"{\"command\":\"cutover\",\"migration\":\"app\",\"direction\":\"cutover\",\"mode\":\"run\","
+			"\"budget_msec\":5}",
+			"{\"command\":\"cutover\",\"migration\":\"app\",\"direction\":\"cutover\",\"mode\":\"run\","
+			"\"accept\":[1]}",
+	};
+
+	(void)state;
+	assert_int_equal(
+			parse("{\"command\":\"cutover\",\"migration\":\"app\",\"direction\":\"failback\","
+			      "\"mode\":\"rehearse\",\"budget_msec\":400,\"accept\":[\"public.a\"]}",
+					&request),
+			0);
+	assert_int_equal(request.change.phase, BM_PHASE_FAILBACK);
+	assert_true(request.change.rehearses);
+	assert_false(request.check);
+	assert_int_equal(request.change.budget_msec, 400);
+	assert_string_equal(request.accept, "[\"public.a\"]");
+	for (size_t i = 0; i < BM_COUNT_OF(wrong); i++) {
+		assert_int_equal(parse(wrong[i], &request), -1);
 	}
 }
 
@@ -149,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_every_command_is_understood_by_its_name),
+			cmocka_unit_test(test_what_a_cutover_is_asked_with_is_checked),
 			cmocka_unit_test(test_members_arrive),
 			cmocka_unit_test(test_members_of_later_versions_are_ignored),
 			cmocka_unit_test(test_what_is_no_request_is_refused),

@@ -91,6 +91,14 @@ static void test_phases_that_cannot_be_begun_have_a_place_and_no_worker(void **s
 			assert_false(bm_phase_parse(bm_phase_name(phase), &parsed));
 			continue;
 		}
+		if (phase == BM_PHASE_CUTOVER || phase == BM_PHASE_FAILBACK) {
+			/* A person asks for it, while it replicates; it is no `--until`. */
+			assert_int_equal(row->needs, 1U << BM_PHASE_REPLICATE);
+			assert_non_null(row->worker);
+			assert_false(row->reversible);
+			assert_false(bm_phase_parse(bm_phase_name(phase), &parsed));
+			continue;
+		}
 		assert_true(row->needs != 0);
 		assert_null(row->worker);
 		assert_null(row->beside);
@@ -251,6 +259,45 @@ static void test_a_teardown_comes_before_everything_and_is_never_taken_back(void
 	}
 }
 
+/* Whatever else is wished: in the midst of it no side may be writable. */
+static void test_a_change_of_sides_is_ended_whatever_else_is_wished(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (enum bm_phase phase = BM_PHASE_CUTOVER; phase <= BM_PHASE_FAILBACK; phase++) {
+		struct bm_next_record change = {.state = BM_RECORD_PENDING};
+		make_world_in(&w, BM_PHASE_COUNT);
+		w.in.changing = &change;
+		w.in.change = phase;
+		w.in.journal_clean = false;
+		assert_next(&w, BM_STEP_WAIT, phase, BM_MIGRATION_WAITING);
+		w.in.journal_clean = true;
+		assert_next(&w, BM_STEP_BEGIN, phase, BM_MIGRATION_RUNNING);
+		change.state = BM_RECORD_BEGUN;
+		assert_next(&w, BM_STEP_SPAWN, phase, BM_MIGRATION_RUNNING);
+		w.in.paused = w.in.refused = true;
+		w.in.configured = false;
+		assert_next(&w, BM_STEP_SPAWN, phase, BM_MIGRATION_RUNNING);
+		w.in.worker = phase;
+		w.in.allowed = w.in.journal_clean = false;
+		assert_next(&w, BM_STEP_WAIT, phase, BM_MIGRATION_RUNNING);
+		w.in.worker = BM_PHASE_COUNT;
+		w.in.allowed = w.in.journal_clean = true;
+		change = (struct bm_next_record){.state = BM_RECORD_FAILED,
+				.failure = BM_FAILURE_TRANSIENT,
+				.retry_at_msec = NOW + 1};
+		assert_next(&w, BM_STEP_WAIT, phase, BM_MIGRATION_WAITING);
+		change.retry_at_msec = NOW;
+		assert_next(&w, BM_STEP_BEGIN, phase, BM_MIGRATION_RUNNING);
+		/* Once it is over the migration replicates. */
+		w.in.changing = NULL;
+		w.in.paused = w.in.refused = false;
+		w.in.configured = true;
+		assert_next(&w, BM_STEP_WAIT, BM_PHASE_COUNT, BM_MIGRATION_DONE);
+	}
+}
+
 static void test_pauses_between_tries_grow_and_have_a_limit(void **state)
 {
 	(void)state;
@@ -320,6 +367,7 @@ int main(void)
 			T(test_what_keeps_a_migration_back_ends_its_worker),
 			cmocka_unit_test(
 					test_a_teardown_comes_before_everything_and_is_never_taken_back),
+			T(test_a_change_of_sides_is_ended_whatever_else_is_wished),
 			T(test_pauses_between_tries_grow_and_have_a_limit),
 			T(test_no_world_gets_an_answer_that_makes_no_sense),
 	};

@@ -27,6 +27,7 @@ static const char *const phases[] = {
 		"preflight", "schema", "capture", "copy", "index", "replicate", NULL};
 static const char *const phases_to_come[] = {"verify", "cutover", "failback", "teardown", NULL};
 static const char *const keeps[] = {"keep", "drop", NULL};
+static const char *const quiesces[] = {"lock", "manual", NULL};
 static const char *const directions[] = {"both", "forward", NULL};
 static_assert(sizeof(enum bm_keep) == sizeof(unsigned), "choices are kept as unsigned");
 static_assert(BM_COUNT_OF(phases) == BM_PHASE_COUNT + 1, "a phase has no name");
@@ -254,6 +255,15 @@ const struct bm_key bm_keys[] = {
 		IN_MIGRATION(copy_throttle), .former = "gentle",
 		.help = "Copy more slowly while the source answers much later than before the copy, "
 			"and faster again when it does not. In older files: `gentle`."},
+	{"migrations[].cutover", SECTION,
+		.help = "How the sides change places, when `cutover` or `failback` is typed."},
+	{"migrations[].cutover.budget", DURATION(100, 60 * SECOND, 1 * SECOND),
+		IN_MIGRATION(cutover_budget_msec),
+		.help = "How long writers may have to wait at most; past it nothing has happened. "
+			"`--budget` says otherwise for once."},
+	{"migrations[].cutover.quiesce", CHOICE(quiesces, BM_QUIESCE_LOCK), IN_MIGRATION(cutover_quiesce),
+		.help = "lock: the machine keeps writers off for a moment; manual: you have stopped "
+			"them, and it takes no lock, but proves that nobody writes."},
 };
 /* clang-format on */
 

@@ -302,7 +302,8 @@ static const char example_migration[] =
 		"#    roles: {old_app: app}\n"
 		"#    create_roles: false\n"
 		"#    extensions: {skip: [pg_cron], versions: {postgis: source}}\n"
-		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true}\n";
+		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true}\n"
+		"#    cutover: {budget: 1s, quiesce: lock}\n";
 
 static const char example_http[] = "#http:\n"
 				   "#  listen: \":8080\"\n"

@@ -26,6 +26,8 @@ enum cli_exit {
 	CLI_UNUSABLE = 3,
 	CLI_MOMENTS = 4,   /* `clone`: tables of several moments of the source */
 	CLI_UNPROVEN = 4,  /* `verify`: something could not be proven equal */
+	CLI_UNCHANGED = 4, /* `cutover`, `failback`: not ready, or undone; nothing has changed
+			    */
 	CLI_DIFFERENT = 5, /* `verify`: something is different */
 };
 
@@ -67,6 +69,10 @@ typedef uint64_t cli_options;
 #define CLI_REPAIR ((cli_options)1 << 33)
 #define CLI_DELETE_EXTRA ((cli_options)1 << 34)
 #define CLI_INCREMENTAL ((cli_options)1 << 35)
+#define CLI_CHECK ((cli_options)1 << 36)
+#define CLI_REHEARSE ((cli_options)1 << 37)
+#define CLI_BUDGET ((cli_options)1 << 38)
+#define CLI_ACCEPT ((cli_options)1 << 39)
 
 /* Of `run -- COMMAND` alone. */
 #define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
@@ -90,6 +96,9 @@ struct cli_call {
 	unsigned jobs, chunk_mib, wait_sec;		 /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
 	bool strict, json, watch, follow, fix, throttle, accept_moments, all, yes;
+	bool check, rehearse;
+	unsigned budget_msec;			   /* 0: not given */
+	const char *accept[CLI_MOST_PATTERNS + 1]; /* to NULL */
 	bool show_values, incremental, repair, delete_extra, portable_hash;
 	const char *report;  /* a file; NULL: not given */
 	const char *until;   /* the name of a phase; NULL: not given */
@@ -107,7 +116,8 @@ enum cli_task {
 	CLI_TASK_SEE,
 	CLI_TASK_MIGRATE,
 	CLI_TASK_COPY,
-	CLI_TASK_MACHINE
+	CLI_TASK_MACHINE,
+	CLI_TASK_UNLISTED /* nobody looks for it in a list */
 };
 
 struct cli_command {
@@ -181,6 +191,7 @@ int cli_config_example(const struct cli_call *call);
 int cli_config_reference(const struct cli_call *call);
 int cli_config_reload(const struct cli_call *call);
 int cli_config_show(const struct cli_call *call);
+int cli_cutover(const struct cli_call *call); /* and failback */
 int cli_databases(const struct cli_call *call);
 int cli_events(const struct cli_call *call);
 int cli_health(const struct cli_call *call);

@@ -109,6 +109,31 @@ static const struct cli_command commands[] = {
 		.help = RUNTIME_HELP,
 		.run = cli_config_show,
 	}, {
+		.name = "cutover",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME [--check|--rehearse] [--budget 1s]",
+		.options = CLI_RUNTIME | CLI_CHECK | CLI_REHEARSE | CLI_BUDGET | CLI_ACCEPT |
+			CLI_YES | CLI_REPORT | CLI_JSON,
+		.least = 1, .most = 1,
+		.summary = "make the destination the live side",
+		.help = "NAME is a migration that replicates. In a moment in which writers wait the\n"
+			"last changes go over, are proven, and the source is closed to writers. Afterwards\n"
+			"replication runs the other way.\n"
+			"  --check         say whether all is ready, with reasons; changes nothing\n"
+			"  --rehearse      do all of it on the live system up to the last step, and roll it\n"
+			"                  back: how long writers would have had to wait\n"
+			"  --budget TIME   the most that writers wait, 800ms or 2s (1s, or cutover.budget of\n"
+			"                  machine.yaml); past it nothing has happened\n"
+			"  --accept TABLE  it need not be proven equal; as often as needed\n"
+			"  --yes           do not ask\n"
+			"  --report FILE   conditions, steps and times as JSON\n"
+			"  --json          the same on standard output, one JSON object a line\n"
+			"The machine does it: a command that is ended (Ctrl-C) changes nothing about it.\n"
+			"Exit code 0: done, rehearsed or ready; 4: not ready or undone, and nothing has\n"
+			"changed; 1: it could not be begun or watched.\n" RUNTIME_HELP,
+		.run = cli_cutover,
+	}, {
 		.name = "databases",
 		.task = CLI_TASK_SEE,
 		.options = CLI_RUNTIME,
@@ -132,6 +157,29 @@ static const struct cli_command commands[] = {
 			"  --json     one JSON object a line\n" RUNTIME_HELP,
 		.run = cli_events,
 	}, {
+		.name = "failback",
+		.task = CLI_TASK_MIGRATE,
+		.first = "@migrations",
+		.arguments = "NAME [--check|--rehearse] [--budget 1s]",
+		.options = CLI_RUNTIME | CLI_CHECK | CLI_REHEARSE | CLI_BUDGET | CLI_ACCEPT |
+			CLI_YES | CLI_REPORT | CLI_JSON,
+		.least = 1, .most = 1,
+		.summary = "make the source the live side again",
+		.help = "NAME is a migration that replicates. What cutover does, mirrored.\n"
+			"  --check         say whether all is ready, with reasons; changes nothing\n"
+			"  --rehearse      do all of it on the live system up to the last step, and roll it\n"
+			"                  back: how long writers would have had to wait\n"
+			"  --budget TIME   the most that writers wait, 800ms or 2s (1s, or cutover.budget of\n"
+			"                  machine.yaml); past it nothing has happened\n"
+			"  --accept TABLE  it need not be proven equal; as often as needed\n"
+			"  --yes           do not ask\n"
+			"  --report FILE   conditions, steps and times as JSON\n"
+			"  --json          the same on standard output, one JSON object a line\n"
+			"The machine does it: a command that is ended (Ctrl-C) changes nothing about it.\n"
+			"Exit code 0: done, rehearsed or ready; 4: not ready or undone, and nothing has\n"
+			"changed; 1: it could not be begun or watched.\n" RUNTIME_HELP,
+		.run = cli_cutover,
+	}, {
 		.name = "health",
 		.task = CLI_TASK_SEE,
 		.first = "live ready",
@@ -151,7 +199,8 @@ static const struct cli_command commands[] = {
 		.most = 2,
 		.summary = "list the commands, or explain one",
 		.help = "Exit codes of every command: 0 done, 1 failed or no, 2 wrong usage, 3 configuration\n"
-			"or volume unusable. `clone`, `run`, `session` and `verify` have more.\n",
+			"or volume unusable. `clone`, `cutover`, `run`, `session`\n"
+			"and `verify` have more.\n",
 		.run = cli_help,
 	}, {
 		.name = "migrate",
@@ -357,7 +406,7 @@ static const struct cli_command commands[] = {
 		.run = cli_verify,
 	}, {
 		.name = "version",
-		.task = CLI_TASK_MACHINE,
+		.task = CLI_TASK_UNLISTED,
 		.summary = "print the version",
 		.help = "",
 		.run = cli_version,

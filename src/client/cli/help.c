@@ -111,7 +111,6 @@ void cli_render_help(struct bm_strbuf *out)
 	for (size_t task = CLI_TASK_FIRST; task < BM_COUNT_OF(tasks); task++) {
 		add_task((enum cli_task)task, out);
 	}
-	bm_strbuf_putc(out, '\n');
 	cli_text_wrapped(
 			"`bucardo-machine help COMMAND` explains one, with its exit codes; 0 is done.",
 			0, 0, out);

@@ -23,8 +23,11 @@
 #define OPTION(value) ((cli_options)1 << ((value)-256))
 
 static const struct option options[] = {
+		{"accept", required_argument, NULL, VALUE(CLI_ACCEPT)},
 		{"accept-moments", no_argument, NULL, VALUE(CLI_ACCEPT_MOMENTS)},
 		{"all", no_argument, NULL, VALUE(CLI_SHOW_ALL)},
+		{"budget", required_argument, NULL, VALUE(CLI_BUDGET)},
+		{"check", no_argument, NULL, VALUE(CLI_CHECK)},
 		{"chunk", required_argument, NULL, VALUE(CLI_CHUNK)},
 		{"delete-extra", no_argument, NULL, VALUE(CLI_DELETE_EXTRA)},
 		{"destination", required_argument, NULL, VALUE(CLI_DESTINATION)},
@@ -44,6 +47,7 @@ static const struct option options[] = {
 		{"log-level", required_argument, NULL, VALUE(CLI_LOG_LEVEL)},
 		{"max-rate", required_argument, NULL, VALUE(CLI_MAX_RATE)},
 		{"pgpass", required_argument, NULL, VALUE(CLI_PGPASS)},
+		{"rehearse", no_argument, NULL, VALUE(CLI_REHEARSE)},
 		{"repair", no_argument, NULL, VALUE(CLI_REPAIR)},
 		{"report", required_argument, NULL, VALUE(CLI_REPORT)},
 		{"rewrite", required_argument, NULL, VALUE(CLI_REWRITE)},

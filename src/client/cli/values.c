@@ -142,6 +142,44 @@ static int parse_pattern(
 	return 0;
 }
 
+/* "1s", "800ms", "1min". */
+static int parse_budget(unsigned *out, const char *text, struct bm_error *err)
+{
+	static const struct {
+		const char *unit;
+		unsigned long msec;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}};
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	for (size_t i = 0; text[0] >= '0' && text[0] <= '9' && i < BM_COUNT_OF(units); i++) {
+		unsigned long msec = value * units[i].msec;
+		if (strcmp(end, units[i].unit) == 0 && value <= BM_BUDGET_MOST_MSEC &&
+				msec >= BM_BUDGET_LEAST_MSEC && msec <= BM_BUDGET_MOST_MSEC) {
+			*out = (unsigned)msec;
+			return 0;
+		}
+	}
+	return bm_error_set(err, BM_ERR_CONFIG,
+			"--budget cannot be '%s': it is a time from 100ms to 60s, as 1s or 800ms",
+			text);
+}
+
+static int parse_accept(const char **out, const char *text, struct bm_error *err)
+{
+	size_t count = 0;
+
+	while (out[count] != NULL) {
+		count++;
+	}
+	if (text[0] == '\0' || count == CLI_MOST_PATTERNS) {
+		return bm_error_set(err, BM_ERR_CONFIG, "--accept '%s': %s", text,
+				text[0] == '\0' ? "a table is needed" : "given too often");
+	}
+	out[count] = text;
+	return 0;
+}
+
 /* "15", "TERM" or "SIGTERM"; with `zero` "0" too. -1: none of them. */
 static int parse_signal(const char *text, size_t length, int zero)
 {
@@ -211,6 +249,8 @@ static int take_wish(struct cli_call *call, cli_options option)
 			{CLI_INCREMENTAL, &call->incremental},
 			{CLI_REPAIR, &call->repair},
 			{CLI_DELETE_EXTRA, &call->delete_extra},
+			{CLI_CHECK, &call->check},
+			{CLI_REHEARSE, &call->rehearse},
 			{CLI_FIX, &call->fix},
 			{CLI_FOLLOW, &call->follow},
 			{CLI_GROUP, &call->single.group},
@@ -251,6 +291,10 @@ int cli_take_option(struct cli_call *call, cli_options option, const char *text,
 		return parse_pattern(call->exclude, "exclude", text, err);
 	case CLI_TABLE:
 		return parse_pattern(call->tables, "table", text, err);
+	case CLI_BUDGET:
+		return parse_budget(&call->budget_msec, text, err);
+	case CLI_ACCEPT:
+		return parse_accept(call->accept, text, err);
 	case CLI_WAIT:
 		return parse_number(&call->wait_sec, "wait", text, 86400, err);
 	case CLI_HASH:

@@ -73,6 +73,12 @@ void cli_render_outlook(const json_t *plan, struct bm_strbuf *out);
 void cli_render_findings(const json_t *findings, struct bm_strbuf *out);
 void cli_render_evidence(const json_t *evidence, struct bm_strbuf *out);
 
+/* What a cutover, a failback or a check of one found and did; and what came of it, with the
+ * error and hint of one that was not done, "" else. */
+void cli_render_cutover(const json_t *evidence, bool colour, struct bm_strbuf *out);
+void cli_render_cutover_result(const char *name, const json_t *evidence, const char *error,
+		const char *hint, struct bm_strbuf *out);
+
 /* One event as one line. */
 void cli_render_event(const json_t *event, bool colour, struct bm_strbuf *out);
 

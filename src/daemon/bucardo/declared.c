@@ -80,6 +80,7 @@ void bm_bucardo_declare(
 				.released = syncs[i].released,
 				.paused = syncs[i].paused,
 				.resuming = syncs[i].resuming,
+				.changing = syncs[i].changing,
 				.resumed = is_resumed(bucardo, &syncs[i])};
 	}
 	declared_finish(bucardo);

@@ -250,7 +250,7 @@ struct declared {
 	size_t count;
 	struct declared_sync {
 		char *name;
-		bool released, paused, resuming;
+		bool released, paused, resuming, changing;
 		bool resumed; /* it is to be activated */
 	} * syncs;
 };

@@ -154,6 +154,36 @@ static void answer_teardown(const struct question *question, struct bm_strbuf *o
 	}
 }
 
+static void answer_begun(uint64_t number, struct bm_strbuf *out)
+{
+	json_t *object = done();
+
+	json_object_set_new(object, "number", json_integer((json_int_t)number));
+	put(object, out);
+}
+
+static void answer_cutover(const struct question *question, struct bm_strbuf *out)
+{
+	const struct bm_control_request *request = question->request;
+	struct bm_change change = request->change;
+	struct bm_error err = BM_ERROR_INIT;
+	uint64_t number;
+	char by[32];
+
+	change.accept = request->accept;
+	snprintf(by, sizeof(by), "uid %u", (unsigned)question->uid);
+	if (request->check) {
+		put_request(question->host->change_check(question->machine, request->migration,
+					    &change, &err),
+				&err, out);
+	} else if (question->host->change(question->machine, request->migration, &change, by,
+				   &number, &err) != 0) {
+		bm_control_answer_refusal(bm_error_code_name(err.code), err.message, out);
+	} else {
+		answer_begun(number, out);
+	}
+}
+
 static void answer_plan(const struct question *question, struct bm_strbuf *out)
 {
 	const struct bm_control_request *request = question->request;
@@ -207,6 +237,7 @@ void bm_control_answer(const struct bm_control_host *host, struct bm_machine *ma
 			const struct question *question, struct bm_strbuf *out) = {
 			[BM_CONTROL_CONFIG_RELOAD] = answer_config_reload,
 			[BM_CONTROL_CONFIG_SHOW] = answer_config_show,
+			[BM_CONTROL_CUTOVER] = answer_cutover,
 			[BM_CONTROL_HEALTH] = answer_health,
 			[BM_CONTROL_MIGRATE] = answer_migration,
 			[BM_CONTROL_PAUSE] = answer_migration,

@@ -22,6 +22,11 @@ struct bm_control_host {
 			const char *by, struct bm_error *err);
 	char *(*teardown_preview)(
 			struct bm_machine *machine, const char *name, struct bm_error *err);
+	int (*change)(struct bm_machine *machine, const char *name,
+			const struct bm_change *change, const char *by, uint64_t *number,
+			struct bm_error *err);
+	char *(*change_check)(struct bm_machine *machine, const char *name,
+			const struct bm_change *change, struct bm_error *err);
 	int (*reload)(struct bm_machine *machine, struct bm_strbuf *errors);
 	void (*show_config)(struct bm_machine *machine, struct bm_strbuf *out);
 	bool (*event_after)(struct bm_machine *machine, uint64_t after,

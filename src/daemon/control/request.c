@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
@@ -137,6 +138,69 @@ static int parse_teardown(
 	return parse_migration(root, out, err);
 }
 
+/* Names that are accepted as they are: a list, kept as the text of one. */
+static int take_accept(const json_t *root, struct bm_control_request *out, struct bm_error *err)
+{
+	const json_t *list = json_object_get(root, "accept");
+	size_t index;
+	const json_t *name;
+
+	json_array_foreach(list, index, name)
+	{
+		if (!json_is_string(name)) {
+			list = NULL;
+			break;
+		}
+	}
+	char *text = json_is_array(list) ? json_dumps(list, JSON_COMPACT) : NULL;
+	bool taken = text != NULL && strlen(text) < sizeof(out->accept);
+	snprintf(out->accept, sizeof(out->accept), "%s", taken ? text : "[]");
+	free(text);
+	return taken || json_object_get(root, "accept") == NULL
+			? 0
+			: bm_error_set(err, BM_ERR_CONFIG,
+					  "'accept' is a list of names, of %d bytes at most",
+					  BM_CONTROL_ACCEPT_BYTES);
+}
+
+static int take_budget(const json_t *root, struct bm_control_request *out, struct bm_error *err)
+{
+	const json_t *budget = json_object_get(root, "budget_msec");
+	json_int_t value = json_integer_value(budget);
+
+	if (budget != NULL &&
+			(!json_is_integer(budget) || value < BM_BUDGET_LEAST_MSEC ||
+					value > BM_BUDGET_MOST_MSEC)) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'budget_msec' is %d to %d",
+				BM_BUDGET_LEAST_MSEC, BM_BUDGET_MOST_MSEC);
+	}
+	out->change.budget_msec = (unsigned)value;
+	return 0;
+}
+
+static int parse_cutover(
+		const json_t *root, struct bm_control_request *out, struct bm_error *err)
+{
+	static const char *const directions[] = {"cutover", "failback"};
+	static const char *const modes[] = {"check", "rehearse", "run"};
+	int direction = find_word(
+			text_of(root, "direction"), directions, BM_COUNT_OF(directions));
+	int mode = find_word(text_of(root, "mode"), modes, BM_COUNT_OF(modes));
+
+	if (direction < 0) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'direction' is cutover or failback");
+	}
+	if (mode < 0) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'mode' is check, rehearse or run");
+	}
+	out->check = mode == 0;
+	out->change.rehearses = mode == 1;
+	out->change.phase = direction == 0 ? BM_PHASE_CUTOVER : BM_PHASE_FAILBACK;
+	return take_budget(root, out, err) == 0 && take_accept(root, out, err) == 0
+			? parse_migration(root, out, err)
+			: -1;
+}
+
 /* Alphabetical, as the enum; `parse` is NULL where there are no members. */
 static const struct {
 	const char *name;
@@ -144,6 +208,7 @@ static const struct {
 } commands[] = {
 		[BM_CONTROL_CONFIG_RELOAD] = {"config-reload", NULL},
 		[BM_CONTROL_CONFIG_SHOW] = {"config-show", NULL},
+		[BM_CONTROL_CUTOVER] = {"cutover", parse_cutover},
 		[BM_CONTROL_EVENTS] = {"events", parse_events},
 		[BM_CONTROL_HEALTH] = {"health", parse_health},
 		[BM_CONTROL_MIGRATE] = {"migrate", parse_migrate},

@@ -17,10 +17,12 @@
 /* The longest request line; the machine's own are under 300 bytes. */
 #define BM_CONTROL_LIMIT_BYTES ((size_t)64 * 1024)
 #define BM_CONTROL_NAME_BYTES 128
+#define BM_CONTROL_ACCEPT_BYTES 8192
 
 enum bm_control_command {
 	BM_CONTROL_CONFIG_RELOAD,
 	BM_CONTROL_CONFIG_SHOW,
+	BM_CONTROL_CUTOVER,
 	BM_CONTROL_EVENTS,
 	BM_CONTROL_HEALTH,
 	BM_CONTROL_MIGRATE,
@@ -46,6 +48,9 @@ struct bm_control_request {
 	bool fix;			       /* plan */
 	bool preview;			       /* teardown: tell what would be removed */
 	char without[16];		       /* teardown: the side that is gone; "" */
+	bool check;		 /* cutover: begin nothing, ask whether it could be */
+	struct bm_change change; /* cutover; its texts are in `accept` */
+	char accept[BM_CONTROL_ACCEPT_BYTES];
 };
 
 /* Understand one line (no newline). Members that are not known are ignored. */

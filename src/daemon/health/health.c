@@ -375,6 +375,26 @@ static enum bm_health evaluate_backlog(const struct sync_history *history,
 	return sync->lag_msec >= FRESH_MSEC ? BM_HEALTH_CATCHING_UP : BM_HEALTH_RUNNING;
 }
 
+/* Whether it is not Bucardo's now. */
+static bool is_its_migrations(const struct bm_sync_sample *sync,
+		const struct health_limits *limits, struct bm_strbuf *why,
+		struct bm_strbuf *advice)
+{
+	if (limits->changing) {
+		/* What waits is carried by the worker. */
+		bm_strbuf_puts(why, "its migration is being cut over");
+		return true;
+	}
+	if (sync->active || !limits->held) {
+		return false;
+	}
+	bm_strbuf_puts(why, "its migration has not begun to replicate yet");
+	bm_strbuf_puts(advice,
+			"nothing: the migration activates it when all rows are copied; earlier "
+			"would be too early");
+	return true;
+}
+
 static enum bm_health evaluate(const struct sync_history *history,
 		const struct bm_sync_sample *sync, const struct bm_observation *observation,
 		const struct health_limits *limits, struct bm_strbuf *why,
@@ -384,12 +404,8 @@ static enum bm_health evaluate(const struct sync_history *history,
 		bm_strbuf_puts(why, "Bucardo was stopped by an operator");
 		return BM_HEALTH_STOPPED;
 	}
-	if (!sync->active && limits->held) {
-		bm_strbuf_puts(why, "its migration has not begun to replicate yet");
-		bm_strbuf_puts(advice,
-				"nothing: the migration activates it when all rows are "
-				"copied; earlier would be too early");
-		return BM_HEALTH_STOPPED;
+	if (is_its_migrations(sync, limits, why, advice)) {
+		return limits->changing ? BM_HEALTH_IDLE : BM_HEALTH_STOPPED;
 	}
 	if (!sync->active && limits->declared) {
 		bm_strbuf_puts(why, "all of its tables are paused, or somebody deactivated it");

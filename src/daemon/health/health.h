@@ -36,6 +36,7 @@ struct health_limits {
 	uint64_t paused_msec; /* since when */
 	bool declared;	      /* a migration of machine.yaml made it */
 	bool held;	      /* its migration has not released it */
+	bool changing;	      /* the sides of its migration change places */
 	bool escalation;      /* stalls are fixed without a person */
 };
 

@@ -26,7 +26,8 @@ static void declare_syncs(struct bm_machine *machine)
 				machine->migrate, i / BM_SYNCS_LIMIT);
 		names[i] = bm_sync_name(view.name, (unsigned)(i % BM_SYNCS_LIMIT));
 		syncs[i] = (struct bm_declared_sync){names[i], view.released,
-				view.paused || view.leaving.asked, view.resuming};
+				view.paused || view.leaving.asked, view.resuming,
+				view.changing.under_way};
 	}
 	bm_bucardo_declare(machine->bucardo, syncs, count);
 	for (size_t i = 0; i < count; i++) {
@@ -117,6 +118,23 @@ char *bm_machine_teardown_preview(
 {
 	return check_usable(machine, err) == 0
 			? bm_migrate_teardown_preview(machine->migrate, name, err)
+			: NULL;
+}
+
+int bm_machine_change(struct bm_machine *machine, const char *name,
+		const struct bm_change *change, const char *by, uint64_t *number,
+		struct bm_error *err)
+{
+	return check_usable(machine, err) == 0
+			? bm_migrate_change(machine->migrate, name, change, by, number, err)
+			: -1;
+}
+
+char *bm_machine_change_check(struct bm_machine *machine, const char *name,
+		const struct bm_change *change, struct bm_error *err)
+{
+	return check_usable(machine, err) == 0
+			? bm_migrate_change_check(machine->migrate, name, change, err)
 			: NULL;
 }
 

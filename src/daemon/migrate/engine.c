@@ -42,6 +42,7 @@ struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name)
 	migration->migrate = migrate;
 	migration->run_until = BM_PHASE_REPLICATE;
 	migration->worker_phase = BM_PHASE_COUNT;
+	bm_changing_clear(migration);
 	migration->since_msec = bm_clock_msec();
 	migrate->migrations = bm_realloc(
 			migrate->migrations, migrate->count + 1, sizeof(*migrate->migrations));
@@ -71,6 +72,7 @@ void bm_migrate_clear(struct migration *migration)
 	free(migration->leaving.by);
 	free(migration->leaving.without);
 	migration->leaving = (struct leaving){.asked = false};
+	bm_changing_clear(migration);
 }
 
 void bm_migrate_free(struct migration *migration)
@@ -169,7 +171,7 @@ void bm_migrate_reconcile(struct migration *migration)
 	struct bm_strbuf difference = BM_STRBUF_INIT;
 
 	if (!migration->migrate->journal_known || migration->declared == NULL ||
-			migration->leaving.asked) {
+			migration->leaving.asked || migration->changing.asked) {
 		return;
 	}
 	if (migration->definition != NULL && is_bound(migration)) {
@@ -200,6 +202,8 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 	json_decref(migration->declared);
 	migration->declared = bm_definition_create(config);
 	migration->run_until = config->run_until;
+	migration->cutover.budget_msec = (unsigned)config->cutover_budget_msec;
+	migration->cutover.is_manual = config->cutover_quiesce == BM_QUIESCE_MANUAL;
 	migration->configured = true;
 	bm_migrate_reconcile(migration);
 }
@@ -244,11 +248,10 @@ void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *co
 /* Another database may be there now: it gets all that is known. */
 static void write_all_again(struct migration *migration)
 {
-	/* A teardown that nobody has asked for is not in it. */
-	size_t count = migration->leaving.asked ? RECORD_COUNT : BM_PHASE_COUNT;
-
-	for (size_t i = 0; i < count; i++) {
-		migration->records[i].revision.generation++;
+	for (size_t i = 0; i < RECORD_COUNT; i++) {
+		/* What nobody has asked for is not in it. */
+		migration->records[i].revision.generation += i < BM_PHASE_COUNT ||
+				migration->records[i].state != BM_RECORD_PENDING;
 	}
 	migration->revision.generation += migration->definition != NULL;
 }
@@ -343,6 +346,12 @@ static struct bm_next ask(struct migration *migration)
 			.worker = migration->worker_phase,
 			.records = records,
 			.teardown = migration->leaving.asked ? &records[BM_PHASE_COUNT] : NULL,
+			.changing = migration->changing.asked
+					? &records[bm_record_of(migration,
+								   migration->changing.phase) -
+							  migration->records]
+					: NULL,
+			.change = migration->changing.phase,
 			.now_msec = bm_clock_msec(),
 	};
 	return bm_migrate_next(&in);

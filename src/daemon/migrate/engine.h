@@ -55,7 +55,8 @@ struct reconciler {
 	uint64_t reported_msec;
 };
 
-#define RECORD_COUNT (BM_PHASE_COUNT + 1)
+/* Of each phase, then of what a person asks for: teardown, cutover, failback. */
+#define RECORD_COUNT (BM_PHASE_COUNT + 3)
 
 /* Its teardown, which a person asked for (leaving.c). */
 struct leaving {
@@ -65,6 +66,20 @@ struct leaving {
 	char *without;	/* "source", "destination" or "both": gone for good; "" neither */
 	bool forgotten; /* its rows go out of the journal, then it is as if never named */
 	char hint[192]; /* for the view */
+};
+
+/* The latest attempt of a cutover or failback (changing.c). */
+struct changing {
+	bool asked;    /* it is not over */
+	bool is_fresh; /* asked for since this process lives, and no worker of it was started */
+	enum bm_phase phase;
+	bool rehearses;
+	uint64_t number; /* counts up; 0: there was none */
+	unsigned budget_msec;
+	char *accept; /* a JSON list of names; NULL none */
+	int64_t at;
+	char *by;
+	int64_t rehearsed_at; /* of the last one that went well; 0 never */
 };
 
 struct migration {
@@ -83,7 +98,7 @@ struct migration {
 	bool resuming; /* what the pause has stopped is to run again, and was not seen to */
 	char paused_why[768], shown_hint[128]; /* for the view */
 	struct revision revision;
-	struct record records[RECORD_COUNT]; /* of each phase; the last one of its teardown */
+	struct record records[RECORD_COUNT];
 
 	struct bm_phase_host *worker;
 	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
@@ -91,6 +106,11 @@ struct migration {
 	bool has_result;
 	struct reconciler reconciler;
 	struct leaving leaving;
+	struct changing changing;
+	struct { /* as machine.yaml has it */
+		unsigned budget_msec;
+		bool is_manual;
+	} cutover;
 
 	/* what the last step said, for the views */
 	struct bm_next next;
@@ -143,8 +163,25 @@ void bm_migrate_free(struct migration *migration);
 /* All that is known of its phases and its teardown. */
 void bm_migrate_clear(struct migration *migration);
 
-/* leaving.c: teardown. */
 struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
+/* The phase of a record, by its index. */
+enum bm_phase bm_record_phase(size_t index);
+
+/* changing.c: cutover and failback. */
+bool bm_phase_is_change(enum bm_phase phase);
+void bm_changing_clear(struct migration *migration);
+/* -1 with `err` while one is under way. */
+int bm_changing_must_rest(const struct migration *migration, struct bm_error *err);
+/* What its worker is asked to do now. */
+char *bm_changing_request(struct migration *migration);
+/* Its worker said how it ended. */
+void bm_changing_end(struct migration *migration, const struct bm_phase_line *line);
+void bm_changing_drop(struct migration *migration);
+char *bm_changing_encode(const struct migration *migration);
+void bm_changing_decode(struct migration *migration, const char *text);
+struct bm_changing_view bm_changing_view_of(struct migration *migration);
+
+/* leaving.c: teardown. */
 /* One that is torn down and not named any more is to be forgotten. */
 void bm_leaving_check(struct migration *migration);
 /* In each tick, those that the journal has forgotten. */

@@ -55,6 +55,7 @@ static int take_migrations(void *ctx, const struct bm_result *result, struct bm_
 		migration->paused_by = text_at(result, i, 4);
 		migration->resuming = strcmp(bm_result_get(result, i, 5), "t") == 0;
 		bm_leaving_decode(migration, bm_result_get(result, i, 6));
+		bm_changing_decode(migration, bm_result_get(result, i, 7));
 	}
 	return 0;
 }
@@ -79,6 +80,16 @@ static const char *failure_name(size_t index)
 	return bm_failure_name((enum bm_failure)index);
 }
 
+static struct record *find_record(struct migration *migration, const char *phase)
+{
+	for (size_t i = 0; migration != NULL && i < RECORD_COUNT; i++) {
+		if (strcmp(bm_phase_name(bm_record_phase(i)), phase) == 0) {
+			return &migration->records[i];
+		}
+	}
+	return NULL;
+}
+
 static int take_phases(void *ctx, const struct bm_result *result, struct bm_error *err)
 {
 	struct bm_migrate *migrate = ctx;
@@ -87,14 +98,10 @@ static int take_phases(void *ctx, const struct bm_result *result, struct bm_erro
 	for (size_t i = 0; i < result->row_count && !migrate->journal_known; i++) {
 		struct migration *migration = bm_migrate_find(
 				migrate, bm_result_get(result, i, 0));
-		enum bm_phase phase;
-		const char *name = bm_result_get(result, i, 1);
-		bool is_teardown = strcmp(name, bm_phase_name(BM_PHASE_TEARDOWN)) == 0;
-		if (migration == NULL || (!is_teardown && !bm_phase_parse(name, &phase))) {
+		struct record *record = find_record(migration, bm_result_get(result, i, 1));
+		if (record == NULL) {
 			continue; /* of a phase that a later version has */
 		}
-		struct record *record = bm_record_of(
-				migration, is_teardown ? BM_PHASE_TEARDOWN : phase);
 		record->state = (enum bm_record_state)find_name(
 				bm_result_get(result, i, 2), state_name, BM_RECORD_STATE_COUNT);
 		record->failure = (enum bm_failure)find_name(
@@ -196,17 +203,19 @@ static void write_migration(struct migration *migration)
 {
 	char *definition = json_dumps(migration->definition, JSON_COMPACT);
 	char *leaving = bm_leaving_encode(migration);
+	char *changing = bm_changing_encode(migration);
 	char paused_at[24];
 	const char *const params[] = {migration->name, definition,
 			migration->has_until ? bm_phase_name(migration->until) : NULL,
 			migration->paused ? moment(migration->paused_at, paused_at) : NULL,
 			migration->paused ? migration->paused_by : NULL,
-			migration->resuming ? "t" : "f", leaving};
+			migration->resuming ? "t" : "f", leaving, changing};
 
 	write_row(migration->migrate, &migration->revision, write_migration_sql, params,
 			BM_COUNT_OF(params));
 	free(definition);
 	free(leaving);
+	free(changing);
 }
 
 static void write_phase(struct migration *migration, enum bm_phase phase)
@@ -268,9 +277,7 @@ static bool write_one_of(struct migration *migration)
 	}
 	for (size_t i = 0; i < RECORD_COUNT && !migration->leaving.forgotten; i++) {
 		if (!is_written(&migration->records[i].revision)) {
-			write_phase(migration,
-					i < BM_PHASE_COUNT ? (enum bm_phase)i
-							   : BM_PHASE_TEARDOWN);
+			write_phase(migration, bm_record_phase(i));
 			return true;
 		}
 	}

@@ -10,7 +10,8 @@
 
 #include "bucardo_machine/postgres.h"
 
-#define BM_JOURNAL_VERSION 1
+/* 2: a migration may be in the midst of a cut-over, which a program of 1 would not finish. */
+#define BM_JOURNAL_VERSION 2
 
 /* Before all else; makes the table where it is missing, and has the version as its result. */
 extern const char bm_journal_version_sql[];

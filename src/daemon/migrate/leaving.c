@@ -21,7 +21,22 @@
 
 struct record *bm_record_of(struct migration *migration, enum bm_phase phase)
 {
-	return &migration->records[phase == BM_PHASE_TEARDOWN ? BM_PHASE_COUNT : phase];
+	for (size_t i = BM_PHASE_COUNT; i < RECORD_COUNT; i++) {
+		if (bm_record_phase(i) == phase) {
+			return &migration->records[i];
+		}
+	}
+	return &migration->records[phase];
+}
+
+enum bm_phase bm_record_phase(size_t index)
+{
+	static const enum bm_phase asked[] = {
+			BM_PHASE_TEARDOWN, BM_PHASE_CUTOVER, BM_PHASE_FAILBACK};
+	static_assert(BM_COUNT_OF(asked) == RECORD_COUNT - BM_PHASE_COUNT,
+			"a record has no phase");
+
+	return index < BM_PHASE_COUNT ? (enum bm_phase)index : asked[index - BM_PHASE_COUNT];
 }
 
 static bool is_done(struct migration *migration)
@@ -65,6 +80,7 @@ static void ask(struct migration *migration, const char *without, const char *by
 		return;
 	}
 	bm_run_cancel(migration);
+	bm_changing_drop(migration);
 	bm_reconciler_finish(migration);
 	free(migration->refusal);
 	migration->refusal = NULL;
@@ -91,6 +107,12 @@ int bm_migrate_teardown(struct bm_migrate *migrate, const char *name, const char
 	if (!is_side(without)) {
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"'%.40s' is no side: source, destination or both", without);
+	}
+	/* In the midst of it no side may be writable. One that cannot be finished, because a
+	 * side is gone for good, is given up. */
+	if ((without[0] == '\0' || bm_phase_is_change(migration->worker_phase)) &&
+			bm_changing_must_rest(migration, err) != 0) {
+		return -1;
 	}
 	if (migration->leaving.forgotten || migration->definition == NULL) {
 		return bm_error_set(err, BM_ERR_TRANSIENT,

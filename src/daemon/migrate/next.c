@@ -76,17 +76,25 @@ static const struct bm_phase_row rows[] = {
 				.comment = "proves that both databases hold the same rows",
 				.reversible = true,
 				.undo = ""},
-		[BM_PHASE_CUTOVER] = {.unit = "steps",
-				.needs = AFTER(REPLICATE) | AFTER(VERIFY),
+		/* Begun by a person: these two while it replicates, the third at any point. */
+		[BM_PHASE_CUTOVER] = {.worker = "phase",
+				.unit = "steps",
+				.needs = AFTER(REPLICATE),
 				.comment = "makes the destination the one that is written to",
+				.detect = "the row of this attempt on the side that is left, which is "
+					  "written in the transaction that fences it",
+				.cancel = "either all of it or nothing: the next worker goes on, or "
+					  "undoes it",
 				.reversible = false,
 				.undo = "failback"},
-		[BM_PHASE_FAILBACK] = {.unit = "steps",
-				.needs = AFTER(CUTOVER),
+		[BM_PHASE_FAILBACK] = {.worker = "phase",
+				.unit = "steps",
+				.needs = AFTER(REPLICATE),
 				.comment = "makes the source the one that is written to again",
+				.detect = "as cutover",
+				.cancel = "as cutover",
 				.reversible = false,
 				.undo = "cutover"},
-		/* Begun by a person, at any point. */
 		[BM_PHASE_TEARDOWN] = {.worker = "phase",
 				.unit = "objects",
 				.comment = "removes what the migration made beside the rows: syncs, "
@@ -230,6 +238,13 @@ static struct bm_next leave(const struct bm_next_input *in)
 			: go_on(in, in->teardown);
 }
 
+/* One that was begun is ended, whatever else is wished: until then no side may be writable. */
+static struct bm_next change(const struct bm_next_input *in)
+{
+	return in->worker == in->change ? answer(BM_STEP_WAIT, BM_MIGRATION_RUNNING, NULL)
+					: go_on(in, in->changing);
+}
+
 struct bm_next bm_migrate_next(const struct bm_next_input *in)
 {
 	struct bm_next next;
@@ -241,6 +256,9 @@ struct bm_next bm_migrate_next(const struct bm_next_input *in)
 	} else if (in->teardown != NULL) {
 		phase = BM_PHASE_TEARDOWN;
 		next = leave(in);
+	} else if (in->changing != NULL) {
+		phase = in->change;
+		next = change(in);
 	} else {
 		phase = current_phase(in);
 		if (!is_kept_back(in, phase, &next)) {

@@ -52,6 +52,9 @@ struct bm_next_input {
 	const struct bm_next_record *records; /* BM_PHASE_COUNT of them */
 	/* How far its teardown is, which comes before all else; NULL: nobody asked for one. */
 	const struct bm_next_record *teardown;
+	/* How far the cutover or failback is that was asked for; NULL: none is. */
+	const struct bm_next_record *changing;
+	enum bm_phase change; /* which of the two */
 	uint64_t now_msec;
 };
 

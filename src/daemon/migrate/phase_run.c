@@ -174,6 +174,10 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	bool is_news = record->error == NULL || strcmp(record->error, message) != 0;
 	uint64_t now = bm_clock_msec();
 
+	if (bm_phase_is_change(phase)) {
+		failure = BM_FAILURE_TRANSIENT; /* it is to be finished, whatever was wrong */
+	}
+
 	if (now - migration->worker_since_msec >= STABLE_MSEC) {
 		record->attempt = 0;
 	}
@@ -200,6 +204,23 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	}
 }
 
+/* Of a cutover the class operator says that it is over, as a result does. */
+static void take_result(struct migration *migration, const struct bm_phase_line *line)
+{
+	bool done = line->event == BM_PHASE_EVENT_DONE;
+
+	migration->has_result = true;
+	if (bm_phase_is_change(migration->worker_phase) &&
+			(done || line->failure == BM_FAILURE_OPERATOR)) {
+		bm_changing_end(migration, line);
+	} else if (done) {
+		take_done(migration, line);
+	} else {
+		fail(migration, migration->worker_phase, line->failure, line->message,
+				line->hint);
+	}
+}
+
 static void on_line(void *ctx, const struct bm_phase_line *line)
 {
 	struct migration *migration = ctx;
@@ -215,12 +236,8 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		bm_migrate_event(migration, BM_LOG_INFO, "%s", line->text);
 		break;
 	case BM_PHASE_EVENT_DONE:
-		take_done(migration, line);
-		break;
 	case BM_PHASE_EVENT_FAILED:
-		migration->has_result = true;
-		fail(migration, migration->worker_phase, line->failure, line->message,
-				line->hint);
+		take_result(migration, line);
 		break;
 	case BM_PHASE_EVENT_RECONCILED:
 	case BM_PHASE_EVENT_ALIVE:
@@ -268,6 +285,17 @@ void bm_run_begin(struct migration *migration, enum bm_phase phase)
 	touch(record);
 }
 
+static char *request_of(struct migration *migration, enum bm_phase phase)
+{
+	if (phase == BM_PHASE_TEARDOWN) {
+		return bm_leaving_request(migration);
+	}
+	return bm_phase_is_change(phase) ? bm_changing_request(migration)
+					 : bm_definition_request(migration->definition, phase,
+							   migration->migrate->socket_dir,
+							   BM_REQUEST_WORK, NULL);
+}
+
 void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 {
 	struct bm_migrate *migrate = migration->migrate;
@@ -277,10 +305,7 @@ void bm_run_spawn(struct migration *migration, enum bm_phase phase)
 			.pgpass = migrate->pgpass,
 			.subject = migration->name};
 	struct bm_error err = BM_ERROR_INIT;
-	char *request = phase == BM_PHASE_TEARDOWN
-			? bm_leaving_request(migration)
-			: bm_definition_request(migration->definition, phase,
-					  migrate->socket_dir, BM_REQUEST_WORK, NULL);
+	char *request = request_of(migration, phase);
 
 	json_decref(record->findings);
 	record->findings = NULL;
@@ -307,7 +332,10 @@ void bm_run_retry_now(struct migration *migration)
 {
 	for (size_t i = 0; i < RECORD_COUNT; i++) {
 		struct record *record = &migration->records[i];
-		if (record->state == BM_RECORD_FAILED) {
+		/* One that is over is not begun again. */
+		bool over = bm_phase_is_change(bm_record_phase(i)) &&
+				!migration->changing.asked;
+		if (record->state == BM_RECORD_FAILED && !over) {
 			record->state = BM_RECORD_BEGUN;
 			record->attempt = 0;
 			record->retry_at_msec = 0;

@@ -97,6 +97,9 @@ static int pause_migration(struct migration *migration, enum bm_phase until, con
 		struct bm_error *err)
 {
 	(void)until;
+	if (bm_changing_must_rest(migration, err) != 0) {
+		return -1;
+	}
 	if (migration->paused) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"migration '%s' is paused already, by %s", migration->name,

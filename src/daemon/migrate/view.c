@@ -196,12 +196,14 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 							 : 0,
 			.paused = migration->paused,
 			.released = !migration->paused && !migration->leaving.asked &&
+					!migration->changing.asked &&
 					migration->records[BM_PHASE_REPLICATE].state !=
 							BM_RECORD_PENDING,
 			.recorded = bm_journal_has_request(migration),
 			.resuming = migration->resuming,
 			.reconcile = reconcile_view(&migration->reconciler),
 			.leaving = bm_leaving_view_of(migration),
+			.changing = bm_changing_view_of(migration),
 	};
 
 	if (record->state == BM_RECORD_FAILED && record->retry_at_msec != UINT64_MAX) {

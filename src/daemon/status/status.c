@@ -317,6 +317,28 @@ static json_t *teardown_json(const struct bm_leaving_view *leaving)
 	return object;
 }
 
+/* Null when there was no attempt. */
+static json_t *cutover_json(const struct bm_changing_view *changing)
+{
+	if (changing->number == 0) {
+		return json_null();
+	}
+	json_t *object = json_object(), *result = json_loads(changing->evidence, 0, NULL);
+	json_object_set_new(object, "number", json_integer((json_int_t)changing->number));
+	set_text(object, "direction", bm_phase_name(changing->phase));
+	set_text(object, "mode", changing->rehearses ? "rehearse" : "run");
+	json_object_set_new(object, "under_way", json_boolean(changing->under_way));
+	json_object_set_new(object, "asked_at", wall(changing->at));
+	json_object_set_new(object, "ended_at", wall(changing->ended_at));
+	json_object_set_new(object, "rehearsed_at", wall(changing->rehearsed_at));
+	set_text(object, "by", changing->by);
+	set_text(object, "state", bm_record_state_name(changing->state));
+	set_text(object, "error", changing->error);
+	set_text(object, "hint", changing->hint);
+	json_object_set_new(object, "result", result != NULL ? result : json_null());
+	return object;
+}
+
 static json_t *migration_json(const struct bm_status *status,
 		const struct bm_migration_view *migration, const struct moment *now)
 {
@@ -349,6 +371,7 @@ static json_t *migration_json(const struct bm_status *status,
 	json_object_set_new(object, "progress", progress_json(status, migration));
 	json_object_set_new(
 			object, "replication", bm_replication_json(status, migration->name));
+	json_object_set_new(object, "cutover", cutover_json(&migration->changing));
 	json_object_set_new(object, "teardown", teardown_json(&migration->leaving));
 	json_object_set_new(object, "findings", findings_json(migration));
 	json_object_set_new(object, "phases", phases_json(migration));

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS machine.migration (
 	until text, paused_at timestamptz, paused_by text,
 	created timestamptz NOT NULL DEFAULT now());
 ALTER TABLE machine.migration ADD COLUMN IF NOT EXISTS resuming boolean,
-	ADD COLUMN IF NOT EXISTS leaving jsonb;
+	ADD COLUMN IF NOT EXISTS leaving jsonb, ADD COLUMN IF NOT EXISTS changing jsonb;
 CREATE TABLE IF NOT EXISTS machine.phase (
 	migration text NOT NULL, phase text NOT NULL,
 	state text NOT NULL, failure text, attempt integer NOT NULL,

@@ -1,0 +1,186 @@
+/* The conditions of a cut-over, in the order in which they are told. */
+#include "worker/cutover/conditions.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/syncs.h"
+#include "worker/cutover/ready.h"
+#include "worker/deltas/sync_probe.h"
+
+/* clang-format off */
+const char bm_ready_settings_sql[] =
+#include "worker/cutover/sql/ready_settings.sql.inc"
+;
+const char bm_ready_tables_sql[] =
+#include "worker/cutover/sql/ready_tables.sql.inc"
+;
+static const char replicate_sql[] =
+#include "worker/cutover/sql/ready_replicate.sql.inc"
+;
+static const char sync_sql[] =
+#include "worker/cutover/sql/ready_sync.sql.inc"
+;
+static const char paused_sql[] =
+#include "worker/cutover/sql/ready_paused.sql.inc"
+;
+static const char owed_sql[] =
+#include "worker/cutover/sql/ready_owed.sql.inc"
+;
+static const char proven_sql[] =
+#include "worker/cutover/sql/ready_proven.sql.inc"
+;
+static const char indexes_sql[] =
+#include "worker/cutover/sql/ready_indexes.sql.inc"
+;
+static const char constraints_sql[] =
+#include "worker/cutover/sql/ready_constraints.sql.inc"
+;
+static const char constraints_from_sql[] =
+#include "worker/cutover/sql/ready_constraints_from.sql.inc"
+;
+static const char analyzed_sql[] =
+#include "worker/cutover/sql/ready_analyzed.sql.inc"
+;
+static const char sequences_sql[] =
+#include "worker/cutover/sql/ready_sequences.sql.inc"
+;
+static const char sequences_from_sql[] =
+#include "worker/cutover/sql/ready_sequences_from.sql.inc"
+;
+static const char prepared_sql[] =
+#include "worker/cutover/sql/ready_prepared.sql.inc"
+;
+static const char writers_sql[] =
+#include "worker/cutover/sql/ready_writers.sql.inc"
+;
+static const char maintenance_sql[] =
+#include "worker/cutover/sql/ready_maintenance.sql.inc"
+;
+static const char locks_sql[] =
+#include "worker/cutover/sql/ready_locks.sql.inc"
+;
+static const char publications_sql[] =
+#include "worker/cutover/sql/ready_publications.sql.inc"
+;
+static const char connections_sql[] =
+#include "worker/cutover/sql/ready_connections.sql.inc"
+;
+static const char connections_from_sql[] =
+#include "worker/cutover/sql/ready_connections_from.sql.inc"
+;
+static const char foreign_sql[] =
+#include "worker/cutover/sql/ready_foreign.sql.inc"
+;
+static const char fence_sql[] =
+#include "worker/cutover/sql/ready_fence.sql.inc"
+;
+static const char reverse_sql[] =
+#include "worker/cutover/sql/ready_reverse.sql.inc"
+;
+/* clang-format on */
+
+const char bm_ready_control_sql[] = "SELECT set_config('bucardo_machine.migration', $1, false)";
+
+/* ---- the backlog ---- */
+
+#define COUNT_LIMIT_MSEC 20000
+
+/* What the passes before the freeze carry in a moment, for each second of the budget; and how
+ * old the oldest of it may be. */
+#define BACKLOG_ROWS_A_SECOND 20000
+#define LAG_LIMIT_MSEC 30000
+
+static int count(struct bm_phase *phase, const PGresult *syncs, struct bm_backlog *total,
+		struct bm_error *err)
+{
+	PGconn *conn = bm_phase_conn(phase, bm_cutover_from(phase), err);
+	struct bm_backlog one;
+
+	for (int i = 0; conn != NULL && i < PQntuples(syncs); i++) {
+		if (bm_sync_probe_backlog(conn, PQgetvalue(syncs, i, 0),
+				    PQgetvalue(syncs, i, 1), COUNT_LIMIT_MSEC, &one,
+				    err) != 0) {
+			return -1;
+		}
+		total->rows += one.rows;
+		total->lag_msec = one.lag_msec > total->lag_msec ? one.lag_msec
+								 : total->lag_msec;
+	}
+	return conn != NULL ? 0 : -1;
+}
+
+static void tell_backlog(
+		const struct bm_phase *phase, const struct bm_backlog *total, json_t *condition)
+{
+	int64_t limit = (int64_t)phase->request.cutover.budget_msec * BACKLOG_ROWS_A_SECOND /
+			1000;
+	bool ready = total->rows <= limit && total->lag_msec <= LAG_LIMIT_MSEC;
+	char value[96], most[96];
+
+	snprintf(value, sizeof(value), "%" PRId64 " changes, oldest %.1f s", total->rows,
+			(double)total->lag_msec / 1000);
+	snprintf(most, sizeof(most), "%" PRId64 " changes, %d s", limit, LAG_LIMIT_MSEC / 1000);
+	json_object_set_new(condition, "state", json_string(ready ? "ready" : "not_ready"));
+	json_object_set_new(condition, "value", json_string(value));
+	json_object_set_new(condition, "limit", json_string(most));
+	json_object_set_new(condition, "why",
+			json_string(ready ? "" : "more waits than is carried in a moment"));
+	json_object_set_new(condition, "hint",
+			json_string(ready ? ""
+					  : "wait until it is applied, or take a larger "
+					    "--budget"));
+}
+
+static int look_at_backlog(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+{
+	struct bm_backlog total = {0};
+	PGresult *syncs = bm_phase_ask(phase, BM_SIDE_CONTROL,
+			"SELECT s.name, 'dbgroup ' || s.dbs FROM bucardo.sync s"
+			" WHERE s.name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "')",
+			1, &phase->request.name, err);
+	int rc = syncs != NULL ? count(phase, syncs, &total, err) : -1;
+
+	if (rc == 0) {
+		tell_backlog(phase, &total, condition);
+	}
+	PQclear(syncs);
+	return rc;
+}
+
+/* ---- the table ---- */
+
+/* clang-format off */
+const struct bm_ready_row bm_ready_rows[] = {
+{ .name = "replicates", .limit = "done", .place = BM_READY_CONTROL, .sql = replicate_sql },
+{ .name = "sync", .limit = "a good run, 90 s old", .place = BM_READY_CONTROL, .sql = sync_sql, .passes = true },
+{ .name = "fence", .limit = "up; lifted to fail back", .place = BM_READY_DESTINATION, .sql = fence_sql,
+  .takes_phase = true },
+{ .name = "reverse", .limit = "none without", .place = BM_READY_TO, .sql = reverse_sql },
+{ .name = "paused", .limit = "none", .place = BM_READY_FROM, .sql = paused_sql },
+{ .name = "resent", .limit = "none", .place = BM_READY_FROM, .sql = owed_sql, .passes = true },
+{ .name = "proven", .limit = "all", .place = BM_READY_SOURCE, .sql = proven_sql, .acceptable = true },
+{ .name = "indexes", .limit = "none invalid", .place = BM_READY_TO, .sql = indexes_sql },
+{ .name = "constraints", .limit = "none NOT VALID", .place = BM_READY_TO, .sql = constraints_sql,
+  .feed = constraints_from_sql },
+{ .name = "analyzed", .limit = "all", .place = BM_READY_TO, .sql = analyzed_sql },
+{ .name = "sequences", .limit = "none behind", .place = BM_READY_TO, .sql = sequences_sql,
+  .feed = sequences_from_sql, .passes = true },
+{ .name = "prepared", .limit = "none", .place = BM_READY_FROM, .sql = prepared_sql },
+{ .name = "prepared there", .limit = "none", .place = BM_READY_TO, .sql = prepared_sql },
+{ .name = "publications", .limit = "none in the way", .place = BM_READY_FROM, .sql = publications_sql },
+{ .name = "publications there", .limit = "none in the way", .place = BM_READY_TO, .sql = publications_sql },
+{ .name = "locks", .limit = "all tables at once", .place = BM_READY_FROM, .sql = locks_sql },
+{ .name = "connections", .limit = "all sessions fit", .place = BM_READY_TO, .sql = connections_sql,
+  .feed = connections_from_sql, .acceptable = true },
+{ .name = "foreign writers", .limit = "none", .place = BM_READY_TO, .sql = foreign_sql, .passes = true },
+{ .name = "maintenance", .limit = "none", .place = BM_READY_FROM, .sql = maintenance_sql, .passes = true },
+{ .name = "backlog", .limit = "", .look = look_at_backlog, .passes = true },
+{ .name = "writers", .limit = "a quarter of the budget", .place = BM_READY_FROM, .sql = writers_sql,
+  .passes = true, .looks_twice = true },
+};
+const size_t bm_ready_row_count = BM_COUNT_OF(bm_ready_rows);
+/* clang-format on */

@@ -1,0 +1,49 @@
+/*
+ * conditions - the table behind ready.h
+ */
+#ifndef WORKER_CUTOVER_CONDITIONS_H
+#define WORKER_CUTOVER_CONDITIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "worker/session/sides.h"
+
+struct json_t;
+
+/* Where it is asked: the side that is left and the one that becomes live, or one of the two
+ * whichever it is. */
+enum bm_ready_place {
+	BM_READY_CONTROL,
+	BM_READY_FROM,
+	BM_READY_TO,
+	BM_READY_SOURCE,
+	BM_READY_DESTINATION
+};
+
+/*
+ * A statement gives either rows of what stands in the way (object, why, hint; none: ready), or
+ * one row of state, value, why and hint. It reads settings bucardo_machine.names, .tables,
+ * .migration and .budget (sql/ready_settings.sql).
+ */
+struct bm_ready_row {
+	const char *name, *limit;
+	enum bm_ready_place place;
+	const char *sql;
+	const char *feed; /* asked first of the side that is left: its value is $1; NULL none */
+	bool takes_phase; /* $1 is cutover or failback */
+	bool acceptable;  /* a person may accept an object, or the condition, by its name */
+	bool passes;	  /* it may be over in a moment */
+	bool looks_twice; /* what was there at the first look is long */
+	/* Instead of a statement: sets the members of `condition`; -1 with `err`: unknown. */
+	int (*look)(struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
+};
+
+extern const struct bm_ready_row bm_ready_rows[];
+extern const size_t bm_ready_row_count;
+
+/* The names of the captured tables; what the other questions need, at a side and in the control
+ * database. */
+extern const char bm_ready_tables_sql[], bm_ready_settings_sql[], bm_ready_control_sql[];
+
+#endif

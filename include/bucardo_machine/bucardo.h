@@ -135,6 +135,7 @@ void bm_bucardo_set_slowness(struct bm_bucardo *bucardo, unsigned factor);
 
 size_t bm_bucardo_sync_count(const struct bm_bucardo *bucardo);
 struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t index);
+const struct bm_recoveries *bm_bucardo_recoveries(const struct bm_bucardo *bucardo);
 pid_t bm_bucardo_mcp_pid(const struct bm_bucardo *bucardo); /* 0: none */
 
 #endif

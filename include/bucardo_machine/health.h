@@ -37,6 +37,21 @@ enum bm_escalation {
 };
 const char *bm_escalation_name(enum bm_escalation step); /* "reload-sync"; static */
 
+/* What became of a step: rows were applied after it, the next one was taken, or the trouble got
+ * another name. */
+enum bm_recovery {
+	BM_RECOVERY_RECOVERED,
+	BM_RECOVERY_FAILED,
+	BM_RECOVERY_OTHER,
+	BM_RECOVERY_COUNT
+};
+const char *bm_recovery_name(enum bm_recovery result); /* "recovered"; static */
+
+/* How often, since the start of the machine, of all syncs. */
+struct bm_recoveries {
+	unsigned count[BM_ESCALATION_COUNT][BM_RECOVERY_COUNT];
+};
+
 /* Which way the backlog goes. */
 enum bm_trend {
 	BM_TREND_UNKNOWN, /* not seen for long enough, or the first run is at work */

@@ -78,6 +78,7 @@ struct bm_status {
 	uint64_t orphans_reaped, log_lines_dropped;
 	uint64_t longest_iteration_usec; /* bm_loop_longest_iteration_usec() */
 	struct bm_status_host host;
+	const struct bm_recoveries *recoveries; /* NULL: there is no Bucardo yet */
 	size_t unit_count;
 	const struct bm_status_unit *units;
 	size_t database_count;

@@ -66,6 +66,9 @@ def test_every_step_is_taken_until_one_helps_or_none_is_left(parts):
         assert machine.cli("health", "live").code == 0
         status = machine.status_json()
         assert "stalled, and nothing helped" in status["why"] and status["advice"]
+        counts = {(r["step"], r["result"]): r["count"] for r in status["recoveries"]}
+        assert len(counts) == len(STEPS) * 3
+        assert {key for key, count in counts.items() if count} == {(step, "failed") for step in STEPS[:-1]}
     climbed = _climbed(machine)
     assert [line["to"] for line in climbed] == STEPS, "one after the other, each once"
     assert all(line["rows"] > 0 and line["lag_ms"] > 0 for line in climbed)

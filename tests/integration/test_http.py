@@ -167,6 +167,7 @@ def test_metrics_are_what_both_formats_allow(site):
     assert metrics.value("up") == 1 and metrics.value("ready") == 1
     assert metrics.value("unit_up", unit="postgres") == 1 and metrics.value("unit_up", unit="http") == 1
     assert metrics.value("build_info", version=json.loads(site.ask(API).text)["version"]) == 1
+    assert metrics.value("recoveries_total", step="kick", result="recovered") == 0
     assert metrics.value("start_time_seconds") == pytest.approx(time.time(), abs=600)
     less = site.ask("/metrics", headers={"Accept": "application/openmetrics-text;q=0.1,text/plain"})
     assert less.headers["Content-Type"].startswith("text/plain")

@@ -10,7 +10,7 @@
 	"\"volume\":\"/var/lib/bucardo-machine\",\"runtime\":\"/run/bucardo-machine\",\"found\":\"syncs, replication on\"," \
 	"\"config\":{\"path\":\"/var/lib/bucardo-machine/machine.yaml\"," \
 	"\"state\":\"default\",\"errors\":[]}," \
-	"\"pgpass\":{\"warnings\":[]},\"orphans_reaped\":0,\"log_lines_dropped\":0,\"longest_iteration_usec\":0,\"host\":null," \
+	"\"pgpass\":{\"warnings\":[]},\"orphans_reaped\":0,\"log_lines_dropped\":0,\"longest_iteration_usec\":0,\"recoveries\":[],\"host\":null," \
 	"\"units\":[{\"name\":\"postgres\",\"kind\":\"postgres\"," \
 	"\"state\":\"ready\",\"since\":\"2026-11-23T03:55:00.000Z\",\"age_msec\":7500000,\"wanted\":true,\"pid\":20,\"restarts\":0,\"failures\":0,\"retry_in_msec\":null," \
 	"\"last_exit\":\"\"," \

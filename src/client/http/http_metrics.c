@@ -1,289 +1,14 @@
-/* The table of metrics, and the walk over it. */
+/* The walk over the table of metrics: heads, labels, samples. */
 #include "client/http/http_metrics.h"
 
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
 #include "client/http/http_lag.h"
+#include "client/http/http_metrics_table.h"
 #include "client/http/http_status.h"
 
 #define PREFIX "bucardo_machine_"
-
-enum type { GAUGE, COUNTER, INFO };
-
-/* What has a sample each, and by which members of it the samples are told apart. */
-enum scope { MACHINE, UNIT, DATABASE, SYNC, MIGRATION, APART, COPYING, SCOPE_COUNT };
-
-/* One thing of a scope. */
-struct item {
-	const json_t *self, *parent; /* parent: the migration that it belongs to, or NULL */
-};
-
-struct metric {
-	enum type type;
-	enum scope scope;
-	const char *name; /* without prefix and _total */
-	const char *unit; /* how the name ends; NULL: none */
-	const char *help;
-	/* The number, when it is known; or a member of the thing, times `scale`. */
-	bool (*value)(const struct http_scrape *scrape, const struct item *item, double *out);
-	const char *member;
-	double scale;
-	const char *side;      /* a label, always the same; NULL: none */
-	const char *states[3]; /* members that become labels: what it is in, the value is 1 */
-	bool is_lasting;       /* still true when the daemon is silent */
-};
-
-/* ---- values ---- */
-
-static bool always(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape, (void)item;
-	*out = 1;
-	return true;
-}
-
-static bool up(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)item;
-	*out = scrape->is_up ? 1 : 0;
-	return true;
-}
-
-static bool started(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return http_status_moment(item->self, "started_at", out);
-}
-
-static bool status_age(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)item;
-	*out = (double)(scrape->now_msec - scrape->taken_msec) / 1000;
-	return scrape->status != NULL;
-}
-
-static bool unit_up(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	*out = http_status_is(item->self, "state", "ready");
-	return true;
-}
-
-static bool database_up(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	*out = http_status_is(item->self, "reach", "yes");
-	return !http_status_is(item->self, "reach", "unknown");
-}
-
-/* From a moment that is kept: it grows while nobody says anything. */
-static bool sync_lag(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	return http_lag(json_string_value(json_object_get(item->self, "name")),
-			scrape->now_msec, out);
-}
-
-static bool last_success(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	double age;
-
-	if (!http_status_number(item->self, "good_age_msec", &age)) {
-		return false;
-	}
-	int64_t seconds = (scrape->taken_wall_msec - (int64_t)age + 500) / 1000;
-	*out = (double)seconds;
-	return true;
-}
-
-static bool is_in_phase(const struct item *item, const char *phase)
-{
-	return http_status_is(item->self, "phase", phase);
-}
-
-static bool of_progress(const struct item *item, const char *member, double *out)
-{
-	return http_status_number(json_object_get(item->self, "progress"), member, out);
-}
-
-static bool copied(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return is_in_phase(item, "copy") && of_progress(item, "done", out);
-}
-
-static bool to_copy(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return is_in_phase(item, "copy") && of_progress(item, "total", out);
-}
-
-static bool copied_rows(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return is_in_phase(item, "copy") && of_progress(item, "rows", out);
-}
-
-static bool progress(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	bool known = of_progress(item, "percent", out);
-
-	(void)scrape;
-	*out /= 100;
-	return known;
-}
-
-static bool time_left(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	bool known = of_progress(item, "eta_msec", out);
-
-	(void)scrape;
-	*out /= 1000;
-	return known;
-}
-
-static bool length_of(const struct item *item, const char *member, double *out)
-{
-	const json_t *reconcile = json_object_get(item->self, "reconcile");
-
-	*out = (double)json_array_size(json_object_get(reconcile, member));
-	return json_is_array(json_object_get(reconcile, member));
-}
-
-static bool paused(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return length_of(item, "paused", out);
-}
-
-static bool drifted(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return length_of(item, "drift", out);
-}
-
-static bool apart(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	return http_status_number(
-			json_object_get(item->self, "reconcile"), "not_in_step_count", out);
-}
-
-static const json_t *live_of(const struct item *item)
-{
-	return json_object_get(json_object_get(item->self, "reconcile"), "live");
-}
-
-static bool fence(const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	const json_t *fence = json_object_get(live_of(item), "fence");
-
-	(void)scrape;
-	*out = json_is_true(fence);
-	return json_is_boolean(fence);
-}
-
-static bool destination_live(
-		const struct http_scrape *scrape, const struct item *item, double *out)
-{
-	(void)scrape;
-	*out = http_status_is(live_of(item), "side", "destination");
-	return json_object_get(live_of(item), "side") != NULL;
-}
-
-/* ---- the table ---- */
-
-#define COMPUTED(how) .value = (how)
-#define NUMBER(what, times) .member = (what), .scale = (times)
-
-/* clang-format off */
-static const struct metric metrics[] = {
-	{INFO, MACHINE, "build", NULL, "The version of the machine.", COMPUTED(always),
-		.states = {"version"}, .is_lasting = true},
-	{GAUGE, MACHINE, "up", NULL, "Whether the daemon answered just now.", COMPUTED(up), .is_lasting = true},
-	{GAUGE, MACHINE, "ready", NULL, "Whether all that is wanted runs, and no sync is in trouble.",
-		NUMBER("ready", 1)},
-	{GAUGE, MACHINE, "state", NULL, "1 for the state that the machine is in.", COMPUTED(always),
-		.states = {"state"}},
-	{GAUGE, MACHINE, "start_time_seconds", "seconds", "When the daemon started, since the epoch.",
-		COMPUTED(started)},
-	{GAUGE, MACHINE, "status_age_seconds", "seconds",
-		"How old the status is that these numbers are of.", COMPUTED(status_age), .is_lasting = true},
-	{GAUGE, MACHINE, "longest_iteration_seconds", "seconds",
-		"The longest time in the last 10 to 20 s that the daemon answered nobody.",
-		NUMBER("longest_iteration_usec", 1e-6)},
-	{COUNTER, MACHINE, "log_lines_dropped", NULL, "Lines of the log that its reader was too slow for.",
-		NUMBER("log_lines_dropped", 1)},
-	{COUNTER, MACHINE, "orphans_reaped", NULL, "Processes that were left to the machine, and ended.",
-		NUMBER("orphans_reaped", 1)},
-
-	{GAUGE, UNIT, "unit_up", NULL, "Whether a unit is ready.", COMPUTED(unit_up)},
-	{GAUGE, UNIT, "unit_wanted", NULL, "Whether a unit ought to run.", NUMBER("wanted", 1)},
-	{COUNTER, UNIT, "unit_restarts", NULL, "Starts of a unit after the first one.",
-		NUMBER("restarts", 1)},
-	{GAUGE, DATABASE, "database_up", NULL, "Whether a database can be reached.", COMPUTED(database_up)},
-
-	{GAUGE, SYNC, "sync_health", NULL, "1 for the health that a sync has.", COMPUTED(always),
-		.states = {"health"}},
-	{GAUGE, SYNC, "sync_lag_seconds", "seconds",
-		"The age of the oldest change that is not applied. It grows while nobody can say.",
-		COMPUTED(sync_lag), .is_lasting = true},
-	{GAUGE, SYNC, "sync_backlog_rows", "rows", "Changed rows that no run has applied yet.",
-		NUMBER("backlog_rows", 1)},
-	{GAUGE, SYNC, "sync_last_success_timestamp_seconds", "seconds",
-		"When the last good run ended, since the epoch.", COMPUTED(last_success), .is_lasting = true},
-	{COUNTER, SYNC, "requeued_rows", "rows",
-		"Rows that were sent again, since their delta was marked without being applied.",
-		NUMBER("requeued_rows", 1)},
-	{COUNTER, SYNC, "conflict_rows", "rows", "Rows that were changed on both sides.",
-		NUMBER("conflicts", 1)},
-	{GAUGE, SYNC, "sync_escalation", NULL, "1 for the highest step taken against a stall.", COMPUTED(always),
-		.states = {"step"}},
-
-	{GAUGE, MIGRATION, "migration_phase", NULL, "1 for the phase of a migration, and how that is.",
-		COMPUTED(always), .states = {"phase", "status"}},
-	{GAUGE, MIGRATION, "migration_live", NULL, "Whether a migration replicates.", NUMBER("live", 1)},
-	{GAUGE, MIGRATION, "migration_failed_tries", NULL, "Failed tries of its phase in a row.",
-		NUMBER("attempt", 1)},
-	{GAUGE, MIGRATION, "phase_progress_ratio", "ratio", "How much of its phase is done.", COMPUTED(progress)},
-	{GAUGE, MIGRATION, "phase_time_left_seconds", "seconds", "Until its phase is done.", COMPUTED(time_left)},
-	{GAUGE, MIGRATION, "copy_bytes", NULL,
-		"What is copied, by the sizes on the source. While it copies.", COMPUTED(copied)},
-	{GAUGE, MIGRATION, "copy_bytes_expected", NULL, "All that is to be copied. While it copies.",
-		COMPUTED(to_copy)},
-	{GAUGE, MIGRATION, "copy_rows", NULL, "Rows copied so far. While it copies.", COMPUTED(copied_rows)},
-	{GAUGE, MIGRATION, "tables_paused", NULL, "Tables that wait, with their changes kept.", COMPUTED(paused)},
-	{GAUGE, MIGRATION, "tables_drifted", NULL, "Differences between the definitions of both sides.",
-		COMPUTED(drifted)},
-	{GAUGE, MIGRATION, "tables_not_in_step", NULL,
-		"Tables and large objects that the destination does not get.", COMPUTED(apart)},
-	{GAUGE, MIGRATION, "fence_up", NULL, "Whether foreign writes on a side are refused.",
-		COMPUTED(fence), .side = "destination"},
-	{GAUGE, MIGRATION, "destination_live", NULL, "Whether the destination is the live side.",
-		COMPUTED(destination_live)},
-
-	{GAUGE, APART, "table_not_in_step", NULL,
-		"1 for each table that the destination does not get, 50 a migration at most.", COMPUTED(always)},
-	{GAUGE, COPYING, "table_copy_bytes", NULL, "What is copied of a table that is at work.",
-		NUMBER("done", 1)},
-	{GAUGE, COPYING, "table_copy_bytes_expected", NULL, "All of a table that is at work.",
-		NUMBER("total", 1)},
-};
-/* clang-format on */
-
-/* The labels of a scope: name and member of the thing; "" begins those of its migration. */
-static const struct {
-	const char *name, *member;
-	bool is_of_parent;
-} labels[SCOPE_COUNT][3] = {
-		[UNIT] = {{"unit", "name", false}, {"kind", "kind", false}},
-		[DATABASE] = {{"database", "name", false}, {"side", "part", false}},
-		[SYNC] = {{"sync", "name", false}},
-		[MIGRATION] = {{"migration", "name", false}},
-		[APART] = {{"migration", "name", true}, {"table", "name", false},
-				{"kind", "kind", false}},
-		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
-};
 
 /* ---- one sample ---- */
 
@@ -311,17 +36,19 @@ static void write_label(
 	*is_first = false;
 }
 
-static void write_labels(
-		const struct metric *metric, const struct item *item, struct bm_strbuf *out)
+static void write_labels(const struct http_metric *metric, const struct http_item *item,
+		struct bm_strbuf *out)
 {
 	bool is_first = true;
 
-	for (size_t i = 0; i < BM_COUNT_OF(labels[0]); i++) {
-		const char *name = labels[metric->scope][i].name;
-		const json_t *of = labels[metric->scope][i].is_of_parent ? item->parent
-									 : item->self;
+	for (size_t i = 0; i < HTTP_LABELS; i++) {
+		const char *name = http_labels[metric->scope][i].name;
+		const json_t *of = http_labels[metric->scope][i].is_of_parent ? item->parent
+									      : item->self;
 		if (name != NULL) {
-			write_label(name, json_object_get(of, labels[metric->scope][i].member),
+			write_label(name,
+					json_object_get(of,
+							http_labels[metric->scope][i].member),
 					&is_first, out);
 		}
 	}
@@ -338,8 +65,8 @@ static void write_labels(
 	}
 }
 
-static bool value_of(const struct metric *metric, const struct http_scrape *scrape,
-		const struct item *item, double *out)
+static bool value_of(const struct http_metric *metric, const struct http_scrape *scrape,
+		const struct http_item *item, double *out)
 {
 	if (metric->value != NULL) {
 		return metric->value(scrape, item, out);
@@ -349,7 +76,7 @@ static bool value_of(const struct metric *metric, const struct http_scrape *scra
 	return known;
 }
 
-static const char *ending(const struct metric *metric)
+static const char *ending(const struct http_metric *metric)
 {
 	return metric->type == COUNTER ? "_total" : metric->type == INFO ? "_info" : "";
 }
@@ -357,7 +84,7 @@ static const char *ending(const struct metric *metric)
 /* ---- all samples of a metric ---- */
 
 struct walk {
-	const struct metric *metric;
+	const struct http_metric *metric;
 	const struct http_scrape *scrape;
 	struct bm_strbuf *out;
 	bool has_head;
@@ -366,7 +93,7 @@ struct walk {
 /* A family's name has no ending in OpenMetrics; what is an info there is a gauge here. */
 static void write_head(const struct walk *walk)
 {
-	const struct metric *metric = walk->metric;
+	const struct http_metric *metric = walk->metric;
 	bool open = walk->scrape->open_metrics;
 	const char *end = open ? "" : ending(metric);
 
@@ -384,7 +111,7 @@ static void write_head(const struct walk *walk)
 
 static void write_sample(struct walk *walk, const json_t *self, const json_t *parent)
 {
-	const struct item item = {.self = self, .parent = parent};
+	const struct http_item item = {.self = self, .parent = parent};
 	double value;
 
 	if (!value_of(walk->metric, walk->scrape, &item, &value)) {
@@ -412,12 +139,10 @@ static void write_list(struct walk *walk, const json_t *list, const json_t *pare
 
 static const json_t *inner_list(const struct walk *walk, const json_t *migration)
 {
-	const struct item item = {.self = migration};
-
 	if (walk->metric->scope == APART) {
 		return json_object_get(migration, "not_in_step");
 	}
-	return is_in_phase(&item, "copy")
+	return http_status_is(migration, "phase", "copy")
 			? json_object_get(json_object_get(migration, "progress"), "in_flight")
 			: NULL;
 }
@@ -425,6 +150,7 @@ static const json_t *inner_list(const struct walk *walk, const json_t *migration
 static void write_metric(struct walk *walk)
 {
 	static const char *const lists[SCOPE_COUNT] = {[UNIT] = "units",
+			[RECOVERY] = "recoveries",
 			[DATABASE] = "databases",
 			[SYNC] = "syncs",
 			[MIGRATION] = "migrations"};
@@ -465,9 +191,10 @@ static void keep_lags(const struct http_scrape *scrape)
 void http_metrics_write(const struct http_scrape *scrape, struct bm_strbuf *out)
 {
 	keep_lags(scrape);
-	for (size_t i = 0; i < BM_COUNT_OF(metrics); i++) {
-		struct walk walk = {.metric = &metrics[i], .scrape = scrape, .out = out};
-		if (scrape->is_up || metrics[i].is_lasting) {
+	for (size_t i = 0; i < http_metrics_count; i++) {
+		struct walk walk = {
+				.metric = &http_metrics_table[i], .scrape = scrape, .out = out};
+		if (scrape->is_up || http_metrics_table[i].is_lasting) {
 			write_metric(&walk);
 		}
 	}
@@ -479,12 +206,12 @@ void http_metrics_write(const struct http_scrape *scrape, struct bm_strbuf *out)
 void http_metrics_reference(struct bm_strbuf *out)
 {
 	bm_strbuf_puts(out, "| metric | type | labels | what |\n|---|---|---|---|\n");
-	for (size_t i = 0; i < BM_COUNT_OF(metrics); i++) {
-		const struct metric *metric = &metrics[i];
+	for (size_t i = 0; i < http_metrics_count; i++) {
+		const struct http_metric *metric = &http_metrics_table[i];
 		bm_strbuf_printf(out, "| `%s%s` | %s |", metric->name, ending(metric),
 				metric->type == COUNTER ? "counter" : "gauge");
-		for (size_t k = 0; k < BM_COUNT_OF(labels[0]); k++) {
-			const char *name = labels[metric->scope][k].name;
+		for (size_t k = 0; k < HTTP_LABELS; k++) {
+			const char *name = http_labels[metric->scope][k].name;
 			bm_strbuf_printf(out, name != NULL ? " `%s`" : "%s",
 					name != NULL ? name : "");
 		}

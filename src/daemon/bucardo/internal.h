@@ -271,6 +271,7 @@ struct bm_bucardo {
 	struct children children;
 	struct master master;
 	struct sync_evaluation evaluation;
+	struct bm_recoveries recoveries;
 	struct declared declared;
 	struct settings settings;
 	struct installation *installation;

@@ -241,10 +241,26 @@ static void take_step(struct bm_bucardo *bucardo, struct evaluated_sync *sync,
 	free(text);
 }
 
+const struct bm_recoveries *bm_bucardo_recoveries(const struct bm_bucardo *bucardo)
+{
+	return &bucardo->recoveries;
+}
+
+/* What became of the last step that was taken for this sync, if there was one. */
+static void count_recovery(struct bm_bucardo *bucardo, const struct evaluated_sync *sync,
+		enum bm_recovery result)
+{
+	if (sync->escalation.step != BM_ESCALATION_NONE) {
+		bucardo->recoveries.count[sync->escalation.step][result]++;
+	}
+}
+
 static void leave_escalation(struct bm_bucardo *bucardo, struct evaluated_sync *sync)
 {
 	char before[BM_CLOCK_TEXT_SIZE], after[BM_CLOCK_TEXT_SIZE];
+	bool helped = sync->history.applied_msec > sync->escalation.taken_msec;
 
+	count_recovery(bucardo, sync, helped ? BM_RECOVERY_RECOVERED : BM_RECOVERY_OTHER);
 	bucardo_event(bucardo, BM_BUCARDO_NOTE,
 			"no escalation any more after %s: sync '%s' is %s, lag %s before and %s now",
 			bm_escalation_name(sync->escalation.step), sync->name,
@@ -266,6 +282,7 @@ static void escalate(struct bm_bucardo *bucardo, struct evaluated_sync *sync, ui
 					  bucardo->daemon.ready_msec, now, bucardo->slowness)
 			: BM_ESCALATION_NONE;
 	if (next != BM_ESCALATION_NONE) {
+		count_recovery(bucardo, sync, BM_RECOVERY_FAILED);
 		escalation_taken(&sync->escalation, next, now);
 		take_step(bucardo, sync, next);
 	}

@@ -28,6 +28,18 @@ const char *bm_escalation_name(enum bm_escalation step)
 	return step < BM_ESCALATION_COUNT ? steps[step].name : "?";
 }
 
+const char *bm_recovery_name(enum bm_recovery result)
+{
+	static const char *const names[] = {
+			[BM_RECOVERY_RECOVERED] = "recovered",
+			[BM_RECOVERY_FAILED] = "failed",
+			[BM_RECOVERY_OTHER] = "other",
+	};
+	static_assert(BM_COUNT_OF(names) == BM_RECOVERY_COUNT, "a result has no name");
+
+	return (size_t)result < BM_COUNT_OF(names) ? names[result] : "?";
+}
+
 enum bm_escalation escalation_next(const struct escalation_state *state, enum bm_health health,
 		uint64_t steady_msec, uint64_t now_msec, unsigned slowness)
 {

@@ -216,6 +216,7 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 		fill_databases(machine, out);
 		fill_migrations(machine, out);
 		fill_syncs(machine, out);
+		out->recoveries = bm_bucardo_recoveries(machine->bucardo);
 	}
 }
 

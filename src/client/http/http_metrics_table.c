@@ -1,0 +1,266 @@
+/* The metrics: how each number is found in the status, and the table. */
+#include "client/http/http_metrics_table.h"
+
+#include "bucardo_machine/macros.h"
+#include "client/http/http_lag.h"
+#include "client/http/http_status.h"
+
+/* ---- values ---- */
+
+static bool always(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape, (void)item;
+	*out = 1;
+	return true;
+}
+
+static bool up(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)item;
+	*out = scrape->is_up ? 1 : 0;
+	return true;
+}
+
+static bool started(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return http_status_moment(item->self, "started_at", out);
+}
+
+static bool status_age(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)item;
+	*out = (double)(scrape->now_msec - scrape->taken_msec) / 1000;
+	return scrape->status != NULL;
+}
+
+static bool unit_up(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	*out = http_status_is(item->self, "state", "ready");
+	return true;
+}
+
+static bool database_up(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	*out = http_status_is(item->self, "reach", "yes");
+	return !http_status_is(item->self, "reach", "unknown");
+}
+
+/* From a moment that is kept: it grows while nobody says anything. */
+static bool sync_lag(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	return http_lag(json_string_value(json_object_get(item->self, "name")),
+			scrape->now_msec, out);
+}
+
+static bool last_success(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	double age;
+
+	if (!http_status_number(item->self, "good_age_msec", &age)) {
+		return false;
+	}
+	int64_t seconds = (scrape->taken_wall_msec - (int64_t)age + 500) / 1000;
+	*out = (double)seconds;
+	return true;
+}
+
+static bool is_in_phase(const struct http_item *item, const char *phase)
+{
+	return http_status_is(item->self, "phase", phase);
+}
+
+static bool of_progress(const struct http_item *item, const char *member, double *out)
+{
+	return http_status_number(json_object_get(item->self, "progress"), member, out);
+}
+
+static bool copied(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return is_in_phase(item, "copy") && of_progress(item, "done", out);
+}
+
+static bool to_copy(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return is_in_phase(item, "copy") && of_progress(item, "total", out);
+}
+
+static bool copied_rows(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return is_in_phase(item, "copy") && of_progress(item, "rows", out);
+}
+
+static bool progress(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool known = of_progress(item, "percent", out);
+
+	(void)scrape;
+	*out /= 100;
+	return known;
+}
+
+static bool time_left(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool known = of_progress(item, "eta_msec", out);
+
+	(void)scrape;
+	*out /= 1000;
+	return known;
+}
+
+static bool length_of(const struct http_item *item, const char *member, double *out)
+{
+	const json_t *reconcile = json_object_get(item->self, "reconcile");
+
+	*out = (double)json_array_size(json_object_get(reconcile, member));
+	return json_is_array(json_object_get(reconcile, member));
+}
+
+static bool paused(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return length_of(item, "paused", out);
+}
+
+static bool drifted(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return length_of(item, "drift", out);
+}
+
+static bool apart(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return http_status_number(
+			json_object_get(item->self, "reconcile"), "not_in_step_count", out);
+}
+
+static const json_t *live_of(const struct http_item *item)
+{
+	return json_object_get(json_object_get(item->self, "reconcile"), "live");
+}
+
+static bool fence(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	const json_t *fence = json_object_get(live_of(item), "fence");
+
+	(void)scrape;
+	*out = json_is_true(fence);
+	return json_is_boolean(fence);
+}
+
+static bool destination_live(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	*out = http_status_is(live_of(item), "side", "destination");
+	return json_object_get(live_of(item), "side") != NULL;
+}
+
+/* ---- the table ---- */
+
+#define COMPUTED(how) .value = (how)
+#define NUMBER(what, times) .member = (what), .scale = (times)
+
+/* clang-format off */
+const struct http_metric http_metrics_table[] = {
+	{INFO, MACHINE, "build", NULL, "The version of the machine.", COMPUTED(always),
+		.states = {"version"}, .is_lasting = true},
+	{GAUGE, MACHINE, "up", NULL, "Whether the daemon answered just now.", COMPUTED(up), .is_lasting = true},
+	{GAUGE, MACHINE, "ready", NULL, "Whether all that is wanted runs, and no sync is in trouble.",
+		NUMBER("ready", 1)},
+	{GAUGE, MACHINE, "state", NULL, "1 for the state that the machine is in.", COMPUTED(always),
+		.states = {"state"}},
+	{GAUGE, MACHINE, "start_time_seconds", "seconds", "When the daemon started, since the epoch.",
+		COMPUTED(started)},
+	{GAUGE, MACHINE, "status_age_seconds", "seconds",
+		"How old the status is that these numbers are of.", COMPUTED(status_age), .is_lasting = true},
+	{GAUGE, MACHINE, "longest_iteration_seconds", "seconds",
+		"The longest time in the last 10 to 20 s that the daemon answered nobody.",
+		NUMBER("longest_iteration_usec", 1e-6)},
+	{COUNTER, MACHINE, "log_lines_dropped", NULL, "Lines of the log that its reader was too slow for.",
+		NUMBER("log_lines_dropped", 1)},
+	{COUNTER, MACHINE, "orphans_reaped", NULL, "Processes that were left to the machine, and ended.",
+		NUMBER("orphans_reaped", 1)},
+
+	{GAUGE, UNIT, "unit_up", NULL, "Whether a unit is ready.", COMPUTED(unit_up)},
+	{GAUGE, UNIT, "unit_wanted", NULL, "Whether a unit ought to run.", NUMBER("wanted", 1)},
+	{COUNTER, UNIT, "unit_restarts", NULL, "Starts of a unit after the first one.",
+		NUMBER("restarts", 1)},
+	{COUNTER, RECOVERY, "recoveries", NULL,
+		"Steps taken against stalls, by what became of them: recovered, failed (the next was taken), other.",
+		NUMBER("count", 1)},
+	{GAUGE, DATABASE, "database_up", NULL, "Whether a database can be reached.", COMPUTED(database_up)},
+
+	{GAUGE, SYNC, "sync_health", NULL, "1 for the health that a sync has.", COMPUTED(always),
+		.states = {"health"}},
+	{GAUGE, SYNC, "sync_lag_seconds", "seconds",
+		"The age of the oldest change that is not applied. It grows while nobody can say.",
+		COMPUTED(sync_lag), .is_lasting = true},
+	{GAUGE, SYNC, "sync_backlog_rows", "rows", "Changed rows that no run has applied yet.",
+		NUMBER("backlog_rows", 1)},
+	{GAUGE, SYNC, "sync_last_success_timestamp_seconds", "seconds",
+		"When the last good run ended, since the epoch.", COMPUTED(last_success), .is_lasting = true},
+	{COUNTER, SYNC, "requeued_rows", "rows",
+		"Rows that were sent again, since their delta was marked without being applied.",
+		NUMBER("requeued_rows", 1)},
+	{COUNTER, SYNC, "conflict_rows", "rows", "Rows that were changed on both sides.",
+		NUMBER("conflicts", 1)},
+	{GAUGE, SYNC, "sync_escalation", NULL, "1 for the highest step taken against a stall.", COMPUTED(always),
+		.states = {"step"}},
+
+	{GAUGE, MIGRATION, "migration_phase", NULL, "1 for the phase of a migration, and how that is.",
+		COMPUTED(always), .states = {"phase", "status"}},
+	{GAUGE, MIGRATION, "migration_live", NULL, "Whether a migration replicates.", NUMBER("live", 1)},
+	{GAUGE, MIGRATION, "migration_failed_tries", NULL, "Failed tries of its phase in a row.",
+		NUMBER("attempt", 1)},
+	{GAUGE, MIGRATION, "phase_progress_ratio", "ratio", "How much of its phase is done.", COMPUTED(progress)},
+	{GAUGE, MIGRATION, "phase_time_left_seconds", "seconds", "Until its phase is done.", COMPUTED(time_left)},
+	{GAUGE, MIGRATION, "copy_bytes", NULL,
+		"What is copied, by the sizes on the source. While it copies.", COMPUTED(copied)},
+	{GAUGE, MIGRATION, "copy_bytes_expected", NULL, "All that is to be copied. While it copies.",
+		COMPUTED(to_copy)},
+	{GAUGE, MIGRATION, "copy_rows", NULL, "Rows copied so far. While it copies.", COMPUTED(copied_rows)},
+	{GAUGE, MIGRATION, "tables_paused", NULL, "Tables that wait, with their changes kept.", COMPUTED(paused)},
+	{GAUGE, MIGRATION, "tables_drifted", NULL, "Differences between the definitions of both sides.",
+		COMPUTED(drifted)},
+	{GAUGE, MIGRATION, "tables_not_in_step", NULL,
+		"Tables and large objects that the destination does not get.", COMPUTED(apart)},
+	{GAUGE, MIGRATION, "fence_up", NULL, "Whether foreign writes on a side are refused.",
+		COMPUTED(fence), .side = "destination"},
+	{GAUGE, MIGRATION, "destination_live", NULL, "Whether the destination is the live side.",
+		COMPUTED(destination_live)},
+
+	{GAUGE, APART, "table_not_in_step", NULL,
+		"1 for each table that the destination does not get, 50 a migration at most.", COMPUTED(always)},
+	{GAUGE, COPYING, "table_copy_bytes", NULL, "What is copied of a table that is at work.",
+		NUMBER("done", 1)},
+	{GAUGE, COPYING, "table_copy_bytes_expected", NULL, "All of a table that is at work.",
+		NUMBER("total", 1)},
+};
+/* clang-format on */
+
+const size_t http_metrics_count = BM_COUNT_OF(http_metrics_table);
+
+const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
+		[UNIT] = {{"unit", "name", false}, {"kind", "kind", false}},
+		[RECOVERY] = {{"step", "step", false}, {"result", "result", false}},
+		[DATABASE] = {{"database", "name", false}, {"side", "part", false}},
+		[SYNC] = {{"sync", "name", false}},
+		[MIGRATION] = {{"migration", "name", false}},
+		[APART] = {{"migration", "name", true}, {"table", "name", false},
+				{"kind", "kind", false}},
+		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
+};

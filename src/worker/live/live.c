@@ -32,6 +32,11 @@ static const char register_sql[] =
 " ON CONFLICT (migration) DO UPDATE SET is_both = excluded.is_both"
 " WHERE h.is_both <> excluded.is_both";
 
+/* One that the machine had fenced at a cut-over, before the sides changed places once more. */
+static const char reopen_sql[] =
+"UPDATE bucardo.machine_cutovers SET state = 'open', at = clock_timestamp()"
+" WHERE migration = $1 AND state = 'fenced' AND turn + 1 < $2::bigint RETURNING 1";
+
 static const char report_sql[] =
 "UPDATE bucardo_machine.handover SET turn = $2::bigint, number = $3::bigint, waits = $4,"
 " sequences = $5 WHERE migration = $1";
@@ -98,12 +103,51 @@ int bm_live_prepare(struct bm_pass *pass, struct bm_error *err)
 	return rc == 0 ? 0 : bm_error_wrap(err, "making what remembers the live side");
 }
 
+static int reopen_source(struct bm_pass *pass, struct bm_error *err)
+{
+	char turn[24];
+	const char *const params[] = {pass->phase->request.name, turn};
+	bool is_there;
+	int rc = has_it(pass->phase, BM_SIDE_SOURCE,
+			"SELECT to_regclass('bucardo.machine_cutovers') IS NOT NULL", &is_there,
+			err);
+
+	if (rc != 0 || !is_there) {
+		return rc;
+	}
+	snprintf(turn, sizeof(turn), "%" PRId64, pass->turn);
+	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_SOURCE, reopen_sql, 2, params, err);
+	if (rows != NULL && PQntuples(rows) > 0) {
+		bm_report_note("the source is open again: the destination's fence was raised");
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+/* A person raised the fence of the destination after a cut-over that had fenced the source. */
+static int keep_source_open(struct bm_pass *pass, struct bm_error *err)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	int held = bm_live_hold(pass, err);
+
+	if (held <= 0) {
+		return held;
+	}
+	int rc = reopen_source(pass, err);
+	int released = bm_live_release(pass, rc == 0 ? err : &ignored);
+	return rc == 0 ? released : -1;
+}
+
 int bm_live_keep_fence(struct bm_pass *pass, struct bm_error *err)
 {
-	return pass->has_fence
-			? bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
-					  "SELECT bucardo_machine.raise_fence()", 0, NULL, err)
-			: 0;
+	if (!pass->has_fence) {
+		return 0;
+	}
+	int rc = bm_phase_do(pass->phase, BM_SIDE_DESTINATION,
+			"SELECT bucardo_machine.raise_fence()", 0, NULL, err);
+	return rc == 0 && pass->live == BM_SIDE_SOURCE && pass->has_turned
+			? keep_source_open(pass, err)
+			: rc;
 }
 
 /* ---- which side it is ---- */

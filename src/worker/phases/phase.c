@@ -5,18 +5,10 @@
 
 #include "bucardo_machine/macros.h"
 #include "worker/capture/capture.h"
-#include "worker/cutover/ready.h"
+#include "worker/cutover/cutover.h"
 #include "worker/preflight/preflight.h"
 #include "worker/session/serve.h"
 #include "worker/phases/teardown.h"
-
-static int run_change_of_sides(struct bm_phase *phase, struct bm_error *err)
-{
-	if (phase->request.cutover.mode == BM_CUTOVER_CHECK) {
-		return bm_cutover_check(phase, err);
-	}
-	return bm_error_set(err, BM_ERR_PRECONDITION, "this version can only check it");
-}
 
 static const struct {
 	const char *name;
@@ -28,9 +20,9 @@ static const struct {
 		{"copy", bm_transfer_phase_run},
 		{"index", bm_transfer_phase_run},
 		{"replicate", bm_replicate_run},
+		{"cutover", bm_cutover_run},
+		{"failback", bm_cutover_run},
 		{"accept", bm_accept_run},
-		{"cutover", run_change_of_sides},
-		{"failback", run_change_of_sides},
 		{"teardown", bm_teardown_run},
 };
 

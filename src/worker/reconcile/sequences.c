@@ -25,6 +25,7 @@
 #include "worker/live/live.h"
 #include "base/protocol/report.h"
 #include "worker/live/pass.h"
+#include "worker/reconcile/lead.h"
 
 /* Sequences asked for in one statement. */
 #define SEQUENCES_AT_ONCE 200
@@ -409,4 +410,39 @@ int bm_reconcile_sequences(struct bm_pass *pass, struct bm_error *err)
 	json_decref(tally.failed);
 	json_decref(tally.missing);
 	return rc == 0 ? 0 : bm_error_wrap(err, "transferring the sequences");
+}
+
+/* ---- for a cut-over ---- */
+
+/* The first that cannot be set keeps the sides from changing places. */
+static int check_led(const struct tally *tally, struct bm_error *err)
+{
+	const json_t *failed = json_array_get(tally->failed, 0);
+	const json_t *first = failed != NULL ? failed : json_array_get(tally->missing, 0);
+
+	return first == NULL
+			? 0
+			: bm_error_set(err, BM_ERR_PRECONDITION, "sequence %.128s: %.400s",
+					  json_string_value(json_object_get(first, "sequence")),
+					  json_string_value(json_object_get(first, "why")));
+}
+
+int bm_sequences_lead(struct bm_pass *pass, long *set, struct bm_error *err)
+{
+	struct tally tally = {
+			.left = json_array(), .failed = json_array(), .missing = json_array()};
+	json_t *list = NULL;
+	int rc = prepare_side(pass, bm_pass_follower(pass), err);
+
+	if (rc == 0) {
+		list = read_side(pass, pass->live, err);
+		rc = list != NULL ? follow(pass, list, &tally, err) : -1;
+	}
+	rc = rc == 0 ? check_led(&tally, err) : -1;
+	*set = (long)tally.transferred;
+	json_decref(list);
+	json_decref(tally.left);
+	json_decref(tally.failed);
+	json_decref(tally.missing);
+	return rc == 0 ? 0 : bm_error_wrap(err, "setting the sequences ahead");
 }

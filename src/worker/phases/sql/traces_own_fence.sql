@@ -12,5 +12,5 @@ UNION ALL SELECT 2, format('DROP %s IF EXISTS bucardo_machine.%I', CASE c.relkin
   AND c.relkind IN ('r', 'S') AND c.relname <> 'sequence' AND NOT EXISTS (SELECT 1 FROM pg_depend d
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i'))
 UNION ALL SELECT 3, 'DROP ROUTINE IF EXISTS ' || signature FROM code
-  WHERE proname ~ '^(raise_fence|lift_fence|hand_over|take_side|refuse_write|know_targets)')
+  WHERE proname ~ '^(raise_fence|lift_fence|hand_over|take_side|refuse_write|machine_refuse_|know_targets)')
 SELECT statement FROM works WHERE stage = (SELECT min(stage) FROM works) ORDER BY 1

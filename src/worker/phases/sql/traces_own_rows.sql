@@ -7,7 +7,8 @@ names AS (SELECT (SELECT string_agg(quote_literal(n), ', ') FROM unnest($1::text
   (SELECT string_agg(quote_literal('dbgroup ' || n || '_dbs'), ', ') FROM unnest($1::text[]) n) AS targets)
 SELECT coalesce((SELECT string_agg(format('DROP ROUTINE IF EXISTS %s; ', p.oid::regprocedure), '') FROM pg_proc p
     WHERE p.pronamespace = to_regnamespace('bucardo')
-    AND p.proname IN (SELECT left('bucardo_kick_' || sync, 63) FROM mine)), '')
+    AND p.proname IN (SELECT left('bucardo_kick_' || sync, 63) FROM mine
+      UNION SELECT 'machine_refuse_' || n FROM unnest($1::text[]) n)), '')
   || string_agg(format('DELETE FROM %s WHERE %I IN (%s)', x.t, x.c, CASE x.c WHEN 'sync' THEN n.syncs
       WHEN 'target' THEN n.targets ELSE n.migrations END), '; ' ORDER BY x.i) AS statement
   FROM names n, (VALUES (1, 'bucardo.bucardo_delta_targets', 'target'), (2, 'bucardo.machine_targets', 'target'),

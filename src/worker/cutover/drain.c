@@ -1,0 +1,103 @@
+/* What waits on the side that is left is carried to the other, and compared there. */
+#include "worker/cutover/attempt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bucardo_machine/clock.h"
+#include "base/protocol/report.h"
+#include "worker/apply/apply.h"
+
+/* Passes outside of the freeze: until so little waits that another one would find as much. */
+#define PASSES 50
+#define LITTLE 100
+#define PASS_LIMIT_MSEC 120000
+
+/* Tables that are named. */
+#define MOST_NAMED 5
+
+static const char waiting_sql[] =
+		"SELECT string_agg(x.name, ', ') FROM (SELECT DISTINCT bucardo.machine_waiting($1)"
+		" AS name ORDER BY 1 LIMIT 5) x";
+
+static int begin_applier(struct bm_cutover *c, struct bm_error *err)
+{
+	c->freeze = bm_cutover_connect(c, c->from, err);
+	if (c->freeze == NULL) {
+		return -1;
+	}
+	c->carry = bm_cutover_connect(c, c->to, err);
+	if (c->carry == NULL) {
+		return -1;
+	}
+	c->apply = bm_apply_create(c->freeze, c->carry, c->phase->request.name, c->from, err);
+	return c->apply != NULL ? 0 : bm_error_wrap(err, "preparing to carry what waits");
+}
+
+int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
+{
+	struct bm_apply_result result = {.keys = LITTLE + 1};
+	uint64_t keys = 0;
+	int passes = 0, rc = c->apply != NULL ? 0 : begin_applier(c, err);
+
+	while (rc == 0 && passes < PASSES && result.keys > LITTLE) {
+		rc = bm_apply_pass(c->apply, PASS_LIMIT_MSEC, &result, err);
+		keys += result.keys;
+		passes++;
+	}
+	snprintf(c->detail, sizeof(c->detail), "%" PRIu64 " keys in %d passes", keys, passes);
+	return rc == 0 ? 0 : bm_error_wrap(err, "carrying what waits");
+}
+
+/* What came meanwhile: each key that is carried now is not in the freeze. */
+int bm_cutover_carry_once(struct bm_cutover *c, struct bm_error *err)
+{
+	return bm_apply_pass(c->apply, PASS_LIMIT_MSEC, NULL, err);
+}
+
+int bm_cutover_check_drained(struct bm_cutover *c, struct bm_error *err)
+{
+	const char *const name[] = {c->phase->request.name};
+	PGresult *rows = bm_budget_ask(c, c->freeze, waiting_sql, 1, name, err);
+	int rc = rows != NULL ? 0 : -1;
+
+	if (rc == 0 && !PQgetisnull(rows, 0, 0)) {
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"changes of the %s wait after all was carried: %s; somebody writes",
+				bm_side_name(c->from), PQgetvalue(rows, 0, 0));
+	}
+	PQclear(rows);
+	return rc;
+}
+
+int bm_cutover_drain(struct bm_cutover *c, struct bm_error *err)
+{
+	struct bm_apply_result result = {0};
+	int rc = bm_apply_pass(c->apply, bm_budget_left(c), &result, err);
+
+	snprintf(c->detail, sizeof(c->detail), "%" PRIu64 " keys of %u tables", result.keys,
+			result.tables);
+	if (rc != 0) {
+		bm_budget_check(c, err);
+	}
+	return rc == 0 ? bm_cutover_check_drained(c, err) : -1;
+}
+
+int bm_cutover_prove(struct bm_cutover *c, struct bm_error *err)
+{
+	char *difference = NULL;
+	int rc = bm_apply_compare(c->apply, bm_budget_left(c), &difference, err);
+
+	if (rc == 0 && difference != NULL) {
+		snprintf(c->phase->hint, sizeof(c->phase->hint),
+				"bucardo-machine verify %s --repair sends those rows again",
+				c->phase->request.name);
+		rc = bm_error_set(err, BM_ERR_PRECONDITION, "both sides differ: %.500s",
+				difference);
+	} else if (rc != 0) {
+		bm_budget_check(c, err);
+	}
+	free(difference);
+	return rc;
+}

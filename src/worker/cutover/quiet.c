@@ -1,0 +1,156 @@
+/* Bucardo lets go of the syncs, and takes them up again. */
+#include "worker/cutover/attempt.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/clock.h"
+#include "bucardo_machine/syncs.h"
+
+#define LOOK_MSEC 50
+#define QUIET_LIMIT_MSEC 60000
+/* How long the first run the other way is waited for. */
+#define SEEN_LIMIT_MSEC 20000
+#define KICK_MSEC 3000
+
+/* clang-format off */
+static const char deactivate_sql[] =
+"WITH changed AS (UPDATE bucardo.sync SET status = 'inactive'"
+" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "') AND status <> 'inactive'"
+" RETURNING 'deactivate_sync_' || name AS word)"
+" SELECT pg_notify('bucardo', word), pg_notify('bucardo_' || word, '') FROM changed";
+
+static const char activate_sql[] =
+"WITH changed AS (UPDATE bucardo.sync SET status = 'active'"
+" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "') AND status <> 'active'"
+" RETURNING 'activate_sync_' || name AS word)"
+" SELECT pg_notify('bucardo', word), pg_notify('bucardo_' || word, '') FROM changed";
+
+/* A KID is one also between two runs. */
+static const char kids_sql[] =
+"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+" AND application_name ~ ('^bucardo KID [(]' || $1 || '_sync(_[2-8])?[)]')";
+
+static const char kick_sql[] =
+"SELECT pg_notify('bucardo', 'kick_sync_' || name) FROM bucardo.sync"
+" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "') AND status = 'active'";
+
+/* Syncs without a good run that began since $2. */
+static const char unseen_sql[] =
+"SELECT count(*) FROM bucardo.sync s WHERE s.name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "')"
+" AND s.status = 'active' AND NOT EXISTS (SELECT 1 FROM bucardo.syncrun r WHERE r.sync = s.name"
+"  AND r.started >= $2::timestamptz AND r.ended IS NOT NULL AND (r.lastgood OR r.lastempty))";
+/* clang-format on */
+
+/* In a transaction where Bucardo's own triggers are quiet. */
+static int set_syncs(struct bm_cutover *c, const char *sql, struct bm_error *err)
+{
+	const char *const name[] = {c->phase->request.name};
+	int rc = bm_phase_begin(c->phase, err);
+
+	if (rc == 0) {
+		rc = bm_phase_do(c->phase, BM_SIDE_CONTROL, sql, 1, name, err);
+	}
+	return bm_phase_end(c->phase, rc, err);
+}
+
+static int count(struct bm_cutover *c, const char *sql, const char *since, long *out,
+		struct bm_error *err)
+{
+	const char *const params[] = {c->phase->request.name, since};
+	PGresult *rows = bm_phase_ask(
+			c->phase, BM_SIDE_CONTROL, sql, since != NULL ? 2 : 1, params, err);
+
+	if (rows == NULL) {
+		return -1;
+	}
+	*out = atol(PQgetvalue(rows, 0, 0));
+	PQclear(rows);
+	return 0;
+}
+
+int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
+{
+	uint64_t end_msec = bm_clock_msec() + QUIET_LIMIT_MSEC;
+	long kids = 1;
+
+	c->is_quiet = true;
+	if (set_syncs(c, deactivate_sql, err) != 0) {
+		return bm_error_wrap(err, "deactivating the syncs");
+	}
+	for (;;) {
+		if (count(c, kids_sql, NULL, &kids, err) != 0) {
+			return -1;
+		}
+		if (kids == 0) {
+			return 0;
+		}
+		if (bm_clock_msec() >= end_msec) {
+			return bm_error_set(err, BM_ERR_TIMEOUT,
+					"Bucardo has not let go of the syncs within %d s: %ld of its "
+					"processes work for them",
+					QUIET_LIMIT_MSEC / 1000, kids);
+		}
+		poll(NULL, 0, LOOK_MSEC);
+	}
+}
+
+int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err)
+{
+	if (set_syncs(c, activate_sql, err) != 0) {
+		return bm_error_wrap(err, "activating the syncs");
+	}
+	c->is_quiet = false;
+	return 0;
+}
+
+static char *control_time(struct bm_cutover *c, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(
+			c->phase, BM_SIDE_CONTROL, "SELECT clock_timestamp()", 0, NULL, err);
+	char *text = rows != NULL ? strdup(PQgetvalue(rows, 0, 0)) : NULL;
+
+	PQclear(rows);
+	return text;
+}
+
+/* A run of each sync, kicked until it comes; what is not seen in time is told, and no failure.
+ */
+static int wait_seen(struct bm_cutover *c, const char *since, struct bm_error *err)
+{
+	uint64_t begun = bm_clock_msec(), kick_msec = 0;
+	long unseen = 1;
+
+	while (unseen > 0 && bm_clock_msec() - begun < SEEN_LIMIT_MSEC) {
+		if (bm_clock_msec() >= kick_msec) {
+			const char *const name[] = {c->phase->request.name};
+			kick_msec = bm_clock_msec() + KICK_MSEC;
+			if (bm_phase_do(c->phase, BM_SIDE_CONTROL, kick_sql, 1, name, err) !=
+					0) {
+				return -1;
+			}
+		}
+		if (count(c, unseen_sql, since, &unseen, err) != 0) {
+			return -1;
+		}
+		if (unseen > 0) {
+			poll(NULL, 0, LOOK_MSEC);
+		}
+	}
+	snprintf(c->detail, sizeof(c->detail), "%s",
+			unseen == 0 ? "a run the other way was good"
+				    : "no good run the other way was seen yet: `bucardo-machine "
+				      "status` says what is in its way");
+	return 0;
+}
+
+int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err)
+{
+	char *since = control_time(c, err);
+	int rc = since != NULL ? wait_seen(c, since, err) : -1;
+
+	free(since);
+	return rc;
+}

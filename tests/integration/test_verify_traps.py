@@ -27,6 +27,7 @@ CREATE TABLE settings (id int PRIMARY KEY, v text);
 INSERT INTO settings SELECT i, 'set' FROM generate_series(1, 20) i;
 CREATE TABLE slow (id int PRIMARY KEY, v text DEFAULT repeat('x', 1000));
 INSERT INTO slow SELECT generate_series(1, 3000);
+CREATE SEQUENCE restarted; CREATE SEQUENCE set_back; CREATE SEQUENCE ahead; CREATE SEQUENCE down INCREMENT -3;
 CREATE MATERIALIZED VIEW seen AS SELECT v, count(*) AS n FROM reordered GROUP BY v;
 ANALYZE;
 """
@@ -112,3 +113,25 @@ def test_a_table_that_is_made_in_the_middle_of_a_pass_is_unproven(clone):
     found = result.objects["public.late"]
     assert found["state"] == "unproven" and "was made" in found["why"], result.output
     assert look(clone, "late").code == 5
+
+
+def test_a_sequence_that_gave_no_value_since_it_was_set_stands_where_its_next_value_is(clone):
+    clone.source.sql("ALTER SEQUENCE restarted RESTART 1000; SELECT setval('set_back', 500); SELECT setval('ahead', 500);"
+                     "SELECT setval('down', -9, false)", dbname="traps")
+    clone.dest.sql("SELECT setval('set_back', 500, false); SELECT setval('ahead', 501, false); SELECT setval('down', -6)",
+                   dbname="traps")
+    result = verify(clone.binary, clone)
+    found = {one["name"] for one in result.report["objects"] if one["kind"] == "sequence" and one["state"] == "different"}
+    assert found == {"public.restarted", "public.set_back"}, result.output
+    assert "before 1000 on the source" in result.objects["public.restarted"]["why"], result.output
+    clone.dest.sql("SELECT setval('down', -3)", dbname="traps")
+    assert "public.down" in verify(clone.binary, clone).states("different")
+
+
+def test_a_database_is_not_compared_with_itself(clone):
+    argv = [clone.binary, "verify", "--source", clone.conninfo(clone.source), "--destination",
+            clone.conninfo(clone.source).replace("127.0.0.1", "localhost"), "--json"]
+    with open(clone.pgpass, "a", encoding="utf-8") as out:
+        out.write(clone.source.pgpass_line().replace("127.0.0.1", "localhost"))
+    done = subprocess.run(as_user(argv), env=clone.env(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "the same database" in done.stderr, done.stdout + done.stderr

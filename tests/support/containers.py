@@ -20,6 +20,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 
 from .documents import REPOSITORY, documented
@@ -171,6 +172,17 @@ class Container(Questions):
     def shell(self, script, seconds=120, env=None):
         """What a person types: a login shell, as `kubectl exec … -- bash -lc SCRIPT`."""
         return self.exec("bash", "-lc", script, seconds=seconds, env=env)
+
+    def fetch(self, path):
+        """The text of a file, brought out as a person does it."""
+        with tempfile.TemporaryDirectory(prefix="bm-fetch-") as folder:
+            copy = os.path.join(folder, "copy")
+            self.copy_out(path, copy).check()
+            with open(copy, encoding="utf-8") as file:
+                return file.read()
+
+    def copy_out(self, path, copy):
+        return run(["podman", "cp", f"{self.name}:{path}", copy])
 
     def terminal(self, *argv, answers=True, env=None):
         """Sit down at a terminal: by default the README's `bash -l`."""
@@ -428,6 +440,9 @@ class KubernetesMachine(Container):
         given = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
         return ["kubectl", f"--namespace={self.namespace}", "exec", *options, self.pod, "--",
                 *given, *argv]
+
+    def copy_out(self, path, copy):
+        return self.kubectl("cp", f"{self.pod}:{path}", copy)
 
     def is_ready(self):
         """By the pod's own condition: what the readiness probe found."""

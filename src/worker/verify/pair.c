@@ -1,12 +1,41 @@
 #include "worker/verify/pair.h"
 
+#include "bucardo_machine/macros.h"
 #include "worker/session/ask.h"
 
 #define CONNECT_LIMIT_MSEC 30000
 
+/* What the person did not choose. A server that is gone without a word is noticed within half a
+ * minute, not when the limit of its statement is over. */
+static const struct {
+	const char *keyword, *value;
+} defaults[] = {
+		{"keepalives", "1"},
+		{"keepalives_idle", "10"},
+		{"keepalives_interval", "5"},
+		{"keepalives_count", "4"},
+		{"tcp_user_timeout", "30000"},
+		{"application_name", "bucardo-machine verify"},
+};
+
 const char *bm_pair_side_name(enum bm_pair_side side)
 {
 	return side == BM_PAIR_SOURCE ? "source" : "destination";
+}
+
+static PGconn *connect_to(const struct bm_conninfo *info, struct bm_error *err)
+{
+	struct bm_conninfo words;
+
+	bm_conninfo_copy(info, &words);
+	for (size_t i = 0; i < BM_COUNT_OF(defaults); i++) {
+		if (bm_conninfo_get(&words, defaults[i].keyword) == NULL) {
+			bm_conninfo_put(&words, defaults[i].keyword, defaults[i].value);
+		}
+	}
+	PGconn *conn = bm_ask_connect(&words, BM_SESSION_VERIFY, CONNECT_LIMIT_MSEC, err);
+	bm_conninfo_finish(&words);
+	return conn;
 }
 
 int bm_pair_open(struct bm_pair *pair, const struct bm_conninfo *source,
@@ -16,12 +45,9 @@ int bm_pair_open(struct bm_pair *pair, const struct bm_conninfo *source,
 
 	*pair = (struct bm_pair){0};
 	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
-		pair->main[side] = bm_ask_connect(
-				infos[side], BM_SESSION_VERIFY, CONNECT_LIMIT_MSEC, err);
-		pair->aside[side] = pair->main[side] == NULL
-				? NULL
-				: bm_ask_connect(infos[side], BM_SESSION_VERIFY,
-						  CONNECT_LIMIT_MSEC, err);
+		pair->main[side] = connect_to(infos[side], err);
+		pair->aside[side] = pair->main[side] != NULL ? connect_to(infos[side], err)
+							     : NULL;
 		if (pair->aside[side] == NULL) {
 			return bm_error_wrap(err, "%s", bm_pair_side_name(side));
 		}

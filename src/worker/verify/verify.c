@@ -83,6 +83,26 @@ static json_t *system_of(PGconn *conn)
 	return text;
 }
 
+/* Two names of one database prove nothing. A standby has another process than its primary. */
+static int refuse_itself(PGconn *const *conns, struct bm_error *err)
+{
+	static const char which[] =
+			"SELECT concat_ws(' ', current_database(),"
+			" pg_postmaster_start_time()::text, system_identifier::text)"
+			" FROM pg_control_system()";
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *one = bm_pair_ask_one(conns[0], which, 0, NULL, &ignored);
+	PGresult *other = bm_pair_ask_one(conns[1], which, 0, NULL, &ignored);
+	bool same = one != NULL && other != NULL &&
+			strcmp(PQgetvalue(one, 0, 0), PQgetvalue(other, 0, 0)) == 0;
+
+	PQclear(one);
+	PQclear(other);
+	return !same ? 0
+		     : bm_error_set(err, BM_ERR_CONFIG,
+				       "source and destination are the same database");
+}
+
 static json_t *describe(PGconn *conn, struct bm_error *err)
 {
 	/* What says which database it was, as far as every role may read it. */
@@ -160,6 +180,7 @@ static int begin(struct run *run, struct bm_error *err)
 	const struct bm_verify_options *options = run->options;
 
 	if (bm_pair_open(&run->pair, options->source, options->destination, err) != 0 ||
+			refuse_itself(run->pair.main, err) != 0 ||
 			bm_verify_catalog_read(&run->pair, options, &run->catalog, err) != 0 ||
 			choose_hash(run, err) != 0) {
 		return -1;

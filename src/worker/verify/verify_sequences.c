@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
+#include "bucardo_machine/strbuf.h"
 #include "worker/verify/object.h"
 
 #define ROUND_MSEC 500
@@ -18,6 +20,12 @@ static const char sequences_sql[] =
 #include "worker/verify/sql/verify_sequences.sql.inc"
 ;
 /* clang-format on */
+
+/* The sequences of one side. */
+struct standing {
+	PGresult *rows;
+	__int128 *last; /* after which the next value comes; where it may be read */
+};
 
 static int row_named(const PGresult *rows, const char *name)
 {
@@ -29,75 +37,132 @@ static int row_named(const PGresult *rows, const char *name)
 	return -1;
 }
 
-/* One that was never used stands before its first value. */
-static bool is_behind(const PGresult *source, int row, const PGresult *destination, int there)
-{
-	bool down = PQgetvalue(source, row, 2)[0] == '-';
-
-	if (PQgetisnull(source, row, 1) || PQgetisnull(destination, there, 1)) {
-		return !PQgetisnull(source, row, 1);
-	}
-	long long here = strtoll(PQgetvalue(source, row, 1), NULL, 10);
-	long long other = strtoll(PQgetvalue(destination, there, 1), NULL, 10);
-	return down ? other > here : other < here;
-}
-
 static bool may_read(const PGresult *rows, int row)
 {
 	return !PQgetisnull(rows, row, 1) || PQgetvalue(rows, row, 3)[0] == 't';
 }
 
-static json_t *compare(PGresult *const *rows, int row, bool *behind)
+static long long number_at(const PGresult *rows, int row, int column)
 {
-	const char *name = PQgetvalue(rows[0], row, 0);
-	int there = row_named(rows[1], name);
-	char why[256];
+	return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+/* Of one that gave no value since it was made, or set, the catalog says nothing: its next value
+ * stands in itself. */
+static int read_unused(PGconn *conn, struct standing *standing, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+	PGresult *next = NULL;
+
+	for (int row = 0; row < PQntuples(standing->rows); row++) {
+		if (PQgetisnull(standing->rows, row, 1) && may_read(standing->rows, row)) {
+			bm_strbuf_printf(&sql,
+					"%sSELECT %d, last_value, is_called::int FROM %s",
+					sql.length > 0 ? " UNION ALL " : "", row,
+					PQgetvalue(standing->rows, row, 0));
+		}
+	}
+	bool any = sql.length > 0;
+	if (any) {
+		next = bm_pair_ask_one(conn, bm_strbuf_text(&sql), 0, NULL, err);
+	}
+	for (int i = 0; next != NULL && i < PQntuples(next); i++) {
+		int row = (int)number_at(next, i, 0);
+		bool is_called = PQgetvalue(next, i, 2)[0] == '1';
+		standing->last[row] = (__int128)number_at(next, i, 1) -
+				(is_called ? 0 : number_at(standing->rows, row, 2));
+	}
+	PQclear(next);
+	bm_strbuf_finish(&sql);
+	return !any || next != NULL ? 0 : -1;
+}
+
+static void finish(struct standing *standing)
+{
+	PQclear(standing->rows);
+	free(standing->last);
+	*standing = (struct standing){0};
+}
+
+static int read_side(struct bm_pair *pair, enum bm_pair_side side, struct standing *out,
+		struct bm_error *err)
+{
+	PGconn *conn = pair->main[side];
+
+	out->rows = bm_pair_ask_one(conn, sequences_sql, 0, NULL, err);
+	int count = out->rows != NULL ? PQntuples(out->rows) : 0;
+	out->last = bm_alloc((size_t)(count + 1) * sizeof(*out->last));
+	for (int row = 0; row < count; row++) {
+		out->last[row] = number_at(out->rows, row, 1);
+	}
+	if (out->rows == NULL || read_unused(conn, out, err) != 0) {
+		return bm_error_wrap(err, "%s: reading the sequences", bm_pair_side_name(side));
+	}
+	return 0;
+}
+
+/* "at 5", or "before 6" of one that gave none. */
+static void say(const struct standing *standing, int row, char *text, size_t size)
+{
+	bool is_used = !PQgetisnull(standing->rows, row, 1);
+	__int128 at = standing->last[row] + (is_used ? 0 : number_at(standing->rows, row, 2));
+
+	snprintf(text, size, "%s %lld", is_used ? "at" : "before", (long long)at);
+}
+
+static json_t *compare(const struct standing *sides, int row, bool *behind)
+{
+	const char *name = PQgetvalue(sides[0].rows, row, 0);
+	int there = row_named(sides[1].rows, name);
+	char why[256], here_text[40], there_text[40];
 
 	if (there < 0) {
 		return bm_verify_object("sequence", name, BM_PROOF_DIFFERENT,
 				"the destination has no such sequence");
 	}
-	if (!may_read(rows[0], row) || !may_read(rows[1], there)) {
+	if (!may_read(sides[0].rows, row) || !may_read(sides[1].rows, there)) {
 		return bm_verify_object("sequence", name, BM_PROOF_UNPROVEN,
 				"our role may not read it on both sides: GRANT SELECT");
 	}
-	if (!is_behind(rows[0], row, rows[1], there)) {
+	__int128 ahead = sides[1].last[there] - sides[0].last[row];
+	if (number_at(sides[0].rows, row, 2) < 0 ? ahead <= 0 : ahead >= 0) {
 		return bm_verify_object("sequence", name, BM_PROOF_EQUAL, "");
 	}
 	*behind = true;
-	snprintf(why, sizeof(why), "it stands at %s on the source, at %s on the destination",
-			PQgetvalue(rows[0], row, 1),
-			PQgetisnull(rows[1], there, 1) ? "its start"
-						       : PQgetvalue(rows[1], there, 1));
+	say(&sides[0], row, here_text, sizeof(here_text));
+	say(&sides[1], there, there_text, sizeof(there_text));
+	snprintf(why, sizeof(why), "it stands %s on the source, %s on the destination",
+			here_text, there_text);
 	return bm_verify_object("sequence", name, BM_PROOF_DIFFERENT, why);
 }
 
 /* What the destination says now, against what the source said at first: it goes on meanwhile.
  */
-static int run_round(struct bm_pair *pair, PGresult **rows, json_t *objects, bool *behind,
-		struct bm_error *err)
+static int run_round(struct bm_pair *pair, struct standing *sides, json_t *objects,
+		bool *behind, struct bm_error *err)
 {
-	rows[1] = bm_pair_ask_one(pair->main[1], sequences_sql, 0, NULL, err);
+	int rc = read_side(pair, BM_PAIR_DESTINATION, &sides[1], err);
+
 	json_array_clear(objects);
-	for (int row = 0; rows[1] != NULL && row < PQntuples(rows[0]); row++) {
-		json_array_append_new(objects, compare(rows, row, behind));
+	for (int row = 0; rc == 0 && row < PQntuples(sides[0].rows); row++) {
+		json_array_append_new(objects, compare(sides, row, behind));
 	}
-	PQclear(rows[1]);
-	return rows[1] != NULL ? 0 : bm_error_wrap(err, "destination: reading the sequences");
+	finish(&sides[1]);
+	return rc;
 }
 
 int bm_verify_sequences(
 		struct bm_pair *pair, uint64_t wait_msec, json_t *objects, struct bm_error *err)
 {
 	uint64_t deadline_msec = bm_clock_msec() + wait_msec;
-	PGresult *rows[] = {bm_pair_ask_one(pair->main[0], sequences_sql, 0, NULL, err), NULL};
+	struct standing sides[BM_PAIR_SIDES] = {{0}};
 	json_t *found = json_array();
 	bool behind;
-	int rc = rows[0] != NULL ? 0 : bm_error_wrap(err, "source: reading the sequences");
+	int rc = read_side(pair, BM_PAIR_SOURCE, &sides[0], err);
 
 	while (rc == 0) {
 		behind = false;
-		rc = run_round(pair, rows, found, &behind, err);
+		rc = run_round(pair, sides, found, &behind, err);
 		if (rc != 0 || !behind || bm_clock_msec() >= deadline_msec) {
 			break;
 		}
@@ -105,6 +170,6 @@ int bm_verify_sequences(
 	}
 	json_array_extend(objects, found);
 	json_decref(found);
-	PQclear(rows[0]);
+	finish(&sides[0]);
 	return rc;
 }

@@ -1,8 +1,11 @@
 """Two databases by one YAML, written to throughout, the machine lost in every phase (story K)."""
 
+import json
+
 from support import compare
 from support.declared import endpoint, view
 from support.traffic import Traffic, marker
+from support.verify import verify_migration
 from support.waiting import wait_for
 
 SAMPLES = ("pagila", "chinook")
@@ -52,6 +55,17 @@ def led_through(machine, phase, lose):
     wait_done(machine, LED, phase)
 
 
+def prove(machine, name):
+    """While applications write: nothing differs, and the page for the auditor is fetched out of the pod."""
+    path = f"{machine.volume}/{name}.html"
+    result = verify_migration(machine, "--wait", "20", "--report", path, name=name, seconds=180)
+    assert result.code in (0, 4) and not result.states("different"), result.output
+    assert len(result.of_rows("equal")) > 8, result.output
+    assert json.loads(machine.fetch(f"{machine.volume}/{name}.json")) == result.report
+    page = machine.fetch(path)
+    assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n") and "Oldest proof" in page
+
+
 def two_databases_are_brought_to_live_replication(machine, source, dest, lose):
     """`lose` takes the machine away and gives it back; it is called in each phase."""
     machine.write_config(yaml(source, dest))
@@ -62,6 +76,7 @@ def two_databases_are_brought_to_live_replication(machine, source, dest, lose):
             led_through(machine, phase, lose)
         for name in SAMPLES:
             wait_done(machine, name, PHASES[-1])
+            prove(machine, name)
         for traffic in (first, second):
             traffic.wait_total(50)
     for name in SAMPLES:

@@ -198,6 +198,7 @@ bench: all helpers ## measure, also against the peers, and print medians (about 
 	@tests/bench/clone
 	@tests/bench/left
 	@tests/bench/replicate
+	@tests/bench/http
 	@tests/bench/verify
 
 .PHONY: clean

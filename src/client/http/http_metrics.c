@@ -137,14 +137,31 @@ static void write_list(struct walk *walk, const json_t *list, const json_t *pare
 	}
 }
 
-static const json_t *inner_list(const struct walk *walk, const json_t *migration)
+/* What a migration has of this scope. */
+static const json_t *inner_list(enum http_metric_scope scope, const json_t *migration)
 {
-	if (walk->metric->scope == APART) {
+	if (scope == APART) {
 		return json_object_get(migration, "not_in_step");
+	}
+	if (scope == CONDITION) {
+		return json_object_get(json_object_get(json_object_get(migration, "cutover"),
+						       "result"),
+				"conditions");
 	}
 	return http_status_is(migration, "phase", "copy")
 			? json_object_get(json_object_get(migration, "progress"), "in_flight")
 			: NULL;
+}
+
+static void write_inner(struct walk *walk, const json_t *migration)
+{
+	const json_t *cutover = json_object_get(migration, "cutover");
+
+	if (walk->metric->scope != CUTOVER) {
+		write_list(walk, inner_list(walk->metric->scope, migration), migration);
+	} else if (json_is_object(cutover)) {
+		write_sample(walk, cutover, migration);
+	}
 }
 
 static void write_metric(struct walk *walk)
@@ -166,7 +183,7 @@ static void write_metric(struct walk *walk)
 	} else {
 		json_array_foreach(json_object_get(status, "migrations"), index, migration)
 		{
-			write_list(walk, inner_list(walk, migration), migration);
+			write_inner(walk, migration);
 		}
 	}
 }

@@ -169,6 +169,27 @@ static bool destination_live(
 	return json_object_get(live_of(item), "side") != NULL;
 }
 
+/* What applications would have noticed, at the last attempt. */
+static bool freeze(const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool known = http_status_number(
+			json_object_get(item->self, "result"), "freeze_msec", out);
+
+	(void)scrape;
+	*out /= 1000;
+	return known;
+}
+
+/* `accepted`: a person has said so. */
+static bool condition_ready(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	*out = http_status_is(item->self, "state", "ready") ||
+			http_status_is(item->self, "state", "accepted");
+	return !http_status_is(item->self, "state", "unknown");
+}
+
 /* ---- the table ---- */
 
 #define COMPUTED(how) .value = (how)
@@ -243,6 +264,17 @@ const struct http_metric http_metrics_table[] = {
 	{GAUGE, MIGRATION, "destination_live", NULL, "Whether the destination is the live side.",
 		COMPUTED(destination_live)},
 
+	{COUNTER, CUTOVER, "cutover_attempts", NULL,
+		"Attempts to change the sides, rehearsals and the way back included.", NUMBER("number", 1)},
+	{GAUGE, CUTOVER, "cutover_under_way", NULL, "Whether one is under way.",
+		NUMBER("under_way", 1)},
+	{GAUGE, CUTOVER, "cutover_state", NULL, "1 for what the last attempt was, and how it is.",
+		COMPUTED(always), .states = {"direction", "mode", "state"}},
+	{GAUGE, CUTOVER, "cutover_last_freeze_seconds", "seconds",
+		"How long writers waited at the last attempt, or would have.", COMPUTED(freeze)},
+	{GAUGE, CONDITION, "cutover_ready", NULL,
+		"Whether a condition was met when the last attempt asked.", COMPUTED(condition_ready)},
+
 	{GAUGE, APART, "table_not_in_step", NULL,
 		"1 for each table that the destination does not get, 50 a migration at most.", COMPUTED(always)},
 	{GAUGE, COPYING, "table_copy_bytes", NULL, "What is copied of a table that is at work.",
@@ -262,5 +294,7 @@ const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
 		[MIGRATION] = {{"migration", "name", false}},
 		[APART] = {{"migration", "name", true}, {"table", "name", false},
 				{"kind", "kind", false}},
+		[CUTOVER] = {{"migration", "name", true}},
+		[CONDITION] = {{"migration", "name", true}, {"condition", "name", false}},
 		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
 };

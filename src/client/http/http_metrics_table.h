@@ -23,6 +23,8 @@ enum http_metric_scope {
 	MIGRATION,
 	APART,
 	COPYING,
+	CUTOVER,
+	CONDITION,
 	SCOPE_COUNT
 };
 
@@ -43,7 +45,7 @@ struct http_metric {
 	const char *member;
 	double scale;
 	const char *side;      /* a label, always the same; NULL: none */
-	const char *states[3]; /* members that become labels: what it is in, the value is 1 */
+	const char *states[4]; /* members that become labels: what it is in, the value is 1 */
 	bool is_lasting;       /* still true when the daemon is silent */
 };
 

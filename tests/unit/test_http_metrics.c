@@ -1,0 +1,138 @@
+/* Metrics from a status: formats, labels, what is told while the daemon is silent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "client/http/http_metrics.h"
+
+static const char text[] =
+		"{\"version\":\"1\",\"state\":\"ready\",\"ready\":true,\"orphans_reaped\":3,"
+		"\"units\":[{\"name\":\"a\\\"b\\\\c\\nd\",\"kind\":\"extra\",\"state\":\"ready\"}],"
+		"\"syncs\":[{\"name\":\"s\",\"health\":\"idle\",\"lag_msec\":1500,\"good_age_msec\":2000},"
+		"{\"name\":\"unknown\",\"health\":\"unknown\",\"lag_msec\":null}],"
+		"\"migrations\":[{\"name\":\"app\",\"phase\":null,\"status\":\"waiting\",\"cutover\":"
+		"{\"number\":2,\"under_way\":false,\"direction\":\"cutover\",\"mode\":\"rehearse\","
+		"\"state\":\"done\",\"result\":{\"freeze_msec\":250,\"conditions\":["
+		"{\"name\":\"backlog\",\"state\":\"ready\"},{\"name\":\"locks\",\"state\":\"not_ready\"},"
+		"{\"name\":\"keys\",\"state\":\"accepted\"},{\"name\":\"disk\",\"state\":\"unknown\"}]}}},"
+		"{\"name\":\"other\",\"phase\":\"copy\",\"status\":\"running\",\"cutover\":null,"
+		"\"progress\":{\"done\":5,\"total\":10,\"percent\":50,\"in_flight\":"
+		"[{\"name\":\"public.t\",\"done\":1,\"total\":4}]}}]}";
+
+/* Frees nothing between the calls: `out` is the caller's. */
+static const char *scrape(struct bm_strbuf *out, const struct http_scrape *how)
+{
+	struct http_scrape copy = *how;
+	json_t *status = json_loads(text, 0, NULL);
+
+	assert_non_null(status);
+	copy.status = status;
+	bm_strbuf_clear(out);
+	http_metrics_write(&copy, out);
+	json_decref(status);
+	return bm_strbuf_text(out);
+}
+
+static void assert_has(const char *all, const char *line)
+{
+	if (strstr(all, line) == NULL) {
+		print_error("no '%s' in:\n%s", line, all);
+		fail();
+	}
+}
+
+static const struct http_scrape now = {.is_up = true,
+		.taken_msec = 100000,
+		.taken_wall_msec = 1700000000000,
+		.now_msec = 100010};
+
+static void test_labels_are_escaped_and_what_is_unknown_has_no_sample(void **state)
+{
+	(void)state;
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	const char *all = scrape(&out, &now);
+
+	assert_has(all, "bucardo_machine_unit_up{unit=\"a\\\"b\\\\c\\nd\",kind=\"extra\"} 1\n");
+	assert_has(all, "bucardo_machine_sync_lag_seconds{sync=\"s\"} 1.5\n");
+	assert_null(strstr(all, "sync_lag_seconds{sync=\"unknown\"}"));
+	assert_null(strstr(all, "sync_backlog_rows"));
+	assert_has(all, "phase{migration=\"app\",phase=\"unknown\",status=\"waiting\"} 1\n");
+	assert_has(all, "sync_last_success_timestamp_seconds{sync=\"s\"} 1699999998\n");
+	assert_has(all, "table_copy_bytes{migration=\"other\",table=\"public.t\"} 1\n");
+	assert_has(all, "copy_bytes_expected{migration=\"other\"} 10\n");
+	bm_strbuf_finish(&out);
+}
+
+static void test_each_format_has_its_own_heads_and_end(void **state)
+{
+	(void)state;
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	struct http_scrape how = now;
+	const char *all = scrape(&out, &how);
+
+	assert_has(all, "# TYPE bucardo_machine_build_info gauge\n");
+	assert_has(all, "# TYPE bucardo_machine_orphans_reaped_total counter\n");
+	assert_null(strstr(all, "# EOF"));
+	how.open_metrics = true;
+	all = scrape(&out, &how);
+	assert_has(all, "# TYPE bucardo_machine_build info\n");
+	assert_has(all, "# TYPE bucardo_machine_orphans_reaped counter\n");
+	assert_has(all, "\nbucardo_machine_orphans_reaped_total 3\n");
+	assert_has(all, "# UNIT bucardo_machine_sync_lag_seconds seconds\n");
+	assert_string_equal(all + strlen(all) - strlen("\n# EOF\n"), "\n# EOF\n");
+	bm_strbuf_finish(&out);
+}
+
+static void test_a_silent_daemon_is_down_and_its_syncs_fall_behind(void **state)
+{
+	(void)state;
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	struct http_scrape how = now;
+
+	scrape(&out, &how);
+	how.is_up = false;
+	how.now_msec = how.taken_msec + 60000;
+	const char *all = scrape(&out, &how);
+	assert_has(all, "bucardo_machine_up 0\n");
+	assert_has(all, "bucardo_machine_status_age_seconds 60\n");
+	assert_has(all, "bucardo_machine_sync_lag_seconds{sync=\"s\"} 61.5\n");
+	assert_null(strstr(all, "unit_up"));
+	assert_null(strstr(all, "bucardo_machine_ready"));
+	bm_strbuf_finish(&out);
+}
+
+static void test_a_cut_over_has_its_conditions_and_its_freeze(void **state)
+{
+	(void)state;
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	const char *all = scrape(&out, &now);
+
+	assert_has(all, "cutover_attempts_total{migration=\"app\"} 2\n");
+	assert_has(all,
+			"cutover_state{migration=\"app\",direction=\"cutover\",mode=\"rehearse\","
+			"state=\"done\"} 1\n");
+	assert_has(all, "cutover_last_freeze_seconds{migration=\"app\"} 0.25\n");
+	assert_has(all, "cutover_ready{migration=\"app\",condition=\"backlog\"} 1\n");
+	assert_has(all, "cutover_ready{migration=\"app\",condition=\"locks\"} 0\n");
+	assert_has(all, "cutover_ready{migration=\"app\",condition=\"keys\"} 1\n");
+	assert_null(strstr(all, "condition=\"disk\""));
+	assert_null(strstr(all, "cutover_attempts_total{migration=\"other\"}"));
+	bm_strbuf_finish(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(
+					test_labels_are_escaped_and_what_is_unknown_has_no_sample),
+			cmocka_unit_test(test_each_format_has_its_own_heads_and_end),
+			cmocka_unit_test(
+					test_a_silent_daemon_is_down_and_its_syncs_fall_behind),
+			cmocka_unit_test(test_a_cut_over_has_its_conditions_and_its_freeze),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -10,8 +10,9 @@
 #include "worker/apply/apply.h"
 
 /* Passes outside of the freeze: until so little waits that another one would find as much. */
-#define PASSES 50
+#define PASSES 20
 #define LITTLE 100
+#define PASSES_LIMIT_MSEC 60000
 #define PASS_LIMIT_MSEC 120000
 
 /* Tables that are named. */
@@ -35,17 +36,27 @@ static int begin_applier(struct bm_cutover *c, struct bm_error *err)
 	return c->apply != NULL ? 0 : bm_error_wrap(err, "preparing to carry what waits");
 }
 
+/* Whether another pass would find less than this one did. */
+static bool is_worth_another(const struct bm_apply_result *last, uint64_t keys, int passes,
+		uint64_t begun_msec)
+{
+	return passes < PASSES && last->keys > LITTLE &&
+			(passes < 2 || last->keys * 10 < keys * 8) &&
+			bm_clock_msec() - begun_msec < PASSES_LIMIT_MSEC;
+}
+
 int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
 {
-	struct bm_apply_result result = {.keys = LITTLE + 1};
-	uint64_t keys = 0;
+	struct bm_apply_result result = {0};
+	uint64_t keys = 0, before = 0, begun_msec = bm_clock_msec();
 	int passes = 0, rc = c->apply != NULL ? 0 : begin_applier(c, err);
 
-	while (rc == 0 && passes < PASSES && result.keys > LITTLE) {
-		rc = bm_apply_pass(c->apply, PASS_LIMIT_MSEC, &result, err);
+	do {
+		before = result.keys;
+		rc = rc == 0 ? bm_apply_pass(c->apply, PASS_LIMIT_MSEC, &result, err) : -1;
 		keys += result.keys;
 		passes++;
-	}
+	} while (rc == 0 && is_worth_another(&result, before, passes, begun_msec));
 	snprintf(c->detail, sizeof(c->detail), "%" PRIu64 " keys in %d passes", keys, passes);
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying what waits");
 }

@@ -16,6 +16,7 @@
 #include "worker/session/conninfo.h"
 
 #define CONNECT_MSEC 15000
+#define CARRY_MSEC 60000
 
 /* `worker reconcile` lets go when it has done what it is at. */
 #define HOLD_LIMIT_MSEC 20000
@@ -53,7 +54,10 @@ PGconn *bm_cutover_connect(struct bm_cutover *c, enum bm_side side, struct bm_er
 	struct bm_error refused = BM_ERROR_INIT;
 	char limit[24];
 
-	snprintf(limit, sizeof(limit), "%u", c->request->budget_msec + 1000);
+	/* A server that works reads nothing meanwhile, and what the applier sends waits in the
+	 * network: that is no lost connection. */
+	snprintf(limit, sizeof(limit), "%u",
+			side == c->from ? c->request->budget_msec + 1000 : CARRY_MSEC);
 	bm_conninfo_put(&info, "application_name", "bucardo-machine cutover");
 	bm_conninfo_put(&info, "tcp_user_timeout", limit);
 	bm_phase_conninfo(c->phase, side, &info);

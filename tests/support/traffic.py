@@ -5,8 +5,9 @@
         seconds = marker(source, dest, "pagila", "pagila", seconds=30)
     traffic.counts["insert"]
 
-A writer that loses its connection opens a new one, as applications do. The rate is
-bounded, so that two cores are enough for everything.
+A writer that loses its connection opens a new one, as applications do; one that is refused because
+the sides have changed places goes to the other one, when `other` names it. The rate is bounded, so
+that two cores are enough for everything.
 """
 
 import collections
@@ -21,13 +22,14 @@ from . import samples
 from .waiting import wait_for
 
 _markers = itertools.count(1)
+REFUSED = "25006"  # read_only_sql_transaction
 
 
 class Traffic:
     """`writers` threads, together about `rate` transactions a second."""
 
-    def __init__(self, server, dbname, sample=None, rate=40, writers=2, seed=None, steps=None):
-        self.server, self.dbname = server, dbname
+    def __init__(self, server, dbname, sample=None, rate=40, writers=2, seed=None, steps=None, other=None):
+        self.servers, self.dbname = (server, other or server), dbname
         self.steps = steps or samples.STEPS[sample or dbname]
         self.pause = writers / rate
         self.seed = random.SystemRandom().randrange(10**6) if seed is None else seed
@@ -71,14 +73,17 @@ class Traffic:
 
     def _write(self, number):
         rng = random.Random(f"{self.seed}/{number}")
-        connection = None
+        connection, place = None, 0
         while not self._stop.is_set():
             try:
                 if connection is None:
-                    connection = self.server.connect(self.dbname, autocommit=False)
+                    connection = self.servers[place].connect(self.dbname, autocommit=False)
                 self._one(connection, rng)
             except psycopg2.Error as error:
                 connection = self._recover(connection, error)
+                if error.pgcode == REFUSED and connection is not None:
+                    connection.close()
+                    connection, place = None, 1 - place
             self._stop.wait(self.pause * rng.uniform(0.5, 1.5))
         if connection is not None:
             connection.close()

@@ -1,4 +1,4 @@
-"""The declared way: one YAML, a kill in the middle of the copy, live replication, the proof."""
+"""The declared way: one YAML, a kill in the copy, live replication, the proof, the cut-over and back."""
 
 import time
 
@@ -8,7 +8,7 @@ from support import compare
 from support.traffic import marker
 from support.waiting import Abandon, wait_for
 
-from .show import Show, good, paint, say, title, typed
+from .show import RATE, Show, good, paint, say, title, typed
 
 YAML = """\
 version: 1
@@ -39,7 +39,8 @@ class Declared(Show):
         self.status()
         self.fence()
         self.prove()
-        self.back()
+        self.cut_over()
+        self.compare()
 
     def fill(self):
         for year in self.years:
@@ -130,25 +131,45 @@ class Declared(Show):
 
     def prove(self):
         title("The proof, while applications write")
-        typed("bucardo-machine verify app")
-        done = self.machine.cli("verify", "app", seconds=120)
-        say("\n".join("  " + line for line in done.output.rstrip().splitlines()))
         # What is under way at the end is neither proven nor different.
-        assert done.code in (0, 4), f"verify ended with exit code {done.code}"
-        title("And by other means, once they have stopped")
+        self.command("verify", "app", codes=(0, 4))
+    def command(self, *words, codes=(0,)):
+        typed("bucardo-machine " + " ".join(words))
+        done = self.machine.cli(*words, seconds=120)
+        say("\n".join("  " + line for line in done.output.rstrip().splitlines()))
+        assert done.code in codes, f"it ended with exit code {done.code}"
+        return done
+
+    def cut_over(self):
+        title("The cut-over: is all ready, how long would it take, then for real; the application goes on")
+        self.ready("cutover")
+        self.command("cutover", "app", "--rehearse")
+        self.change("cutover", self.dest)
+        title("And back again: the same command, mirrored")
+        self.ready("failback")
+        self.change("failback", self.source)
+
+    def ready(self, word):
+        """It says no while the sequences of the side that follows are behind, for some seconds."""
+        wait_for(lambda: self.machine.cli(word, "app", "--check", seconds=60).code == 0, 90, f"ready for {word}", every=1)
+        self.command(word, "app", "--check")
+
+    def change(self, word, live):
+        self.command(word, "app", "--yes")
+        refused = self.traffic.counts["error"]
+        self.traffic.wait_total(RATE)
+        other = self.source if live is self.dest else self.dest
+        took = marker(live, other, self.dbname, self.dbname, 60)
+        good(f"Applications write to the {live.name} now ({refused} transactions were refused and tried again there); "
+             f"a row of theirs is on the {other.name} after {took:.2f} s.")
+
+    def compare(self):
+        title("By other means, once the application has stopped")
         self.stop_traffic()
         marker(self.source, self.dest, self.dbname, self.dbname, 60)
         compare.wait_equal(self.source, self.dest, self.dbname, 60, sequences="ahead")
         good(f"All {compare.row_count(self.dest, self.dbname)} rows of all tables are equal on "
              "both servers, and no sequence of the destination is behind its source.")
-
-    def back(self):
-        title("The way back: the fence is lifted, as at the cut-over, and the destination written to")
-        lift = "SELECT bucardo_machine.lift_fence()"
-        typed(f"psql destination -c '{lift}'")
-        self.dest.sql(lift, dbname=self.dbname)
-        took = marker(self.dest, self.source, self.dbname, self.dbname, 60)
-        good(f"The row is on the old server after {took:.2f} s.")
 
 
 def _evidence(view, phase):

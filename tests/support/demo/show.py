@@ -80,7 +80,7 @@ class Show:
             "and does not stop for us.")
 
     def write(self):
-        self.traffic = Traffic(self.source, self.dbname, rate=RATE).start()
+        self.traffic = Traffic(self.source, self.dbname, rate=RATE, other=self.dest).start()
 
     def run_machine(self):
         """Start it; returns where its log was."""

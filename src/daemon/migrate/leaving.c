@@ -150,6 +150,10 @@ char *bm_migrate_teardown_preview(
 {
 	const struct migration *migration = bm_migrate_known(migrate, name, err);
 
+	if (migration != NULL && bm_phase_is_change(migration->worker_phase)) {
+		bm_changing_must_rest(migration, err);
+		return NULL;
+	}
 	if (migration != NULL && migration->definition == NULL) {
 		bm_error_set(err, BM_ERR_TRANSIENT,
 				"migration '%s' is just being written down: try again", name);

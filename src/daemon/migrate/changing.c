@@ -220,6 +220,17 @@ static void tell(struct migration *migration, const json_t *evidence, const char
 	}
 }
 
+/* Only where the worker knows that one definite side is live. */
+bool bm_changing_is_over(const struct bm_phase_line *line)
+{
+	const char *result = word_of(line->evidence, "result");
+
+	return line->event == BM_PHASE_EVENT_DONE ||
+			(line->failure == BM_FAILURE_OPERATOR &&
+					(strcmp(result, "aborted") == 0 ||
+							strcmp(result, "not_ready") == 0));
+}
+
 void bm_changing_end(struct migration *migration, const struct bm_phase_line *line)
 {
 	struct changing *changing = &migration->changing;

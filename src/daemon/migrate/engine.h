@@ -174,7 +174,8 @@ void bm_changing_clear(struct migration *migration);
 int bm_changing_must_rest(const struct migration *migration, struct bm_error *err);
 /* What its worker is asked to do now. */
 char *bm_changing_request(struct migration *migration);
-/* Its worker said how it ended. */
+/* Whether the attempt is over with this line; and its worker said how it ended. */
+bool bm_changing_is_over(const struct bm_phase_line *line);
 void bm_changing_end(struct migration *migration, const struct bm_phase_line *line);
 void bm_changing_drop(struct migration *migration);
 char *bm_changing_encode(const struct migration *migration);

@@ -204,14 +204,12 @@ static void fail(struct migration *migration, enum bm_phase phase, enum bm_failu
 	}
 }
 
-/* Of a cutover the class operator says that it is over, as a result does. */
 static void take_result(struct migration *migration, const struct bm_phase_line *line)
 {
 	bool done = line->event == BM_PHASE_EVENT_DONE;
 
 	migration->has_result = true;
-	if (bm_phase_is_change(migration->worker_phase) &&
-			(done || line->failure == BM_FAILURE_OPERATOR)) {
+	if (bm_phase_is_change(migration->worker_phase) && bm_changing_is_over(line)) {
 		bm_changing_end(migration, line);
 	} else if (done) {
 		take_done(migration, line);

@@ -1,0 +1,79 @@
+"""`cutover` and `failback` as a person types them, under writers, with the machine's own worker."""
+
+import json
+import os
+
+import pytest
+from support import compare, declared
+from support.cutover import Probe, Slow, Writers, proven
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(400)
+DB = "app"
+
+
+@pytest.fixture(scope="module", name="sides")
+def both_sides(shared_workshop):
+    return proven(shared_workshop, DB)
+
+
+def command(sides, *words, code=0):
+    said = sides.machine.cli(*words, "--json", seconds=90)
+    assert said.code == code, said.output
+    return json.loads(said.output.strip().splitlines()[-1])["result"]
+
+
+def ready(sides, direction):
+    wait_for(lambda: sides.machine.cli(direction, "app", "--check", seconds=60).code == 0, 60, f"ready for {direction}",
+             every=0.5)
+
+
+def test_check_rehearse_cut_over_and_fail_back(sides):
+    machine = sides.machine
+    with Writers(sides) as writers, Probe(sides) as probe:
+        ready(sides, "cutover")
+        rehearsed = command(sides, "cutover", "app", "--rehearse")
+        assert rehearsed["result"] == "rehearsed" and sides.writable() == [sides.source]
+        ready(sides, "cutover")
+        said = machine.cli("cutover", "app", "--yes", "--report", os.path.join(machine.runtime, "report.json"), seconds=90)
+        assert said.code == 0 and "the destination is the live side now" in " ".join(said.output.split()), said.output
+        assert "fence" in said.output and sides.writable() == [sides.dest]
+        view = declared.wait_view(machine, lambda v: v["status"] == "live", "replicates the other way")
+        assert view["cutover"]["state"] == "done" and view["released"], view["cutover"]
+        declared.reconciled(machine, lambda r: r["live"]["side"] == "destination", "says so", member="live")
+        writers.wait_more()
+        ready(sides, "failback")
+        assert command(sides, "failback", "app", "--yes")["result"] == "done"
+        writers.wait_more()
+    assert not writers.errors and probe.changes() == 2 and sides.writable() == [sides.source]
+    compare.wait_equal(sides.source, sides.dest, DB, 60, sequences=False)
+    writers.check()
+    events = machine.cli("events").output
+    assert "cutover number 2 is done: the destination is live" in events, events
+    assert "failback number 3 is done: the source is live" in events, events
+
+
+def test_a_writer_that_does_not_commit_is_named_and_the_attempt_is_over(sides):
+    with Slow(sides.source, DB, "SET application_name = 'billing'", "UPDATE account SET balance = 7 WHERE id = 3"):
+        result = command(sides, "cutover", "app", "--yes", code=4)
+        assert result["result"] == "not_ready", result
+        why, = (c["why"] for c in result["conditions"] if c["state"] == "not_ready")
+        assert "billing" in why, why
+    assert declared.wait_live(sides.machine)["cutover"]["state"] == "failed"
+    assert sides.writable() == [sides.source]
+
+
+@pytest.mark.full
+def test_a_machine_killed_in_the_midst_finishes_it_by_undoing_it(sides):
+    machine = sides.machine
+    ready(sides, "cutover")
+    machine.shell("bucardo-machine cutover app --yes > /dev/null 2>&1 &")
+    declared.wait_view(machine, lambda v: v["phase"] == "cutover" and "Bucardo rests" in v["progress"]["text"], "is quieted")
+    machine.kill9_everything()
+    machine.start()
+    view = declared.wait_view(machine, lambda v: v["cutover"] and not v["cutover"]["under_way"], "ends the attempt", 90)
+    live = sides.writable()
+    assert live == [sides.source if view["cutover"]["state"] == "failed" else sides.dest], view["cutover"]
+    declared.wait_live(machine)
+    live[0].sql("INSERT INTO entry (writer, n) VALUES (-1, 1)", dbname=DB)
+    compare.wait_equal(sides.source, sides.dest, DB, 60, sequences=False)

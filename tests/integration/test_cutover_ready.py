@@ -140,7 +140,7 @@ def test_a_range_that_differs_a_paused_table_and_a_lost_analyze_are_not_ready(pa
     wait_for(lambda: check(machine)[0] == 0, 60, "ready again")
 
 
-def test_a_sequence_that_is_behind_and_a_table_that_is_not_captured_back(pair):
+def test_a_sequence_that_is_missing_and_a_table_that_is_not_captured_back(pair):
     machine, source, dest = pair
     source.sql("SELECT setval('customer_id_seq', 100000)", dbname="shop")
     dest.sql("ALTER SEQUENCE purchase_id_seq OWNED BY NONE; ALTER SEQUENCE purchase_id_seq RENAME TO hidden",

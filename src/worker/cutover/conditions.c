@@ -167,7 +167,7 @@ const struct bm_ready_row bm_ready_rows[] = {
 { .name = "constraints", .limit = "none NOT VALID", .place = BM_READY_TO, .sql = constraints_sql,
   .feed = constraints_from_sql },
 { .name = "analyzed", .limit = "all", .place = BM_READY_TO, .sql = analyzed_sql },
-{ .name = "sequences", .limit = "none behind", .place = BM_READY_TO, .sql = sequences_sql,
+{ .name = "sequences", .limit = "none missing", .place = BM_READY_TO, .sql = sequences_sql,
   .feed = sequences_from_sql, .passes = true },
 { .name = "prepared", .limit = "none", .place = BM_READY_FROM, .sql = prepared_sql },
 { .name = "prepared there", .limit = "none", .place = BM_READY_TO, .sql = prepared_sql },

@@ -25,6 +25,7 @@ def pair(shared_workshop):
     source.create_database("shop").sql(SHOP, dbname="shop")
     dest.create_database("shop")
     machine = declared.replicating(shared_workshop, source, dest, "shop")
+    source.sql("UPDATE customer SET name = 'a run' WHERE id = 1", dbname="shop")  # without it one comes after 30 s
     return machine, source, dest
 
 

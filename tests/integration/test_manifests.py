@@ -67,7 +67,8 @@ def test_every_object_has_the_recommended_labels_and_stands_there_once():
         assert LABELS <= set(labels), path
         assert labels["app.kubernetes.io/version"] == version(), path
         assert one["metadata"].get("namespace") == (None if one["kind"] == "Namespace" else NAMESPACE)
-    assert {kind for kind, _ in seen} == {"Namespace", "Service", "StatefulSet", "NetworkPolicy"}
+    assert {kind for kind, _ in seen} == {"Namespace", "Service", "StatefulSet", "NetworkPolicy", "PodMonitor",
+                                        "PrometheusRule"}
     assert LABELS <= set(pod_template()["metadata"]["labels"])
 
 
@@ -80,7 +81,7 @@ def test_every_selector_finds_the_pod():
         if selector:
             found.append(one["kind"])
             assert selector.items() <= labels.items(), path
-    assert sorted(found) == ["NetworkPolicy", "Service", "StatefulSet"]
+    assert sorted(found) == ["NetworkPolicy", "PodMonitor", "Service", "Service", "StatefulSet"]
     # What an installed StatefulSet does not let anybody change: an upgrade would fail.
     spec = next(one for _, one in objects() if one["kind"] == "StatefulSet")["spec"]
     assert spec["selector"] == {"matchLabels": {"app": "bucardo-machine"}}
@@ -111,7 +112,8 @@ def test_no_file_of_ours_holds_a_secret_or_takes_the_place_of_a_configmap():
 
 def test_every_file_that_is_named_exists_and_every_file_is_named():
     readers = ["README.md", "Dockerfile", *(os.path.join("docs", name)
-               for name in sorted(os.listdir(os.path.join(REPOSITORY, "docs")))), *files()]
+               for name in sorted(os.listdir(os.path.join(REPOSITORY, "docs")))
+                                                if name.endswith(".md")), *files()]
     named = {}
     for reader in readers:
         for word in re.findall(r"(?<![\w./-])kubernetes/[\w./-]*", read(reader)):

@@ -27,7 +27,8 @@ CONTROL = r"\b(machine\.\w|bucardo\.(sync|syncrun|goat|db|dbmap|dbgroup|dbrun|he
 CONTROL_BODIES = {"teardown_control.sql"}
 # What a statement finds when it is run.
 SETTINGS = [f"bucardo_machine.{name} = '{value}'" for name, value in {
-    "name": "app", "migration": "app", "outside": "{}", "skipped": "{}", "versions": "[]", "steady": 1, "copying": 1}.items()]
+    "name": "app", "migration": "app", "outside": "{}", "skipped": "{}", "versions": "[]", "steady": 1, "copying": 1,
+    "tables": "{}", "writing": "{}", "budget": 1000, "names": "[]"}.items()]
 SCENES = {"large_objects_finish.sql": ("worker/transfer/sql/large_objects_begin.sql",
                                        "INSERT INTO pg_temp.bm_rules VALUES (false, false);"),
           "ledger_create.sql": (None, "DROP SCHEMA bucardo_machine CASCADE;")}

@@ -200,6 +200,7 @@ bench: all helpers ## measure, also against the peers, and print medians (about 
 	@tests/bench/replicate
 	@tests/bench/http
 	@tests/bench/verify
+	@tests/bench/apply --tables 1000
 
 .PHONY: clean
 clean: ## remove what was built

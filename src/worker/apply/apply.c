@@ -1,5 +1,6 @@
 #include "worker/apply/apply.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,14 @@
 #include "worker/session/ask.h"
 
 #define CREATE_LIMIT_MSEC 120000
+
+/* Of a ROLLBACK; in a transaction of the caller's writers may wait for the end of it. */
 #define UNDO_LIMIT_MSEC 2000
+#define UNDO_CALLERS_MSEC 50
+
+/* The size of a table is not told while somebody has it for himself alone. */
+#define CREATE_LOCKS "SET lock_timeout = '3s'; SET statement_timeout = '60s'"
+#define USUAL_LOCKS "SET lock_timeout = 0; SET statement_timeout = 0"
 
 /* Carried keys that are remembered for the comparison. */
 #define REMEMBERED_BYTES ((size_t)64 << 20)
@@ -42,6 +50,18 @@ static int set_encoding(PGconn *conn, struct bm_error *err)
 	return done != NULL ? 0 : -1;
 }
 
+static int set_locks(struct bm_apply *apply, const char *sql, struct bm_error *err)
+{
+	int rc = 0;
+
+	for (enum bm_apply_end end = 0; rc == 0 && end < BM_APPLY_ENDS; end++) {
+		PGresult *done = bm_ask_script(apply->conns[end], sql, CREATE_LIMIT_MSEC, err);
+		rc = done != NULL ? 0 : -1;
+		PQclear(done);
+	}
+	return rc;
+}
+
 /* Where one side is a database of bytes, bytes go over, as in a KID (bytes_for_all in
  * launch.pl). */
 static int choose_encoding(struct bm_apply *apply, struct bm_error *err)
@@ -62,14 +82,23 @@ static int choose_encoding(struct bm_apply *apply, struct bm_error *err)
 struct bm_apply *bm_apply_create(PGconn *from, PGconn *to, const char *migration,
 		enum bm_side from_side, struct bm_error *err)
 {
+	static _Atomic unsigned created;
 	struct bm_apply *apply = bm_alloc(sizeof(*apply));
 
 	*apply = (struct bm_apply){.conns = {from, to},
 			.migration = bm_strdup(migration),
 			.from_side = from_side,
+			.number = atomic_fetch_add(&created, 1),
 			.deadline_msec = bm_clock_msec() + CREATE_LIMIT_MSEC};
-	if (check_session(apply, err) != 0 || choose_encoding(apply, err) != 0 ||
-			bm_apply_read(apply, err) != 0 || bm_apply_prepare(apply, err) != 0) {
+	struct bm_error ignored = BM_ERROR_INIT;
+	int rc = set_locks(apply, CREATE_LOCKS, err);
+	if (rc == 0 &&
+			(check_session(apply, err) != 0 || choose_encoding(apply, err) != 0 ||
+					bm_apply_read(apply, err) != 0 ||
+					bm_apply_prepare(apply, err) != 0)) {
+		rc = -1;
+	}
+	if (set_locks(apply, USUAL_LOCKS, rc == 0 ? err : &ignored) != 0 || rc != 0) {
 		bm_error_wrap(err, "preparing to apply");
 		bm_apply_destroy(apply);
 		return NULL;
@@ -112,7 +141,7 @@ static int say(PGconn *conn, const char *sql, uint64_t limit_msec, struct bm_err
 }
 
 /* The session as it was before, or cut off. */
-static void undo_one(PGconn *conn, const char *first, const char *then)
+static void undo_one(PGconn *conn, const char *first, const char *then, uint64_t limit_msec)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	PGTransactionStatusType state = PQtransactionStatus(conn);
@@ -121,20 +150,21 @@ static void undo_one(PGconn *conn, const char *first, const char *then)
 		return;
 	}
 	if (state == PQTRANS_ACTIVE || state == PQTRANS_UNKNOWN ||
-			say(conn, first, UNDO_LIMIT_MSEC, &ignored) != 0 ||
-			(then != NULL && say(conn, then, UNDO_LIMIT_MSEC, &ignored) != 0)) {
+			say(conn, first, limit_msec, &ignored) != 0 ||
+			(then != NULL && say(conn, then, limit_msec, &ignored) != 0)) {
 		bm_pipeline_cut(conn);
 	}
 }
 
 static void undo(struct bm_apply *apply)
 {
-	undo_one(apply->conns[BM_APPLY_TO], "ROLLBACK", NULL);
 	if (apply->is_callers) {
 		undo_one(apply->conns[BM_APPLY_FROM], "ROLLBACK TO SAVEPOINT bm_apply",
-				"RELEASE SAVEPOINT bm_apply");
+				"RELEASE SAVEPOINT bm_apply", UNDO_CALLERS_MSEC);
+		undo_one(apply->conns[BM_APPLY_TO], "ROLLBACK", NULL, UNDO_CALLERS_MSEC);
 	} else {
-		undo_one(apply->conns[BM_APPLY_FROM], "ROLLBACK", NULL);
+		undo_one(apply->conns[BM_APPLY_TO], "ROLLBACK", NULL, UNDO_LIMIT_MSEC);
+		undo_one(apply->conns[BM_APPLY_FROM], "ROLLBACK", NULL, UNDO_LIMIT_MSEC);
 	}
 }
 

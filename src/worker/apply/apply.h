@@ -44,10 +44,20 @@ struct bm_apply_result {
  * Reads the catalogs and prepares statements; takes a second where there are a thousand
  * tables. Both sessions are the caller's and stay his; neither may be in a transaction now.
  * `to` is in replica role with bucardo_machine.applying on, as bm_phase_conn() makes it.
- * Create it anew when a session was made anew. NULL with `err`.
+ * Waits 3 s for a table that somebody has for himself alone; lock_timeout and statement_timeout
+ * of both sessions are 0 afterwards. Create it anew when a session was made anew. NULL with
+ * `err`.
  */
 struct bm_apply *bm_apply_create(PGconn *from, PGconn *to, const char *migration,
 		enum bm_side from_side, struct bm_error *err);
+
+/*
+ * Read what the control database knows of these tables, after bm_apply_create(): those that can
+ * be read and written only with a search_path (reconcile/table_paths.h) get it for their
+ * statements; those of which a person chose what is applied (Bucardo's customcols and
+ * customname) are refused as above. Harmless to repeat.
+ */
+int bm_apply_read_control(struct bm_apply *apply, PGconn *control, struct bm_error *err);
 
 /*
  * One pass. `to` is written in a transaction of its own, which is committed; after that the

@@ -42,10 +42,12 @@ static void add_table(struct bm_apply *apply, size_t place, enum bm_apply_end en
 	aliased.name = bm_format("%s AS bm", table->name);
 	bm_apply_condition(table, end, NULL, &condition);
 	put(apply, &aliased, place, bm_strbuf_text(&condition), &sql);
+	bm_apply_add_path(table, end, pipeline);
 	for (size_t i = 0; i < table->carried.count; i++) {
 		bm_pipeline_add(pipeline, bm_strbuf_text(&sql), (int)table->key_count,
 				(const char *const *)table->carried.list[i].arrays);
 	}
+	bm_apply_add_usual_path(table, end, pipeline);
 	free(aliased.name);
 	bm_strbuf_finish(&condition);
 	bm_strbuf_finish(&sql);
@@ -158,11 +160,14 @@ static int tell(struct bm_apply *apply, size_t place, struct bm_strbuf *out,
 	struct found found = {0};
 	const struct bm_apply_table *table = &apply->tables[place];
 	int rc = ask_both(apply, place, put_rows, pipelines, err);
-	size_t before = apply->is_callers ? 0 : 2; /* BEGIN and the limits */
+	/* BEGIN and the limits, and a path. */
+	size_t before[] = {(apply->is_callers ? 0 : 2) +
+					(table->path[BM_APPLY_FROM] != NULL ? 1 : 0),
+			2 + (table->path[BM_APPLY_TO] != NULL ? 1 : 0)};
 
 	for (size_t i = 0; rc == 0 && i < table->carried.count; i++) {
-		merge(pipelines[BM_APPLY_FROM].results[before + i],
-				pipelines[BM_APPLY_TO].results[2 + i],
+		merge(pipelines[BM_APPLY_FROM].results[before[BM_APPLY_FROM] + i],
+				pipelines[BM_APPLY_TO].results[before[BM_APPLY_TO] + i],
 				table->verified->key_count, &found);
 	}
 	finish_both(pipelines);

@@ -1,11 +1,12 @@
 /* What waits on `from`: one round trip that asks all tables, one that takes keys of some. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/clock.h"
 #include "worker/apply/internal.h"
+#include "worker/session/ask.h"
 
 /* clang-format off */
 static const char state_sql[] =
@@ -23,16 +24,44 @@ static const char limits_sql[] =
 " pg_catalog.set_config('idle_in_transaction_session_timeout', $2, true)";
 /* clang-format on */
 
+/* Somewhat less than we wait: the server says what it waited for. */
 void bm_apply_add_limits(struct bm_apply *apply, struct bm_pipeline *pipeline)
 {
-	uint64_t now = bm_clock_msec();
-	uint64_t left = apply->deadline_msec > now ? apply->deadline_msec - now : 1;
+	uint64_t left = bm_apply_left(apply);
 	char limit[24], idle[24];
 	const char *const params[] = {limit, idle};
 
-	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)left);
-	snprintf(idle, sizeof(idle), "%llu", (unsigned long long)left + 1000);
+	snprintf(limit, sizeof(limit), "%" PRIu64, left - left / 10);
+	snprintf(idle, sizeof(idle), "%" PRIu64, left + 1000);
 	bm_pipeline_add(pipeline, limits_sql, 2, params);
+}
+
+/* ---- which table a statement is for ---- */
+
+#define NO_PLACE SIZE_MAX
+
+void bm_apply_forget_places(struct bm_apply *apply)
+{
+	for (size_t i = 0; i < apply->count; i++) {
+		apply->tables[i].places[0] = apply->tables[i].places[1] = NO_PLACE;
+	}
+}
+
+int bm_apply_name_failed(const struct bm_apply *apply, size_t place, struct bm_error *err)
+{
+	const char *name = NULL;
+	size_t best = 0;
+
+	for (size_t i = 0; place != NO_PLACE && i < apply->count; i++) {
+		for (int part = 0; part < 2; part++) {
+			size_t first = apply->tables[i].places[part];
+			if (first != NO_PLACE && first <= place && first >= best) {
+				best = first;
+				name = apply->tables[i].name;
+			}
+		}
+	}
+	return name != NULL ? bm_error_wrap(err, "%s", name) : -1;
 }
 
 /* ---- asking all ---- */
@@ -66,22 +95,32 @@ static void take_asks(struct bm_apply *apply, const struct bm_pipeline *pipeline
 
 enum { STATE_TRUNCATES, STATE_DEFERRED, STATE_CAPTURED };
 
-static int judge_state(struct bm_apply *apply, const PGresult *state, struct bm_error *err)
+static int evaluate_state(struct bm_apply *apply, const PGresult *state, struct bm_error *err)
 {
 	if (!PQgetisnull(state, 0, STATE_TRUNCATES)) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"a TRUNCATE of %s waits to be replicated, which a run of Bucardo has to do",
 				PQgetvalue(state, 0, STATE_TRUNCATES));
 	}
-	if (apply->captured != NULL &&
-			strcmp(apply->captured, PQgetvalue(state, 0, STATE_CAPTURED)) != 0) {
+	if (strcmp(apply->captured, PQgetvalue(state, 0, STATE_CAPTURED)) != 0) {
 		return bm_error_set(err, BM_ERR_TRANSIENT,
 				"other tables are captured, or paused, than when this was prepared: again");
 	}
-	if (apply->captured == NULL) {
+	return 0;
+}
+
+/* Before the tables are read: what changes meanwhile is seen by the first pass. */
+int bm_apply_read_state(struct bm_apply *apply, struct bm_error *err)
+{
+	const char *const params[] = {apply->migration};
+	PGresult *state = bm_ask(apply->conns[BM_APPLY_FROM], state_sql, 1, params,
+			bm_apply_left(apply), err);
+
+	if (state != NULL) {
 		apply->captured = bm_strdup(PQgetvalue(state, 0, STATE_CAPTURED));
 	}
-	return 0;
+	PQclear(state);
+	return state != NULL ? 0 : bm_error_wrap(err, "reading what is captured");
 }
 
 static int ask_all(struct bm_apply *apply, bool *is_deferred, struct bm_error *err)
@@ -103,7 +142,7 @@ static int ask_all(struct bm_apply *apply, bool *is_deferred, struct bm_error *e
 		rc = bm_pipeline_end(&pipeline, NULL, err);
 		if (rc == 0) {
 			take_asks(apply, &pipeline, first);
-			rc = judge_state(apply, pipeline.results[state], err);
+			rc = evaluate_state(apply, pipeline.results[state], err);
 			*is_deferred = PQgetvalue(pipeline.results[state], 0,
 						       STATE_DEFERRED)[0] == 't';
 		}
@@ -147,7 +186,7 @@ static bool is_touched(const struct bm_apply_table *table)
 	return table->waits || table->has_twins;
 }
 
-static int judge_tables(const struct bm_apply *apply, struct bm_error *err)
+static int evaluate_tables(const struct bm_apply *apply, struct bm_error *err)
 {
 	for (size_t i = 0; i < apply->count; i++) {
 		const struct bm_apply_table *table = &apply->tables[i];
@@ -163,14 +202,14 @@ static int judge_tables(const struct bm_apply *apply, struct bm_error *err)
 	return 0;
 }
 
-static void add_table(const struct bm_apply_table *table, struct bm_pipeline *pipeline)
+static void add_table(struct bm_apply_table *table, struct bm_pipeline *pipeline)
 {
 	const char *const name[] = {table->name};
 	const char *const target[] = {table->target};
 	const char *const heal[] = {table->delta, table->track, table->target};
 	char *lock = bm_format("LOCK TABLE ONLY %s IN ACCESS SHARE MODE", table->name);
 
-	bm_pipeline_add(pipeline, lock, 0, NULL);
+	table->places[0] = bm_pipeline_add(pipeline, lock, 0, NULL);
 	bm_pipeline_add(pipeline, definition_sql, 1, name);
 	if (table->has_twins) {
 		bm_pipeline_add(pipeline, heal_sql, 3, heal);
@@ -229,7 +268,9 @@ static int take_table(struct bm_apply *apply, struct bm_apply_table *table,
 static int take_all(struct bm_apply *apply, struct bm_error *err)
 {
 	struct bm_pipeline pipeline;
-	size_t place = 0, bytes = 0;
+	size_t place = 0, bytes = 0, failed = NO_PLACE;
+
+	bm_apply_forget_places(apply);
 	int rc = bm_pipeline_begin(
 			&pipeline, apply->conns[BM_APPLY_FROM], apply->deadline_msec, err);
 
@@ -238,7 +279,9 @@ static int take_all(struct bm_apply *apply, struct bm_error *err)
 			add_table(&apply->tables[i], &pipeline);
 		}
 	}
-	rc = rc == 0 ? bm_pipeline_end(&pipeline, NULL, err) : rc;
+	if (rc == 0 && bm_pipeline_end(&pipeline, &failed, err) != 0) {
+		rc = bm_apply_name_failed(apply, failed, err);
+	}
 	for (size_t i = 0; rc == 0 && i < apply->count; i++) {
 		if (is_touched(&apply->tables[i])) {
 			rc = take_table(apply, &apply->tables[i], &pipeline, &place, &bytes,
@@ -258,7 +301,7 @@ int bm_apply_take_keys(struct bm_apply *apply, struct bm_error *err)
 		rc = bring_back(apply, err);
 	}
 	if (rc == 0) {
-		rc = judge_tables(apply, err);
+		rc = evaluate_tables(apply, err);
 	}
 	return rc == 0 ? take_all(apply, err) : rc;
 }

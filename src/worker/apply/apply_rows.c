@@ -29,17 +29,20 @@ uint64_t bm_apply_left(const struct bm_apply *apply)
 
 /* ---- deleting ---- */
 
-static void add_deletes(const struct bm_apply_table *table, struct bm_pipeline *pipeline)
+static void add_deletes(struct bm_apply_table *table, struct bm_pipeline *pipeline)
 {
 	const char *const share[] = {table->sync, table->name, table->target};
 
+	table->places[1] = pipeline->count;
 	if (table->is_shared) {
 		bm_pipeline_add(pipeline, share_sql, 3, share);
 	}
+	bm_apply_add_path(table, BM_APPLY_TO, pipeline);
 	for (size_t i = 0; i < table->now.count; i++) {
 		bm_pipeline_add(pipeline, table->delete_sql, (int)table->key_count,
 				(const char *const *)table->now.list[i].arrays);
 	}
+	bm_apply_add_usual_path(table, BM_APPLY_TO, pipeline);
 }
 
 /* Those from which others take come last: what is written to them is captured from there on. */
@@ -48,12 +51,12 @@ static void add_statements(struct bm_apply *apply, struct bm_pipeline *pipeline)
 	bm_pipeline_add(pipeline, "BEGIN", 0, NULL);
 	bm_apply_add_limits(apply, pipeline);
 	for (size_t i = 0; i < apply->count; i++) {
-		const struct bm_apply_table *table = &apply->tables[i];
+		struct bm_apply_table *table = &apply->tables[i];
 		const char *const name[] = {table->name};
 		if (table->now.count > 0) {
 			char *lock = bm_format("LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE",
 					table->name);
-			bm_pipeline_add(pipeline, lock, 0, NULL);
+			table->places[0] = bm_pipeline_add(pipeline, lock, 0, NULL);
 			bm_pipeline_add(pipeline, definition_sql, 1, name);
 			free(lock);
 		}
@@ -99,12 +102,18 @@ static uint64_t count_deleted(const struct bm_pipeline *pipeline)
 static int delete_all(struct bm_apply *apply, struct bm_error *err)
 {
 	struct bm_pipeline pipeline;
+	size_t failed = SIZE_MAX;
+
+	bm_apply_forget_places(apply);
 	int rc = bm_pipeline_begin(
 			&pipeline, apply->conns[BM_APPLY_TO], apply->deadline_msec, err);
 
 	if (rc == 0) {
 		add_statements(apply, &pipeline);
-		rc = bm_pipeline_end(&pipeline, NULL, err);
+		rc = bm_pipeline_end(&pipeline, &failed, err);
+		if (rc != 0) {
+			bm_apply_name_failed(apply, failed, err);
+		}
 	}
 	if (rc == 0) {
 		rc = check_definitions(apply, &pipeline, err);
@@ -123,6 +132,15 @@ struct slice {
 	size_t count, bytes;
 };
 
+static void free_items(struct slice *slice)
+{
+	for (size_t i = 0; i < slice->count; i++) {
+		free((void *)(uintptr_t)slice->items[i].copy_out);
+		free((void *)(uintptr_t)slice->items[i].copy_in);
+	}
+	slice->count = slice->bytes = 0;
+}
+
 static int run_slice(struct bm_apply *apply, struct slice *slice, struct bm_error *err)
 {
 	int rc = slice->count == 0 ? 0
@@ -132,10 +150,8 @@ static int run_slice(struct bm_apply *apply, struct slice *slice, struct bm_erro
 
 	for (size_t i = 0; i < slice->count; i++) {
 		apply->result.rows += slice->items[i].rows;
-		free((void *)(uintptr_t)slice->items[i].copy_out);
-		free((void *)(uintptr_t)slice->items[i].copy_in);
 	}
-	slice->count = slice->bytes = 0;
+	free_items(slice);
 	if (rc != 0) { /* in the middle of something */
 		bm_pipeline_cut(apply->conns[BM_APPLY_FROM]);
 		bm_pipeline_cut(apply->conns[BM_APPLY_TO]);
@@ -159,23 +175,64 @@ static void add_item(struct slice *slice, const struct bm_apply_table *table,
 					table->columns)};
 }
 
+static int set_path(struct bm_apply *apply, const struct bm_apply_table *table, bool usual,
+		struct bm_error *err)
+{
+	int rc = 0;
+
+	for (enum bm_apply_end end = 0; rc == 0 && end < BM_APPLY_ENDS; end++) {
+		struct bm_pipeline pipeline;
+		if (table->path[end] == NULL) {
+			continue;
+		}
+		rc = bm_pipeline_begin(&pipeline, apply->conns[end], apply->deadline_msec, err);
+		if (rc == 0 && usual) {
+			bm_apply_add_usual_path(table, end, &pipeline);
+		} else if (rc == 0) {
+			bm_apply_add_path(table, end, &pipeline);
+		}
+		rc = rc == 0 ? bm_pipeline_end(&pipeline, NULL, err) : rc;
+		bm_pipeline_finish(&pipeline);
+	}
+	return rc;
+}
+
+/* With a path of its own: what came before goes first. */
+static int copy_table(struct bm_apply *apply, struct slice *slice,
+		const struct bm_apply_table *table, struct bm_error *err)
+{
+	bool has_path = table->path[BM_APPLY_FROM] != NULL || table->path[BM_APPLY_TO] != NULL;
+	int rc = 0;
+
+	if (has_path &&
+			(run_slice(apply, slice, err) != 0 ||
+					set_path(apply, table, false, err) != 0)) {
+		return -1;
+	}
+	for (size_t chunk = 0; rc == 0 && chunk < table->now.count; chunk++) {
+		add_item(slice, table, &table->now.list[chunk]);
+		if (slice->count == SLICE_ITEMS || slice->bytes >= SLICE_BYTES) {
+			rc = run_slice(apply, slice, err);
+		}
+	}
+	if (rc == 0 && has_path) {
+		rc = run_slice(apply, slice, err) == 0 ? set_path(apply, table, true, err) : -1;
+	}
+	return rc;
+}
+
 static int copy_those(struct bm_apply *apply, bool shared, struct bm_error *err)
 {
 	struct slice *slice = bm_alloc(sizeof(*slice));
 	int rc = 0;
 
-	for (size_t i = 0; i < apply->count; i++) {
-		const struct bm_apply_table *table = &apply->tables[i];
-		for (size_t chunk = 0; rc == 0 && table->is_shared == shared &&
-				chunk < table->now.count;
-				chunk++) {
-			add_item(slice, table, &table->now.list[chunk]);
-			if (slice->count == SLICE_ITEMS || slice->bytes >= SLICE_BYTES) {
-				rc = run_slice(apply, slice, err);
-			}
+	for (size_t i = 0; rc == 0 && i < apply->count; i++) {
+		if (apply->tables[i].is_shared == shared && apply->tables[i].now.count > 0) {
+			rc = copy_table(apply, slice, &apply->tables[i], err);
 		}
 	}
 	rc = rc == 0 ? run_slice(apply, slice, err) : rc;
+	free_items(slice);
 	free(slice);
 	return rc;
 }

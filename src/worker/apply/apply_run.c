@@ -119,6 +119,11 @@ static int run(struct bm_phase *phase, struct bm_error *err)
 	if (apply == NULL) {
 		return -1;
 	}
+	PGconn *control = bm_phase_conn(phase, BM_SIDE_CONTROL, err);
+	if (control == NULL || bm_apply_read_control(apply, control, err) != 0) {
+		bm_apply_destroy(apply);
+		return -1;
+	}
 	json_object_set_new(phase->evidence, "prepare_msec",
 			json_integer((json_int_t)(bm_clock_msec() - begun)));
 	int rc = run_passes(phase, apply, &wish, err);

@@ -25,8 +25,7 @@ static const char tables_sql[] =
 enum { NAME, DELTA, TRACK, SYNC, TARGET, PAUSED, KEYS };
 enum { PLACE, KIND, COLUMNS, KEY, ONE_SPELLING, DOMAIN_INSIDE, DEFINITION };
 
-__attribute__((format(printf, 2, 3))) static void set_problem(
-		struct bm_apply_table *table, const char *format, ...)
+void bm_apply_set_problem(struct bm_apply_table *table, const char *format, ...)
 {
 	va_list args;
 	char text[512];
@@ -41,6 +40,33 @@ __attribute__((format(printf, 2, 3))) static void set_problem(
 }
 
 /* ---- what is captured ---- */
+
+/* Nothing of a side that is not captured may pass for "nothing waits". */
+static int check_captured(struct bm_apply *apply, struct bm_error *err)
+{
+	const char *const params[] = {apply->migration};
+	const char *const questions[] = {
+			"SELECT to_regclass('bucardo.machine_runs') IS NOT NULL AND"
+			" to_regclass('bucardo.bucardo_delta_names') IS NOT NULL",
+			"SELECT EXISTS (SELECT 1 FROM bucardo.machine_runs WHERE migration = $1)"};
+
+	for (int i = 0; i < 2; i++) {
+		PGresult *row = bm_ask(apply->conns[BM_APPLY_FROM], questions[i], i, params,
+				READ_LIMIT_MSEC, err);
+		bool is_true = row != NULL && PQgetvalue(row, 0, 0)[0] == 't';
+		if (row != NULL && !is_true) {
+			bm_error_set(err, BM_ERR_PRECONDITION,
+					"migration %s does not capture changes on the %s",
+					apply->migration,
+					bm_apply_end_name(apply, BM_APPLY_FROM));
+		}
+		PQclear(row);
+		if (!is_true) {
+			return -1;
+		}
+	}
+	return 0;
+}
 
 static int read_captured(struct bm_apply *apply, json_t *list, struct bm_error *err)
 {
@@ -64,9 +90,9 @@ static int read_captured(struct bm_apply *apply, json_t *list, struct bm_error *
 				.target = bm_strdup(PQgetvalue(rows, row, TARGET)),
 				.is_paused = PQgetvalue(rows, row, PAUSED)[0] == 't',
 				.key_count = json_array_size(keys),
-				.ask_name = bm_format("bm_ask_%d", row)};
+				.ask_name = bm_format("bm_ask_%u_%d", apply->number, row)};
 		if (keys == NULL) {
-			set_problem(table, "its delta table is gone");
+			bm_apply_set_problem(table, "its delta table is gone");
 			keys = json_array();
 		}
 		json_array_append_new(list,
@@ -132,14 +158,16 @@ static void match_columns(struct bm_apply *apply, struct bm_apply_table *table,
 		const char *name = json_string_value(one);
 		bm_strbuf_printf(&columns, "%s%s", i > 0 ? ", " : "", name);
 		if (!is_in(to, name)) {
-			set_problem(table, "the %s has no column %s that takes a value",
+			bm_apply_set_problem(table,
+					"the %s has no column %s that takes a value",
 					bm_apply_end_name(apply, BM_APPLY_TO), name);
 		}
 	}
 	json_array_foreach(to, i, one)
 	{
 		if (!is_in(from, json_string_value(one))) {
-			set_problem(table, "the %s has no column %s that takes a value",
+			bm_apply_set_problem(table,
+					"the %s has no column %s that takes a value",
 					bm_apply_end_name(apply, BM_APPLY_FROM),
 					json_string_value(one));
 		}
@@ -157,12 +185,14 @@ static void take_end(struct bm_apply *apply, struct bm_apply_table *table,
 	table->key[end] = key_of(PQgetvalue(rows, row, KEY), table->key_count);
 	table->definition[end] = bm_strdup(PQgetvalue(rows, row, DEFINITION));
 	if (strchr(end == BM_APPLY_FROM ? "r" : "rp", kind[0]) == NULL) {
-		set_problem(table, "it is no table on the %s", bm_apply_end_name(apply, end));
+		bm_apply_set_problem(table, "it is no table on the %s",
+				bm_apply_end_name(apply, end));
 	} else if (table->key[end] == NULL) {
-		set_problem(table, "the columns of its captured key are not there on the %s",
+		bm_apply_set_problem(table,
+				"the columns of its captured key are not there on the %s",
 				bm_apply_end_name(apply, end));
 	} else if (PQgetvalue(rows, row, DOMAIN_INSIDE)[0] == 't') {
-		set_problem(table, "a type of its key has a domain inside on the %s",
+		bm_apply_set_problem(table, "a type of its key has a domain inside on the %s",
 				bm_apply_end_name(apply, end));
 	}
 	if (end == BM_APPLY_FROM) {
@@ -197,7 +227,7 @@ static void take_table(struct bm_apply *apply, size_t place, PGresult *const *ro
 	for (enum bm_apply_end end = 0; end < BM_APPLY_ENDS; end++) {
 		at[end] = row_at(rows[end], place + 1);
 		if (at[end] < 0) {
-			set_problem(table, "the %s has no such table",
+			bm_apply_set_problem(table, "the %s has no such table",
 					bm_apply_end_name(apply, end));
 		} else {
 			take_end(apply, table, end, rows[end], at[end]);
@@ -328,7 +358,9 @@ static int read_shared(struct bm_apply *apply, struct bm_error *err)
 int bm_apply_read(struct bm_apply *apply, struct bm_error *err)
 {
 	json_t *list = json_array();
-	int rc = read_captured(apply, list, err);
+	int rc = check_captured(apply, err) == 0 ? bm_apply_read_state(apply, err) : -1;
+
+	rc = rc == 0 ? read_captured(apply, list, err) : rc;
 
 	rc = rc == 0 ? read_tables(apply, list, err) : rc;
 	rc = rc == 0 ? read_shared(apply, err) : rc;
@@ -377,6 +409,7 @@ void bm_apply_free_tables(struct bm_apply *apply)
 		for (enum bm_apply_end end = 0; end < BM_APPLY_ENDS; end++) {
 			free_key(table->key[end], table->key_count);
 			free(table->definition[end]);
+			free(table->path[end]);
 		}
 		char *texts[] = {table->name, table->delta, table->track, table->sync,
 				table->target, table->problem, table->columns, table->ask_name,

@@ -50,15 +50,17 @@ struct bm_apply_table {
 	char *problem;	/* why nothing of it can be carried; NULL: it can */
 	size_t key_count;
 	struct bm_apply_column *key[BM_APPLY_ENDS];
-	bool is_partitioned; /* on `to`: rows go to its partitions */
-	bool one_spelling;   /* equal keys are the same bytes */
-	char *columns;	     /* that are copied: "a, b" */
+	bool is_partitioned;	   /* on `to`: rows go to its partitions */
+	bool one_spelling;	   /* equal keys are the same bytes */
+	char *path[BM_APPLY_ENDS]; /* search_path of its statements; NULL: the session's */
+	char *columns;		   /* that are copied: "a, b" */
 	char *definition[BM_APPLY_ENDS];
 	const struct bm_verify_table *verified; /* NULL: cannot be compared */
 	char *ask_name, *keys_sql, *delete_sql;
 
 	/* Of a pass. */
 	bool waits, has_twins;
+	size_t places[2]; /* of its first statements in the pipeline under way */
 	struct bm_apply_chunks now;
 
 	struct bm_apply_chunks carried; /* since bm_apply_forget() */
@@ -68,7 +70,8 @@ struct bm_apply {
 	PGconn *conns[BM_APPLY_ENDS];
 	char *migration;
 	enum bm_side from_side;
-	char *captured; /* changes with the list of captured tables */
+	unsigned number; /* of the process, for the names of statements */
+	char *captured;	 /* changes with the list of captured tables */
 	size_t count;
 	struct bm_apply_table *tables;
 	struct bm_verify_catalog catalog;
@@ -104,6 +107,17 @@ void bm_apply_free_tables(struct bm_apply *apply);
 
 void bm_apply_chunks_clear(struct bm_apply_table *table, struct bm_apply_chunks *chunks);
 
+/* A problem of a table, unless it has one. */
+void bm_apply_set_problem(struct bm_apply_table *table, const char *format, ...)
+		__attribute__((format(printf, 2, 3)));
+
+/* The search_path of its statements on that side from here on, and the usual one again; nothing
+ * where it needs none. How many statements that is. */
+size_t bm_apply_add_path(const struct bm_apply_table *table, enum bm_apply_end end,
+		struct bm_pipeline *pipeline);
+size_t bm_apply_add_usual_path(const struct bm_apply_table *table, enum bm_apply_end end,
+		struct bm_pipeline *pipeline);
+
 /* ---- apply_statements.c ---- */
 
 /* "bm.k = ANY (...)": the rows of table "bm" whose keys are given; `arrays` NULL: by the
@@ -124,11 +138,16 @@ char *bm_apply_delete_sql(const struct bm_apply_table *table);
 /* Begin there, ask all tables, and take the keys of those in which something waits. */
 int bm_apply_take_keys(struct bm_apply *apply, struct bm_error *err);
 
-/* Prepare what asks all tables. */
+/* What is captured, before it is read; and prepare what asks all tables. */
+int bm_apply_read_state(struct bm_apply *apply, struct bm_error *err);
 int bm_apply_prepare(struct bm_apply *apply, struct bm_error *err);
 
 /* As far as the pass may still take: limits of the server for the transaction that begins. */
 void bm_apply_add_limits(struct bm_apply *apply, struct bm_pipeline *pipeline);
+
+/* The table that the statement at this place is for, in front of the error. */
+int bm_apply_name_failed(const struct bm_apply *apply, size_t place, struct bm_error *err);
+void bm_apply_forget_places(struct bm_apply *apply);
 
 /* What verify_definition.sql found of a table is what it was. */
 int bm_apply_same_definition(struct bm_apply *apply, const struct bm_apply_table *table,

@@ -20,20 +20,21 @@ static const char heal_sql[] =
 "SELECT bucardo.machine_heal_table($1, $2, coalesce(bucardo.machine_targets_of($1), ARRAY[$3]))";
 static const char unpark_sql[] = "SELECT bucardo.machine_unpark($1, 9223372036854775807)";
 static const char limits_sql[] =
-"SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $1, true),"
-" pg_catalog.set_config('idle_in_transaction_session_timeout', $2, true)";
+"SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true),"
+" pg_catalog.set_config('idle_in_transaction_session_timeout', $3, true)";
 /* clang-format on */
 
 /* Somewhat less than we wait: the server says what it waited for. */
 void bm_apply_add_limits(struct bm_apply *apply, struct bm_pipeline *pipeline)
 {
 	uint64_t left = bm_apply_left(apply);
-	char limit[24], idle[24];
-	const char *const params[] = {limit, idle};
+	char lock[24], statement[24], idle[24];
+	const char *const params[] = {lock, statement, idle};
 
-	snprintf(limit, sizeof(limit), "%" PRIu64, left - left / 10);
+	snprintf(lock, sizeof(lock), "%" PRIu64, left - left / 5);
+	snprintf(statement, sizeof(statement), "%" PRIu64, left - left / 10);
 	snprintf(idle, sizeof(idle), "%" PRIu64, left + 1000);
-	bm_pipeline_add(pipeline, limits_sql, 2, params);
+	bm_pipeline_add(pipeline, limits_sql, 3, params);
 }
 
 /* ---- which table a statement is for ---- */

@@ -74,6 +74,14 @@ int bm_apply_pass(struct bm_apply *apply, uint64_t limit_msec, struct bm_apply_r
 		struct bm_error *err);
 
 /*
+ * Which tables have changes that wait, by the same one round trip; nothing is carried. `*names`
+ * (free()) becomes NULL when none has, else up to five of them. It sees what was committed, and
+ * what the transaction that the caller has open on `from` did.
+ */
+int bm_apply_waiting(struct bm_apply *apply, uint64_t limit_msec, char **names,
+		struct bm_error *err);
+
+/*
  * Whether the rows of the keys that were carried since the last bm_apply_forget() are the same
  * on both sides, compared by hashes (verify/digest.h), one round trip a side. For use where
  * nobody writes. `*difference` becomes NULL when they are, else a text (free()) that names the

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/clock.h"
 #include "worker/apply/internal.h"
 #include "worker/session/ask.h"
 
@@ -66,6 +67,9 @@ int bm_apply_name_failed(const struct bm_apply *apply, size_t place, struct bm_e
 }
 
 /* ---- asking all ---- */
+
+/* Tables that are named. */
+#define NAMED 5
 
 /* A plan for each question was made when it was prepared. */
 static size_t add_asks(struct bm_apply *apply, struct bm_pipeline *pipeline)
@@ -146,6 +150,56 @@ static int ask_all(struct bm_apply *apply, bool *is_deferred, struct bm_error *e
 			rc = evaluate_state(apply, pipeline.results[state], err);
 			*is_deferred = PQgetvalue(pipeline.results[state], 0,
 						       STATE_DEFERRED)[0] == 't';
+		}
+	}
+	bm_pipeline_finish(&pipeline);
+	return rc == 0 ? 0 : bm_error_wrap(err, "what waits");
+}
+
+static char *names_of_waiting(struct bm_apply *apply, const PGresult *state)
+{
+	struct bm_strbuf names = BM_STRBUF_INIT;
+	size_t count = 0;
+
+	if (!PQgetisnull(state, 0, STATE_TRUNCATES)) {
+		bm_strbuf_printf(&names, "a TRUNCATE of %s",
+				PQgetvalue(state, 0, STATE_TRUNCATES));
+	}
+	for (size_t i = 0; i < apply->count; i++) {
+		struct bm_apply_table *table = &apply->tables[i];
+		if ((table->waits || table->has_twins) && count++ < NAMED) {
+			bm_strbuf_printf(&names, "%s%s", names.length > 0 ? ", " : "",
+					table->name);
+		}
+		table->waits = table->has_twins = false;
+	}
+	return names.length > 0 ? bm_strbuf_detach(&names) : NULL;
+}
+
+int bm_apply_waiting(
+		struct bm_apply *apply, uint64_t limit_msec, char **names, struct bm_error *err)
+{
+	struct bm_pipeline pipeline;
+	const char *const params[] = {apply->migration};
+	bool is_callers = PQtransactionStatus(apply->conns[BM_APPLY_FROM]) == PQTRANS_INTRANS;
+
+	*names = NULL;
+	apply->deadline_msec = bm_clock_msec() + limit_msec;
+	int rc = bm_pipeline_begin(
+			&pipeline, apply->conns[BM_APPLY_FROM], apply->deadline_msec, err);
+	if (rc == 0) {
+		if (!is_callers) {
+			bm_pipeline_add(&pipeline, "BEGIN", 0, NULL);
+		}
+		size_t state = bm_pipeline_add(&pipeline, state_sql, 1, params);
+		size_t first = add_asks(apply, &pipeline);
+		if (!is_callers) {
+			bm_pipeline_add(&pipeline, "COMMIT", 0, NULL);
+		}
+		rc = bm_pipeline_end(&pipeline, NULL, err);
+		if (rc == 0) {
+			take_asks(apply, &pipeline, first);
+			*names = names_of_waiting(apply, pipeline.results[state]);
 		}
 	}
 	bm_pipeline_finish(&pipeline);

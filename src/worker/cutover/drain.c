@@ -15,13 +15,6 @@
 #define PASSES_LIMIT_MSEC 60000
 #define PASS_LIMIT_MSEC 120000
 
-/* Tables that are named. */
-#define MOST_NAMED 5
-
-static const char waiting_sql[] =
-		"SELECT string_agg(x.name, ', ') FROM (SELECT DISTINCT bucardo.machine_waiting($1)"
-		" AS name ORDER BY 1 LIMIT 5) x";
-
 static int begin_applier(struct bm_cutover *c, struct bm_error *err)
 {
 	c->freeze = bm_cutover_connect(c, c->from, err);
@@ -33,7 +26,11 @@ static int begin_applier(struct bm_cutover *c, struct bm_error *err)
 		return -1;
 	}
 	c->apply = bm_apply_create(c->freeze, c->carry, c->phase->request.name, c->from, err);
-	return c->apply != NULL ? 0 : bm_error_wrap(err, "preparing to carry what waits");
+	PGconn *control = c->apply != NULL ? bm_phase_conn(c->phase, BM_SIDE_CONTROL, err)
+					   : NULL;
+	return control != NULL && bm_apply_read_control(c->apply, control, err) == 0
+			? 0
+			: bm_error_wrap(err, "preparing to carry what waits");
 }
 
 /* Whether another pass would find less than this one did. */
@@ -61,24 +58,25 @@ int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying what waits");
 }
 
-/* What came meanwhile: each key that is carried now is not in the freeze. */
+/* What came meanwhile: each key that is carried now is not in the freeze. What is proven there
+ * are the keys from here on: all of those before may be more than it has time for. */
 int bm_cutover_carry_once(struct bm_cutover *c, struct bm_error *err)
 {
+	bm_apply_forget(c->apply);
 	return bm_apply_pass(c->apply, PASS_LIMIT_MSEC, NULL, err);
 }
 
 int bm_cutover_check_drained(struct bm_cutover *c, struct bm_error *err)
 {
-	const char *const name[] = {c->phase->request.name};
-	PGresult *rows = bm_budget_ask(c, c->freeze, waiting_sql, 1, name, err);
-	int rc = rows != NULL ? 0 : -1;
+	char *names = NULL;
+	int rc = bm_apply_waiting(c->apply, bm_budget_left(c), &names, err);
 
-	if (rc == 0 && !PQgetisnull(rows, 0, 0)) {
+	if (rc == 0 && names != NULL) {
 		rc = bm_error_set(err, BM_ERR_PRECONDITION,
 				"changes of the %s wait after all was carried: %s; somebody writes",
-				bm_side_name(c->from), PQgetvalue(rows, 0, 0));
+				bm_side_name(c->from), names);
 	}
-	PQclear(rows);
+	free(names);
 	return rc;
 }
 

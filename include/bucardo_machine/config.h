@@ -74,6 +74,13 @@ struct bm_config_endpoint { /* a database; its password stands in pgpass */
 	const char *sslrootcert; /* NULL: libpq's own place */
 };
 
+struct bm_config_verify {	  /* comparing in the background */
+	bool continuous;	  /* default true */
+	unsigned max_load;	  /* percent of its time; default 10 */
+	uint64_t interval_msec;	  /* between two passes; default 30 s */
+	uint64_t full_every_msec; /* a range is read again; default 24 h */
+};
+
 struct bm_config_migration { /* migrations[]: a database to be moved */
 	const char *name;    /* [a-z][a-z0-9_]*, unique */
 	struct bm_config_endpoint source, destination;
@@ -91,6 +98,7 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	const char *const *extension_versions; /* "name=version", NULL-terminated */
 	uint64_t cutover_budget_msec;	       /* default 1 s */
 	enum bm_quiesce cutover_quiesce;
+	struct bm_config_verify verify;
 };
 
 struct bm_config {

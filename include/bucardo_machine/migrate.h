@@ -61,12 +61,12 @@ struct bm_phase_view {
 	const char *evidence;	      /* JSON; "" none */
 };
 
-/* What `worker reconcile` does and finds while a migration replicates. */
-struct bm_reconcile_view {
+/* What `worker reconcile`, or `worker verify`, does and finds while a migration replicates. */
+struct bm_beside_view {
 	pid_t pid;		/* 0: it does not run */
 	const char *why;	/* why it does not work; "" */
 	const char *evidence;	/* JSON, as docs/worker-protocol.md has it; "" none yet */
-	const char *trouble;	/* a table that is paused; "" none */
+	const char *trouble;	/* a table that is paused, or differs; "" none */
 	const char *hint;	/* of that */
 	uint64_t reported_msec; /* bm_clock_msec() of it */
 };
@@ -117,7 +117,7 @@ struct bm_migration_view {
 	bool released;	  /* its sync is kicked */
 	bool recorded;	  /* the journal has its definition and the last request */
 	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
-	struct bm_reconcile_view reconcile;
+	struct bm_beside_view reconcile, verify;
 	struct bm_leaving_view leaving;
 	struct bm_changing_view changing;
 	size_t finding_count;

@@ -30,6 +30,22 @@
 
 struct json_t;
 
+/*
+ * Beside applications, for as long as it takes: rows of tables only, some ranges at a time with
+ * rests between them, outside of any snapshot.
+ */
+struct bm_verify_beside {
+	uint64_t max_age_msec; /* what was proven longer ago is read again */
+	uint64_t batch_msec;   /* how long one reading is to take */
+	/* So many bytes were read, about, in this time: rest. False ends the run. */
+	bool (*rest)(void *ctx, uint64_t took_msec, uint64_t bytes);
+	/* Whether a table that is compared as a whole, for want of a key, is due. */
+	bool (*is_due)(void *ctx, const char *table);
+	void *ctx;
+	/* set: somebody else keeps the proofs, so nothing was done; `rest` ended it */
+	bool is_kept_by_another, is_ended;
+};
+
 struct bm_verify_options {
 	const struct bm_conninfo *source, *destination;
 	/* Which tables: those that both let pass, a migration's and a person's; NULL all. */
@@ -39,9 +55,10 @@ struct bm_verify_options {
 	const struct bm_extension_rules *extensions;
 	const char *migration; /* whose proofs are kept, in its source; NULL: none are */
 	bool trusting;	       /* read only what is not proven */
-	uint64_t wait_msec;    /* how long rows under way are waited for */
-	bool portable_hash;    /* sha256 instead of the servers' own hash functions */
-	bool show_values;      /* of rows that differ */
+	struct bm_verify_beside *beside; /* NULL: a person waits for it */
+	uint64_t wait_msec;		 /* how long rows under way are waited for */
+	bool portable_hash;		 /* sha256 instead of the servers' own hash functions */
+	bool show_values;		 /* of rows that differ */
 	/* Send rows that differ again, through the replication that captures their tables; and
 	 * delete those that the live side does not have. No row is written otherwise. */
 	bool repair, delete_extra;

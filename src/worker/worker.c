@@ -18,6 +18,7 @@ static const struct {
 		{"observe", bm_observe_run},
 		{"phase", bm_phase_run},
 		{"reconcile", bm_reconcile_run},
+		{"verify", bm_verify_worker_run},
 };
 
 int bm_worker_main(int argc, char **argv)

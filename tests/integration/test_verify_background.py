@@ -1,6 +1,8 @@
 """What is compared in the background while a migration replicates, kept in the source, and shown."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -16,6 +18,7 @@ INSERT INTO words SELECT 'word ' || i, i FROM generate_series(1, 500) i;
 CREATE TABLE notes (text text);
 """
 
+QUICK = "    verify: {interval: 1s, full_every: 10s, max_load: 50}\n"
 UNSEEN = "SET session_replication_role = replica; SET bucardo_machine.applying = on;"
 
 
@@ -25,7 +28,7 @@ def replicating(shared_workshop):
     source.create_database("shop")
     dest.create_database("shop")
     source.sql(TABLES, dbname="shop")
-    machine = declared.replicating(shared_workshop, source, dest, "shop")
+    machine = declared.replicating(shared_workshop, source, dest, "shop", QUICK)
     return machine, source, dest
 
 
@@ -39,20 +42,150 @@ def kept(source):
                       dbname="shop")
 
 
+def known(machine, condition, what, seconds=60):
+    """The member `verify` of the migration, once `condition` holds for it."""
+    return declared.wait_view(machine, lambda v: v["verify"] and "percent" in v["verify"] and condition(v["verify"]),
+                              what, seconds)["verify"]
+
+
+def proven(machine, tables=3):
+    return known(machine, lambda v: v["percent"] == 100 and v["equal"] == tables, "everything is proven")
+
+
+def events(machine):
+    return [(event["level"], event["text"]) for event in map(json.loads, machine.cli(
+        "events", "--json").check().splitlines())]
+
+
+def wait_event(machine, level, text):
+    wait_for(lambda: [e for e in events(machine) if e[0] == level and text in e[1]], 20, f"the event '{text}'",
+             explain=lambda: str(events(machine)))
+
+
+def is_ready(machine):
+    return machine.cli("health", "ready").code == 0
+
+
+def test_all_is_proven_by_itself_and_status_says_so(world):
+    machine, _, _ = world
+    now = proven(machine)
+    assert now["tables"] == 3 and now["oldest_proof"] and now["pid"] and not now["differences"], now
+    assert not now["not_proven"] and not now["in_flight_since"] and now["waiting"] == 0, now
+    assert "100 %, all 3 tables; oldest proof " in machine.cli("status").output
+    wait_event(machine, "info", "every row of all 3 tables is proven equal")
+    wait_for(lambda: is_ready(machine), 30, "ready")
+
+
+def worker_of(machine):
+    return declared.view(machine)["verify"]["pid"]
+
+
+def kill_worker(machine):
+    before = worker_of(machine)
+    os.kill(machine.host_pid(before), signal.SIGKILL)
+    wait_for(lambda: worker_of(machine) not in (None, before), 30, "another worker")
+
+
+def test_a_difference_makes_the_machine_not_ready_until_it_is_repaired(world):
+    machine, source, dest = world
+    proven(machine)
+    dest.sql(UNSEEN + "UPDATE goods SET name = 'x', price = 0 WHERE id = 20007", dbname="shop")
+    now = known(machine, lambda v: v["different"] == 1, "the difference is found")
+    assert [(d["table"], d["missing"], d["extra"], d["changed"]) for d in now["differences"]] == [
+        ("public.goods", 0, 0, 1)], now
+    row = now["differences"][0]["rows"][0]
+    assert (row["key"], row["kind"], row["columns"]) == ('{"id":"20007"}', "changed", "name, price"), row
+    assert now["percent"] < 100 and now["equal"] == 2, now
+    wait_for(lambda: not is_ready(machine), 10, "not ready")
+    status = machine.status_json()
+    assert status["state"] == "degraded" and "1 row of table public.goods differs" in status["why"], status["why"]
+    assert "verify app --table 'public.goods'" in status["advice"], status["advice"]
+    assert "20007" in machine.cli("status").output
+    wait_event(machine, "warn", "verify: 1 row of table public.goods differs")
+    # It is known at once by whoever comes after a kill, and told as news once.
+    kill_worker(machine)
+    assert known(machine, lambda v: v["different"] == 1, "it is still known")["differences"][0]["rows"][0] == row
+    machine.kill9()
+    machine.start()
+    assert known(machine, lambda v: v["different"] == 1, "it is still known")["differences"][0]["rows"][0] == row
+    wait_for(lambda: not is_ready(machine), 60, "not ready")
+    declared.wait_live(machine)
+    assert verify_migration(machine, "--table", "public.goods", "--repair").code == 0
+    proven(machine)
+    wait_for(lambda: is_ready(machine), 60, "ready again")
+    wait_event(machine, "info", "table public.goods is equal again")
+    assert len([e for e in events(machine) if e[1].startswith("verify: 1 row of table")]) == 1, events(machine)
+
+
+def test_rows_that_change_are_read_again_and_a_table_that_is_made_is_compared_in_the_next_pass(world):
+    machine, source, _ = world
+    proven(machine)
+    source.sql("UPDATE goods SET price = price + 1 WHERE id < 9; CREATE TABLE late (id int PRIMARY KEY);"
+               "INSERT INTO late SELECT generate_series(1, 50)", dbname="shop")
+    wait_for(lambda: "public.late" in states(source), 30, "it is compared")
+    source.sql("DROP TABLE late", dbname="shop")
+    wait_for(lambda: "public.late" not in states(source), 30, "it is forgotten")
+    proven(machine)
+
+
+def test_a_person_comes_first_and_keeps_the_proofs(world):
+    machine, _, _ = world
+    proven(machine)
+    for _ in range(3):
+        # Whoever does not keep them knows of none.
+        result = verify_migration(machine, "--incremental")
+        assert result.code == 0 and result.objects["public.words"]["oldest_proof"], result.output
+    assert declared.view(machine)["verify"]["why"] == ""
+
+
+def test_a_pause_of_another_migration_makes_nothing_unproven(world):
+    machine, source, _ = world
+    proven(machine)
+    names = "FROM bucardo.bucardo_delta_names WHERE tablename = 'public.words'"
+    source.sql("INSERT INTO bucardo.bucardo_delta_names (sync, tablename, deltaname, trackname)"
+               f" SELECT 'other_sync (paused)', tablename, deltaname, trackname {names}", dbname="shop")
+    try:
+        assert verify_migration(machine, "--table", "public.words").states("equal") >= {"public.words"}
+        source.sql("UPDATE bucardo.bucardo_delta_names SET sync = 'app_sync (paused)' "
+                   "WHERE sync = 'other_sync (paused)'", dbname="shop")
+        assert verify_migration(machine, "--table", "public.words").states("unproven") == {"public.words"}
+    finally:
+        source.sql(f"DELETE {names} AND sync ~ 'paused'", dbname="shop")
+
+
 def test_what_verify_finds_is_kept_in_the_source_until_it_is_proven_gone(world):
     machine, source, dest = world
-    assert verify_migration(machine).code == 0
+    proven(machine)
     assert states(source) == {"public.goods": "equal", "public.words": "equal", "public.notes": "equal"}
-    dest.sql(UNSEEN + "UPDATE goods SET name = 'x', price = 0 WHERE id = 7; DELETE FROM words WHERE number = 8",
+    dest.sql(UNSEEN + "UPDATE goods SET name = 'x', price = 0 WHERE id = 25007; DELETE FROM words WHERE number = 8",
              dbname="shop")
     assert verify_migration(machine).code == 5
     assert states(source) == {"public.goods": "different", "public.words": "different", "public.notes": "equal"}
     found = kept(source)
     assert {row[:4] for row in map(tuple, found)} == {
-        ("public.goods", '{"id":"7"}', "changed", "name, price"),
+        ("public.goods", '{"id":"25007"}', "changed", "name, price"),
         ("public.words", '{"word":"word 8"}', "missing", "")}
     assert verify_migration(machine, "--table", "public.goods").code == 5
     assert sorted(kept(source)) == sorted(found), "a difference that is found again is no new one"
     assert verify_migration(machine, "--repair").code == 0
     assert not kept(source) and set(states(source).values()) == {"equal"}
     assert json.loads(found[0][1])
+
+
+def test_pause_and_teardown_end_it(world):
+    machine, source, _ = world
+    proven(machine)
+    pid = machine.host_pid(worker_of(machine))
+    machine.cli("pause", "app").check()
+    wait_for(lambda: worker_of(machine) is None and not os.path.exists(f"/proc/{pid}"), 20, "it is ended")
+    machine.cli("resume", "app").check()
+    wait_for(lambda: worker_of(machine), 30, "it goes on")
+    machine.write_config(declared.yaml(*world[1:], "shop", extra="    verify: {continuous: false}\n"))
+    machine.cli("config", "reload").check()
+    wait_for(lambda: declared.view(machine)["verify"] is None, 20, "it is switched off")
+    machine.write_config(declared.yaml(*world[1:], "shop", extra=QUICK))
+    machine.cli("config", "reload").check()
+    wait_for(lambda: declared.view(machine)["verify"] is not None and worker_of(machine), 20, "it is switched on")
+    machine.cli("teardown", "app", "--yes", seconds=60).check()
+    assert declared.view(machine) is None or declared.view(machine)["verify"] is None
+    assert not source.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'bucardo'", dbname="shop")

@@ -68,14 +68,13 @@ def verdict_of(running):
 
 
 @pytest.mark.parametrize("side", ["source", "dest"])
-def test_a_killed_session_is_told_and_proves_nothing(clone, side):
+def test_a_killed_session_is_made_again_and_the_pass_goes_on(clone, side):
     with in_the_middle(clone) as (running, locker):
         getattr(clone, side).sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'faults'"
                                  " AND pid <> %s AND pid <> pg_backend_pid()", (locker.info.backend_pid,))
         locker.rollback()
         result = verdict_of(running)
-    assert result.code in (1, 4), result.output + result.errors
-    assert "terminating connection" in result.output + result.errors
+    assert result.code == 0 and not result.states("unproven"), result.output + result.errors
     wait_for(lambda: sessions(clone.source) == 0 and sessions(clone.dest) == 0, 10, "no session is left")
 
 

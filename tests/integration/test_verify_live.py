@@ -13,7 +13,7 @@ from support.waiting import wait_for
 @pytest.fixture(scope="module", name="world")
 def replicating(shared_workshop):
     source, dest, dbname = shared_workshop.pair()
-    machine = declared.replicating(shared_workshop, source, dest, dbname)
+    machine = declared.replicating(shared_workshop, source, dest, dbname, declared.BY_HAND)
     return machine, source, dest, dbname
 
 

@@ -19,7 +19,7 @@ def replicating(shared_workshop):
     source.sql(f"CREATE TABLE big (id bigint PRIMARY KEY, v text); INSERT INTO big SELECT i, md5(i::text) FROM"
                f" generate_series(1, {ROWS}) i; CREATE TABLE words (word text PRIMARY KEY, n int);"
                f"INSERT INTO words SELECT md5(i::text), i FROM generate_series(1, 50000) i; ANALYZE", dbname=dbname)
-    machine = declared.replicating(shared_workshop, source, dest, dbname)
+    machine = declared.replicating(shared_workshop, source, dest, dbname, declared.BY_HAND)
     return machine, source, dest, dbname
 
 

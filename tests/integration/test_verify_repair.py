@@ -52,7 +52,7 @@ def world(shared_workshop):
     for server in (source, dest):
         server.create_database(DB)
     source.sql(TABLES, dbname=DB)
-    machine = declared.replicating(shared_workshop, source, dest, DB, "    direction: both\n")
+    machine = declared.replicating(shared_workshop, source, dest, DB, "    direction: both\n" + declared.BY_HAND)
     return machine, source, dest
 
 

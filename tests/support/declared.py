@@ -3,6 +3,10 @@
 from .waiting import wait_for
 
 
+# Where a test counts what was read: nothing is compared in the background.
+BY_HAND = "    verify: {continuous: false}\n"
+
+
 def endpoint(server, dbname):
     return (f"{{host: {server.address}, port: {server.port}, dbname: {dbname}, "
             f"user: {server.user}}}")

@@ -245,6 +245,7 @@ static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void
 			.pieces_total = 5,
 			.in_flight = parts,
 			.released = true,
+			.verify = {.why = "", .evidence = ""},
 			.reconcile = {.evidence = "", .why = ""},
 			.phases = phases};
 
@@ -271,6 +272,7 @@ static void test_what_reconciling_found_is_shown_with_the_hint(void **state)
 			.unit = "rows",
 			.text = "",
 			.released = true,
+			.verify = {.why = "", .evidence = ""},
 			.reconcile = {.pid = 77,
 					.why = "",
 					.reported_msec = AGO(4),

@@ -25,6 +25,7 @@ static void test_a_phase_without_a_record_has_no_percentage_of_one(void **state)
 			.text = "",
 			.total = 4,
 			.done = 1,
+			.verify = {.why = "", .evidence = ""},
 			.reconcile = {.why = "", .evidence = ""},
 			.phases = phases};
 
@@ -63,6 +64,7 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 			.unit = "rows",
 			.text = "",
 			.released = true,
+			.verify = {.why = "", .evidence = ""},
 			.reconcile = {.why = "", .evidence = ""},
 			.phases = phases};
 

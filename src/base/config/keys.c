@@ -264,6 +264,21 @@ const struct bm_key bm_keys[] = {
 	{"migrations[].cutover.quiesce", CHOICE(quiesces, BM_QUIESCE_LOCK), IN_MIGRATION(cutover_quiesce),
 		.help = "lock: the machine keeps writers off for a moment; manual: you have stopped "
 			"them, and it takes no lock, but proves that nobody writes."},
+	{"migrations[].verify", SECTION,
+		.help = "How rows of both sides are compared while it replicates (docs/verify.md)."},
+	{"migrations[].verify.continuous", .type = BM_KEY_BOOLEAN, .fallback = 1,
+		IN_MIGRATION(verify.continuous),
+		.help = "Compare all the time, in the background; with false only `verify NAME` compares."},
+	{"migrations[].verify.max_load", COUNT(1, 100, 10), IN_MIGRATION(verify.max_load),
+		.help = "Percent of the time in which the background reads, with one connection to each "
+			"server; it rests for the others, and longer while the source answers late."},
+	{"migrations[].verify.interval", DURATION(1 * SECOND, 24 * HOUR, 30 * SECOND),
+		IN_MIGRATION(verify.interval_msec),
+		.help = "Time between two passes. A pass reads the ranges of keys that changed since."},
+	{"migrations[].verify.full_every", DURATION(10 * SECOND, 720 * HOUR, 24 * HOUR),
+		IN_MIGRATION(verify.full_every_msec),
+		.help = "A range is read again after this time although no change of it was captured: "
+			"what nobody captures (a broken disk, a write past the fence) leaves no mark."},
 };
 /* clang-format on */
 

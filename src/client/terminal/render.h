@@ -55,6 +55,7 @@ void cli_render_progress(struct cli_table *table, const json_t *migration);
 void cli_render_apart(struct cli_table *table, const json_t *migration);
 void cli_render_apart_brief(struct cli_table *table, const json_t *migration, size_t most);
 void cli_render_reconcile(struct cli_table *table, const json_t *reconcile);
+void cli_render_verify(struct cli_table *table, const json_t *verify);
 
 /* How many things of it are NOT in step. */
 size_t cli_apart_count(const json_t *migration);

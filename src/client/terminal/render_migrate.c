@@ -249,6 +249,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 		cli_table_note(table, "next try", bm_strbuf_text(&text));
 	}
 	cli_render_reconcile(table, json_object_get(migration, "reconcile"));
+	cli_render_verify(table, json_object_get(migration, "verify"));
 	if (is_status(migration, "failed") &&
 			strcmp(cli_text_of(migration, "class"), "internal") == 0) {
 		bm_strbuf_clear(&text);
@@ -346,6 +347,8 @@ static void add_brief(struct cli_table *table, const json_t *migration, size_t m
 		cli_table_brief(table, "why", cli_text_of(migration, "why"));
 	}
 	cli_table_brief(table, "stopped", cli_text_of(stopped, "why"));
+	cli_table_brief(table, "different",
+			cli_text_of(json_object_get(migration, "verify"), "trouble"));
 	cli_render_apart_brief(table, migration, most);
 }
 

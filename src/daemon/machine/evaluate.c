@@ -267,6 +267,20 @@ static bool has_paused_table(struct bm_machine *machine, struct evaluation *resu
 	return false;
 }
 
+/* What the replication should have kept equal. */
+static bool has_difference(struct bm_machine *machine, struct evaluation *result)
+{
+	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
+		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
+		if (view.verify.trouble[0] != '\0') {
+			WHY(result, "migration '%s': %s", view.name, view.verify.trouble);
+			ADVISE(result, "%s", view.verify.hint);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Conditions that say nothing of the state mean DEGRADED. */
 static bool (*const conditions[])(struct bm_machine *machine, struct evaluation *result) = {
 		is_stopping,
@@ -287,6 +301,7 @@ static bool (*const conditions[])(struct bm_machine *machine, struct evaluation 
 		has_sync_in_trouble,
 		has_migration_in_trouble,
 		has_paused_table,
+		has_difference,
 };
 
 static void evaluate(struct bm_machine *machine, struct evaluation *result)

@@ -173,21 +173,46 @@ bool bm_definition_is_same_but_copy(const json_t *old, const json_t *now)
 
 /* ---- requests ---- */
 
+static json_t *request_of(const json_t *definition, enum bm_phase phase, const char *socket_dir)
+{
+	return json_pack("{s:i, s:s, s:{s:o}, s:O}", "v", 1, "phase", bm_phase_name(phase),
+			"control", "socket_dir", bm_json_text(socket_dir), "migration",
+			definition);
+}
+
+static char *text_of(json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+
+	json_decref(request);
+	return text;
+}
+
+char *bm_definition_verify_request(const json_t *definition, const char *socket_dir,
+		const struct bm_config_verify *verify)
+{
+	json_t *request = request_of(definition, BM_PHASE_VERIFY, socket_dir);
+
+	json_object_set_new(request, "verify",
+			json_pack("{s:i, s:I, s:I}", "max_load", (int)verify->max_load,
+					"interval_msec", (json_int_t)verify->interval_msec,
+					"full_every_msec",
+					(json_int_t)verify->full_every_msec));
+	return text_of(request);
+}
+
 char *bm_definition_request(const json_t *definition, enum bm_phase phase,
 		const char *socket_dir, enum bm_request_kind kind, const char *refusal)
 {
-	json_t *request = json_pack("{s:i, s:s, s:{s:o}, s:O, s:b, s:b}", "v", 1, "phase",
-			bm_phase_name(phase), "control", "socket_dir", bm_json_text(socket_dir),
-			"migration", definition, "fix", kind == BM_REQUEST_FIX, "plan",
-			kind != BM_REQUEST_WORK);
+	json_t *request = request_of(definition, phase, socket_dir);
+
+	json_object_set_new(request, "fix", json_boolean(kind == BM_REQUEST_FIX));
+	json_object_set_new(request, "plan", json_boolean(kind != BM_REQUEST_WORK));
 
 	if (refusal != NULL) {
 		json_object_set_new(request, "refusal",
 				json_pack("{s:o, s:s}", "why", bm_json_text(refusal), "hint",
 						BM_REFUSAL_HINT));
 	}
-	char *text = json_dumps(request, JSON_COMPACT);
-
-	json_decref(request);
-	return text;
+	return text_of(request);
 }

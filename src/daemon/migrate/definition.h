@@ -45,4 +45,8 @@ enum bm_request_kind { BM_REQUEST_WORK, BM_REQUEST_FIX, BM_REQUEST_PLAN };
 char *bm_definition_request(const struct json_t *definition, enum bm_phase phase,
 		const char *socket_dir, enum bm_request_kind kind, const char *refusal);
 
+/* The request of `worker verify`. Caller frees. */
+char *bm_definition_verify_request(const struct json_t *definition, const char *socket_dir,
+		const struct bm_config_verify *verify);
+
 #endif

@@ -52,7 +52,7 @@ struct migration *bm_migrate_add(struct bm_migrate *migrate, const char *name)
 
 void bm_migrate_clear(struct migration *migration)
 {
-	bm_reconciler_finish(migration);
+	bm_beside_finish(migration);
 	for (size_t i = 0; i < RECORD_COUNT; i++) {
 		struct record *record = &migration->records[i];
 		free(record->error);
@@ -138,7 +138,7 @@ static void restart_workers(struct migration *migration)
 	}
 	bm_migrate_event(migration, BM_LOG_INFO, "its changed definition is taken over");
 	bm_run_cancel(migration); /* it starts again, with the new one */
-	bm_reconciler_cancel(migration);
+	bm_beside_cancel(migration);
 }
 
 static void take_definition(struct migration *migration)
@@ -204,6 +204,7 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 	migration->run_until = config->run_until;
 	migration->cutover.budget_msec = (unsigned)config->cutover_budget_msec;
 	migration->cutover.is_manual = config->cutover_quiesce == BM_QUIESCE_MANUAL;
+	bm_beside_configure(migration, &config->verify);
 	migration->configured = true;
 	bm_migrate_reconcile(migration);
 }
@@ -390,10 +391,8 @@ static void arm_retry(struct bm_migrate *migrate)
 		next = migrate->load_at_msec > now ? migrate->load_at_msec : now;
 	}
 	for (size_t i = 0; i < migrate->count; i++) {
-		uint64_t wake = migrate->migrations[i]->reconciler.retry_at_msec;
-		if (wake > now && wake < next) {
-			next = wake;
-		}
+		uint64_t wake = bm_beside_wake_msec(migrate->migrations[i], now);
+		next = wake < next ? wake : next;
 		for (size_t k = 0; k < RECORD_COUNT; k++) {
 			const struct record *record = &migrate->migrations[i]->records[k];
 			if (record->state == BM_RECORD_FAILED && record->retry_at_msec > now &&
@@ -420,7 +419,7 @@ static void tick(void *ctx)
 		for (int step = 0; step < MOST_STEPS && take_step(migrate->migrations[i]);
 				step++) {
 		}
-		bm_reconciler_update(migrate->migrations[i]);
+		bm_beside_update(migrate->migrations[i]);
 		bm_run_mark(migrate->migrations[i]);
 	}
 	arm_retry(migrate);
@@ -473,7 +472,7 @@ void bm_migrate_stop(struct bm_migrate *migrate)
 	migrate->stopped = true;
 	for (size_t i = 0; i < migrate->count; i++) {
 		bm_run_cancel(migrate->migrations[i]);
-		bm_reconciler_cancel(migrate->migrations[i]);
+		bm_beside_cancel(migrate->migrations[i]);
 	}
 }
 

@@ -43,15 +43,20 @@ struct progress {
 	int still;   /* measurements in a row that saw nothing done */
 };
 
-/* What goes on beside the phases once the migration replicates. */
-struct reconciler {
+/* What goes on beside the phases once the migration replicates: a worker each. */
+enum beside_kind { BESIDE_RECONCILE, BESIDE_VERIFY, BESIDE_COUNT };
+
+struct beside {
+	enum beside_kind kind;
+	struct migration *migration; /* set when its worker is started */
 	struct bm_phase_host *worker;
 	uint64_t started_msec;
 	unsigned attempt; /* ends in a row that were not asked for */
 	uint64_t retry_at_msec;
 	char *why;	      /* it does not work; NULL: it does, or is not wanted */
 	char *evidence;	      /* JSON, of its last line; NULL none */
-	char *trouble, *hint; /* of a table that is paused; NULL none */
+	char *trouble, *hint; /* a table that is paused, or differs; NULL none */
+	bool is_stopped;      /* all of it is (reconcile) */
 	uint64_t reported_msec;
 };
 
@@ -104,7 +109,8 @@ struct migration {
 	enum bm_phase worker_phase; /* BM_PHASE_COUNT: none */
 	uint64_t worker_since_msec;
 	bool has_result;
-	struct reconciler reconciler;
+	struct beside besides[BESIDE_COUNT];
+	struct bm_config_verify verify; /* as machine.yaml has it */
 	struct leaving leaving;
 	struct changing changing;
 	struct { /* as machine.yaml has it */
@@ -202,9 +208,13 @@ void bm_run_retry_now(struct migration *migration);
 void bm_run_mark(struct migration *migration);
 void bm_run_forget_progress(struct migration *migration);
 
-/* reconciler.c: `worker reconcile`. */
-void bm_reconciler_update(struct migration *migration); /* start it, or end it */
-void bm_reconciler_cancel(struct migration *migration);
-void bm_reconciler_finish(struct migration *migration);
+/* beside.c: `worker reconcile`, `worker verify`. */
+void bm_beside_update(struct migration *migration); /* start them, or end them */
+void bm_beside_cancel(struct migration *migration);
+void bm_beside_finish(struct migration *migration);
+/* When one is to be started again, after `now`; UINT64_MAX: never. */
+uint64_t bm_beside_wake_msec(const struct migration *migration, uint64_t now);
+/* How it is to compare, as machine.yaml has it now. */
+void bm_beside_configure(struct migration *migration, const struct bm_config_verify *verify);
 
 #endif

@@ -81,7 +81,7 @@ static void ask(struct migration *migration, const char *without, const char *by
 	}
 	bm_run_cancel(migration);
 	bm_changing_drop(migration);
-	bm_reconciler_finish(migration);
+	bm_beside_finish(migration);
 	free(migration->refusal);
 	migration->refusal = NULL;
 	migration->paused = migration->resuming = false;

@@ -159,16 +159,20 @@ static void fill_reason(struct migration *migration, const struct record *record
 	}
 }
 
-static struct bm_reconcile_view reconcile_view(const struct reconciler *reconciler)
+static const char *or_empty(const char *text)
 {
-	return (struct bm_reconcile_view){.pid = reconciler->worker != NULL
-					? bm_phase_host_pid(reconciler->worker)
-					: 0,
-			.why = reconciler->why != NULL ? reconciler->why : "",
-			.evidence = reconciler->evidence != NULL ? reconciler->evidence : "",
-			.trouble = reconciler->trouble != NULL ? reconciler->trouble : "",
-			.hint = reconciler->hint != NULL ? reconciler->hint : "",
-			.reported_msec = reconciler->reported_msec};
+	return text != NULL ? text : "";
+}
+
+static struct bm_beside_view beside_view(const struct beside *beside)
+{
+	return (struct bm_beside_view){
+			.pid = beside->worker != NULL ? bm_phase_host_pid(beside->worker) : 0,
+			.why = or_empty(beside->why),
+			.evidence = or_empty(beside->evidence),
+			.trouble = or_empty(beside->trouble),
+			.hint = or_empty(beside->hint),
+			.reported_msec = beside->reported_msec};
 }
 
 size_t bm_migrate_count(const struct bm_migrate *migrate)
@@ -201,7 +205,8 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 							BM_RECORD_PENDING,
 			.recorded = bm_journal_has_request(migration),
 			.resuming = migration->resuming,
-			.reconcile = reconcile_view(&migration->reconciler),
+			.reconcile = beside_view(&migration->besides[BESIDE_RECONCILE]),
+			.verify = beside_view(&migration->besides[BESIDE_VERIFY]),
 			.leaving = bm_leaving_view_of(migration),
 			.changing = bm_changing_view_of(migration),
 	};

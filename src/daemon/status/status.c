@@ -282,20 +282,19 @@ static json_t *phases_json(const struct bm_migration_view *migration)
 }
 
 /* The worker's evidence, and how the worker itself is; null before its first line. */
-static json_t *reconcile_json(
-		const struct bm_reconcile_view *reconcile, const struct moment *now)
+static json_t *beside_json(const struct bm_beside_view *beside, const struct moment *now)
 {
-	json_t *object = json_loads(reconcile->evidence, 0, NULL);
+	json_t *object = json_loads(beside->evidence, 0, NULL);
 
-	if (object == NULL && reconcile->pid == 0 && reconcile->why[0] == '\0') {
+	if (object == NULL && beside->pid == 0 && beside->why[0] == '\0') {
 		return json_null();
 	}
 	if (object == NULL) {
 		object = json_object();
 	}
-	json_object_set_new(object, "pid", pid_or_null(reconcile->pid));
-	set_text(object, "why", reconcile->why);
-	set_since(object, reconcile->reported_msec, now);
+	json_object_set_new(object, "pid", pid_or_null(beside->pid));
+	set_text(object, "why", beside->why);
+	set_since(object, beside->reported_msec, now);
 	return object;
 }
 
@@ -364,10 +363,11 @@ static json_t *migration_json(const struct bm_status *status,
 	json_object_set_new(object, "recorded", json_boolean(migration->recorded));
 	json_object_set_new(
 			object, "live", json_boolean(bm_migration_is_live(status, migration)));
-	json_t *reconcile = reconcile_json(&migration->reconcile, now);
+	json_t *reconcile = beside_json(&migration->reconcile, now);
 	json_object_set_new(object, "not_in_step",
 			bm_not_in_step_json(reconcile, status, now->wall_msec));
 	json_object_set_new(object, "reconcile", reconcile);
+	json_object_set_new(object, "verify", beside_json(&migration->verify, now));
 	json_object_set_new(object, "progress", progress_json(status, migration));
 	json_object_set_new(
 			object, "replication", bm_replication_json(status, migration->name));

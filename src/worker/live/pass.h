@@ -19,6 +19,9 @@ struct json_t;
 /* The role `worker reconcile`; the exit code. */
 int bm_reconcile_run(void);
 
+/* The role `worker verify`, beside it (worker/reconcile/verify_passes.c); the exit code. */
+int bm_verify_worker_run(void);
+
 /* What is found is told as a member of the evidence; news also as notes. */
 struct bm_pass {
 	struct bm_phase *phase;

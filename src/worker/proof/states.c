@@ -102,7 +102,8 @@ enum {
 	CHANGED,
 	RANGES,
 	PROVEN,
-	MARKED
+	MARKED,
+	AGE
 };
 
 static int64_t number_at(const PGresult *rows, int row, int column)
@@ -124,6 +125,8 @@ static void take_state(const PGresult *rows, int row, struct bm_proof_state *out
 			.missing = number_at(rows, row, MISSING),
 			.extra = number_at(rows, row, EXTRA),
 			.changed = number_at(rows, row, CHANGED),
+			.age_msec = PQgetisnull(rows, row, AGE) ? -1
+								: number_at(rows, row, AGE),
 			.ranges = number_at(rows, row, RANGES),
 			.ranges_proven = number_at(rows, row, PROVEN),
 			.ranges_changed = number_at(rows, row, MARKED)};

@@ -38,6 +38,7 @@ struct bm_proof_state {
 	/* Times in UTC, "" none: when it was compared; since when its state is what it is; of
 	 * the oldest proof that holds. */
 	char at[BM_PROOF_TIME_SIZE], since[BM_PROOF_TIME_SIZE], oldest[BM_PROOF_TIME_SIZE];
+	int64_t age_msec; /* of `at`; -1 none */
 	int64_t bytes, rows;
 	int64_t in_flight, missing, extra, changed; /* rows */
 	/* Ranges: how many there are, are proven, and changed since (as the source knows). */
@@ -61,8 +62,8 @@ void bm_proof_states_finish(struct bm_proof_states *states);
 const struct bm_proof_state *bm_proof_states_find(
 		const struct bm_proof_states *states, const char *name);
 
-/* Rows that differ, at most `limit` of each table: {"table", "key", "kind", "columns",
- * "found_at"}. NULL with `err`. */
+/* Rows that differ, to be shown, at most `limit` of each table: {"table", "key", "kind",
+ * "columns", "found_at"}. NULL with `err`. */
 struct json_t *bm_proof_differences(
 		PGconn *source, const char *migration, int limit, struct bm_error *err);
 

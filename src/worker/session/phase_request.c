@@ -152,6 +152,18 @@ static bool is_a_change_of_sides(const char *phase)
 	return strcmp(phase, "cutover") == 0 || strcmp(phase, "failback") == 0;
 }
 
+/* Whoever sends it has the limits (src/base/config/keys.c). */
+static void take_verify(const json_t *verify, struct bm_verify_request *out)
+{
+	json_int_t load = json_integer_value(json_object_get(verify, "max_load"));
+
+	out->max_load = load >= 1 && load <= 100 ? (unsigned)load : 10;
+	out->interval_msec = (uint64_t)json_integer_value(
+			json_object_get(verify, "interval_msec"));
+	out->full_every_msec = (uint64_t)json_integer_value(
+			json_object_get(verify, "full_every_msec"));
+}
+
 int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_request *out,
 		struct bm_error *err)
 {
@@ -163,6 +175,7 @@ int bm_phase_request_decode(const char *text, size_t length, struct bm_phase_req
 	if (json_integer_value(json_object_get(out->root, "v")) != REQUEST_VERSION) {
 		return bm_error_set(err, BM_ERR_CONFIG, "the request is of another version");
 	}
+	take_verify(json_object_get(out->root, "verify"), &out->verify);
 	out->fix = json_is_true(json_object_get(out->root, "fix"));
 	out->plan = json_is_true(json_object_get(out->root, "plan"));
 	const json_t *refusal = json_object_get(out->root, "refusal");

@@ -48,6 +48,12 @@ struct bm_cutover_request {
 	const char *const *accept;
 };
 
+/* How the background compares. */
+struct bm_verify_request {
+	unsigned max_load; /* percent of its time */
+	uint64_t interval_msec, full_every_msec;
+};
+
 struct bm_phase_request {
 	struct json_t *root;
 	const char *phase; /* "preflight" */
@@ -66,6 +72,7 @@ struct bm_phase_request {
 	bool plan; /* preflight: and tell what would be done, with a short measurement */
 	/* Preflight: why the machine refuses this definition, and the way out; NULL: no. */
 	const char *refusal, *refusal_hint;
+	struct bm_verify_request verify; /* of `worker verify` */
 	struct bm_cutover_request cutover;
 };
 

@@ -22,16 +22,24 @@ void bm_verify_object_set(struct json_t *object, enum bm_proof state, const char
 /*
  * One table: begun, which reads it; looked at again until that is over; repaired, which is done
  * once and true when it is to be looked at again; ended, which gives its object. What fails
- * makes it unproven. `repair`: NULL for none. bm_verify_table_end() frees it.
+ * makes it unproven; one that was lost with a session is begun again, with its sessions.
+ * `repair`: NULL for none. bm_verify_table_end() frees it.
  */
 struct bm_verify_work;
 struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *options,
 		const struct bm_scan *scan, struct bm_repair *repair);
 void bm_verify_table_round(struct bm_verify_work *work);
+/* It has failed, or its last round has, since a session is lost; it will not come back. */
+bool bm_verify_table_is_lost(const struct bm_verify_work *work);
+void bm_verify_table_give_up(struct bm_verify_work *work);
 bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late);
 bool bm_verify_table_repair(
 		struct bm_verify_work *work, struct bm_repair *repair, uint64_t wait_msec);
 struct json_t *bm_verify_table_end(struct bm_verify_work *work);
+
+/* Tables that the catalog did not have yet: nobody has looked at their rows. */
+void bm_verify_new_tables(struct bm_pair *pair, const struct bm_verify_options *options,
+		const struct bm_verify_catalog *catalog, struct json_t *objects);
 
 /* All sequences, one object each, appended to `objects`: the destination has to reach in
  * `wait_msec` where the source stands at first. */

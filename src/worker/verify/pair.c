@@ -1,5 +1,10 @@
 #include "worker/verify/pair.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/session/ask.h"
 
@@ -64,6 +69,22 @@ void bm_pair_close(struct bm_pair *pair)
 	*pair = (struct bm_pair){0};
 }
 
+/* One that is still at a statement was given up. */
+static bool is_lost(const PGconn *conn)
+{
+	return PQstatus(conn) != CONNECTION_OK || PQtransactionStatus(conn) == PQTRANS_ACTIVE;
+}
+
+bool bm_pair_is_lost(const struct bm_pair *pair)
+{
+	bool lost = false;
+
+	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
+		lost = lost || is_lost(pair->main[side]) || is_lost(pair->aside[side]);
+	}
+	return lost;
+}
+
 PGresult *bm_pair_ask_one(PGconn *conn, const char *sql, int count, const char *const *params,
 		struct bm_error *err)
 {
@@ -105,4 +126,63 @@ int bm_pair_ask(PGconn *const *conns, const char *const *sql, int count,
 		*failed = bad;
 	}
 	return bm_error_wrap(err, "%s", bm_pair_side_name(bad));
+}
+
+/* Of a cluster and its copies one number; "" where our role may not ask for it. */
+static json_t *system_of(PGconn *conn)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	PGresult *row = bm_pair_ask_one(conn,
+			"SELECT system_identifier FROM pg_control_system()", 0, NULL, &err);
+	json_t *text = bm_json_text(row != NULL ? PQgetvalue(row, 0, 0) : "");
+
+	PQclear(row);
+	return text;
+}
+
+json_t *bm_pair_describe(PGconn *conn, struct bm_error *err)
+{
+	/* What says which database it was, as far as every role may read it. */
+	PGresult *row = bm_pair_ask_one(conn,
+			"SELECT current_setting('server_version'), datname,"
+			" current_setting('server_encoding'), current_user,"
+			" coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0),"
+			" datcollate || CASE WHEN datctype <> datcollate THEN ', ' || datctype"
+			" ELSE '' END FROM pg_database WHERE datname = current_database()",
+			0, NULL, err);
+
+	if (row == NULL) {
+		return NULL;
+	}
+	json_t *side = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:s, s:o}", "version",
+			bm_json_text(PQgetvalue(row, 0, 0)), "database",
+			bm_json_text(PQgetvalue(row, 0, 1)), "encoding",
+			bm_json_text(PQgetvalue(row, 0, 2)), "role",
+			bm_json_text(PQgetvalue(row, 0, 3)), "address",
+			bm_json_text(PQgetvalue(row, 0, 4)), "port",
+			atoi(PQgetvalue(row, 0, 5)), "collation",
+			bm_json_text(PQgetvalue(row, 0, 6)), "host", PQhost(conn),
+			"system_identifier", system_of(conn));
+	PQclear(row);
+	return side;
+}
+
+/* Two names of one database prove nothing. A standby has another process than its primary. */
+int bm_pair_refuse_itself(struct bm_pair *pair, struct bm_error *err)
+{
+	static const char which[] =
+			"SELECT concat_ws(' ', current_database(),"
+			" pg_postmaster_start_time()::text, system_identifier::text)"
+			" FROM pg_control_system()";
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *one = bm_pair_ask_one(pair->main[0], which, 0, NULL, &ignored);
+	PGresult *other = bm_pair_ask_one(pair->main[1], which, 0, NULL, &ignored);
+	bool same = one != NULL && other != NULL &&
+			strcmp(PQgetvalue(one, 0, 0), PQgetvalue(other, 0, 0)) == 0;
+
+	PQclear(one);
+	PQclear(other);
+	return !same ? 0
+		     : bm_error_set(err, BM_ERR_CONFIG,
+				       "source and destination are the same database");
 }

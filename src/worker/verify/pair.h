@@ -8,10 +8,13 @@
 #define WORKER_VERIFY_PAIR_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/sessions.h"
+
+struct json_t;
 
 enum bm_pair_side { BM_PAIR_SOURCE, BM_PAIR_DESTINATION, BM_PAIR_SIDES };
 
@@ -27,6 +30,15 @@ const char *bm_pair_side_name(enum bm_pair_side side); /* "source", "destination
 int bm_pair_open(struct bm_pair *pair, const struct bm_conninfo *source,
 		const struct bm_conninfo *destination, struct bm_error *err);
 void bm_pair_close(struct bm_pair *pair);
+
+/* A session of it is of no use any more. */
+bool bm_pair_is_lost(const struct bm_pair *pair);
+
+/* What a report says of a server and its database. NULL with `err`. */
+struct json_t *bm_pair_describe(PGconn *conn, struct bm_error *err);
+
+/* One database under two names. */
+int bm_pair_refuse_itself(struct bm_pair *pair, struct bm_error *err);
 
 /* One statement on one side. */
 PGresult *bm_pair_ask_one(PGconn *conn, const char *sql, int count, const char *const *params,

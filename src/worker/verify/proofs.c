@@ -1,5 +1,6 @@
 #include "worker/verify/proofs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,9 @@
 
 /* The first number of an advisory lock; the second one is the migration's. "bmpr". */
 #define CLAIM "1651339378"
+
+/* The same, of the background. "bmps". */
+#define CLAIM_BESIDE "1651339379"
 
 /* A plan whose buckets have become that much too big is made anew. */
 #define GROWN 8
@@ -42,7 +46,8 @@ static const char forget_some[] =
 static const char forget_range[] =
 "DELETE FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2 AND bucket >= $3 AND bucket < $4";
 static const char proven_sql[] =
-"SELECT bucket, rows, min(proven) OVER () FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2";
+"SELECT bucket, rows, min(proven) OVER () FROM bucardo.machine_proofs WHERE migration = $1 AND tablename = $2"
+" AND ($3 = '0' OR proven > now() - ($3 || ' milliseconds')::interval)";
 static const char add_sql[] =
 "INSERT INTO bucardo.machine_proofs SELECT $1, $2, b, r, $5::timestamptz"
 " FROM unnest($3::int[], $4::bigint[]) x(b, r) ON CONFLICT (migration, tablename, bucket)"
@@ -245,10 +250,11 @@ static int take_all_marks(struct opening *o, struct bm_error *err)
 	return bm_moment_unlock(o->pair, rc, err);
 }
 
-static int read_proven(struct opening *o, unsigned buckets, struct bm_proofs *out,
-		struct bm_error *err)
+static int read_proven(struct opening *o, unsigned buckets, uint64_t max_age_msec,
+		struct bm_proofs *out, struct bm_error *err)
 {
-	PGresult *rows = ask(o, BM_PAIR_SOURCE, proven_sql, NULL, err);
+	char *age = bm_format("%" PRIu64, max_age_msec);
+	PGresult *rows = ask(o, BM_PAIR_SOURCE, proven_sql, age, err);
 
 	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		unsigned long bucket = strtoul(PQgetvalue(rows, row, 0), NULL, 10);
@@ -258,6 +264,7 @@ static int read_proven(struct opening *o, unsigned buckets, struct bm_proofs *ou
 		}
 		bm_text_copy(out->oldest, sizeof(out->oldest), PQgetvalue(rows, row, 2));
 	}
+	free(age);
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
 }
@@ -287,8 +294,9 @@ static int open_plan(struct opening *o, bool trusting, const PGresult *plan,
 	return take_all_marks(o, err);
 }
 
-static int open_proofs(struct opening *o, bool trusting, const struct bm_digest *digest,
-		struct bm_ranges *ranges, struct bm_proofs *out, struct bm_error *err)
+static int open_proofs(struct opening *o, bool trusting, uint64_t max_age_msec,
+		const struct bm_digest *digest, struct bm_ranges *ranges, struct bm_proofs *out,
+		struct bm_error *err)
 {
 	if (describe(o, digest, err) != 0) {
 		return -1;
@@ -303,25 +311,79 @@ static int open_proofs(struct opening *o, bool trusting, const struct bm_digest 
 	PQclear(plan);
 	if (rc == 0) {
 		out->proven = bm_alloc((ranges->count + 1) * sizeof(bool));
-		rc = read_proven(o, ranges->count, out, err);
+		rc = read_proven(o, ranges->count, max_age_msec, out, err);
 	}
 	return rc;
 }
 
-int bm_proofs_claim(struct bm_pair *pair, const char *migration, struct bm_error *err)
+/* A question with one answer, of the migration. */
+static int ask_yes(PGconn *source, const char *sql, const char *migration, struct bm_error *err)
 {
-	PGresult *claimed = bm_pair_ask_one(pair->aside[BM_PAIR_SOURCE],
-			"SELECT pg_try_advisory_lock(" CLAIM ", hashtext($1))", 1, &migration,
-			err);
-	int own = claimed == NULL ? -1 : PQgetvalue(claimed, 0, 0)[0] == 't';
+	PGresult *row = bm_pair_ask_one(source, sql, 1, &migration, err);
+	int yes = row == NULL ? -1 : PQgetvalue(row, 0, 0)[0] == 't';
 
-	PQclear(claimed);
+	PQclear(row);
+	return yes;
+}
+
+/* Of advisory locks of two numbers: the second one is a hash, without its sign. */
+#define LOCKED(number, what)                                                                   \
+	"SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"   \
+	" AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"     \
+	" AND classid = " number                                                               \
+	" AND objid = (hashtext($1)::bigint & 4294967295)::oid AND " what ")"
+
+/* The background gives way between two readings. */
+static int wait_for_claim(PGconn *source, const char *migration, struct bm_error *err)
+{
+	PGresult *taken = NULL;
+	int rc = bm_pair_do(source, "SELECT set_config('lock_timeout', '30s', false)", err);
+
+	if (rc == 0) {
+		taken = bm_pair_ask_one(source,
+				"SELECT pg_advisory_lock(" CLAIM ", hashtext($1))", 1,
+				&migration, err);
+		rc = bm_pair_do(source, "SELECT set_config('lock_timeout', '0', false)",
+				&(struct bm_error)BM_ERROR_INIT);
+	}
+	int own = taken != NULL;
+	PQclear(taken);
+	return rc != 0 ? -1 : own;
+}
+
+int bm_proofs_claim(
+		struct bm_pair *pair, const char *migration, bool beside, struct bm_error *err)
+{
+	PGconn *source = pair->aside[BM_PAIR_SOURCE];
+	int own = ask_yes(source, "SELECT pg_try_advisory_lock(" CLAIM ", hashtext($1))",
+			migration, err);
+
+	if (own > 0 && beside) {
+		return ask_yes(source,
+				"SELECT pg_try_advisory_lock(" CLAIM_BESIDE ", hashtext($1))",
+				migration, err);
+	}
+	if (own == 0 && !beside &&
+			ask_yes(source, LOCKED(CLAIM_BESIDE, "granted"), migration, err) > 0) {
+		own = wait_for_claim(source, migration, err);
+	}
 	return own;
 }
 
+int bm_proofs_are_claimed(PGconn *source, const char *migration, struct bm_error *err)
+{
+	return ask_yes(source, LOCKED(CLAIM, "granted"), migration, err);
+}
+
+int bm_proofs_are_wanted(PGconn *source, const char *migration, struct bm_error *err)
+{
+	return ask_yes(source, LOCKED(CLAIM, "NOT granted"), migration, err);
+}
+
 int bm_proofs_open(struct bm_pair *pair, const char *migration, bool trusting,
-		const struct bm_digest *digest, const struct bm_verify_table *table,
-		struct bm_ranges *ranges, struct bm_proofs *out, struct bm_error *err)
+		uint64_t max_age_msec, const struct bm_digest *digest,
+		const struct bm_verify_table *table, struct bm_ranges *ranges,
+		struct bm_proofs *out, struct bm_error *err)
 {
 	struct opening o = {.pair = pair, .migration = migration, .table = table};
 
@@ -331,7 +393,7 @@ int bm_proofs_open(struct bm_pair *pair, const char *migration, bool trusting,
 		return bm_ranges_plan(pair, digest, table, ranges, err);
 	}
 	out->migration = migration;
-	int rc = open_proofs(&o, trusting, digest, ranges, out, err);
+	int rc = open_proofs(&o, trusting, max_age_msec, digest, ranges, out, err);
 	free(o.definition);
 	free(o.counters);
 	return rc;

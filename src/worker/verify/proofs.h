@@ -28,17 +28,26 @@ struct bm_proofs {
 	char oldest[40];       /* the time of the oldest of them; "" none */
 };
 
-/* Whether this run may keep the proofs of the migration: one at a time does, until its sessions
- * end, since another one's buckets may be others. -1 with `err`. */
-int bm_proofs_claim(struct bm_pair *pair, const char *migration, struct bm_error *err);
+/*
+ * Whether this run may keep the proofs of the migration: one at a time does, until its sessions
+ * end, since another one's buckets may be others. -1 with `err`. `beside`: it is the
+ * background, which gives way: a person's run waits for it, and it asks now and then whether
+ * somebody does.
+ */
+int bm_proofs_claim(
+		struct bm_pair *pair, const char *migration, bool beside, struct bm_error *err);
+int bm_proofs_are_wanted(PGconn *source, const char *migration, struct bm_error *err);
+int bm_proofs_are_claimed(PGconn *source, const char *migration, struct bm_error *err);
 
 /*
  * How the table falls into buckets, as an earlier pass had it or anew, and what is proven.
- * `trusting`: the marks alone count. Finish both in either case.
+ * `trusting`: the marks alone count; `max_age_msec` (0: any): what was proven longer ago is not
+ * proven. Finish both in either case.
  */
 int bm_proofs_open(struct bm_pair *pair, const char *migration, bool trusting,
-		const struct bm_digest *digest, const struct bm_verify_table *table,
-		struct bm_ranges *ranges, struct bm_proofs *out, struct bm_error *err);
+		uint64_t max_age_msec, const struct bm_digest *digest,
+		const struct bm_verify_table *table, struct bm_ranges *ranges,
+		struct bm_proofs *out, struct bm_error *err);
 
 /* These buckets ("{1,2}") with these numbers of rows are equal, as of `at` (a time of the
  * source). */

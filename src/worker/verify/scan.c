@@ -11,8 +11,8 @@
 
 /* Buckets of one moment: as many as take some seconds. */
 #define BUCKETS_AT_FIRST 64u
-#define BATCH_SHORT_MSEC 2000
 #define BATCH_LONG_MSEC 8000
+#define BATCH_SPAN 4
 
 /* Rows that are listed at once, of one side. */
 #define LISTED_MOST 40000
@@ -371,12 +371,14 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 	return rc;
 }
 
-static unsigned next_size(unsigned size, uint64_t took_msec)
+static unsigned next_size(const struct bm_scan *scan, unsigned size, uint64_t took_msec)
 {
-	if (took_msec < BATCH_SHORT_MSEC) {
+	uint64_t most = scan->beside != NULL ? scan->beside->batch_msec : BATCH_LONG_MSEC;
+
+	if (took_msec < most / BATCH_SPAN) {
 		return size * 2;
 	}
-	return took_msec > BATCH_LONG_MSEC && size > 1 ? size / 2 : size;
+	return took_msec > most && size > 1 ? size / 2 : size;
 }
 
 /* From `from` on the first bucket that is (not) proven. */
@@ -408,7 +410,8 @@ static void forget_few(const struct bm_ranges *ranges, struct bm_proofs *proofs)
 static int read_all(struct bm_scan *scan, const struct bm_ranges *ranges,
 		const struct bm_proofs *proofs, struct bm_error *err)
 {
-	unsigned size = BUCKETS_AT_FIRST, first = next_bucket(proofs, 0, ranges->count, false);
+	unsigned size = scan->beside != NULL ? 1 : BUCKETS_AT_FIRST;
+	unsigned first = next_bucket(proofs, 0, ranges->count, false);
 	int rc = first == ranges->count ? run_batch(scan, ranges, proofs, 0, 0, err) : 0;
 
 	while (rc == 0 && first < ranges->count) {
@@ -418,7 +421,11 @@ static int read_all(struct bm_scan *scan, const struct bm_ranges *ranges,
 			last = first + size;
 		}
 		rc = run_batch(scan, ranges, proofs, first, last, err);
-		size = next_size(size, bm_clock_msec() - begun_msec);
+		uint64_t took_msec = bm_clock_msec() - begun_msec;
+		size = next_size(scan, size, took_msec);
+		if (rc == 0) {
+			rc = bm_verify_rest(scan, last - first, ranges->count, took_msec, err);
+		}
 		if (rc == 0 && scan->on_share != NULL) {
 			scan->on_share(scan->ctx, (double)last / ranges->count);
 		}
@@ -433,10 +440,14 @@ int bm_scan_run(struct bm_scan *scan, struct bm_error *err)
 	struct bm_proofs proofs;
 
 	bm_keys_init(&scan->suspects, scan->table->key_count);
-	int rc = bm_proofs_open(scan->pair, scan->migration, scan->trusting, scan->digest,
+	int rc = bm_proofs_open(scan->pair, scan->migration, scan->trusting,
+			scan->beside != NULL ? scan->beside->max_age_msec : 0, scan->digest,
 			scan->table, &ranges, &proofs, err);
 	if (rc == 0) {
-		forget_few(&ranges, &proofs);
+		/* Beside applications reading less counts for more than being ready soon. */
+		if (scan->beside == NULL || !ranges.by_order) {
+			forget_few(&ranges, &proofs);
+		}
 		scan->buckets = ranges.count;
 		scan->rows[0] = scan->rows[1] = proofs.rows;
 		bm_text_copy(scan->oldest, sizeof(scan->oldest), proofs.oldest);

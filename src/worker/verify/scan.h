@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bucardo_machine/verify.h"
 #include "worker/verify/digest.h"
 #include "worker/verify/keys.h"
 #include "worker/verify/moment.h"
@@ -20,8 +21,9 @@ struct bm_scan {
 	struct bm_pair *pair;
 	const struct bm_digest *digest;
 	const struct bm_verify_table *table;
-	const char *migration; /* whose proofs are kept; NULL: none are (proofs.h) */
-	bool trusting;	       /* only what is not proven is read */
+	const char *migration;		 /* whose proofs are kept; NULL: none are (proofs.h) */
+	bool trusting;			 /* only what is not proven is read */
+	struct bm_verify_beside *beside; /* NULL: as fast as it can */
 	void (*on_share)(void *ctx, double share); /* how much is read; NULL: not told */
 	void *ctx;
 	/* the result: */
@@ -42,6 +44,11 @@ struct bm_scan {
 /* Finish `scan` in either case. */
 int bm_scan_run(struct bm_scan *scan, struct bm_error *err);
 void bm_scan_finish(struct bm_scan *scan);
+
+/* Some buckets of `count` were read in this time: applications come first (verify_table.c). -1:
+ * it is to end. */
+int bm_verify_rest(struct bm_scan *scan, unsigned buckets, unsigned count, uint64_t took_msec,
+		struct bm_error *err);
 
 /* The sums of all rows of a table, at one moment. */
 int bm_scan_whole(

@@ -19,6 +19,15 @@
 /* Between two looks at rows that were under way, or differed. */
 #define ROUND_MSEC 300
 
+/* The same beside applications. */
+#define ROUND_BESIDE_MSEC 1000
+
+/* Sessions that are lost are made again so often in one run, after a pause that grows. */
+#define REOPEN_MOST 5
+#define REOPEN_MSEC 500
+#define REOPEN_LIMIT_MSEC 16000
+#define CLAIM_TRIES 20
+
 /* Sequences of a migration are transferred every few seconds (worker/reconcile). */
 #define SEQUENCES_MSEC 15000
 
@@ -35,6 +44,9 @@ struct run {
 	bool keeps_states;     /* and what it finds of each table (worker/proof) */
 	json_t *report, *objects;
 	enum bm_proof result;
+	bool was_open;			     /* all sessions were */
+	unsigned reopened;		     /* how often sessions were made again */
+	uint64_t reopen_msec;		     /* how long that was tried */
 	uint64_t bytes, bytes_done;	     /* of all tables; of those that are done */
 	const struct bm_verify_table *table; /* that is read */
 	struct bm_verify_work **works;	     /* one a table; NULL: not begun, or ended */
@@ -69,65 +81,6 @@ static int choose_hash(struct run *run, struct bm_error *err)
 	PQclear(rows[0]);
 	PQclear(rows[1]);
 	return 0;
-}
-
-/* Of a cluster and its copies one number; "" where our role may not ask for it. */
-static json_t *system_of(PGconn *conn)
-{
-	struct bm_error err = BM_ERROR_INIT;
-	PGresult *row = bm_pair_ask_one(conn,
-			"SELECT system_identifier FROM pg_control_system()", 0, NULL, &err);
-	json_t *text = bm_json_text(row != NULL ? PQgetvalue(row, 0, 0) : "");
-
-	PQclear(row);
-	return text;
-}
-
-/* Two names of one database prove nothing. A standby has another process than its primary. */
-static int refuse_itself(PGconn *const *conns, struct bm_error *err)
-{
-	static const char which[] =
-			"SELECT concat_ws(' ', current_database(),"
-			" pg_postmaster_start_time()::text, system_identifier::text)"
-			" FROM pg_control_system()";
-	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *one = bm_pair_ask_one(conns[0], which, 0, NULL, &ignored);
-	PGresult *other = bm_pair_ask_one(conns[1], which, 0, NULL, &ignored);
-	bool same = one != NULL && other != NULL &&
-			strcmp(PQgetvalue(one, 0, 0), PQgetvalue(other, 0, 0)) == 0;
-
-	PQclear(one);
-	PQclear(other);
-	return !same ? 0
-		     : bm_error_set(err, BM_ERR_CONFIG,
-				       "source and destination are the same database");
-}
-
-static json_t *describe(PGconn *conn, struct bm_error *err)
-{
-	/* What says which database it was, as far as every role may read it. */
-	PGresult *row = bm_pair_ask_one(conn,
-			"SELECT current_setting('server_version'), datname,"
-			" current_setting('server_encoding'), current_user,"
-			" coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0),"
-			" datcollate || CASE WHEN datctype <> datcollate THEN ', ' || datctype"
-			" ELSE '' END FROM pg_database WHERE datname = current_database()",
-			0, NULL, err);
-
-	if (row == NULL) {
-		return NULL;
-	}
-	json_t *side = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:s, s:o}", "version",
-			bm_json_text(PQgetvalue(row, 0, 0)), "database",
-			bm_json_text(PQgetvalue(row, 0, 1)), "encoding",
-			bm_json_text(PQgetvalue(row, 0, 2)), "role",
-			bm_json_text(PQgetvalue(row, 0, 3)), "address",
-			bm_json_text(PQgetvalue(row, 0, 4)), "port",
-			atoi(PQgetvalue(row, 0, 5)), "collation",
-			bm_json_text(PQgetvalue(row, 0, 6)), "host", PQhost(conn),
-			"system_identifier", system_of(conn));
-	PQclear(row);
-	return side;
 }
 
 static json_t *time_now(void)
@@ -166,7 +119,8 @@ static int begin_repair(struct run *run, struct bm_error *err)
 /* To be the one who writes down what is proven. */
 static int claim(struct run *run, struct bm_error *err)
 {
-	int own = bm_proofs_claim(&run->pair, run->options->migration, err);
+	bool beside = run->options->beside != NULL;
+	int own = bm_proofs_claim(&run->pair, run->options->migration, beside, err);
 	int kept = own > 0 ? bm_proof_states_are_kept(run->pair.aside[BM_PAIR_SOURCE], err)
 			   : own;
 
@@ -175,12 +129,30 @@ static int claim(struct run *run, struct bm_error *err)
 	return kept < 0 ? -1 : 0;
 }
 
+/* The background is of no use where somebody else keeps the proofs. */
+static int check_claim(struct run *run, struct bm_error *err)
+{
+	struct bm_verify_beside *beside = run->options->beside;
+
+	if (beside == NULL || run->keeps_states) {
+		return 0;
+	}
+	beside->is_kept_by_another = run->migration == NULL;
+	return bm_error_set(err, BM_ERR_TRANSIENT,
+			run->migration == NULL ? "another verification is under way"
+					       : "the source does not keep what is found yet: "
+						 "`worker reconcile` prepares it");
+}
+
 static int begin(struct run *run, struct bm_error *err)
 {
 	const struct bm_verify_options *options = run->options;
 
-	if (bm_pair_open(&run->pair, options->source, options->destination, err) != 0 ||
-			refuse_itself(run->pair.main, err) != 0 ||
+	if (bm_pair_open(&run->pair, options->source, options->destination, err) != 0) {
+		return -1;
+	}
+	run->was_open = true;
+	if (bm_pair_refuse_itself(&run->pair, err) != 0 ||
 			bm_verify_catalog_read(&run->pair, options, &run->catalog, err) != 0 ||
 			choose_hash(run, err) != 0) {
 		return -1;
@@ -191,8 +163,11 @@ static int begin(struct run *run, struct bm_error *err)
 	if (options->migration != NULL && claim(run, err) != 0) {
 		return bm_error_wrap(err, "source");
 	}
-	json_t *source = describe(run->pair.main[0], err);
-	json_t *destination = source != NULL ? describe(run->pair.main[1], err) : NULL;
+	if (check_claim(run, err) != 0) {
+		return -1;
+	}
+	json_t *source = bm_pair_describe(run->pair.main[0], err);
+	json_t *destination = source != NULL ? bm_pair_describe(run->pair.main[1], err) : NULL;
 	if (destination == NULL) {
 		json_decref(source);
 		return -1;
@@ -203,6 +178,84 @@ static int begin(struct run *run, struct bm_error *err)
 			"hash", run->digest.portable ? "sha256" : "native", "objects",
 			run->objects);
 	return 0;
+}
+
+/* ---- sessions that are lost ---- */
+
+static bool may_reopen(const struct run *run)
+{
+	return run->reopened < REOPEN_MOST && run->reopen_msec < REOPEN_LIMIT_MSEC;
+}
+
+static bool is_ended(const struct run *run)
+{
+	return run->options->beside != NULL && run->options->beside->is_ended;
+}
+
+/* The server may not know yet that the session which held it is gone. */
+static void claim_again(struct run *run)
+{
+	struct bm_error err = BM_ERROR_INIT;
+
+	run->migration = NULL;
+	run->keeps_states = false;
+	for (int try = 0; run->options->migration != NULL && run->migration == NULL &&
+			try < CLAIM_TRIES;
+			try++) {
+		if (try > 0) {
+			poll(NULL, 0, REOPEN_MSEC);
+		}
+		claim(run, &err);
+	}
+	if (check_claim(run, &err) != 0) {
+		run->options->beside->is_ended = true;
+	}
+}
+
+/* Those that are lost stay where no others can be made: statements fail then. */
+static void reopen(struct run *run)
+{
+	const struct bm_verify_options *options = run->options;
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_pair pair;
+
+	poll(NULL, 0, REOPEN_MSEC << run->reopened);
+	run->reopened++;
+	if (bm_pair_open(&pair, options->source, options->destination, &err) != 0) {
+		bm_pair_close(&pair);
+		return;
+	}
+	bm_pair_close(&run->pair);
+	run->pair = pair;
+	claim_again(run);
+}
+
+/* Make lost sessions again; false: they stay lost. */
+static bool has_sessions(struct run *run)
+{
+	while (bm_pair_is_lost(&run->pair) && may_reopen(run) && !is_ended(run)) {
+		uint64_t begun_msec = bm_clock_msec();
+		reopen(run);
+		run->reopen_msec += bm_clock_msec() - begun_msec;
+	}
+	return !bm_pair_is_lost(&run->pair);
+}
+
+/* Before anything is compared all of it can be done again. */
+static int begin_with_sessions(struct run *run, struct bm_error *err)
+{
+	int rc = begin(run, err);
+
+	while (rc != 0 && run->was_open && bm_pair_is_lost(&run->pair) && may_reopen(run)) {
+		bm_pair_close(&run->pair);
+		bm_verify_catalog_finish(&run->catalog);
+		run->catalog = (struct bm_verify_catalog){0};
+		uint64_t begun_msec = bm_clock_msec();
+		poll(NULL, 0, REOPEN_MSEC << run->reopened++);
+		rc = begin(run, err);
+		run->reopen_msec += bm_clock_msec() - begun_msec;
+	}
+	return rc;
 }
 
 /* ---- the objects ---- */
@@ -235,7 +288,7 @@ static void keep_state(
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (run->keeps_states) {
+	if (has_sessions(run) && run->keeps_states) {
 		bm_proof_state_put(run->pair.aside[BM_PAIR_SOURCE], run->migration, object,
 				table->pending[BM_PAIR_SOURCE] != NULL, (int64_t)table->bytes,
 				&err);
@@ -266,6 +319,10 @@ static void end_table(struct run *run, size_t index)
 	json_t *object = bm_verify_table_end(run->works[index]);
 
 	run->works[index] = NULL;
+	if (is_ended(run)) { /* nothing is known of it */
+		json_decref(object);
+		return;
+	}
 	keep_state(run, &run->catalog.tables[index], object);
 	take(run, object);
 	json_array_append_new(run->objects, object);
@@ -287,18 +344,25 @@ static void finish_table(struct run *run, size_t index)
 static void begin_table(struct run *run, size_t index)
 {
 	const struct bm_verify_table *table = &run->catalog.tables[index];
-	const struct bm_scan scan = {.pair = &run->pair,
+	struct bm_scan scan = {.pair = &run->pair,
 			.digest = &run->digest,
 			.table = table,
 			.migration = run->migration,
 			.trusting = run->options->trusting,
+			.beside = run->options->beside,
 			.on_share = on_share,
 			.ctx = run};
 
 	run->table = table;
 	on_share(run, 0);
-	run->works[index] = bm_verify_table_begin(
-			run->options, &scan, run->options->repair ? &run->repair : NULL);
+	struct bm_repair *repair = run->options->repair ? &run->repair : NULL;
+	run->works[index] = bm_verify_table_begin(run->options, &scan, repair);
+	while (bm_verify_table_is_lost(run->works[index]) && has_sessions(run)) {
+		/* What was proven by then is not read again. */
+		scan.migration = run->migration;
+		json_decref(bm_verify_table_end(run->works[index]));
+		run->works[index] = bm_verify_table_begin(run->options, &scan, repair);
+	}
 	if (!bm_verify_table_is_over(run->works[index], false)) {
 		bm_verify_table_round(run->works[index]);
 	}
@@ -317,6 +381,9 @@ static bool end_tables(struct run *run, bool is_late)
 		if (run->works[i] == NULL) {
 			continue;
 		}
+		if (is_ended(run) || !has_sessions(run)) {
+			bm_verify_table_give_up(run->works[i]);
+		}
 		if (!bm_verify_table_is_over(run->works[i], is_late)) {
 			bm_verify_table_round(run->works[i]);
 		}
@@ -328,6 +395,25 @@ static bool end_tables(struct run *run, bool is_late)
 	return any;
 }
 
+/* In the background what has no key is read whole now and then only. */
+static bool is_due(const struct run *run, const struct bm_verify_table *table)
+{
+	const struct bm_verify_beside *beside = run->options->beside;
+
+	return beside == NULL || table->key_count > 0 || table->problem != NULL ||
+			beside->is_due(beside->ctx, table->name);
+}
+
+/* Whether it is to go on; ranges that were read have had their rest. */
+static void rest_after_table(struct run *run)
+{
+	struct bm_verify_beside *beside = run->options->beside;
+
+	if (beside != NULL && !beside->is_ended) {
+		beside->is_ended = !beside->rest(beside->ctx, 0, 0);
+	}
+}
+
 static void compare_tables(struct run *run)
 {
 	run->works = bm_alloc((run->catalog.count + 1) * sizeof(struct bm_verify_work *));
@@ -335,47 +421,18 @@ static void compare_tables(struct run *run)
 		run->bytes += run->catalog.tables[i].bytes;
 	}
 	begin_states(run);
-	for (size_t i = 0; i < run->catalog.count; i++) {
-		begin_table(run, i);
+	for (size_t i = 0; i < run->catalog.count && !is_ended(run); i++) {
+		if (is_due(run, &run->catalog.tables[i])) {
+			begin_table(run, i);
+			rest_after_table(run);
+		}
 	}
 	uint64_t deadline_msec = bm_clock_msec() + run->options->wait_msec;
 	while (end_tables(run, bm_clock_msec() >= deadline_msec)) {
-		poll(NULL, 0, ROUND_MSEC);
+		poll(NULL, 0, run->options->beside != NULL ? ROUND_BESIDE_MSEC : ROUND_MSEC);
+		rest_after_table(run);
 	}
 	free(run->works);
-}
-
-static bool is_known(const struct bm_verify_catalog *catalog, const char *name)
-{
-	size_t i = 0;
-
-	while (i < catalog->count && strcmp(catalog->tables[i].name, name) != 0) {
-		i++;
-	}
-	return i < catalog->count;
-}
-
-/* What was not there at first: nobody has looked at its rows. */
-static void tell_new_tables(struct run *run)
-{
-	struct bm_error err = BM_ERROR_INIT;
-	struct bm_verify_catalog now;
-
-	if (bm_verify_catalog_read(&run->pair, run->options, &now, &err) != 0) {
-		json_array_append_new(run->objects,
-				bm_verify_object("tables", "made meanwhile", BM_PROOF_UNPROVEN,
-						err.message));
-	}
-	for (size_t i = 0; i < now.count; i++) {
-		if (!is_known(&run->catalog, now.tables[i].name)) {
-			json_array_append_new(run->objects,
-					bm_verify_object("table", now.tables[i].name,
-							BM_PROOF_UNPROVEN,
-							"it was made while verify ran: verify "
-							"it once more"));
-		}
-	}
-	bm_verify_catalog_finish(&now);
 }
 
 static void compare_sequences(struct run *run, uint64_t wait_msec)
@@ -392,8 +449,12 @@ static void compare_sequences(struct run *run, uint64_t wait_msec)
 static void compare_all(struct run *run)
 {
 	compare_tables(run);
+	if (run->options->beside != NULL) {
+		return;
+	}
 	size_t first = json_array_size(run->objects);
-	tell_new_tables(run);
+	has_sessions(run);
+	bm_verify_new_tables(&run->pair, run->options, &run->catalog, run->objects);
 	uint64_t wait_msec = run->options->wait_msec;
 
 	if (is_captured(&run->catalog) && wait_msec < SEQUENCES_MSEC) {
@@ -415,7 +476,7 @@ json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *re
 		struct bm_error *err)
 {
 	struct run run = {.options = options};
-	int rc = begin(&run, err);
+	int rc = begin_with_sessions(&run, err);
 
 	if (rc == 0) {
 		compare_all(&run);

@@ -381,14 +381,15 @@ static int are_there(PGconn *conn, const char *one, const char *other, struct bm
 	return there;
 }
 
-/* The rows of `sql`, each given to the table that its first column names. */
+/* The rows of `sql` ($1: `first`, NULL none), each given to the table that its first column
+ * names. */
 static int read_rows(struct bm_pair *pair, enum bm_pair_side side, const char *sql,
-		struct bm_verify_catalog *out,
+		const char *first, struct bm_verify_catalog *out,
 		void (*give)(struct bm_verify_table *table, enum bm_pair_side side,
 				const PGresult *rows, int row),
 		struct bm_error *err)
 {
-	PGresult *rows = bm_pair_ask_one(pair->main[side], sql, 0, NULL, err);
+	PGresult *rows = bm_pair_ask_one(pair->main[side], sql, first != NULL, &first, err);
 
 	for (size_t i = 0; rows != NULL && i < out->count; i++) {
 		int row = row_named(rows, out->tables[i].name);
@@ -409,7 +410,7 @@ static void take_owed(struct bm_verify_table *table, enum bm_pair_side side,
 	}
 }
 
-static int read_captured(struct bm_pair *pair, enum bm_pair_side side,
+static int read_captured(struct bm_pair *pair, enum bm_pair_side side, const char *migration,
 		struct bm_verify_catalog *out, struct bm_error *err)
 {
 	PGconn *conn = pair->main[side];
@@ -417,13 +418,14 @@ static int read_captured(struct bm_pair *pair, enum bm_pair_side side,
 			"bucardo.bucardo_truncate_trigger", err);
 
 	if (there > 0) {
-		there = read_rows(pair, side, captured_sql, out, take_captured, err) == 0
+		there = read_rows(pair, side, captured_sql, migration != NULL ? migration : "",
+					out, take_captured, err) == 0
 				? are_there(conn, "bucardo.machine_touches",
 						  "bucardo.machine_keys", err)
 				: -1;
 	}
 	if (there > 0) {
-		there = read_rows(pair, side, owed_sql, out, take_owed, err);
+		there = read_rows(pair, side, owed_sql, NULL, out, take_owed, err);
 	}
 	return there >= 0 ? 0
 			  : bm_error_wrap(err, "%s: reading what is captured",
@@ -447,7 +449,7 @@ int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_verify_options 
 	int rc = unwanted != NULL ? read_tables(pair, options, outside, unwanted, out, err)
 				  : -1;
 	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
-		rc = read_captured(pair, side, out, err);
+		rc = read_captured(pair, side, options->migration, out, err);
 	}
 	if (rc == 0) {
 		const char *const encodings[] = {

@@ -238,9 +238,26 @@ struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *opt
 	return work;
 }
 
+/* Suspects stay suspects when a session is lost. */
 void bm_verify_table_round(struct bm_verify_work *work)
 {
-	fail(work, bm_recheck_round(&work->recheck, &work->err));
+	int rc = bm_recheck_round(&work->recheck, &work->err);
+
+	if (!bm_pair_is_lost(work->scan.pair)) {
+		fail(work, rc);
+	}
+}
+
+bool bm_verify_table_is_lost(const struct bm_verify_work *work)
+{
+	return work->has_failed && bm_pair_is_lost(work->scan.pair);
+}
+
+void bm_verify_table_give_up(struct bm_verify_work *work)
+{
+	if (!work->is_over) {
+		fail(work, -1);
+	}
 }
 
 bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late)
@@ -324,4 +341,53 @@ json_t *bm_verify_table_end(struct bm_verify_work *work)
 	bm_scan_finish(&work->scan);
 	free(work);
 	return object;
+}
+
+static bool is_known(const struct bm_verify_catalog *catalog, const char *name)
+{
+	size_t i = 0;
+
+	while (i < catalog->count && strcmp(catalog->tables[i].name, name) != 0) {
+		i++;
+	}
+	return i < catalog->count;
+}
+
+/* What was not there at first: nobody has looked at its rows. */
+void bm_verify_new_tables(struct bm_pair *pair, const struct bm_verify_options *options,
+		const struct bm_verify_catalog *catalog, json_t *objects)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct bm_verify_catalog now;
+
+	if (bm_verify_catalog_read(pair, options, &now, &err) != 0) {
+		json_array_append_new(objects,
+				bm_verify_object("tables", "made meanwhile", BM_PROOF_UNPROVEN,
+						err.message));
+	}
+	for (size_t i = 0; i < now.count; i++) {
+		if (!is_known(catalog, now.tables[i].name)) {
+			json_array_append_new(objects,
+					bm_verify_object("table", now.tables[i].name,
+							BM_PROOF_UNPROVEN,
+							"it was made while verify ran: verify "
+							"it once more"));
+		}
+	}
+	bm_verify_catalog_finish(&now);
+}
+
+/* Applications come first. */
+int bm_verify_rest(struct bm_scan *scan, unsigned buckets, unsigned count, uint64_t took_msec,
+		struct bm_error *err)
+{
+	struct bm_verify_beside *beside = scan->beside;
+
+	if (beside == NULL) {
+		return 0;
+	}
+	beside->is_ended = beside->is_ended ||
+			!beside->rest(beside->ctx, took_msec,
+					scan->table->bytes / count * buckets);
+	return beside->is_ended ? bm_error_set(err, BM_ERR_PRECONDITION, "it was ended") : 0;
 }

@@ -3,7 +3,8 @@ WITH proofs AS (SELECT tablename, count(*) AS proven, min(proven) AS oldest FROM
   WHERE migration = $1 GROUP BY 1),
 marks AS (SELECT tablename, count(*) AS changed FROM bucardo.machine_proof_marks WHERE migration = $1 GROUP BY 1)
 SELECT s.kind, s.name, s.state, s.why, s.at IS NULL, s.captured, t.at, t.since, t.oldest, s.bytes, s.rows, s.in_flight,
-  s.missing, s.extra, s.changed, coalesce(p.buckets, 0), coalesce(x.proven, 0), coalesce(m.changed, 0)
+  s.missing, s.extra, s.changed, coalesce(p.buckets, 0), coalesce(x.proven, 0), coalesce(m.changed, 0),
+  (extract(epoch FROM now() - s.at) * 1000)::bigint
 FROM bucardo.machine_proof_states s
 LEFT JOIN bucardo.machine_proof_plans p ON p.migration = s.migration AND p.tablename = s.name
 LEFT JOIN proofs x ON x.tablename = s.name LEFT JOIN marks m ON m.tablename = s.name,

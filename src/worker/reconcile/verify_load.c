@@ -1,0 +1,71 @@
+#include "worker/reconcile/verify_load.h"
+
+#include <time.h>
+
+#include "bucardo_machine/clock.h"
+#include "worker/session/ask.h"
+
+/* A question that gets no answer for so long is late enough. */
+#define ASK_LIMIT_MSEC 10000
+
+/* One rest is no longer than this, whatever the throttle says. */
+#define REST_MOST_MSEC 10000
+
+static double now_msec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1000 + (double)now.tv_nsec / 1e6;
+}
+
+/* A look at a page of a catalog: it waits for a processor as an application does. */
+static double ask(PGconn *source, struct bm_error *err)
+{
+	double began = now_msec();
+	PGresult *row = bm_ask(source, "SELECT count(*) FROM pg_class WHERE ctid = '(0,1)'", 0,
+			NULL, ASK_LIMIT_MSEC, err);
+	double took = row != NULL ? now_msec() - began : -1;
+
+	PQclear(row);
+	return took;
+}
+
+int bm_verify_load_learn(struct bm_verify_load *load, PGconn *source, struct bm_error *err)
+{
+	double answers[BM_THROTTLE_ANSWERS];
+
+	if (load->has_learned) {
+		return 0;
+	}
+	for (int i = 0; i < BM_THROTTLE_ANSWERS; i++) {
+		answers[i] = ask(source, err);
+		if (answers[i] < 0) {
+			return -1;
+		}
+	}
+	bm_throttle_init(&load->throttle, answers, BM_THROTTLE_ANSWERS, bm_clock_msec(), 0);
+	load->has_learned = true;
+	return 0;
+}
+
+uint64_t bm_verify_load_rest(
+		struct bm_verify_load *load, PGconn *source, uint64_t took_msec, uint64_t bytes)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	uint64_t rest = took_msec * (100 - load->max_load) / load->max_load;
+
+	if (took_msec == 0) {
+		return 0;
+	}
+	load->bytes += bytes;
+	double answer = ask(source, &err);
+	if (answer >= 0) {
+		bm_throttle_add(&load->throttle, answer, bm_clock_msec(), load->bytes);
+	}
+	if (load->throttle.limit > 0) {
+		uint64_t slowed = bytes * 1000 / load->throttle.limit;
+		rest = slowed > rest ? slowed : rest;
+	}
+	return rest < REST_MOST_MSEC ? rest : REST_MOST_MSEC;
+}

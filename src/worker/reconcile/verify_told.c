@@ -1,0 +1,212 @@
+#include "worker/reconcile/verify_told.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/protocol/report.h"
+#include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
+
+/* Tables that are named, of each list; a line has an end. */
+#define NAMED 20
+
+bool bm_verify_is_trouble(const struct bm_proof_state *state)
+{
+	return state->state == BM_PROOF_DIFFERENT && state->captured &&
+			state->missing + state->extra + state->changed > 0;
+}
+
+static int64_t rows_of(const struct bm_proof_state *state)
+{
+	return state->missing + state->extra + state->changed;
+}
+
+static char *trouble_of(const struct bm_proof_state *state)
+{
+	int64_t rows = rows_of(state);
+
+	return bm_format("%" PRId64 " row%s of table %s differ%s", rows, rows == 1 ? "" : "s",
+			state->name, rows == 1 ? "s" : "");
+}
+
+static char *hint_of(const char *migration, const struct bm_proof_state *state)
+{
+	return bm_format(
+			"`bucardo-machine verify %s --table '%s'` shows which, and with --repair "
+			"sends them again",
+			migration, state->name);
+}
+
+/* ---- how much is proven ---- */
+
+/* The part of a table that was proven; what changed since is read again. */
+static double share_of(const struct bm_proof_state *state)
+{
+	if (state->state == BM_PROOF_EQUAL ||
+			(state->state == BM_PROOF_IN_FLIGHT && state->in_flight > 0)) {
+		return 1;
+	}
+	return state->ranges > 0 ? (double)state->ranges_proven / (double)state->ranges : 0;
+}
+
+static void put_percent(const struct bm_proof_states *states, json_t *evidence)
+{
+	double all = 0, proven = 0;
+	bool is_all = true;
+
+	for (size_t i = 0; i < states->count; i++) {
+		double share = share_of(&states->list[i]);
+		/* An empty table is one too. */
+		double weight = (double)states->list[i].bytes + 1;
+		all += weight;
+		proven += weight * share;
+		is_all = is_all && share >= 1;
+	}
+	int percent = all > 0 ? (int)(100 * proven / all) : 0;
+	percent = !is_all && percent > 99 ? 99 : percent;
+	json_object_set_new(evidence, "percent",
+			states->count > 0 ? json_integer(is_all ? 100 : percent) : json_null());
+}
+
+static json_t *time_or_null(const char *time)
+{
+	return time[0] != '\0' ? json_string(time) : json_null();
+}
+
+static const char *earlier(const char *a, const char *b)
+{
+	return a[0] == '\0' || (b[0] != '\0' && strcmp(b, a) < 0) ? b : a;
+}
+
+static void put_numbers(const struct bm_proof_states *states, json_t *evidence)
+{
+	int64_t counts[BM_PROOF_COUNT] = {0}, waiting = 0, changed = 0;
+	const char *oldest = "", *in_flight = "";
+
+	for (size_t i = 0; i < states->count; i++) {
+		const struct bm_proof_state *state = &states->list[i];
+		counts[state->state] += !state->is_waiting;
+		waiting += state->is_waiting;
+		changed += state->ranges_changed;
+		oldest = earlier(oldest, state->oldest);
+		if (state->state == BM_PROOF_IN_FLIGHT) {
+			in_flight = earlier(in_flight, state->since);
+		}
+	}
+	json_object_set_new(evidence, "tables", json_integer((json_int_t)states->count));
+	for (enum bm_proof proof = 0; proof < BM_PROOF_COUNT; proof++) {
+		json_object_set_new(evidence, bm_proof_name(proof),
+				json_integer((json_int_t)counts[proof]));
+	}
+	json_object_set_new(evidence, "waiting", json_integer((json_int_t)waiting));
+	json_object_set_new(evidence, "ranges_changed", json_integer((json_int_t)changed));
+	json_object_set_new(evidence, "oldest_proof", time_or_null(oldest));
+	json_object_set_new(evidence, "in_flight_since", time_or_null(in_flight));
+}
+
+/* ---- what is not ---- */
+
+static json_t *rows_named(const json_t *rows, const char *table)
+{
+	json_t *list = json_array();
+	size_t index;
+	const json_t *row;
+
+	json_array_foreach(rows, index, row)
+	{
+		const char *name = json_string_value(json_object_get(row, "table"));
+		if (name != NULL && strcmp(name, table) == 0) {
+			json_t *one = json_copy((json_t *)(uintptr_t)row);
+			json_object_del(one, "table");
+			json_array_append_new(list, one);
+		}
+	}
+	return list;
+}
+
+static json_t *difference_of(const struct bm_proof_state *state, const json_t *rows)
+{
+	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:b, s:o, s:o, s:o}", "table",
+			bm_json_text(state->name), "why", bm_json_text(state->why), "missing",
+			(json_int_t)state->missing, "extra", (json_int_t)state->extra,
+			"changed", (json_int_t)state->changed, "replicated",
+			(int)state->captured, "since", time_or_null(state->since), "at",
+			time_or_null(state->at), "rows", rows_named(rows, state->name));
+}
+
+static void put_lists(
+		const struct bm_proof_states *states, const json_t *rows, json_t *evidence)
+{
+	json_t *differences = json_array(), *unproven = json_array();
+
+	for (size_t i = 0; i < states->count; i++) {
+		const struct bm_proof_state *state = &states->list[i];
+		if (state->state == BM_PROOF_DIFFERENT &&
+				json_array_size(differences) < NAMED) {
+			json_array_append_new(differences, difference_of(state, rows));
+		}
+		if (state->state == BM_PROOF_UNPROVEN && !state->is_waiting &&
+				json_array_size(unproven) < NAMED) {
+			json_array_append_new(unproven,
+					json_pack("{s:o, s:o}", "table",
+							bm_json_text(state->name), "why",
+							bm_json_text(state->why)));
+		}
+	}
+	json_object_set_new(evidence, "differences", differences);
+	json_object_set_new(evidence, "not_proven", unproven);
+}
+
+static void put_trouble(
+		const char *migration, const struct bm_proof_states *states, json_t *evidence)
+{
+	for (size_t i = 0; i < states->count; i++) {
+		if (bm_verify_is_trouble(&states->list[i])) {
+			char *trouble = trouble_of(&states->list[i]);
+			char *hint = hint_of(migration, &states->list[i]);
+			json_object_set_new(evidence, "trouble", bm_json_text(trouble));
+			json_object_set_new(evidence, "hint", bm_json_text(hint));
+			free(trouble);
+			free(hint);
+			return;
+		}
+	}
+}
+
+void bm_verify_tell(const char *migration, const struct bm_proof_states *states,
+		const json_t *rows, json_t *evidence)
+{
+	json_object_clear(evidence);
+	put_percent(states, evidence);
+	put_numbers(states, evidence);
+	put_lists(states, rows, evidence);
+	put_trouble(migration, states, evidence);
+}
+
+/* ---- news ---- */
+
+static bool was_trouble(const struct bm_proof_states *before, const char *name)
+{
+	const struct bm_proof_state *state = bm_proof_states_find(before, name);
+
+	return state != NULL && bm_verify_is_trouble(state);
+}
+
+void bm_verify_tell_news(const char *migration, const struct bm_proof_states *before,
+		const struct bm_proof_states *now)
+{
+	for (size_t i = 0; i < now->count; i++) {
+		const struct bm_proof_state *state = &now->list[i];
+		bool was = was_trouble(before, state->name);
+		if (bm_verify_is_trouble(state) && !was) {
+			char *why = trouble_of(state), *hint = hint_of(migration, state);
+			bm_report_finding(BM_SEVERITY_DEGRADES, "verify", why, hint);
+			free(why);
+			free(hint);
+		} else if (was && state->state == BM_PROOF_EQUAL) {
+			bm_report_note("verify: table %s is equal again", state->name);
+		}
+	}
+}

@@ -64,6 +64,11 @@ const char *bm_direction_name(enum bm_direction direction); /* "both"; static */
 #define BM_BUDGET_MOST_MSEC 60000
 enum bm_quiesce { BM_QUIESCE_LOCK, BM_QUIESCE_MANUAL };
 
+enum bm_foreign_keys {
+	BM_FOREIGN_KEYS_TRUST, /* made on empty tables; the proof comes before the cut-over */
+	BM_FOREIGN_KEYS_CHECK  /* made after the rows, which checks them */
+};
+
 enum bm_keep { BM_KEEP, BM_DROP }; /* what the source has, on the destination */
 
 struct bm_config_endpoint { /* a database; its password stands in pgpass */
@@ -90,6 +95,7 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	unsigned copy_jobs;
 	uint64_t copy_max_rate; /* bytes a second; 0: no limit (default) */
 	bool copy_throttle;	/* spare a source that answers late; default true */
+	enum bm_foreign_keys copy_foreign_keys;
 	const char *const *include, *const *exclude; /* tables: patterns; NULL: none */
 	enum bm_keep owners, grants;
 	const char *const *roles; /* "old=new", NULL-terminated */

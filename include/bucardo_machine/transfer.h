@@ -91,6 +91,9 @@ struct bm_transfer_options {
 	struct bm_extension_rules extensions; /* borrowed */
 	bool fence;    /* refuse writes of others to the destination until it is lifted */
 	bool captured; /* what the source's applications write meanwhile is sent afterwards */
+	/* Make foreign keys on empty tables, which checks no row (worker/rows/waves.h). For
+	 * those who compare both databases afterwards. Counts when the schema is made. */
+	bool trust_keys;
 	/* Without that: tables of several moments of the source, where they cannot be made one,
 	 * are no failure (BM_ERR_MOMENTS). */
 	bool accept_moments;
@@ -115,6 +118,10 @@ void bm_transfer_close(struct bm_transfer *transfer); /* NULL is accepted */
 
 /* An earlier run finished all of it: nothing is left to do. */
 bool bm_transfer_is_finished(const struct bm_transfer *transfer);
+
+/* How many foreign keys were made without a check of the rows: they hold when both databases
+ * are equal. The ledger names them: bucardo_machine.work, column trusted. */
+unsigned bm_transfer_trusted_keys(const struct bm_transfer *transfer);
 
 /* Each does what is missing of it and is harmless to repeat. In this order. */
 int bm_transfer_schema(struct bm_transfer *transfer, struct bm_error *err);

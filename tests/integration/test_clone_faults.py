@@ -197,7 +197,7 @@ def small_destination(pair):
         machine.write_pgpass(source, dest)
         phases = Phases(machine, source, dest, dbname, "phase")
         for phase in ("schema", "copy") if stage == "index" else ():
-            assert phases.run(phase).failed is None
+            assert phases.run(phase, copy={"jobs": 2, "foreign_keys": "check"}).failed is None
         dest.sql("CHECKPOINT")  # pages of CREATE DATABASE are only in memory until then
         disks[-1].leave(15 * MIB if stage == "copy" else MIB)
         return clone, phases, disks[-1]

@@ -20,7 +20,7 @@ def test_a_copy_that_was_interrupted_while_parents_were_deleted_goes_live_with_i
                "INSERT INTO filler SELECT i, 1, repeat('f', 900) FROM generate_series(1, 5000) i", dbname="app")
     machine = workshop.machine()
     machine.write_pgpass(source, dest)
-    machine.write_config(yaml(source, dest, "app", extra="    copy: {jobs: 1, max_rate: 2MB}\n"))
+    machine.write_config(yaml(source, dest, "app", extra="    copy: {jobs: 1, max_rate: 2MB, foreign_keys: check}\n"))
     machine.start()
     wait_view(machine, lambda v: v["phase"] == "copy" and v["progress"]["pieces_done"] == 1, "child is copied")
     machine.cli("pause", "app").check()

@@ -28,6 +28,7 @@ static const char *const phases[] = {
 static const char *const phases_to_come[] = {"verify", "cutover", "failback", "teardown", NULL};
 static const char *const keeps[] = {"keep", "drop", NULL};
 static const char *const quiesces[] = {"lock", "manual", NULL};
+static const char *const foreign_keys[] = {"trust", "check", NULL};
 static const char *const directions[] = {"both", "forward", NULL};
 static_assert(sizeof(enum bm_keep) == sizeof(unsigned), "choices are kept as unsigned");
 static_assert(BM_COUNT_OF(phases) == BM_PHASE_COUNT + 1, "a phase has no name");
@@ -255,6 +256,11 @@ const struct bm_key bm_keys[] = {
 		IN_MIGRATION(copy_throttle), .former = "gentle",
 		.help = "Copy more slowly while the source answers much later than before the copy, "
 			"and faster again when it does not. In older files: `gentle`."},
+	{"migrations[].copy.foreign_keys", CHOICE(foreign_keys, BM_FOREIGN_KEYS_TRUST),
+		IN_MIGRATION(copy_foreign_keys),
+		.help = "trust: made on empty tables, before their rows, so that no row is checked a second "
+			"time; `verify` proves that the rows are those of the source, where they hold. "
+			"check: made after the rows, which checks each. Counts when the schema is made."},
 	{"migrations[].cutover", SECTION,
 		.help = "How the sides change places, when `cutover` or `failback` is typed."},
 	{"migrations[].cutover.budget", DURATION(100, 60 * SECOND, 1 * SECOND),

@@ -302,7 +302,7 @@ static const char example_migration[] =
 		"#    roles: {old_app: app}\n"
 		"#    create_roles: false\n"
 		"#    extensions: {skip: [pg_cron], versions: {postgis: source}}\n"
-		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true}\n"
+		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true, foreign_keys: trust}\n"
 		"#    cutover: {budget: 1s, quiesce: lock}\n"
 		"#    verify: {continuous: true, max_load: 10, interval: 30s, full_every: 24h}\n";
 

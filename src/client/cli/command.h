@@ -73,6 +73,7 @@ typedef uint64_t cli_options;
 #define CLI_REHEARSE ((cli_options)1 << 37)
 #define CLI_BUDGET ((cli_options)1 << 38)
 #define CLI_ACCEPT ((cli_options)1 << 39)
+#define CLI_VERIFY ((cli_options)1 << 40)
 
 /* Of `run -- COMMAND` alone. */
 #define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
@@ -99,7 +100,7 @@ struct cli_call {
 	bool check, rehearse;
 	unsigned budget_msec;			   /* 0: not given */
 	const char *accept[CLI_MOST_PATTERNS + 1]; /* to NULL */
-	bool show_values, incremental, repair, delete_extra, portable_hash;
+	bool show_values, incremental, repair, delete_extra, portable_hash, verify;
 	const char *report;  /* a file; NULL: not given */
 	const char *until;   /* the name of a phase; NULL: not given */
 	const char *since;   /* "2h" or a time; NULL: not given */
@@ -219,6 +220,9 @@ void cli_teardown_print_left(const struct cli_call *call, const char *event, con
 void cli_teardown_print_clean(const struct cli_call *call, const char *role, const char *place,
 		const char *others);
 int cli_verify(const struct cli_call *call);
+/* What `clone --verify` does once it has copied: both databases by --source and --destination.
+ */
+int cli_verify_clone(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);
 int cli_worker_http(const struct cli_call *call);

@@ -35,7 +35,7 @@ static const struct cli_command commands[] = {
 		.task = CLI_TASK_COPY,
 		.arguments = "--source CONNINFO --destination CONNINFO",
 		.options = CLI_SOURCE | CLI_DESTINATION | CLI_JOBS | CLI_CHUNK | CLI_MAX_RATE |
-			CLI_THROTTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_JSON,
+			CLI_THROTTLE | CLI_INCLUDE | CLI_EXCLUDE | CLI_ACCEPT_MOMENTS | CLI_VERIFY | CLI_JSON,
 		.summary = "copy one database into an empty one",
 		.help = "  --source CONNINFO       \"host=a dbname=shop user=me\" or postgresql://me@a/shop\n"
 			"  --destination CONNINFO  an empty database, or one that an earlier run began\n"
@@ -48,6 +48,9 @@ static const struct cli_command commands[] = {
 			"  --throttle              copy more slowly while the source answers late\n"
 			"  --accept-moments        take tables of another moment of the source, or without\n"
 			"                          those that were made meanwhile, for a success\n"
+			"  --verify                compare both databases afterwards, as `verify` does, with its\n"
+			"                          exit codes. Foreign keys are made on empty tables then, so\n"
+			"                          that no row is checked twice. Nobody may write meanwhile\n"
 			"  --json                  progress as one JSON object a line\n"
 			"Passwords come from the passfile (PGPASSFILE, ~/.pgpass) or PGPASSWORD, never from\n"
 			"the command line. Schema, rows, indexes, constraints, sequences, statistics; what\n"
@@ -55,7 +58,8 @@ static const struct cli_command commands[] = {
 			"stopped; what was under way (a note says how much at most) and what changed on the\n"
 			"source meanwhile is copied again. Exit code 0 only when\n"
 			"the destination is complete and of one moment, 4 when tables (named) are of another\n"
-			"moment, 1 for any other failure. Needs no machine.\n",
+			"moment, 1 for any other failure; with --verify 4 when something is unproven, and 5\n"
+			"when something is different. Needs no machine.\n",
 		.run = cli_clone,
 	}, {
 		.name = "completion",

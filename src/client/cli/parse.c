@@ -59,6 +59,7 @@ static const struct option options[] = {
 		{"table", required_argument, NULL, VALUE(CLI_TABLE)},
 		{"throttle", no_argument, NULL, VALUE(CLI_THROTTLE)},
 		{"until", required_argument, NULL, VALUE(CLI_UNTIL)},
+		{"verify", no_argument, NULL, VALUE(CLI_VERIFY)},
 		{"volume", required_argument, NULL, VALUE(CLI_VOLUME)},
 		{"wait", required_argument, NULL, VALUE(CLI_WAIT)},
 		{"without", required_argument, NULL, VALUE(CLI_WITHOUT)},

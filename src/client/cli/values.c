@@ -248,6 +248,7 @@ static int take_wish(struct cli_call *call, cli_options option)
 			{CLI_SHOW_VALUES, &call->show_values},
 			{CLI_INCREMENTAL, &call->incremental},
 			{CLI_REPAIR, &call->repair},
+			{CLI_VERIFY, &call->verify},
 			{CLI_DELETE_EXTRA, &call->delete_extra},
 			{CLI_CHECK, &call->check},
 			{CLI_REHEARSE, &call->rehearse},

@@ -403,6 +403,7 @@ static int clone_these(const struct cli_call *call, const struct bm_conninfo *so
 			.max_rate = call->max_rate,
 			.throttle = call->throttle,
 			.accept_moments = call->accept_moments,
+			.trust_keys = call->verify,
 			.progress = on_progress,
 			.note = on_note,
 			.ctx = show,
@@ -437,5 +438,7 @@ int cli_clone(const struct cli_call *call)
 	bm_conninfo_finish(&source);
 	bm_conninfo_finish(&destination);
 	free(show.exclude);
-	return rc == 0 ? CLI_OK : err.code == BM_ERR_MOMENTS ? CLI_MOMENTS : CLI_FAILED;
+	return rc == 0 ? call->verify ? cli_verify_clone(call) : CLI_OK
+			: err.code == BM_ERR_MOMENTS ? CLI_MOMENTS
+						     : CLI_FAILED;
 }

@@ -153,6 +153,23 @@ static void add_biggest(const json_t *tables, struct bm_strbuf *out)
 	}
 }
 
+static void add_foreign_keys(const json_t *plan, struct bm_strbuf *out)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+
+	if (number_of(plan, "foreign_keys") > 0) {
+		bm_strbuf_puts(&text, "Foreign keys: ");
+		bm_words_count(&text, number_of(plan, "foreign_keys"), "constraint", NULL);
+		bm_strbuf_puts(&text,
+				json_is_true(json_object_get(plan, "trusts_keys"))
+						? ", made on empty tables, which checks no row; "
+						  "`verify` proves the rows before the cut-over"
+						: ", made after the rows, which checks each of them");
+		cli_text_wrapped(bm_strbuf_text(&text), 0, 2, out);
+	}
+	bm_strbuf_finish(&text);
+}
+
 static void add_sizes(const json_t *plan, struct bm_strbuf *out)
 {
 	const json_t *tables = json_object_get(plan, "tables");
@@ -181,6 +198,7 @@ static void add_sizes(const json_t *plan, struct bm_strbuf *out)
 	cli_text_wrapped(bm_strbuf_text(&text), 0, 2, out);
 	bm_strbuf_finish(&text);
 	add_biggest(tables, out);
+	add_foreign_keys(plan, out);
 }
 
 static const char *seconds(const json_t *msec, char span[BM_CLOCK_TEXT_SIZE])

@@ -288,6 +288,24 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 	return rc == 0 ? codes[result] : CLI_FAILED;
 }
 
+int cli_verify_clone(const struct cli_call *call)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	struct compared compared = {
+			.filter = {.include = call->include[0] != NULL ? call->include : NULL,
+					.exclude = call->exclude[0] != NULL ? call->exclude
+									    : NULL}};
+	int rc = take_conninfos(call, &compared, &err);
+
+	if (rc != 0) {
+		fprintf(stderr, "bucardo-machine: clone: %s\n", err.message);
+	}
+	rc = rc == 0 ? compare(call, &compared) : CLI_FAILED;
+	bm_conninfo_finish(&compared.source);
+	bm_conninfo_finish(&compared.destination);
+	return rc;
+}
+
 int cli_verify(const struct cli_call *call)
 {
 	struct bm_error err = BM_ERROR_INIT;

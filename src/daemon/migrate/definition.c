@@ -75,6 +75,12 @@ json_t *bm_definition_create(const struct bm_config_migration *migration)
 			(json_int_t)migration->copy_max_rate, "throttle",
 			(int)migration->copy_throttle);
 
+	/* Only then: the definitions of older journals stay as they are. */
+	if (migration->copy_foreign_keys == BM_FOREIGN_KEYS_CHECK) {
+		json_object_set_new(json_object_get(definition, "copy"), "foreign_keys",
+				json_string("check"));
+	}
+
 	if (migration->syncs > 1) {
 		json_object_set_new(definition, "syncs",
 				json_integer((json_int_t)migration->syncs));

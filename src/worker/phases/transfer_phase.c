@@ -113,6 +113,7 @@ int bm_transfer_phase_run(struct bm_phase *phase, struct bm_error *err)
 			.extensions = phase->request.extensions,
 			.fence = true,
 			.captured = true,
+			.trust_keys = phase->request.trust_keys,
 			.progress = on_progress,
 			.note = on_note,
 			.find = on_find,
@@ -129,6 +130,8 @@ int bm_transfer_phase_run(struct bm_phase *phase, struct bm_error *err)
 				phase->evidence, "bytes", json_integer((json_int_t)end.bytes));
 		json_object_set_new(
 				phase->evidence, "rows", json_integer((json_int_t)end.rows));
+		json_object_set_new(phase->evidence, "trusted_keys",
+				json_integer((json_int_t)bm_transfer_trusted_keys(transfer)));
 		json_object_set_new(phase->evidence, "reused_chunks",
 				json_integer((json_int_t)end.reused_chunks));
 	}

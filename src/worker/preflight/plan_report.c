@@ -32,6 +32,7 @@ static const char works_sql[] =
 /* clang-format on */
 
 struct sums {
+	unsigned foreign_keys; /* that hold on the source */
 	uint64_t bytes, index_bytes, rows, chunks;
 	double index_msec; /* of all builds together, by the table of kinds */
 	size_t indexes;
@@ -176,11 +177,16 @@ static int add_objects(struct bm_phase *phase, const char *oids, struct sums *su
 		return bm_error_wrap(err, "reading the sizes of the indexes");
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
+		bool is_foreign = strcmp(PQgetvalue(rows, row, 0), "foreign") == 0;
+		bool flag = PQgetvalue(rows, row, 4)[0] == 't';
+		sums->foreign_keys += is_foreign && flag;
+		if (is_foreign && phase->request.trust_keys) {
+			continue; /* made on an empty table */
+		}
 		const struct bm_kind_size size = {number(rows, row, 2), number(rows, row, 1),
 				number(rows, row, 3)};
 		sums->index_msec += bm_kind_msec(
-				bm_kind_named(PQgetvalue(rows, row, 0),
-						PQgetvalue(rows, row, 4)[0] == 't'),
+				bm_kind_named(PQgetvalue(rows, row, 0), flag && !is_foreign),
 				&size);
 	}
 	PQclear(rows);
@@ -313,12 +319,14 @@ int bm_plan_report(struct bm_phase *phase, const struct bm_selected *tables, con
 		return -1;
 	}
 	bm_report_progress(0, 0, "checks", "measuring how fast the servers are");
-	json_t *plan = json_pack("{s:o, s:I, s:I, s:i, s:I, s:b, s:o, s:o, s:o}", "tables",
-			sizes, "chunks", (json_int_t)sums.chunks, "kill_bytes",
-			(json_int_t)sum_pieces(&sums), "jobs", (int)phase->request.jobs,
-			"max_rate", (json_int_t)phase->request.max_rate, "both",
-			phase->request.is_both, "locks", locks_json(phase), "left",
-			bm_plan_left(phase, tables), "estimate", estimate_json(phase, &sums));
+	json_t *plan = json_pack("{s:o, s:I, s:b, s:I, s:I, s:i, s:I, s:b, s:o, s:o, s:o}",
+			"tables", sizes, "foreign_keys", (json_int_t)sums.foreign_keys,
+			"trusts_keys", (int)phase->request.trust_keys, "chunks",
+			(json_int_t)sums.chunks, "kill_bytes", (json_int_t)sum_pieces(&sums),
+			"jobs", (int)phase->request.jobs, "max_rate",
+			(json_int_t)phase->request.max_rate, "both", phase->request.is_both,
+			"locks", locks_json(phase), "left", bm_plan_left(phase, tables),
+			"estimate", estimate_json(phase, &sums));
 	bm_report_plan(plan);
 	return 0;
 }

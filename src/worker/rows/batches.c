@@ -76,7 +76,8 @@ void bm_batches_make(struct bm_batches *all)
 	for (size_t i = 0; i < ledger->chunk_count; i++) {
 		struct bm_chunk *chunk = &ledger->chunks[i];
 		bool late = bm_batch_late_table(all->transfer, chunk) != NULL;
-		if (!chunk->done && late == all->is_late) {
+		if (!chunk->done && late == all->is_late &&
+				(late || chunk->wave == all->wave)) {
 			all->order[all->count++] = chunk;
 		}
 	}

@@ -18,6 +18,7 @@ struct bm_batch {
 
 struct bm_batches {
 	struct bm_transfer *transfer;
+	unsigned wave;		 /* of the others; see waves.h */
 	bool is_late;		 /* the tables whose rows call functions; else all others */
 	struct bm_chunk **order; /* not yet done, biggest first */
 	size_t count;

@@ -11,6 +11,7 @@
 #include "bucardo_machine/hints.h"
 #include "bucardo_machine/alloc.h"
 #include "worker/rows/batches.h"
+#include "worker/rows/make_objects.h"
 #include "worker/transfer/chunks.h"
 #include "worker/transfer/pool.h"
 #include "worker/rate/throttle.h"
@@ -30,6 +31,19 @@
 
 /* ---- one batch ---- */
 
+/* Its key is there before its rows, and foreign keys may refer to it. */
+static bool is_keyed(const struct bm_transfer *t, const struct bm_chunk *chunk)
+{
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		const struct bm_post_object *object = &t->ledger.objects[i];
+		if (object->wave <= chunk->wave && object->stage != BM_STAGE_FOREIGN &&
+				strcmp(object->tables[0], chunk->table) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /*
  * A table that is one chunk and was only just made is loaded frozen: truncated in the
  * same transaction (it is empty), its rows need no second visit by VACUUM or by the
@@ -37,7 +51,8 @@
  */
 static bool is_frozen(const struct bm_transfer *t, const struct bm_chunk *chunk)
 {
-	return chunk->condition[0] == '\0' && chunk->estimate >= FROZEN_BYTES && !t->is_indexed;
+	return chunk->condition[0] == '\0' && chunk->estimate >= FROZEN_BYTES &&
+			!t->is_indexed && !is_keyed(t, chunk);
 }
 
 static bool is_binary(const struct bm_transfer *t, const struct bm_table *table)
@@ -346,10 +361,10 @@ static void begin_progress(struct bm_transfer *t)
 	}
 }
 
-/* What is missing of the tables that are late, or of the others. */
-static int copy_wave(struct bm_transfer *t, bool late, struct bm_error *err)
+/* What is missing of the tables that are late, or of those of a wave. */
+static int copy_wave(struct bm_transfer *t, unsigned wave, bool late, struct bm_error *err)
 {
-	struct bm_batches copying = {.transfer = t, .is_late = late};
+	struct bm_batches copying = {.transfer = t, .wave = wave, .is_late = late};
 	int rc = 0;
 
 	bm_batches_make(&copying);
@@ -362,12 +377,38 @@ static int copy_wave(struct bm_transfer *t, bool late, struct bm_error *err)
 	return rc;
 }
 
+static unsigned last_wave(const struct bm_transfer *t)
+{
+	unsigned last = 0;
+
+	for (size_t i = 0; i < t->ledger.chunk_count; i++) {
+		const struct bm_chunk *chunk = &t->ledger.chunks[i];
+		last = chunk->wave > last ? chunk->wave : last;
+	}
+	return last;
+}
+
+/* What is copied from now on meets keys and foreign keys. */
+static void note_indexed(struct bm_transfer *t)
+{
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		t->is_indexed = t->is_indexed || t->ledger.objects[i].done;
+	}
+}
+
 /* All that is missing, once; how much of it a crash of the destination took back. */
 static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *err)
 {
 	*lost = 0;
-	int rc = copy_wave(t, false, err);
-	rc = rc == 0 ? copy_wave(t, true, err) : -1;
+	unsigned last = last_wave(t);
+	int rc = 0;
+
+	for (unsigned wave = 0; wave <= last && rc == 0; wave++) {
+		rc = bm_objects_make_before(t, wave, err);
+		rc = rc == 0 ? copy_wave(t, wave, false, err) : -1;
+	}
+	rc = rc == 0 ? copy_wave(t, 0, true, err) : -1;
+	note_indexed(t);
 	if (rc == 0) {
 		rc = bm_control_hold(t, err);
 	}
@@ -428,9 +469,7 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < t->ledger.object_count; i++) {
-		t->is_indexed = t->is_indexed || t->ledger.objects[i].done;
-	}
+	note_indexed(t);
 	begin_progress(t);
 	report_continuing(t);
 	bm_outlook_report_cost(t);

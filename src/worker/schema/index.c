@@ -12,6 +12,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 #include "worker/schema/failures.h"
+#include "worker/rows/make_objects.h"
 #include "worker/schema/foreign.h"
 #include "worker/transfer/path.h"
 #include "worker/transfer/activity_names.h"
@@ -103,28 +104,6 @@ static void give_back(struct building *building, const struct batch *batch, bool
 	}
 }
 
-/* In one transaction; each with the path, where there is one. */
-static int run(struct bm_pool_thread *thread, struct bm_post_object *const *objects,
-		size_t count, const char *path, struct bm_error *err)
-{
-	struct bm_strbuf sql = BM_STRBUF_INIT;
-
-	bm_strbuf_puts(&sql, "BEGIN;");
-	for (size_t i = 0; i < count; i++) {
-		char *wrapped = path != NULL ? bm_path_wrap(path, objects[i]->sql) : NULL;
-		bm_strbuf_printf(&sql, "%s\n;", wrapped != NULL ? wrapped : objects[i]->sql);
-		free(wrapped);
-		bm_ledger_object_done(objects[i], &sql);
-	}
-	bm_strbuf_puts(&sql, "COMMIT");
-	int rc = bm_sql_do(thread->destination, bm_strbuf_text(&sql), err);
-	bm_strbuf_finish(&sql);
-	if (rc != 0 && PQstatus(thread->destination) == CONNECTION_OK) {
-		bm_sql_do(thread->destination, "ROLLBACK", NULL);
-	}
-	return rc;
-}
-
 static void count_done(struct bm_transfer *t, const struct bm_post_object *object)
 {
 	atomic_fetch_add(&t->progress.units_done, bm_post_object_weight(object));
@@ -138,32 +117,24 @@ static void count_done(struct bm_transfer *t, const struct bm_post_object *objec
 static int drop_committed(
 		struct bm_pool_thread *thread, struct batch *batch, struct bm_error *err)
 {
-	struct bm_strbuf sql = BM_STRBUF_INIT;
 	size_t kept = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < batch->count && rc == 0; i++) {
 		struct bm_post_object *object = batch->list[i];
-		bm_strbuf_clear(&sql);
-		bm_strbuf_printf(&sql,
-				"SELECT done IS NOT NULL FROM bucardo_machine.work WHERE id = %u"
-				" FOR UPDATE",
-				object->id);
-		char *done = object->tried
-				? bm_sql_value(thread->destination, bm_strbuf_text(&sql), err)
-				: bm_strdup("f");
-		rc = done != NULL ? 0 : -1;
-		if (rc == 0 && done[0] == 't') {
+		int done = object->tried
+				? bm_ledger_object_is_done(thread->destination, object, err)
+				: 0;
+		rc = done < 0 ? -1 : 0;
+		if (done > 0) {
 			object->done = true;
 			count_done(thread->transfer, object);
 		} else {
 			batch->list[kept++] = object;
 		}
 		object->tried = true;
-		free(done);
 	}
 	batch->count = rc == 0 ? kept : batch->count;
-	bm_strbuf_finish(&sql);
 	return rc;
 }
 
@@ -180,7 +151,7 @@ static int run_with_path(struct bm_pool_thread *thread, struct bm_post_object *o
 	struct bm_error why = BM_ERROR_INIT;
 	char *path = bm_path_find(
 			thread->transfer, thread->destination, object->tables[0], &why);
-	int rc = path != NULL ? run(thread, &object, 1, path, &why) : -1;
+	int rc = path != NULL ? bm_objects_make(thread, &object, 1, path, &why) : -1;
 
 	if (rc == 0) {
 		bm_path_note(thread->transfer, path, object->name);
@@ -204,7 +175,7 @@ static int run_one(struct building *building, struct bm_pool_thread *thread,
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
 	}
-	int rc = run(thread, &object, 1, NULL, err);
+	int rc = bm_objects_make(thread, &object, 1, NULL, err);
 	return rc != 0 && !object->with_path && bm_path_may_help(err)
 			? run_with_path(thread, object, err)
 			: rc;
@@ -223,7 +194,7 @@ static int run_unchecked(struct bm_pool_thread *thread, const struct bm_post_obj
 		return -1;
 	}
 	unchecked.sql = sql;
-	int rc = run(thread, &one, 1, NULL, &err);
+	int rc = bm_objects_make(thread, &one, 1, NULL, &err);
 	if (rc == 0) {
 		pthread_mutex_lock(&t->mutex);
 		bm_transfer_note(t,
@@ -240,7 +211,7 @@ static int run_batch(struct building *building, struct bm_pool_thread *thread,
 		const struct batch *batch, struct bm_error *err)
 {
 	bool apart = batch->list[0]->with_path;
-	int rc = apart ? -1 : run(thread, batch->list, batch->count, NULL, err);
+	int rc = apart ? -1 : bm_objects_make(thread, batch->list, batch->count, NULL, err);
 
 	if (rc == 0) {
 		for (size_t i = 0; i < batch->count; i++) {
@@ -378,7 +349,7 @@ static int build_again(struct building *building, unsigned *lost, struct bm_erro
 
 int bm_transfer_index(struct bm_transfer *t, struct bm_error *err)
 {
-	struct building building = {.transfer = t};
+	struct building building = {.transfer = t, .running = {.wave = BM_AFTER_ROWS}};
 	unsigned lost = 0;
 
 	bm_failures_init(&building.failures, t);

@@ -18,6 +18,7 @@
 #include "worker/schema/dump.h"
 #include "worker/schema/extensions.h"
 #include "worker/schema/fence.h"
+#include "worker/rows/waves.h"
 #include "worker/transfer/internal.h"
 #include "worker/schema/roles.h"
 #include "worker/transfer/path.h"
@@ -72,7 +73,7 @@ static int plan(struct bm_transfer *t, const struct bm_entries *after, struct bm
 		return -1;
 	}
 	bm_plan_analyze(t);
-	return 0;
+	return bm_waves_plan(t, err);
 }
 
 static int write_schema(struct bm_transfer *t, const struct bm_entries *before,

@@ -99,6 +99,8 @@ static int take_migration(
 	out->jobs = (unsigned)json_integer_value(json_object_get(copy, "jobs"));
 	out->max_rate = (uint64_t)json_integer_value(json_object_get(copy, "max_rate"));
 	out->throttle = json_is_true(json_object_get(copy, "throttle"));
+	const char *keys = json_string_value(json_object_get(copy, "foreign_keys"));
+	out->trust_keys = keys == NULL || strcmp(keys, "check") != 0;
 	return 0;
 }
 

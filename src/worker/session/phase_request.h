@@ -65,6 +65,7 @@ struct bm_phase_request {
 	unsigned jobs;
 	uint64_t max_rate; /* of the copy, bytes a second; 0: no limit */
 	bool throttle;
+	bool trust_keys;	       /* foreign keys are made on empty tables */
 	struct bm_table_filter filter; /* which tables */
 	struct bm_role_rules roles;
 	struct bm_extension_rules extensions;

@@ -65,7 +65,8 @@ struct bm_post_object *bm_ledger_add_object(struct bm_ledger *ledger)
 	ledger->objects = bm_realloc(
 			ledger->objects, ledger->object_count + 1, sizeof(*ledger->objects));
 	struct bm_post_object *object = &ledger->objects[ledger->object_count++];
-	*object = (struct bm_post_object){.id = (unsigned)ledger->object_count};
+	*object = (struct bm_post_object){
+			.id = (unsigned)ledger->object_count, .wave = BM_AFTER_ROWS};
 	return object;
 }
 
@@ -143,6 +144,7 @@ static void take_chunks(const PGresult *rows, struct bm_ledger *out)
 		chunk->bytes = number(rows, i, 5);
 		chunk->done = is_true(rows, i, 6);
 		chunk->moment = PQgetisnull(rows, i, 7) ? NULL : text(rows, i, 7);
+		chunk->wave = (unsigned)number(rows, i, 8);
 	}
 }
 
@@ -160,6 +162,8 @@ static void take_objects(const PGresult *rows, struct bm_ledger *out)
 		object->shares = is_true(rows, i, 7);
 		object->done = is_true(rows, i, 8);
 		object->with_path = is_true(rows, i, 9);
+		object->wave = (unsigned)number(rows, i, 10);
+		object->trusted = is_true(rows, i, 11);
 	}
 }
 
@@ -178,23 +182,27 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 	if (head == NULL || take_head(head, subject, out, err) != 0) {
 		goto out;
 	}
-	/* The ledger of an earlier program does not know moments and paths. */
+	/* The ledger of an earlier program does not know moments, paths and waves. */
 	if (bm_sql_do(destination,
-			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text;"
+			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text,"
+			    " ADD COLUMN IF NOT EXISTS wave integer NOT NULL DEFAULT 0;"
 			    "ALTER TABLE bucardo_machine.work ADD COLUMN IF NOT EXISTS"
-			    " with_path boolean NOT NULL DEFAULT false",
+			    " with_path boolean NOT NULL DEFAULT false,"
+			    " ADD COLUMN IF NOT EXISTS wave integer NOT NULL DEFAULT 1000000,"
+			    " ADD COLUMN IF NOT EXISTS trusted boolean NOT NULL DEFAULT false",
 			    err) != 0) {
 		goto out;
 	}
 	chunks = bm_sql(destination,
 			"SELECT id, table_name, range, estimate, coalesce(rows, 0), coalesce(bytes, 0),"
-			" done IS NOT NULL, moment FROM bucardo_machine.chunk ORDER BY id",
+			" done IS NOT NULL, moment, wave FROM bucardo_machine.chunk ORDER BY id",
 			err);
 	objects = chunks == NULL
 			? NULL
 			: bm_sql(destination,
 					  "SELECT id, stage, name, sql, first_table,"
-					  " second_table, cost, shares, done IS NOT NULL, with_path"
+					  " second_table, cost, shares, done IS NOT NULL, with_path, wave,"
+					  " trusted"
 					  " FROM bucardo_machine.work ORDER BY id",
 					  err);
 	if (objects == NULL) {
@@ -219,7 +227,7 @@ static void add_chunk_row(const struct bm_chunk *chunk, struct bm_strbuf *sql)
 	bm_quote_literal(sql, chunk->table);
 	bm_strbuf_puts(sql, ", ");
 	bm_quote_literal(sql, chunk->condition);
-	bm_strbuf_printf(sql, ", %" PRIu64 ")", chunk->estimate);
+	bm_strbuf_printf(sql, ", %" PRIu64 ", %u)", chunk->estimate, chunk->wave);
 }
 
 static void add_object_row(const struct bm_post_object *object, struct bm_strbuf *sql)
@@ -231,9 +239,9 @@ static void add_object_row(const struct bm_post_object *object, struct bm_strbuf
 		bm_strbuf_puts(sql, ", ");
 		bm_quote_literal(sql, texts[i]);
 	}
-	bm_strbuf_printf(sql, ", %" PRIu64 ", %s, %s)", object->cost,
-			object->shares ? "true" : "false",
-			object->with_path ? "true" : "false");
+	bm_strbuf_printf(sql, ", %" PRIu64 ", %s, %s, %u)", object->cost,
+			object->shares ? "true" : "false", object->with_path ? "true" : "false",
+			object->wave);
 }
 
 static int insert(PGconn *destination, struct bm_strbuf *sql, struct bm_error *err)
@@ -253,7 +261,7 @@ int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct b
 		bm_strbuf_puts(&sql,
 				sql.length > 0 ? ", "
 					       : "INSERT INTO bucardo_machine.chunk"
-						 " (id, table_name, range, estimate) VALUES ");
+						 " (id, table_name, range, estimate, wave) VALUES ");
 		add_chunk_row(&ledger->chunks[i], &sql);
 		if ((i + 1) % ROWS_AT_ONCE == 0) {
 			rc = insert(destination, &sql, err);
@@ -265,7 +273,7 @@ int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct b
 				sql.length > 0 ? ", "
 					       : "INSERT INTO bucardo_machine.work (id, stage, name,"
 						 " sql, first_table, second_table, cost, shares,"
-						 " with_path) VALUES ");
+						 " with_path, wave) VALUES ");
 		add_object_row(&ledger->objects[i], &sql);
 		if ((i + 1) % ROWS_AT_ONCE == 0) {
 			rc = insert(destination, &sql, err);
@@ -303,8 +311,23 @@ void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
 void bm_ledger_object_done(const struct bm_post_object *object, struct bm_strbuf *sql)
 {
 	bm_strbuf_printf(sql,
-			"UPDATE bucardo_machine.work SET done = clock_timestamp() WHERE id = %u;",
+			"UPDATE bucardo_machine.work SET done = clock_timestamp(), trusted = %s"
+			" WHERE id = %u;",
+			object->trusted ? "true" : "false", object->id);
+}
+
+int bm_ledger_object_is_done(
+		PGconn *destination, const struct bm_post_object *object, struct bm_error *err)
+{
+	char *sql = bm_format("SELECT done IS NOT NULL FROM bucardo_machine.work WHERE id = %u"
+			      " FOR UPDATE",
 			object->id);
+	char *done = bm_sql_value(destination, sql, err);
+	int is_done = done == NULL ? -1 : done[0] == 't';
+
+	free(done);
+	free(sql);
+	return is_done;
 }
 
 /* A crash empties unlogged tables, and the ledger is logged: look whether rows are there. */
@@ -364,6 +387,7 @@ int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned 
 		bool gone = is_undone[ledger->chunk_count + i];
 		*lost += ledger->objects[i].done && gone;
 		ledger->objects[i].done = !gone;
+		ledger->objects[i].trusted = ledger->objects[i].trusted && !gone;
 	}
 	PQclear(undone);
 	free(is_undone);

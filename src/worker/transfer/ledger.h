@@ -23,8 +23,11 @@ struct bm_chunk {
 	uint64_t estimate;
 	bool done;
 	uint64_t rows, bytes;
-	char *moment; /* of the source, that it was read at (moments.h); NULL: not known */
+	char *moment;  /* of the source, that it was read at (moments.h); NULL: not known */
+	unsigned wave; /* of rows, see waves.h */
 };
+
+#define BM_AFTER_ROWS 1000000U
 
 /* What comes after the data, in this order. Same stage: at the same time. */
 enum bm_stage {
@@ -50,6 +53,8 @@ struct bm_post_object {
 	bool running, tried; /* of this run; not in the ledger */
 	bool shares;	     /* may run beside another one that shares the table */
 	bool with_path;	     /* is made with the path of the source (path.h) */
+	unsigned wave;	     /* is made before this one of rows; BM_AFTER_ROWS */
+	bool trusted;	     /* a foreign key that was made before its rows, and checks none */
 };
 
 struct bm_ledger {
@@ -85,6 +90,10 @@ int bm_ledger_plan(PGconn *destination, const struct bm_ledger *ledger, struct b
 void bm_ledger_chunk_done(const struct bm_chunk *chunk, const char *snapshot,
 		const char *moment, struct bm_strbuf *sql);
 void bm_ledger_object_done(const struct bm_post_object *object, struct bm_strbuf *sql);
+
+/* Is it done there? It waits for a transaction that may be about to do it. 1, 0, -1. */
+int bm_ledger_object_is_done(
+		PGconn *destination, const struct bm_post_object *object, struct bm_error *err);
 
 /*
  * Make durable what was committed so far (workers do not wait for the disk), then look

@@ -84,6 +84,12 @@ static bool may_run(const struct bm_post_object *object, const struct bm_running
 	return true;
 }
 
+static bool is_left(const struct bm_post_object *object, const struct bm_running *running,
+		bool failed)
+{
+	return !object->done && !failed && object->wave <= running->wave;
+}
+
 struct bm_post_object *bm_post_data_next(struct bm_post_object *objects, size_t count,
 		const struct bm_running *running, const bool *failed, bool *waiting)
 {
@@ -91,7 +97,7 @@ struct bm_post_object *bm_post_data_next(struct bm_post_object *objects, size_t 
 	struct bm_post_object *best = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!objects[i].done && !failed[i] && objects[i].stage < stage) {
+		if (is_left(&objects[i], running, failed[i]) && objects[i].stage < stage) {
 			stage = objects[i].stage;
 		}
 	}
@@ -101,7 +107,8 @@ struct bm_post_object *bm_post_data_next(struct bm_post_object *objects, size_t 
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct bm_post_object *object = &objects[i];
-		if (object->done || object->running || failed[i] || object->stage != stage) {
+		if (!is_left(object, running, failed[i]) || object->running ||
+				object->stage != stage) {
 			continue;
 		}
 		if (!is_parallel[stage]) {

@@ -20,6 +20,7 @@ bool bm_post_data_run_together(enum bm_stage stage);
  * whether something is left to run. Pure.
  */
 struct bm_running {
+	unsigned wave; /* of those that are made before it; BM_AFTER_ROWS: all */
 	const struct bm_post_object *list[64];
 	size_t count;
 };

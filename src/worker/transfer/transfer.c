@@ -322,6 +322,25 @@ static int connect_both(struct bm_transfer *t, struct bm_error *err)
 	return 0;
 }
 
+/* Of a run that compares both databases at its end: nobody else would. */
+static int refuse_trusted(const struct bm_transfer *t, struct bm_error *err)
+{
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		const struct bm_post_object *object = &t->ledger.objects[i];
+		if (object->stage == BM_STAGE_FOREIGN &&
+				(object->trusted ||
+						(!object->done &&
+								object->wave < BM_AFTER_ROWS))) {
+			return bm_error_set(err, BM_ERR_PRECONDITION,
+					"this destination was begun with --verify, and its foreign "
+					"keys are made without a check of their rows (%s): say "
+					"--verify again, or begin with an empty database",
+					object->name);
+		}
+	}
+	return 0;
+}
+
 static int look_at_destination(struct bm_transfer *t, struct bm_error *err)
 {
 	int exists = bm_ledger_exists(t->control, err);
@@ -329,8 +348,12 @@ static int look_at_destination(struct bm_transfer *t, struct bm_error *err)
 		return -1;
 	}
 	const struct bm_ledger_subject subject = {t->source_id, t->filter};
-	return exists > 0 ? bm_ledger_read(t->control, &subject, &t->ledger, err)
-			  : refuse_foreign_data(t, err);
+	if (exists == 0) {
+		return refuse_foreign_data(t, err);
+	}
+	int rc = bm_ledger_read(t->control, &subject, &t->ledger, err);
+	return rc != 0 || t->options.trust_keys || t->options.captured ? rc
+								       : refuse_trusted(t, err);
 }
 
 struct bm_transfer *bm_transfer_open(
@@ -392,6 +415,16 @@ void bm_transfer_close(struct bm_transfer *t)
 	free(t->moment);
 	free(t->blamed);
 	free(t);
+}
+
+unsigned bm_transfer_trusted_keys(const struct bm_transfer *t)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < t->ledger.object_count; i++) {
+		count += t->ledger.objects[i].trusted;
+	}
+	return count;
 }
 
 bool bm_transfer_is_finished(const struct bm_transfer *t)

@@ -9,8 +9,9 @@ schema_done timestamptz, settled timestamptz, finished timestamptz);
 ALTER TABLE bucardo_machine.clone REPLICA IDENTITY FULL;
 CREATE TABLE bucardo_machine.chunk (id integer PRIMARY KEY,
 table_name text NOT NULL, range text NOT NULL, estimate bigint NOT NULL,
-rows bigint, bytes bigint, snapshot text, done timestamptz, moment text);
+rows bigint, bytes bigint, snapshot text, done timestamptz, moment text, wave integer NOT NULL DEFAULT 0);
 CREATE TABLE bucardo_machine.work (id integer PRIMARY KEY, stage integer NOT NULL,
 name text NOT NULL, sql text NOT NULL, first_table text NOT NULL,
 second_table text NOT NULL, cost bigint NOT NULL, shares boolean NOT NULL,
-done timestamptz, with_path boolean NOT NULL DEFAULT false);
+done timestamptz, with_path boolean NOT NULL DEFAULT false,
+wave integer NOT NULL DEFAULT 1000000, trusted boolean NOT NULL DEFAULT false);

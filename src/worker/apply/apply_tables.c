@@ -47,7 +47,7 @@ static int check_captured(struct bm_apply *apply, struct bm_error *err)
 	const char *const params[] = {apply->migration};
 	const char *const questions[] = {
 			"SELECT to_regclass('bucardo.machine_runs') IS NOT NULL AND"
-			" to_regclass('bucardo.bucardo_delta_names') IS NOT NULL",
+			" to_regprocedure('bucardo.machine_waiting(text)') IS NOT NULL",
 			"SELECT EXISTS (SELECT 1 FROM bucardo.machine_runs WHERE migration = $1)"};
 
 	for (int i = 0; i < 2; i++) {

@@ -23,7 +23,7 @@ PREFLIGHT = os.path.join(os.environ.get("BM_BUILD") or os.path.join(REPOSITORY, 
 # The control database has its real name: statements call it by that.
 DATABASES = {"control": "bucardo", "source": "at_source", "destination": "at_destination"}
 # Tables of the control database; and what is asked of it in the body of a DO.
-CONTROL = r"\b(machine\.\w|bucardo\.(sync|syncrun|goat|db|dbmap|dbgroup|dbrun|herd|herdmap|customcols|bucardo_config)\b)"
+CONTROL = r"\b(machine\.\w|bucardo\.(sync|syncrun|goat|db|dbmap|dbgroup|dbrun|herd|herdmap|customcols|bucardo_config|machine_paths)\b)"
 CONTROL_BODIES = {"teardown_control.sql"}
 # What a statement finds when it is run.
 SETTINGS = [f"bucardo_machine.{name} = '{value}'" for name, value in {

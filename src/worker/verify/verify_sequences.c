@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
-#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/verify/object.h"
@@ -24,7 +23,7 @@ static const char sequences_sql[] =
 /* The sequences of one side. */
 struct standing {
 	PGresult *rows;
-	__int128 *last; /* after which the next value comes; where it may be read */
+	__int128 *next; /* the value that comes next; where it may be read */
 };
 
 static int row_named(const PGresult *rows, const char *name)
@@ -69,8 +68,8 @@ static int read_unused(PGconn *conn, struct standing *standing, struct bm_error 
 	for (int i = 0; next != NULL && i < PQntuples(next); i++) {
 		int row = (int)number_at(next, i, 0);
 		bool is_called = PQgetvalue(next, i, 2)[0] == '1';
-		standing->last[row] = (__int128)number_at(next, i, 1) -
-				(is_called ? 0 : number_at(standing->rows, row, 2));
+		standing->next[row] = (__int128)number_at(next, i, 1) +
+				(is_called ? number_at(standing->rows, row, 2) : 0);
 	}
 	PQclear(next);
 	bm_strbuf_finish(&sql);
@@ -80,7 +79,7 @@ static int read_unused(PGconn *conn, struct standing *standing, struct bm_error 
 static void finish(struct standing *standing)
 {
 	PQclear(standing->rows);
-	free(standing->last);
+	free(standing->next);
 	*standing = (struct standing){0};
 }
 
@@ -91,9 +90,10 @@ static int read_side(struct bm_pair *pair, enum bm_pair_side side, struct standi
 
 	out->rows = bm_pair_ask_one(conn, sequences_sql, 0, NULL, err);
 	int count = out->rows != NULL ? PQntuples(out->rows) : 0;
-	out->last = bm_alloc((size_t)(count + 1) * sizeof(*out->last));
+	out->next = bm_alloc((size_t)(count + 1) * sizeof(*out->next));
 	for (int row = 0; row < count; row++) {
-		out->last[row] = number_at(out->rows, row, 1);
+		out->next[row] = (__int128)number_at(out->rows, row, 1) +
+				number_at(out->rows, row, 2);
 	}
 	if (out->rows == NULL || read_unused(conn, out, err) != 0) {
 		return bm_error_wrap(err, "%s: reading the sequences", bm_pair_side_name(side));
@@ -105,7 +105,7 @@ static int read_side(struct bm_pair *pair, enum bm_pair_side side, struct standi
 static void say(const struct standing *standing, int row, char *text, size_t size)
 {
 	bool is_used = !PQgetisnull(standing->rows, row, 1);
-	__int128 at = standing->last[row] + (is_used ? 0 : number_at(standing->rows, row, 2));
+	__int128 at = standing->next[row] - (is_used ? number_at(standing->rows, row, 2) : 0);
 
 	snprintf(text, size, "%s %lld", is_used ? "at" : "before", (long long)at);
 }
@@ -124,7 +124,7 @@ static json_t *compare(const struct standing *sides, int row, bool *behind)
 		return bm_verify_object("sequence", name, BM_PROOF_UNPROVEN,
 				"our role may not read it on both sides: GRANT SELECT");
 	}
-	__int128 ahead = sides[1].last[there] - sides[0].last[row];
+	__int128 ahead = sides[1].next[there] - sides[0].next[row];
 	if (number_at(sides[0].rows, row, 2) < 0 ? ahead <= 0 : ahead >= 0) {
 		return bm_verify_object("sequence", name, BM_PROOF_EQUAL, "");
 	}

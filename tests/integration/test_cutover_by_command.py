@@ -77,3 +77,18 @@ def test_a_machine_killed_in_the_midst_finishes_it_by_undoing_it(sides):
     declared.wait_live(machine)
     live[0].sql("INSERT INTO entry (writer, n) VALUES (-1, 1)", dbname=DB)
     compare.wait_equal(sides.source, sides.dest, DB, 60, sequences=False)
+
+
+def test_a_teardown_after_a_cut_over_leaves_nothing_of_ours(sides):
+    """The last of the file: the destination stays what applications write to."""
+    ready(sides, "cutover")
+    assert command(sides, "cutover", "app", "--yes")["result"] == "done"
+    with Writers(sides) as writers:
+        writers.wait_more()
+    compare.wait_equal(sides.source, sides.dest, DB, 60, sequences=False)
+    done = sides.machine.cli("teardown", "app", "--yes", seconds=120)
+    assert done.code == 0 and done.output.count("nothing of ours is left on") == 2, done.output
+    for server in sides.servers():
+        assert server.value("SELECT count(*) FROM pg_trigger WHERE tgname ~ 'bucardo'", dbname=DB) == 0
+        assert server.value("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^bucardo'", dbname=DB) == 0
+    sides.dest.sql("INSERT INTO entry (writer, n) VALUES (-9, 1)", dbname=DB)

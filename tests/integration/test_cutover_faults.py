@@ -76,6 +76,28 @@ def test_past_its_budget_it_aborts_and_writers_go_on_at_once(sides):
     writers.check()
 
 
+def test_a_pod_that_is_cut_off_in_the_freeze_lets_writers_go_on_by_itself(sides):
+    """The server ends the transaction: nobody of ours does anything any more."""
+    sides.ready("cutover")
+    with Writers(sides) as writers:
+        writers.wait_more()
+        run = sides.start("cutover", budget_msec=3000)
+        with contextlib.ExitStack() as stack:
+            with Gate(sides, run) as gate:
+                gate.execute("UPDATE probe SET n = n + 1")
+                stack.enter_context(slow_drain(sides))
+            run.wait_line("progress", "carrying the last keys")
+            os.kill(run.process.pid, signal.SIGSTOP)
+            stopped = time.monotonic()
+            writers.wait_more(seconds=8)
+            assert time.monotonic() - stopped < 3 + 1 + 0.8, "the budget, a second, and a slow host"
+        os.kill(run.process.pid, signal.SIGCONT)
+        aborted(run.wait(60))
+    assert not writers.errors and sides.writable() == [sides.source]
+    equal(sides)
+    writers.check()
+
+
 def test_a_difference_in_what_was_carried_aborts(sides):
     sides.ready("cutover")
     run = sides.start("cutover", budget_msec=8000)
@@ -206,7 +228,8 @@ def test_sessions_that_are_killed_in_the_freeze_abort_it(sides, which):
         writers.wait_more()
         run = sides.start("cutover", budget_msec=6000)
         with contextlib.ExitStack() as stack:
-            with Gate(sides, run):
+            with Gate(sides, run) as gate:
+                gate.execute("UPDATE probe SET n = n + 1")
                 stack.enter_context(slow_drain(sides))
             run.wait_line("progress", "carrying the last keys")
             wait_for(lambda: terminate(getattr(sides, which)), 5, "they are there")

@@ -8,6 +8,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/syncs.h"
+#include "worker/deltas/sync_switch.h"
 
 #define LOOK_MSEC 50
 #define QUIET_LIMIT_MSEC 60000
@@ -16,26 +17,10 @@
 #define KICK_MSEC 3000
 
 /* clang-format off */
-static const char deactivate_sql[] =
-"WITH changed AS (UPDATE bucardo.sync SET status = 'inactive'"
-" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "') AND status <> 'inactive'"
-" RETURNING 'deactivate_sync_' || name AS word)"
-" SELECT pg_notify('bucardo', word), pg_notify('bucardo_' || word, '') FROM changed";
-
-static const char activate_sql[] =
-"WITH changed AS (UPDATE bucardo.sync SET status = 'active'"
-" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "') AND status <> 'active'"
-" RETURNING 'activate_sync_' || name AS word)"
-" SELECT pg_notify('bucardo', word), pg_notify('bucardo_' || word, '') FROM changed";
-
 /* A KID is one also between two runs. */
 static const char kids_sql[] =
 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 " AND application_name ~ ('^bucardo KID [(]' || $1 || '_sync(_[2-8])?[)]')";
-
-static const char kick_sql[] =
-"SELECT pg_notify('bucardo', 'kick_sync_' || name) FROM bucardo.sync"
-" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "') AND status = 'active'";
 
 /* Syncs without a good run that began since $2. */
 static const char unseen_sql[] =
@@ -43,18 +28,6 @@ static const char unseen_sql[] =
 " AND s.status = 'active' AND NOT EXISTS (SELECT 1 FROM bucardo.syncrun r WHERE r.sync = s.name"
 "  AND r.started >= $2::timestamptz AND r.ended IS NOT NULL AND (r.lastgood OR r.lastempty))";
 /* clang-format on */
-
-/* In a transaction where Bucardo's own triggers are quiet. */
-static int set_syncs(struct bm_cutover *c, const char *sql, struct bm_error *err)
-{
-	const char *const name[] = {c->phase->request.name};
-	int rc = bm_phase_begin(c->phase, err);
-
-	if (rc == 0) {
-		rc = bm_phase_do(c->phase, BM_SIDE_CONTROL, sql, 1, name, err);
-	}
-	return bm_phase_end(c->phase, rc, err);
-}
 
 static int count(struct bm_cutover *c, const char *sql, const char *since, long *out,
 		struct bm_error *err)
@@ -77,8 +50,8 @@ int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
 	long kids = 1;
 
 	c->is_quiet = true;
-	if (set_syncs(c, deactivate_sql, err) != 0) {
-		return bm_error_wrap(err, "deactivating the syncs");
+	if (bm_syncs_deactivate(c->phase, err) != 0) {
+		return -1;
 	}
 	for (;;) {
 		if (count(c, kids_sql, NULL, &kids, err) != 0) {
@@ -99,8 +72,8 @@ int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
 
 int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err)
 {
-	if (set_syncs(c, activate_sql, err) != 0) {
-		return bm_error_wrap(err, "activating the syncs");
+	if (bm_syncs_activate(c->phase, err) != 0) {
+		return -1;
 	}
 	c->is_quiet = false;
 	return 0;
@@ -125,10 +98,8 @@ static int wait_seen(struct bm_cutover *c, const char *since, struct bm_error *e
 
 	while (unseen > 0 && bm_clock_msec() - begun < SEEN_LIMIT_MSEC) {
 		if (bm_clock_msec() >= kick_msec) {
-			const char *const name[] = {c->phase->request.name};
 			kick_msec = bm_clock_msec() + KICK_MSEC;
-			if (bm_phase_do(c->phase, BM_SIDE_CONTROL, kick_sql, 1, name, err) !=
-					0) {
+			if (bm_syncs_kick(c->phase, err) != 0) {
 				return -1;
 			}
 		}

@@ -19,43 +19,13 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/syncs.h"
 #include "worker/deltas/sync_probe.h"
+#include "worker/deltas/sync_switch.h"
 #include "worker/phases/phase.h"
 #include "base/protocol/report.h"
 #include "worker/reconcile/table_paths.h"
 
 #define LOOK_MSEC 1000
 #define COUNT_LIMIT_MSEC 30000
-
-/* The net below the kicks; a run without rows costs little. */
-#define CHECKTIME "30 seconds"
-
-static int set_active(struct bm_phase *phase, struct bm_error *err)
-{
-	const char *const name[] = {phase->request.name};
-	PGresult *changed = bm_phase_ask(phase, BM_SIDE_CONTROL,
-			"WITH changed AS (UPDATE bucardo.sync SET status = 'active', checktime = '" CHECKTIME
-			"'"
-			" WHERE name ~ ('^' || $1 || '" BM_SYNC_SUFFIXES "')"
-			" AND status <> 'active' RETURNING 'activate_sync_' || name AS word)"
-			" SELECT pg_notify('bucardo', word), pg_notify('bucardo_' || word, '') FROM changed",
-			1, name, err);
-
-	if (changed == NULL) {
-		return bm_error_wrap(err, "activating the sync");
-	}
-	PQclear(changed);
-	return 0;
-}
-
-static int activate(struct bm_phase *phase, struct bm_error *err)
-{
-	int rc = bm_phase_begin(phase, err);
-
-	if (rc == 0) {
-		rc = set_active(phase, err);
-	}
-	return bm_phase_end(phase, rc, err);
-}
 
 /* Add what waits at one side, for all syncs of the migration. */
 static int count_side(struct bm_phase *phase, enum bm_side side, const PGresult *syncs,
@@ -121,7 +91,7 @@ int bm_replicate_run(struct bm_phase *phase, struct bm_error *err)
 	int64_t most = 0;
 	uint64_t begun_msec = bm_clock_msec();
 
-	if (bm_table_paths_renew(phase, err) != 0 || activate(phase, err) != 0) {
+	if (bm_table_paths_renew(phase, err) != 0 || bm_syncs_activate(phase, err) != 0) {
 		return -1;
 	}
 	for (;;) {

@@ -53,8 +53,9 @@ enum bm_phase {
 const char *bm_phase_name(enum bm_phase phase); /* "preflight"; static */
 /* False when there is no phase of this name that can be begun. */
 bool bm_phase_parse(const char *name, enum bm_phase *phase);
-/* Whether it names a phase that has a place and cannot be begun yet. */
-bool bm_phase_is_to_come(const char *name);
+/* Whether it names a phase that no migration goes to by itself: it is asked for by a command.
+ */
+bool bm_phase_is_asked_for(const char *name);
 
 enum bm_direction { BM_DIRECTION_BOTH, BM_DIRECTION_FORWARD };
 const char *bm_direction_name(enum bm_direction direction); /* "both"; static */

@@ -158,7 +158,7 @@ static const struct {
 		{"name: app, extensions: {skip: [\"a b\"]}, " ENDS, "not an extension"},
 		{"name: app, roles: {\"a=b\": c}, " ENDS, "not names of roles"},
 		{"name: app, run_until: cutover, " ENDS,
-				"found 'cutover', which this version cannot do yet; allowed: one of "
+				"found 'cutover', which a person asks for by the command of that name; allowed: one of "
 				"preflight, schema, capture, copy, index, replicate"},
 		{"name: app, run_until: cut, " ENDS, "found 'cut'; allowed: one of preflight"},
 		{"name: app, copy: {jobs: 0}, " ENDS, "a whole number from 1 to 64"},

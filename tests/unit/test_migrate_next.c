@@ -104,11 +104,11 @@ static void test_phases_that_cannot_be_begun_have_a_place_and_no_worker(void **s
 		assert_true((row->beside != NULL) == (phase == BM_PHASE_VERIFY));
 		assert_null(row->detect);
 		assert_null(row->cancel);
-		assert_true(bm_phase_is_to_come(bm_phase_name(phase)));
+		assert_true(bm_phase_is_asked_for(bm_phase_name(phase)));
 		assert_false(bm_phase_parse(bm_phase_name(phase), &parsed));
 	}
 	for (enum bm_phase phase = 0; phase < BM_PHASE_COUNT; phase++) {
-		assert_false(bm_phase_is_to_come(bm_phase_name(phase)));
+		assert_false(bm_phase_is_asked_for(bm_phase_name(phase)));
 		assert_true(bm_phase_parse(bm_phase_name(phase), &parsed));
 		assert_int_equal(parsed, phase);
 	}

@@ -25,14 +25,15 @@ static_assert(sizeof(enum bm_log_level) == sizeof(unsigned), "choices are kept a
 /* Numbered by enum bm_phase and bm_direction. */
 static const char *const phases[] = {
 		"preflight", "schema", "capture", "copy", "index", "replicate", NULL};
-static const char *const phases_to_come[] = {"verify", "cutover", "failback", "teardown", NULL};
+static const char *const phases_asked_for[] = {
+		"verify", "cutover", "failback", "teardown", NULL};
 static const char *const keeps[] = {"keep", "drop", NULL};
 static const char *const quiesces[] = {"lock", "manual", NULL};
 static const char *const foreign_keys[] = {"trust", "check", NULL};
 static const char *const directions[] = {"both", "forward", NULL};
 static_assert(sizeof(enum bm_keep) == sizeof(unsigned), "choices are kept as unsigned");
 static_assert(BM_COUNT_OF(phases) == BM_PHASE_COUNT + 1, "a phase has no name");
-static_assert(BM_COUNT_OF(phases_to_come) == BM_PHASE_PLACES - BM_PHASE_COUNT + 1,
+static_assert(BM_COUNT_OF(phases_asked_for) == BM_PHASE_PLACES - BM_PHASE_COUNT + 1,
 		"a phase has no name");
 
 #define IN_CONFIG(member) .offset = offsetof(struct bm_config, member)
@@ -203,7 +204,7 @@ const struct bm_key bm_keys[] = {
 			"Tables joined by foreign keys or inheritance stay in one sync. Each takes a "
 			"Bucardo process and its connections."},
 	{"migrations[].run_until", CHOICE(phases, BM_PHASE_REPLICATE), IN_MIGRATION(run_until),
-		.is_to_come = bm_phase_is_to_come,
+		.is_asked_for = bm_phase_is_asked_for,
 		.help = "The last phase that begins by itself; `migrate NAME` goes further."},
 	{"migrations[].tables", SECTION,
 		.help = "Which tables, views and foreign tables are moved; all of them without this. "
@@ -350,7 +351,7 @@ const char *bm_phase_name(enum bm_phase phase)
 	if (phase < BM_PHASE_COUNT) {
 		return phases[phase];
 	}
-	return name_of(phases_to_come, BM_COUNT_OF(phases_to_come) - 1,
+	return name_of(phases_asked_for, BM_COUNT_OF(phases_asked_for) - 1,
 			(size_t)phase - BM_PHASE_COUNT);
 }
 
@@ -365,10 +366,10 @@ bool bm_phase_parse(const char *name, enum bm_phase *phase)
 	return false;
 }
 
-bool bm_phase_is_to_come(const char *name)
+bool bm_phase_is_asked_for(const char *name)
 {
-	for (size_t i = 0; phases_to_come[i] != NULL; i++) {
-		if (strcmp(phases_to_come[i], name) == 0) {
+	for (size_t i = 0; phases_asked_for[i] != NULL; i++) {
+		if (strcmp(phases_asked_for[i], name) == 0) {
 			return true;
 		}
 	}

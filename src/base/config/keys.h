@@ -48,13 +48,14 @@ struct bm_key {
 	bool required;
 	size_t offset;
 	uint64_t fallback, minimum, maximum;
-	const char *fallback_text;	      /* of a TEXT; NULL: none */
-	const char *const *choices;	      /* NULL-terminated */
-	bool (*is_to_come)(const char *text); /* a choice of later versions; NULL: none */
-	bm_key_check *check;		      /* NULL: any text */
-	const char *shape;		      /* of a text, for people; what is allowed */
-	size_t element_size;		      /* of a list's struct */
-	size_t count_offset;		      /* of a list's count (size_t) */
+	const char *fallback_text;		/* of a TEXT; NULL: none */
+	const char *const *choices;		/* NULL-terminated */
+	bool (*is_asked_for)(const char *text); /* what is no choice, but a command of its own;
+						   NULL: none */
+	bm_key_check *check;			/* NULL: any text */
+	const char *shape;			/* of a text, for people; what is allowed */
+	size_t element_size;			/* of a list's struct */
+	size_t count_offset;			/* of a list's count (size_t) */
 	const char *help;
 };
 

@@ -144,8 +144,8 @@ bool bm_value_read(const struct bm_key *key, const char *text, uint64_t *value,
 		break;
 	case BM_KEY_CHOICE:
 		good = read_choice(key->choices, text, value);
-		hint = key->is_to_come != NULL && key->is_to_come(text)
-				? ", which this version cannot do yet"
+		hint = key->is_asked_for != NULL && key->is_asked_for(text)
+				? ", which a person asks for by the command of that name"
 				: "";
 		break;
 	default:

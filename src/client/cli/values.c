@@ -37,7 +37,7 @@ static int parse_until(struct cli_call *call, const char *text, struct bm_error 
 	const char *meant = bm_words_nearest(text, phase_name_at, NULL);
 
 	call->until = text;
-	if (meant != NULL && strcmp(meant, text) != 0 && !bm_phase_is_to_come(text)) {
+	if (meant != NULL && strcmp(meant, text) != 0 && !bm_phase_is_asked_for(text)) {
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"there is no phase '%s'; did you mean '%s'?", text, meant);
 	}

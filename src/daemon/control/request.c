@@ -102,8 +102,8 @@ static int parse_migrate(
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"%s '%.40s'; 'until' is preflight, schema, capture, copy, index "
 				"or replicate",
-				bm_phase_is_to_come(until) ? "this version cannot do the phase"
-							   : "there is no phase",
+				bm_phase_is_asked_for(until) ? "no migration goes by itself to"
+							     : "there is no phase",
 				until);
 	}
 	return parse_migration(root, out, err);

@@ -10,6 +10,21 @@
 	"The machine is asked through RUNTIME/control.sock; --runtime DIR or\n"                \
 	"BUCARDO_MACHINE_RUNTIME say where that is (default /run/bucardo-machine).\n"
 
+/* Of `cutover` and `failback`. */
+#define CHANGE_HELP                                                                             \
+	"  --check         say whether all is ready, with reasons; changes nothing\n"           \
+	"  --rehearse      do all of it on the live system up to the last step, and roll it\n"  \
+	"                  back: how long writers would have had to wait\n"                     \
+	"  --budget TIME   the most that writers wait, 800ms or 2s (1s, or cutover.budget of\n" \
+	"                  machine.yaml); past it nothing has happened\n"                       \
+	"  --accept TABLE  it need not be proven equal; as often as needed\n"                   \
+	"  --yes           do not ask\n"                                                        \
+	"  --report FILE   conditions, steps and times as JSON\n"                               \
+	"  --json          the same on standard output, one JSON object a line\n"               \
+	"The machine does it: a command that is ended (Ctrl-C) changes nothing about it.\n"     \
+	"Exit code 0: done, rehearsed or ready; 4: not ready or undone, and nothing has\n"      \
+	"changed; 1: it could not be begun or watched.\n" RUNTIME_HELP
+
 /* Keep alphabetical. */
 /* clang-format off */
 static const struct cli_command commands[] = {
@@ -124,18 +139,7 @@ static const struct cli_command commands[] = {
 		.help = "NAME is a migration that replicates. In a moment in which writers wait the\n"
 			"last changes go over, are proven, and the source is closed to writers. Afterwards\n"
 			"replication runs the other way.\n"
-			"  --check         say whether all is ready, with reasons; changes nothing\n"
-			"  --rehearse      do all of it on the live system up to the last step, and roll it\n"
-			"                  back: how long writers would have had to wait\n"
-			"  --budget TIME   the most that writers wait, 800ms or 2s (1s, or cutover.budget of\n"
-			"                  machine.yaml); past it nothing has happened\n"
-			"  --accept TABLE  it need not be proven equal; as often as needed\n"
-			"  --yes           do not ask\n"
-			"  --report FILE   conditions, steps and times as JSON\n"
-			"  --json          the same on standard output, one JSON object a line\n"
-			"The machine does it: a command that is ended (Ctrl-C) changes nothing about it.\n"
-			"Exit code 0: done, rehearsed or ready; 4: not ready or undone, and nothing has\n"
-			"changed; 1: it could not be begun or watched.\n" RUNTIME_HELP,
+			CHANGE_HELP,
 		.run = cli_cutover,
 	}, {
 		.name = "databases",
@@ -170,18 +174,7 @@ static const struct cli_command commands[] = {
 		.least = 1, .most = 1,
 		.summary = "make the source the live side again",
 		.help = "NAME is a migration that replicates. What cutover does, mirrored.\n"
-			"  --check         say whether all is ready, with reasons; changes nothing\n"
-			"  --rehearse      do all of it on the live system up to the last step, and roll it\n"
-			"                  back: how long writers would have had to wait\n"
-			"  --budget TIME   the most that writers wait, 800ms or 2s (1s, or cutover.budget of\n"
-			"                  machine.yaml); past it nothing has happened\n"
-			"  --accept TABLE  it need not be proven equal; as often as needed\n"
-			"  --yes           do not ask\n"
-			"  --report FILE   conditions, steps and times as JSON\n"
-			"  --json          the same on standard output, one JSON object a line\n"
-			"The machine does it: a command that is ended (Ctrl-C) changes nothing about it.\n"
-			"Exit code 0: done, rehearsed or ready; 4: not ready or undone, and nothing has\n"
-			"changed; 1: it could not be begun or watched.\n" RUNTIME_HELP,
+			CHANGE_HELP,
 		.run = cli_cutover,
 	}, {
 		.name = "health",

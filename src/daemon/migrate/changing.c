@@ -90,16 +90,6 @@ static int may_begin(const struct migration *migration, struct bm_error *err)
 	return 0;
 }
 
-static void begin_anew(struct record *record)
-{
-	free(record->error);
-	free(record->hint);
-	free(record->evidence);
-	json_decref(record->findings);
-	*record = (struct record){.state = BM_RECORD_PENDING, .revision = record->revision};
-	record->revision.generation++;
-}
-
 static unsigned budget_of(const struct migration *migration, const struct bm_change *change)
 {
 	return change->budget_msec > 0 ? change->budget_msec : migration->cutover.budget_msec;
@@ -123,7 +113,7 @@ int bm_migrate_change(struct bm_migrate *migrate, const char *name,
 	*number = ++changing->number;
 	replace(&changing->by, by);
 	replace(&changing->accept, change->accept);
-	begin_anew(bm_record_of(migration, change->phase));
+	bm_record_begin_anew(bm_record_of(migration, change->phase));
 	bm_migrate_event(migration, BM_LOG_WARN, "%s%s number %llu, asked by %s",
 			change->rehearses ? "rehearsal of " : "", bm_phase_name(change->phase),
 			(unsigned long long)*number, by);

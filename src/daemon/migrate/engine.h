@@ -170,6 +170,8 @@ void bm_migrate_free(struct migration *migration);
 void bm_migrate_clear(struct migration *migration);
 
 struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
+/* Pending, as if it had never been begun. */
+void bm_record_begin_anew(struct record *record);
 /* The phase of a record, by its index. */
 enum bm_phase bm_record_phase(size_t index);
 

@@ -39,6 +39,16 @@ enum bm_phase bm_record_phase(size_t index)
 	return index < BM_PHASE_COUNT ? (enum bm_phase)index : asked[index - BM_PHASE_COUNT];
 }
 
+void bm_record_begin_anew(struct record *record)
+{
+	free(record->error);
+	free(record->hint);
+	free(record->evidence);
+	json_decref(record->findings);
+	*record = (struct record){.state = BM_RECORD_PENDING, .revision = record->revision};
+	record->revision.generation++;
+}
+
 static bool is_done(struct migration *migration)
 {
 	return migration->leaving.asked &&
@@ -57,16 +67,6 @@ static bool is_side(const char *word)
 		}
 	}
 	return false;
-}
-
-static void begin_anew(struct record *record)
-{
-	free(record->error);
-	free(record->hint);
-	free(record->evidence);
-	json_decref(record->findings);
-	*record = (struct record){.state = BM_RECORD_PENDING, .revision = record->revision};
-	record->revision.generation++;
 }
 
 /* Asked for again it looks at everything again: a side may be back, or somebody have fixed
@@ -91,7 +91,7 @@ static void ask(struct migration *migration, const char *without, const char *by
 	leaving->at = bm_clock_wall_msec();
 	leaving->by = bm_strdup(by);
 	leaving->without = bm_strdup(without);
-	begin_anew(bm_record_of(migration, BM_PHASE_TEARDOWN));
+	bm_record_begin_anew(bm_record_of(migration, BM_PHASE_TEARDOWN));
 	bm_migrate_event(migration, BM_LOG_WARN, "teardown%s%s, asked by %s",
 			without[0] != '\0' ? " without " : "", without, by);
 }

@@ -97,10 +97,14 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
 .SECONDARY:
 
 .PHONY: install
-install: $(BINARY) ## put the program into PREFIX/bin, and what bash needs for the Tab key
+install: $(BINARY) ## put the program into PREFIX/bin, its manual pages, and what bash and zsh need for the Tab key
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/bucardo-machine
-	install -d -m 0755 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	$(BINARY) completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bucardo-machine
+	install -d -m 0755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 \
+		bash-completion/completions zsh/site-functions)
+	$(BINARY) manual >$(DESTDIR)$(PREFIX)/share/man/man1/bucardo-machine.1
+	$(BINARY) manual machine.yaml >$(DESTDIR)$(PREFIX)/share/man/man5/bucardo-machine.yaml.5
+	$(BINARY) completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bucardo-machine
+	$(BINARY) completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bucardo-machine
 
 # Its version is a tag; `latest` is the newest that was built here. ENGINE=docker where there is no podman.
 ENGINE   ?= $(or $(shell command -v podman),docker)

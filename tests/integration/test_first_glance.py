@@ -233,14 +233,20 @@ def test_names_and_near_misses_are_understood(world):
     # One that machine.yaml no longer names can still be torn down.
     names = sorted(found["name"] for found in machine.status_json()["migrations"])
     assert "app" in names
-    assert sorted(machine.cli("completion", "migrations").check().split()) == names
-    script = 'source <(bucardo-machine completion); COMP_WORDS=(bucardo-machine %s); ' \
-             'COMP_CWORD=%d; _bucardo_machine; echo "${COMPREPLY[@]}"'
+    bash = 'source <(bucardo-machine completion bash); COMP_WORDS=(bucardo-machine %s); ' \
+           'COMP_CWORD=%d; _bucardo_machine; echo "${COMPREPLY[@]}"'
+    zsh = "zsh -fc 'compdef() {}; compadd() { shift; print -r -- $*; }; _files() { print -r files; }; " \
+          "source <(bucardo-machine completion zsh); words=(bucardo-machine %s); CURRENT=%d; " \
+          "_bucardo_machine'"
     for typed, place, offered in (("sta", 1, "status"), ("config re", 2, "reference reload"),
                                   ("pause ''", 2, " ".join(names)), ("service stop bu", 3, "bucardo"),
                                   ("accept app re", 3, "resend"), ("status --w", 2, "--watch"),
                                   ("migrate app --until c", 4, "capture copy")):
-        assert machine.shell(script % (typed, place)).check() == offered + "\n", typed
+        assert machine.shell(bash % (typed, place)).check() == offered + "\n", typed
+        typed = typed.replace("''", '""')
+        assert machine.shell(zsh % (typed, place + 1)).check() == offered + "\n", typed
+    assert "Makefile" in machine.shell(f"cd {REPOSITORY}; " + bash % ("run --volume Ma", 3)).check()
+    assert machine.shell(zsh % ("run --volume Ma", 4)).check() == "files\n"
     here = machine.cli("databases").check()
     assert f"host={machine.runtime} dbname=bucardo user=bucardo" in here
     line = next(line for line in here.splitlines() if line.endswith("# source"))

@@ -85,6 +85,33 @@ def _small(tmp_path):
     return tmp_path
 
 
+def test_make_install_brings_pages_for_man_that_name_all_commands_and_keys(tmp_path):
+    binary = os.environ.get("BM_BINARY", f"{REPOSITORY}/build/bucardo-machine")
+    subprocess.run(["make", "-s", "install", f"DESTDIR={tmp_path}", f"BINARY={binary}", "PREFIX=/usr"],
+                   cwd=REPOSITORY, check=True)
+
+    def page(path, *words):
+        done = subprocess.run(["mandoc", *words, str(tmp_path / "usr/share/man" / path)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return re.sub(".\b", "", done.stdout)
+    for path in ("man1/bucardo-machine.1", "man5/bucardo-machine.yaml.5"):
+        found = [line for line in page(path, "-T", "lint", "-W", "warning").splitlines()
+                 if "missing date" not in line]
+        assert found == []
+    help_text = subprocess.run([binary, "help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^(?:[A-Z][a-z]+)? +([a-z]+) ", help_text, re.MULTILINE)
+    assert len(commands) > 15
+    pages = page("man1/bucardo-machine.1", "-O", "width=200")
+    for command in commands:
+        assert re.search(rf"^ +{command}\b", pages, re.MULTILINE), command
+    reference = subprocess.run([binary, "config", "reference"], capture_output=True, text=True,
+                               check=True).stdout.split("## Refused")[0]
+    keys = re.findall(r"^- `([a-z_.\[\]]+)`:", reference, re.MULTILINE)
+    pages = page("man5/bucardo-machine.yaml.5", "-O", "width=200")
+    assert len(keys) > 50
+    assert [key for key in keys if not re.search(rf"^ +{re.escape(key)}( |$)", pages, re.MULTILINE)] == []
+
+
 def test_check_says_beforehand_what_each_stage_took_the_last_time(small):
     first = _run(["scripts/check", "--quick"], small)
     assert first.returncode == 0, first.stdout

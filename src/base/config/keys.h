@@ -72,6 +72,11 @@ const struct bm_key *bm_key_find(const char *prefix, const char *name);
 /* The prefix of what stands inside a section or list: "units" gives "units[].". */
 void bm_key_inner_prefix(const struct bm_key *key, char *out, size_t size);
 
+/* "a duration from 1s to 1h; default 15s": what is allowed, and what it is when it is not
+ * there. The default stands between two `quote`. reference.c */
+struct bm_strbuf;
+void bm_key_describe(const struct bm_key *key, const char *quote, struct bm_strbuf *out);
+
 /* "duration", "whole number", ... Static storage. */
 const char *bm_key_type_name(enum bm_key_type type);
 

@@ -28,17 +28,17 @@ static bool is_top(const struct bm_key *key)
 	return strpbrk(key->path, ".[") == NULL;
 }
 
-/* "; required", "; default `15s`", "; optional" */
-static void write_default(const struct bm_key *key, struct bm_strbuf *out)
+void bm_key_describe(const struct bm_key *key, const char *quote, struct bm_strbuf *out)
 {
+	bm_value_describe(key, out);
 	if (key->required) {
 		bm_strbuf_puts(out, "; required");
 	} else if (key->type >= BM_KEY_DURATION && key->type <= BM_KEY_CHOICE) {
-		bm_strbuf_puts(out, "; default `");
+		bm_strbuf_printf(out, "; default %s", quote);
 		bm_value_write(key, key->fallback, out);
-		bm_strbuf_puts(out, "`");
+		bm_strbuf_puts(out, quote);
 	} else if (key->fallback_text != NULL) {
-		bm_strbuf_printf(out, "; default `%s`", key->fallback_text);
+		bm_strbuf_printf(out, "; default %s%s%s", quote, key->fallback_text, quote);
 	} else {
 		bm_strbuf_puts(out, "; optional");
 	}
@@ -57,8 +57,7 @@ static void write_row(const struct bm_key *key, struct bm_strbuf *out)
 		return;
 	}
 	bm_strbuf_printf(&text, "`%s`: ", key->path);
-	bm_value_describe(key, &text);
-	write_default(key, &text);
+	bm_key_describe(key, "`", &text);
 	bm_strbuf_puts(&text, ".");
 	bm_wrap(out, "- ", "  ", bm_strbuf_text(&text));
 	bm_wrap(out, "  ", "  ", key->help);

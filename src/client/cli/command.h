@@ -186,6 +186,7 @@ struct winsize cli_screen_size(void);
 
 /* The function of each row; each lives in the file named after its first word. */
 int cli_clone(const struct cli_call *call);
+int cli_complete(const struct cli_call *call);
 int cli_completion(const struct cli_call *call);
 int cli_config_check(const struct cli_call *call);
 int cli_config_example(const struct cli_call *call);
@@ -198,6 +199,7 @@ int cli_events(const struct cli_call *call);
 int cli_health(const struct cli_call *call);
 int cli_help(const struct cli_call *call);
 int cli_accept(const struct cli_call *call);
+int cli_manual(const struct cli_call *call);
 int cli_migrate(const struct cli_call *call);
 int cli_pause(const struct cli_call *call);
 int cli_plan(const struct cli_call *call);

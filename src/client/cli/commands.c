@@ -77,16 +77,24 @@ static const struct cli_command commands[] = {
 			"when something is different. Needs no machine.\n",
 		.run = cli_clone,
 	}, {
+		.name = "complete",
+		.task = CLI_TASK_NONE,
+		.arguments = "WORD...",
+		.raw = true,
+		.summary = "what the scripts of `completion` ask",
+		.help = "",
+		.run = cli_complete,
+	}, {
 		.name = "completion",
 		.task = CLI_TASK_MACHINE,
-		.arguments = "[WHAT]",
-		.options = CLI_RUNTIME,
+		.arguments = "[bash|zsh]",
 		.most = 1,
-		.first = "migrations units",
-		.summary = "what bash needs for the Tab key",
-		.help = "Prints a script for bash, made of the table of commands; the image has it, elsewhere:\n"
-			"  source <(bucardo-machine completion)\n"
-			"With WHAT the names that the machine has: migrations or units, one a line.\n",
+		.first = "bash zsh",
+		.summary = "what bash and zsh need for the Tab key",
+		.help = "Prints a script for bash, or for zsh; the image has both, elsewhere:\n"
+			"  source <(bucardo-machine completion bash)\n"
+			"  source <(bucardo-machine completion zsh)\n"
+			"The script asks the program what to offer, names of migrations and units too.\n",
 		.run = cli_completion,
 	}, {
 		.name = "config check",
@@ -199,6 +207,16 @@ static const struct cli_command commands[] = {
 			"or volume unusable. `clone`, `cutover`, `run`, `session`\n"
 			"and `verify` have more.\n",
 		.run = cli_help,
+	}, {
+		.name = "manual",
+		.task = CLI_TASK_UNLISTED,
+		.first = "machine.yaml",
+		.arguments = "[machine.yaml]",
+		.most = 1,
+		.summary = "print the page for man: of the commands, or of machine.yaml",
+		.help = "`make install` puts both where man finds them; here and now:\n"
+			"  bucardo-machine manual | man -l -\n",
+		.run = cli_manual,
 	}, {
 		.name = "migrate",
 		.task = CLI_TASK_MIGRATE,

@@ -9,14 +9,14 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
-#include "client/commands/control_client.h"
 #include "client/http/http_library.h"
 
 /* An answer serves everybody who asks within this time. */
 #define FRESH_MSEC 250
 
 struct http_asker {
-	const char *runtime;
+	http_talk *talk;
+	void *ctx;
 	pthread_mutex_t mutex;
 	pthread_cond_t called;
 	struct http_waiter *waiting;
@@ -24,12 +24,13 @@ struct http_asker {
 	struct http_take *last_status; /* the last that came */
 };
 
-struct http_asker *http_asker_create(const char *runtime)
+struct http_asker *http_asker_create(http_talk *talk, void *ctx)
 {
 	struct http_asker *asker = bm_alloc(sizeof(*asker));
 	pthread_condattr_t attributes;
 
-	asker->runtime = runtime;
+	asker->talk = talk;
+	asker->ctx = ctx;
 	pthread_mutex_init(&asker->mutex, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -83,8 +84,11 @@ void http_take_release(struct http_asker *asker, struct http_take *take)
 
 static bool is_answer_to(const struct http_take *take, const struct http_waiter *waiter)
 {
-	return take != NULL && take->question == waiter->question &&
-			take->after == waiter->after;
+	const struct http_wanted *one = &waiter->wanted;
+
+	return take != NULL && take->wanted.question == one->question &&
+			take->wanted.after == one->after && take->wanted.from == one->from &&
+			take->wanted.to == one->to && strcmp(take->wanted.name, one->name) == 0;
 }
 
 /* ---- who asks ---- */
@@ -94,7 +98,7 @@ struct http_take *http_ask(struct http_asker *asker, struct http_waiter *waiter)
 	struct http_take *take = NULL;
 
 	pthread_mutex_lock(&asker->mutex);
-	struct http_take *newest = asker->newest[waiter->question];
+	struct http_take *newest = asker->newest[waiter->wanted.question];
 	if (is_answer_to(newest, waiter) && bm_clock_msec() - newest->at_msec <= FRESH_MSEC) {
 		take = share(newest);
 	} else {
@@ -118,81 +122,17 @@ struct http_take *http_ask_last_status(struct http_asker *asker)
 	return take;
 }
 
-/* ---- the daemon ---- */
-
-static json_t *request_of(const struct http_take *take)
-{
-	switch (take->question) {
-	case HTTP_ASK_LIVE:
-		return json_pack("{s:s, s:s}", "command", "health", "what", "live");
-	case HTTP_ASK_READY:
-		return json_pack("{s:s, s:s}", "command", "health", "what", "ready");
-	case HTTP_ASK_EVENTS:
-		return json_pack("{s:s, s:I, s:b}", "command", "events", "after",
-				(json_int_t)take->after, "follow", false);
-	default:
-		return json_pack("{s:s}", "command", "status");
-	}
-}
-
-/* The events, one an answer, until the last line or as many as one page has. */
-static json_t *read_events(struct cli_client *client, struct bm_error *err)
-{
-	json_t *list = json_array();
-
-	while (json_array_size(list) < HTTP_EVENTS_LIMIT) {
-		json_t *line = cli_client_next(client, err);
-		json_t *event = json_object_get(line, "event");
-		if (event == NULL) {
-			bool is_end = line != NULL && cli_client_check(line, err) == 0;
-			json_decref(line);
-			if (is_end) {
-				break;
-			}
-			json_decref(list);
-			return NULL;
-		}
-		json_array_append(list, event);
-		json_decref(line);
-	}
-	return list;
-}
-
-/* An answer that says no is an answer: `healthy` is false. */
-static json_t *talk(const struct http_asker *asker, const struct http_take *take,
-		struct bm_error *err)
-{
-	struct cli_client client;
-	json_t *answer = NULL;
-
-	if (cli_client_open(&client, asker->runtime, CLI_PROBE_TIMEOUT_MSEC, err) != 0) {
-		return NULL;
-	}
-	if (cli_client_send(&client, request_of(take), err) == 0) {
-		answer = take->question == HTTP_ASK_EVENTS ? read_events(&client, err)
-							   : cli_client_next(&client, err);
-	}
-	cli_client_close(&client);
-	if (take->question != HTTP_ASK_EVENTS && answer != NULL &&
-			cli_client_check(answer, err) != 0) {
-		json_decref(answer);
-		answer = NULL;
-	}
-	return answer;
-}
-
 static struct http_take *make_take(
-		const struct http_asker *asker, enum http_question question, uint64_t after)
+		const struct http_asker *asker, const struct http_wanted *wanted)
 {
 	struct http_take *take = bm_alloc(sizeof(*take));
 	struct bm_error err = BM_ERROR_INIT;
 
-	*take = (struct http_take){.question = question,
-			.after = after,
+	*take = (struct http_take){.wanted = *wanted,
 			.at_msec = bm_clock_msec(),
 			.at_wall_msec = bm_clock_wall_msec(),
 			.users = 1};
-	take->answer = talk(asker, take, &err);
+	take->answer = asker->talk(asker->ctx, wanted, &err);
 	if (take->answer == NULL) {
 		bm_text_copy(take->why, sizeof(take->why), err.message);
 	}
@@ -207,7 +147,7 @@ static const struct http_waiter *next_waiter(const struct http_asker *asker)
 	const struct http_waiter *first = asker->waiting;
 
 	for (const struct http_waiter *one = first; one != NULL; one = one->next) {
-		if (one->question < first->question) {
+		if (one->wanted.question < first->wanted.question) {
 			first = one;
 		}
 	}
@@ -236,8 +176,8 @@ static struct http_waiter *serve(struct http_asker *asker, struct http_take *tak
 static void publish(struct http_asker *asker, struct http_take *take)
 {
 	pthread_mutex_lock(&asker->mutex);
-	keep(&asker->newest[take->question], take);
-	if (take->question == HTTP_ASK_STATUS && take->answer != NULL) {
+	keep(&asker->newest[take->wanted.question], take);
+	if (take->wanted.question == HTTP_ASK_STATUS && take->answer != NULL) {
 		keep(&asker->last_status, take);
 	}
 	struct http_waiter *served = serve(asker, take);
@@ -266,8 +206,7 @@ static void wait_for_call(struct http_asker *asker, unsigned msec)
 
 void http_asker_work(struct http_asker *asker, unsigned msec)
 {
-	enum http_question question = HTTP_ASK_LIVE;
-	uint64_t after = 0;
+	struct http_wanted wanted;
 
 	pthread_mutex_lock(&asker->mutex);
 	if (asker->waiting == NULL) {
@@ -275,11 +214,10 @@ void http_asker_work(struct http_asker *asker, unsigned msec)
 	}
 	const struct http_waiter *waiter = next_waiter(asker);
 	if (waiter != NULL) {
-		question = waiter->question;
-		after = waiter->after;
+		wanted = waiter->wanted;
 	}
 	pthread_mutex_unlock(&asker->mutex);
 	if (waiter != NULL) {
-		publish(asker, make_take(asker, question, after));
+		publish(asker, make_take(asker, &wanted));
 	}
 }

@@ -1,10 +1,11 @@
 /*
- * http_ask - questions to the daemon, few whatever the crowd
+ * http_ask - questions to the daemon and to the history, few whatever the crowd
  *
- * One thread asks over the control socket, one question at a time, and hands each answer to
+ * An asker has one thread that asks, one question at a time, and hands each answer to
  * all who wait for it; an answer serves for a quarter of a second. So a thousand browsers cost
  * the daemon what four a second do. When it does not answer within a second, all who wait
- * are told so at once.
+ * are told so at once. The daemon has an asker (http_daemon.h), and what may wait for a
+ * database another one, so that no probe ever stands behind that.
  *
  * Threads: http_ask() and http_ask_collect() are for libmicrohttpd's thread; a take is
  * counted, and read only.
@@ -17,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bucardo_machine/error.h"
+
 struct MHD_Connection;
 
 enum http_question {
@@ -24,7 +27,16 @@ enum http_question {
 	HTTP_ASK_READY,
 	HTTP_ASK_STATUS,
 	HTTP_ASK_EVENTS,
+	HTTP_ASK_HISTORY, /* from here on: another asker than the daemon's */
 	HTTP_QUESTION_COUNT
+};
+
+/* What is asked for; two that are equal have one answer. */
+struct http_wanted {
+	enum http_question question;
+	uint64_t after;	  /* HTTP_ASK_EVENTS: its id */
+	int64_t from, to; /* HTTP_ASK_HISTORY: seconds since the epoch; 0 not given */
+	char name[128];	  /* of a migration; "" none */
 };
 
 /* Most events in one answer. */
@@ -42,8 +54,7 @@ struct http_body { /* written by libmicrohttpd's thread alone */
 };
 
 struct http_take {
-	enum http_question question;
-	uint64_t after;	  /* HTTP_ASK_EVENTS: its id */
+	struct http_wanted wanted;
 	uint64_t at_msec; /* bm_clock_msec() when it was asked */
 	int64_t at_wall_msec;
 	json_t *answer; /* NULL: none came. Of HTTP_ASK_EVENTS the list, else the whole line */
@@ -54,15 +65,17 @@ struct http_take {
 
 struct http_waiter {
 	struct MHD_Connection *connection;
-	enum http_question question;
-	uint64_t after;
+	struct http_wanted wanted;
 	struct http_take *take; /* the answer, once it is there */
 	struct http_waiter *next;
 };
 
 struct http_asker;
 
-struct http_asker *http_asker_create(const char *runtime);
+/* Get an answer; NULL with `err`. Called by http_asker_work(). */
+typedef json_t *http_talk(void *ctx, const struct http_wanted *wanted, struct bm_error *err);
+
+struct http_asker *http_asker_create(http_talk *talk, void *ctx);
 
 /*
  * The answer, to be released; or NULL: the waiter's connection is suspended, and when
@@ -76,7 +89,7 @@ struct http_take *http_ask_last_status(struct http_asker *asker);
 struct http_take *http_take_share(struct http_asker *asker, const struct http_take *take);
 void http_take_release(struct http_asker *asker, struct http_take *take); /* NULL is accepted */
 
-/* Answer who waits, for `msec` at most. The main thread's work. */
+/* Wait for somebody who asks, for `msec` at most, and answer. For one thread. */
 void http_asker_work(struct http_asker *asker, unsigned msec);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
@@ -108,7 +109,7 @@ static enum MHD_Result answer_events(struct http_request *request, const struct 
 	}
 	if (body->text == NULL) {
 		json_int_t last = count == 0
-				? (json_int_t)take->after
+				? (json_int_t)take->wanted.after
 				: json_integer_value(json_object_get(
 						  json_array_get(take->answer, count - 1),
 						  "id"));
@@ -116,6 +117,26 @@ static enum MHD_Result answer_events(struct http_request *request, const struct 
 				last, "more", count == HTTP_EVENTS_LIMIT);
 		write_json(body, page);
 		json_decref(page);
+	}
+	return http_reply_body(request, take, body, JSON_TYPE);
+}
+
+/* The control database writes the page. */
+static enum MHD_Result answer_history(
+		struct http_request *request, const struct http_take *take)
+{
+	struct http_body *body = body_of(take, HTTP_FORM_JSON);
+
+	if (take->answer == NULL) {
+		return reply_json(request, 503, "error", take->why);
+	}
+	if (!json_is_string(take->answer)) {
+		return reply_json(request, 404, "error", text_of(take->answer, "error"));
+	}
+	if (body->text == NULL) {
+		body->text = bm_strdup(json_string_value(take->answer));
+		body->length = json_string_length(take->answer);
+		http_status_etag(take->answer, body->etag);
 	}
 	return http_reply_body(request, take, body, JSON_TYPE);
 }
@@ -135,7 +156,7 @@ static void write_metrics(struct http_request *request, const struct http_take *
 		struct http_body *body)
 {
 	struct bm_strbuf text = BM_STRBUF_INIT;
-	struct http_take *last = http_ask_last_status(request->server->asker);
+	struct http_take *last = http_ask_last_status(request->asker);
 	struct http_scrape scrape = {
 			.status = last != NULL ? json_object_get(last->answer, "status") : NULL,
 			.is_up = take->answer != NULL,
@@ -147,7 +168,7 @@ static void write_metrics(struct http_request *request, const struct http_take *
 	};
 
 	http_metrics_write(&scrape, &text);
-	http_take_release(request->server->asker, last);
+	http_take_release(request->asker, last);
 	body->length = text.length;
 	body->text = bm_strbuf_detach(&text);
 }
@@ -180,6 +201,8 @@ static const struct http_page pages[] = {
 				true, answer_events},
 		{"/api/v1/migrations/", "NAME: one migration of the status", HTTP_ASK_STATUS,
 				false, true, answer_migration},
+		{"/api/v1/history", "?migration=NAME&from=EPOCH&to=EPOCH: how it was",
+				HTTP_ASK_HISTORY, false, true, answer_history},
 };
 
 const struct http_page *http_page_find(const char *url, const char **name)

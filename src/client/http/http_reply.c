@@ -192,8 +192,8 @@ enum MHD_Result http_reply_body(struct http_request *request, const struct http_
 {
 	struct lent *lent = bm_alloc(sizeof(*lent));
 
-	*lent = (struct lent){.asker = request->server->asker,
-			.take = http_take_share(request->server->asker, take)};
+	*lent = (struct lent){
+			.asker = request->asker, .take = http_take_share(request->asker, take)};
 	return send_body(request, body, type, lend, lent);
 }
 

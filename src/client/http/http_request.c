@@ -12,6 +12,9 @@
 #include "client/http/http_library.h"
 #include "client/http/http_server.h"
 
+/* The end of the year 9999. */
+#define LAST_SEC INT64_C(253402300799)
+
 /* Those that mean something here: which of two would count is a guess, and guesses are how
  * requests are smuggled past a proxy. */
 static const char *const single_headers[] = {"Host", "Content-Length", "Transfer-Encoding",
@@ -174,30 +177,74 @@ static struct http_request *begin(
 	struct http_request *request = bm_alloc(sizeof(*request));
 
 	request->server = server;
+	request->asker = server->daemon;
 	request->page = http_page_find(url, &request->name);
 	request->waiter.connection = connection;
 	if (request->page != NULL) {
-		request->waiter.question = request->page->question;
+		request->waiter.wanted.question = request->page->question;
+		if (request->page->question >= HTTP_ASK_HISTORY) {
+			request->asker = server->history;
+		}
 	}
 	http_connection_turn(connection, true);
 	return request;
 }
 
-/* "after=17"; 0 without one. */
-static bool take_after(struct http_request *request)
+/* A whole number of the query into `out`, which stays as it is without one. */
+static bool take_number(struct http_request *request, const char *name, int64_t *out)
 {
 	const char *text = http_library.lookup_connection_value(
-			request->waiter.connection, MHD_GET_ARGUMENT_KIND, "after");
+			request->waiter.connection, MHD_GET_ARGUMENT_KIND, name);
 	char *end;
 
-	if (text == NULL || request->page->question != HTTP_ASK_EVENTS) {
+	if (text == NULL) {
 		return true;
 	}
 	if (text[0] < '0' || text[0] > '9' || strlen(text) > 18) {
 		return false;
 	}
-	request->waiter.after = strtoull(text, &end, 10);
+	*out = strtoll(text, &end, 10);
 	return *end == '\0';
+}
+
+static bool take_range(struct http_request *request)
+{
+	struct http_wanted *wanted = &request->waiter.wanted;
+	const char *name = http_library.lookup_connection_value(
+			request->waiter.connection, MHD_GET_ARGUMENT_KIND, "migration");
+
+	if (name != NULL) {
+		if (strlen(name) >= sizeof(wanted->name)) {
+			return false;
+		}
+		bm_text_copy(wanted->name, sizeof(wanted->name), name);
+	}
+	return take_number(request, "from", &wanted->from) &&
+			take_number(request, "to", &wanted->to) && wanted->from <= LAST_SEC &&
+			wanted->to <= LAST_SEC &&
+			(wanted->from == 0 || wanted->to == 0 || wanted->from < wanted->to);
+}
+
+/* What its page is asked for with; else the text of the refusal. */
+static const char *take_query(struct http_request *request)
+{
+	int64_t after = 0;
+
+	switch (request->page->question) {
+	case HTTP_ASK_EVENTS:
+		if (!take_number(request, "after", &after)) {
+			return "after: the id of an event, a whole number\n";
+		}
+		request->waiter.wanted.after = (uint64_t)after;
+		return NULL;
+	case HTTP_ASK_HISTORY:
+		return take_range(request)
+				? NULL
+				: "migration: a name; from, to: seconds since the epoch, whole "
+				  "numbers, from before to\n";
+	default:
+		return NULL;
+	}
 }
 
 static enum MHD_Result answer(struct http_request *request)
@@ -205,7 +252,7 @@ static enum MHD_Result answer(struct http_request *request)
 	struct http_take *take = request->waiter.take;
 
 	if (take == NULL) {
-		take = http_ask(request->server->asker, &request->waiter);
+		take = http_ask(request->asker, &request->waiter);
 	}
 	if (take == NULL) {
 		return MHD_YES; /* suspended: it is called again */
@@ -234,9 +281,9 @@ enum MHD_Result http_request_handle(void *cls, struct MHD_Connection *connection
 	if (request->page == NULL) {
 		return not_found(connection);
 	}
-	if (!take_after(request)) {
-		return http_reply_text(connection, 400,
-				"after: the id of an event, a whole number\n", NULL, NULL);
+	const char *wrong = take_query(request);
+	if (wrong != NULL) {
+		return http_reply_text(connection, 400, wrong, NULL, NULL);
 	}
 	return MHD_YES;
 }
@@ -249,7 +296,7 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
 	(void)cls, (void)why;
 	http_connection_turn(connection, false);
 	if (request != NULL) {
-		http_take_release(request->server->asker, request->waiter.take);
+		http_take_release(request->asker, request->waiter.take);
 		free(request);
 		*context = NULL;
 	}

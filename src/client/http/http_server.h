@@ -14,7 +14,7 @@
 #include "client/http/http_ask.h"
 
 struct http_server {
-	struct http_asker *asker;
+	struct http_asker *daemon, *history;
 	const char *token_file; /* NULL: none */
 	bool is_encrypted;
 };
@@ -24,6 +24,7 @@ struct http_page;
 /* One request, from its header to the end of its answer. */
 struct http_request {
 	struct http_server *server;
+	struct http_asker *asker; /* of its page */
 	const struct http_page *page;
 	const char *name; /* what stands in the path after the page's own, or "" */
 	struct http_waiter waiter;

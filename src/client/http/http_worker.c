@@ -3,8 +3,9 @@
  *
  * A client of the control socket like any other, in a process of its own: what a browser or a
  * scanner sends is parsed here, by libmicrohttpd, and can neither reach nor slow the daemon.
- * Two threads: libmicrohttpd's, which never waits for anything, and the main one, which asks
- * the daemon (http_ask.h). It holds nothing: killing it costs the connections there are.
+ * Three threads: libmicrohttpd's, which never waits for anything; the main one, which asks
+ * the daemon (http_ask.h); and one that keeps the history in the control database
+ * (http_history.h). Killing it costs the connections there are, and a row of the history.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@
 #include "bucardo_machine/strbuf.h"
 #include "client/cli/command.h"
 #include "client/http/http_connections.h"
+#include "client/http/http_daemon.h"
+#include "client/http/http_history.h"
 #include "client/http/http_library.h"
 #include "client/http/http_metrics.h"
 #include "client/http/http_server.h"
@@ -34,7 +37,8 @@
 #define DESCRIPTORS 1024
 
 struct setup {
-	const char *at, *runtime, *token_file, *certificate_file, *key_file; /* NULL: none */
+	const char *at, *runtime, *socket_dir, *token_file, *certificate_file,
+			*key_file; /* NULL: none */
 	struct bm_strbuf certificate, key;
 	struct timespec changed[2]; /* of the two files */
 };
@@ -144,7 +148,7 @@ static int serve(struct setup *setup, struct http_server *server)
 	uint64_t swept = 0;
 
 	while (true) {
-		http_asker_work(server->asker, SWEEP_MSEC);
+		http_asker_work(server->daemon, SWEEP_MSEC);
 		uint64_t now = bm_clock_msec();
 		if (now - swept < SWEEP_MSEC) {
 			continue;
@@ -172,7 +176,11 @@ static int run(struct setup *setup)
 	if (fd < 0) {
 		return fail(&err);
 	}
-	server.asker = http_asker_create(setup->runtime);
+	server.daemon = http_asker_create(http_daemon_talk, (void *)(uintptr_t)setup->runtime);
+	server.history = http_history_start(setup->runtime, setup->socket_dir, &err);
+	if (server.history == NULL) {
+		return fail(&err);
+	}
 	if (start(fd, setup, &server) == NULL) {
 		bm_error_set(&err, BM_ERR_CONFIG,
 				server.is_encrypted
@@ -192,7 +200,8 @@ static const char *or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
-/* AT RUNTIME TOKEN_FILE CERTIFICATE KEY, "" for none: the daemon types it (http_unit.c). */
+/* AT RUNTIME SOCKETS TOKEN_FILE CERTIFICATE KEY, "" for none: the daemon types it
+ * (http_unit.c). */
 int cli_worker_http(const struct cli_call *call)
 {
 	if (call->word_count == 2 && strcmp(call->words[1], "metrics") == 0) {
@@ -202,15 +211,16 @@ int cli_worker_http(const struct cli_call *call)
 		bm_strbuf_finish(&text);
 		return CLI_OK;
 	}
-	if (call->word_count != 6) {
+	if (call->word_count != 7) {
 		fprintf(stderr, "bucardo-machine: worker http is started by the machine itself\n");
 		return CLI_USAGE;
 	}
 	struct setup setup = {.at = call->words[1],
 			.runtime = call->words[2],
-			.token_file = or_null(call->words[3]),
-			.certificate_file = or_null(call->words[4]),
-			.key_file = or_null(call->words[5])};
+			.socket_dir = call->words[3],
+			.token_file = or_null(call->words[4]),
+			.certificate_file = or_null(call->words[5]),
+			.key_file = or_null(call->words[6])};
 	bm_log_open(STDERR_FILENO, BM_LOG_TEXT, true);
 	return run(&setup);
 }

@@ -71,7 +71,8 @@ void bm_parts_add_http(struct bm_machine *machine)
 	struct bm_http_unit unit;
 
 	if (at != NULL) {
-		bm_http_unit_fill(&unit, machine->config, at, machine->paths.runtime);
+		bm_http_unit_fill(&unit, machine->config, at, machine->paths.runtime,
+				machine->paths.plain_runtime);
 		bm_parts_add_program(machine, BM_ROLE_HTTP, &unit.spec, &unit.policy);
 	}
 }

@@ -49,9 +49,9 @@ static struct bm_unit_policy policy_of(const struct bm_config *config)
 }
 
 void bm_http_unit_fill(struct bm_http_unit *unit, const struct bm_config *config,
-		const char *at, const char *runtime)
+		const char *at, const char *runtime, const char *socket_dir)
 {
-	const char *const argv[] = {"/proc/self/exe", "worker", "http", at, runtime,
+	const char *const argv[] = {"/proc/self/exe", "worker", "http", at, runtime, socket_dir,
 			or_none(config->http_token_file), or_none(config->http_certificate),
 			or_none(config->http_key), NULL};
 

@@ -23,12 +23,12 @@ bool bm_http_unit_is_same(
 
 /* What is run, and how it is supervised. Texts are borrowed; `spec` points into the struct. */
 struct bm_http_unit {
-	const char *argv[9];
+	const char *argv[10];
 	char probe[80];
 	struct bm_program_spec spec;
 	struct bm_unit_policy policy;
 };
 void bm_http_unit_fill(struct bm_http_unit *unit, const struct bm_config *config,
-		const char *at, const char *runtime);
+		const char *at, const char *runtime, const char *socket_dir);
 
 #endif

@@ -16,9 +16,10 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends \
 		gcc libc6-dev make pkgconf libuv1-dev libpq-dev libssl-dev libyaml-dev libjansson-dev \
-		libmicrohttpd-dev zlib1g-dev
+		libmicrohttpd-dev zlib1g-dev libjs-dygraphs
 WORKDIR /src
 COPY Makefile ./
+COPY scripts/embed-page scripts/
 COPY include include
 COPY src src
 ARG VERSION

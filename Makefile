@@ -35,6 +35,10 @@ LDFLAGS  += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 SOURCES  := $(filter-out src/main.c,$(shell find src -name '*.c' | sort))
 # Code in other languages, each file a string literal that a C file includes.
 EMBEDDED := $(patsubst src/%,$(BUILD)/embedded/%.inc,$(shell find src -name '*.sql' -o -name '*.pl' | sort))
+# The dashboard's files and its charts (Debian's libjs-dygraphs), compressed, in one table of C.
+DYGRAPHS ?= $(addprefix /usr/share/javascript/dygraphs/,dygraph.min.js dygraph.min.css)
+PAGE     := $(sort $(wildcard src/client/dashboard/page/*))
+EMBEDDED += $(BUILD)/embedded/client/dashboard/files.inc
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 # All of them but main.o, for tests: the linker takes what one needs.
 ARCHIVE  := $(BUILD)/machine.a
@@ -75,6 +79,14 @@ endif
 $(BUILD)/embedded/%.inc: src/%
 	@mkdir -p $(@D)
 	@sed -e '/^--/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
+
+$(BUILD)/embedded/client/dashboard/files.inc: scripts/embed-page $(PAGE) $(DYGRAPHS)
+	@mkdir -p $(@D)
+	@scripts/embed-page $(PAGE) $(DYGRAPHS) >$@.new
+	@mv $@.new $@
+
+$(DYGRAPHS):
+	@echo "there is no $@: the package libjs-dygraphs has it (scripts/install-packages --build)"; exit 1
 
 $(BUILD)/src/%.o: src/%.c | $(EMBEDDED)
 	@mkdir -p $(@D)

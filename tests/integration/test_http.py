@@ -86,7 +86,7 @@ def test_each_page_says_what_the_socket_says(site):
 
 
 def test_what_there_is_not_is_answered_with_what_there_is(site):
-    for path in ("/", "/report/app", "/api/v1/status/", "/livez/x", "/../etc/passwd"):
+    for path in ("/dashboard", "/dashboard/", "/report/app", "/api/v1/status/", "/livez/x", "/../etc/passwd"):
         answer = site.ask(path)
         assert answer.status == 404, path
         assert "/metrics" in answer.text and "/api/v1/migrations/" in answer.text

@@ -28,7 +28,8 @@ enum http_question {
 	HTTP_ASK_STATUS,
 	HTTP_ASK_EVENTS,
 	HTTP_ASK_HISTORY, /* from here on: another asker than the daemon's */
-	HTTP_QUESTION_COUNT
+	HTTP_QUESTION_COUNT,
+	HTTP_ASK_NOTHING = HTTP_QUESTION_COUNT /* a page that needs no answer */
 };
 
 /* What is asked for; two that are equal have one answer. */

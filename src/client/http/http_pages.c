@@ -7,6 +7,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
+#include "client/dashboard/dashboard.h"
 #include "client/http/http_library.h"
 #include "client/http/http_metrics.h"
 #include "client/http/http_server.h"
@@ -188,27 +189,41 @@ static enum MHD_Result answer_metrics(
 			     : "text/plain; version=0.0.4; charset=utf-8");
 }
 
+/* ---- the dashboard ---- */
+
+static enum MHD_Result answer_file(struct http_request *request, const struct http_take *take)
+{
+	(void)take;
+	return http_reply_file(request->waiter.connection, dashboard_find(request->name));
+}
+
 /* ---- the table ---- */
 
 static const struct http_page pages[] = {
-		{"/livez", "the daemon answers", HTTP_ASK_LIVE, true, false, answer_probe},
-		{"/readyz", "all is well, or why not", HTTP_ASK_READY, true, false,
+		{"/", "the dashboard, for a browser", HTTP_ASK_NOTHING, HTTP_FOR_PAGE,
+				answer_file},
+		{"/livez", "the daemon answers", HTTP_ASK_LIVE, HTTP_FOR_ALL, answer_probe},
+		{"/readyz", "all is well, or why not", HTTP_ASK_READY, HTTP_FOR_ALL,
 				answer_probe},
-		{"/metrics", "for Prometheus", HTTP_ASK_STATUS, false, false, answer_metrics},
-		{"/api/v1/status", "what `status --json` prints", HTTP_ASK_STATUS, false, true,
-				answer_status},
-		{"/api/v1/events", "?after=ID: what happened since", HTTP_ASK_EVENTS, false,
-				true, answer_events},
+		{"/metrics", "for Prometheus", HTTP_ASK_STATUS, HTTP_FOR_TOKEN, answer_metrics},
+		{"/api/v1/status", "what `status --json` prints", HTTP_ASK_STATUS,
+				HTTP_FOR_OWNER, answer_status},
+		{"/api/v1/events", "?after=ID: what happened since", HTTP_ASK_EVENTS,
+				HTTP_FOR_OWNER, answer_events},
 		{"/api/v1/migrations/", "NAME: one migration of the status", HTTP_ASK_STATUS,
-				false, true, answer_migration},
+				HTTP_FOR_OWNER, answer_migration},
 		{"/api/v1/history", "?migration=NAME&from=EPOCH&to=EPOCH: how it was",
-				HTTP_ASK_HISTORY, false, true, answer_history},
+				HTTP_ASK_HISTORY, HTTP_FOR_OWNER, answer_history},
 };
 
 const struct http_page *http_page_find(const char *url, const char **name)
 {
+	*name = url;
+	if (dashboard_find(url) != NULL) {
+		return &pages[0];
+	}
 	*name = "";
-	for (size_t i = 0; i < BM_COUNT_OF(pages); i++) {
+	for (size_t i = 1; i < BM_COUNT_OF(pages); i++) {
 		size_t length = strlen(pages[i].path);
 		bool has_name = pages[i].path[length - 1] == '/';
 		if (strncmp(url, pages[i].path, length) == 0 &&

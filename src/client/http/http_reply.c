@@ -7,6 +7,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
+#include "client/dashboard/dashboard.h"
 #include "client/http/http_library.h"
 #include "client/http/http_server.h"
 
@@ -16,15 +17,17 @@
 #define GZIP_WINDOW (15 + 16) /* zlib's way to ask for gzip */
 #define GZIP_MEMORY 8
 
-/* No page of ours has a script, a frame or a cookie; nobody shall keep or embed it. */
+/* No page of ours has a frame or a cookie; nobody shall keep or embed it. */
 static const char *const headers[][2] = {
 		{"Cache-Control", "no-cache, private"},
-		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 		{"Cross-Origin-Resource-Policy", "same-origin"},
 		{"Referrer-Policy", "no-referrer"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},
 };
+
+/* All but the dashboard load nothing. */
+static const char bare_policy[] = "default-src 'none'; frame-ancestors 'none'";
 
 /* ---- what a client says ---- */
 
@@ -108,7 +111,7 @@ static bool wants_gzip(struct MHD_Connection *connection, const struct http_body
 
 /* Gives the response away. */
 static enum MHD_Result send_it(struct MHD_Connection *connection, unsigned status,
-		struct MHD_Response *response, const char *type)
+		struct MHD_Response *response, const char *type, const char *policy)
 {
 	if (response == NULL) {
 		return MHD_NO;
@@ -116,6 +119,7 @@ static enum MHD_Result send_it(struct MHD_Connection *connection, unsigned statu
 	for (size_t i = 0; i < BM_COUNT_OF(headers); i++) {
 		http_library.add_response_header(response, headers[i][0], headers[i][1]);
 	}
+	http_library.add_response_header(response, "Content-Security-Policy", policy);
 	if (type != NULL) {
 		http_library.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	}
@@ -133,7 +137,7 @@ enum MHD_Result http_reply_text(struct MHD_Connection *connection, unsigned stat
 	if (response != NULL && extra != NULL) {
 		http_library.add_response_header(response, extra, value);
 	}
-	return send_it(connection, status, response, "text/plain; charset=utf-8");
+	return send_it(connection, status, response, "text/plain; charset=utf-8", bare_policy);
 }
 
 /* Keeps a take while its body is being sent: clients that read slowly share one. */
@@ -178,7 +182,7 @@ static enum MHD_Result send_body(struct http_request *request, struct http_body 
 	}
 	http_library.add_response_header(response, MHD_HTTP_HEADER_VARY,
 			"Accept, Accept-Encoding, Authorization");
-	return send_it(connection, has ? 304 : 200, response, has ? NULL : type);
+	return send_it(connection, has ? 304 : 200, response, has ? NULL : type, bare_policy);
 }
 
 static struct MHD_Response *lend(void *cls, const char *data, size_t size)
@@ -212,4 +216,32 @@ enum MHD_Result http_reply_own(
 	free(body->text);
 	free(body->gzip);
 	return sent;
+}
+
+enum MHD_Result http_reply_file(
+		struct MHD_Connection *connection, const struct dashboard_file *file)
+{
+	const char *takes = http_header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	bool has = has_it(connection, file->etag);
+
+	if (!has && http_quality(takes, "gzip", 0) == 0 && http_quality(takes, "*", 0) == 0) {
+		return http_reply_text(connection, 406,
+				"this page is for a browser, and is sent with gzip alone (curl "
+				"--compressed)\n",
+				MHD_HTTP_HEADER_VARY, "Accept-Encoding");
+	}
+	struct MHD_Response *response = http_library.create_response_from_buffer(
+			has ? 0 : file->length, (void *)(uintptr_t)file->gzip,
+			MHD_RESPMEM_PERSISTENT);
+	if (response == NULL) {
+		return MHD_NO;
+	}
+	http_library.add_response_header(response, MHD_HTTP_HEADER_ETAG, file->etag);
+	http_library.add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
+	if (!has) {
+		http_library.add_response_header(
+				response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	}
+	return send_it(connection, has ? 304 : 200, response, has ? NULL : file->type,
+			dashboard_policy);
 }

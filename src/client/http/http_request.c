@@ -118,13 +118,15 @@ static struct refusal check_token(
 static struct refusal check_access(const struct http_server *server,
 		struct MHD_Connection *connection, const struct http_page *page)
 {
-	if (page->is_open) {
+	bool by_token = server->token_file != NULL;
+
+	if (page->access == HTTP_FOR_ALL || (page->access == HTTP_FOR_PAGE && by_token)) {
 		return (struct refusal){0};
 	}
-	if (server->token_file != NULL) {
+	if (by_token) {
 		return check_token(server, connection);
 	}
-	if (page->is_private &&
+	if (page->access != HTTP_FOR_TOKEN &&
 			!(is_local(connection) &&
 					is_local_name(http_header(
 							connection, MHD_HTTP_HEADER_HOST)))) {
@@ -251,6 +253,9 @@ static enum MHD_Result answer(struct http_request *request)
 {
 	struct http_take *take = request->waiter.take;
 
+	if (request->page->question == HTTP_ASK_NOTHING) {
+		return request->page->answer(request, NULL);
+	}
 	if (take == NULL) {
 		take = http_ask(request->asker, &request->waiter);
 	}

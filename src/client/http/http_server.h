@@ -13,6 +13,8 @@
 #include "bucardo_machine/strbuf.h"
 #include "client/http/http_ask.h"
 
+struct dashboard_file;
+
 struct http_server {
 	struct http_asker *daemon, *history;
 	const char *token_file; /* NULL: none */
@@ -26,8 +28,18 @@ struct http_request {
 	struct http_server *server;
 	struct http_asker *asker; /* of its page */
 	const struct http_page *page;
-	const char *name; /* what stands in the path after the page's own, or "" */
+	const char *name; /* what stands in the path after the page's own, or ""; of the
+			   * dashboard's files the whole path */
 	struct http_waiter waiter;
+};
+
+/* Who may see it, with a token and without one. */
+enum http_access {
+	HTTP_FOR_ALL,	/* everybody: the probes */
+	HTTP_FOR_TOKEN, /* who has the token; without one everybody */
+	HTTP_FOR_OWNER, /* who has the token; without one this computer alone */
+	HTTP_FOR_PAGE, /* with a token everybody: a browser asks for the token then; without one
+			* this computer alone */
 };
 
 /* What a page is asked for with, and answered by. */
@@ -35,8 +47,7 @@ struct http_page {
 	const char *path; /* with a '/' at its end: a name follows */
 	const char *what; /* for the list of what there is */
 	enum http_question question;
-	bool is_open;	 /* for everybody, also with a token: the probes */
-	bool is_private; /* without a token for this computer alone */
+	enum http_access access;
 	enum MHD_Result (*answer)(struct http_request *request, const struct http_take *take);
 };
 
@@ -66,6 +77,10 @@ enum MHD_Result http_reply_body(struct http_request *request, const struct http_
 /* The same with a body of its own, which this frees. */
 enum MHD_Result http_reply_own(
 		struct http_request *request, struct http_body *body, const char *type);
+
+/* A file of the dashboard: with gzip to who takes that, which is every browser. */
+enum MHD_Result http_reply_file(
+		struct MHD_Connection *connection, const struct dashboard_file *file);
 
 const char *http_header(struct MHD_Connection *connection, const char *name); /* "" none */
 

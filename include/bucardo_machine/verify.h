@@ -14,7 +14,7 @@
  * Nothing is written but the proofs of a migration, unless `repair` is asked for. Method and
  * traps: docs/verify.md.
  *
- * Threads: one caller.
+ * Threads: one caller; `on_progress` may come from others, one at a time.
  */
 #ifndef BUCARDO_MACHINE_VERIFY_H
 #define BUCARDO_MACHINE_VERIFY_H
@@ -46,6 +46,11 @@ struct bm_verify_beside {
 	bool is_kept_by_another, is_ended;
 };
 
+/* Ranges that are read at once; each needs two sessions on each side. */
+#define BM_VERIFY_JOBS_MOST 16u
+
+#define BM_VERIFY_SNAPSHOT_MSEC ((uint64_t)10 * 60 * 1000)
+
 struct bm_verify_options {
 	const struct bm_conninfo *source, *destination;
 	/* Which tables: those that both let pass, a migration's and a person's; NULL all. */
@@ -57,8 +62,11 @@ struct bm_verify_options {
 	bool trusting;	       /* read only what is not proven */
 	struct bm_verify_beside *beside; /* NULL: a person waits for it */
 	uint64_t wait_msec;		 /* how long rows under way are waited for */
-	bool portable_hash;		 /* sha256 instead of the servers' own hash functions */
-	bool show_values;		 /* of rows that differ */
+	unsigned jobs;			 /* ranges of one table that are read at once (0: 1) */
+	/* So long a snapshot may live, but that of a table without a key. 0: 10 minutes. */
+	uint64_t snapshot_msec;
+	bool portable_hash; /* sha256 instead of the servers' own hash functions */
+	bool show_values;   /* of rows that differ */
 	/* Send rows that differ again, through the replication that captures their tables; and
 	 * delete those that the live side does not have. No row is written otherwise. */
 	bool repair, delete_extra;

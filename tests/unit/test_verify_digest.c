@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/verify/digest.h"
+#include "worker/scan/digest.h"
 
 static char id[] = "id", value[] = "\"v %s\"", bigint[] = "bigint", text[] = "text",
 	    bpchar[] = "bpchar", stranger[] = "public.pair", table_name[] = "public.t";

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "worker/verify/keys.h"
+#include "worker/scan/keys.h"
 
 static void put(PGresult *result, int row, int column, const char *text)
 {

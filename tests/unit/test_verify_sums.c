@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "bucardo_machine/macros.h"
-#include "worker/verify/digest.h"
+#include "worker/scan/digest.h"
 
 /* One row: bucket, count, two sums; a NULL bucket is the empty text. */
 static PGresult *answer(const char *bucket, const char *count, const char *one, const char *two)
@@ -43,7 +43,7 @@ static void nothing_on_either_side_is_equal(void **state)
 	struct bm_sums sums;
 
 	(void)state;
-	bm_sums_init(&sums, 1);
+	bm_sums_init(&sums, 0, 1);
 	assert_false(bm_sums_differ(&sums, 0));
 	bm_sums_finish(&sums);
 }
@@ -57,7 +57,7 @@ static void each_number_tells_sides_apart_beyond_64_bits(void **state)
 	(void)state;
 	for (size_t i = 0; i < BM_COUNT_OF(others); i++) {
 		struct bm_sums sums;
-		bm_sums_init(&sums, 2);
+		bm_sums_init(&sums, 0, 2);
 		take(&sums, BM_PAIR_SOURCE, 1, "1", "1", "-" HUGE "1", HUGE "2");
 		take(&sums, BM_PAIR_DESTINATION, 1, "1", others[i][0], others[i][1],
 				others[i][2]);
@@ -72,7 +72,7 @@ static void what_is_taken_off_leaves_the_rest(void **state)
 	struct bm_sums sums;
 
 	(void)state;
-	bm_sums_init(&sums, 1);
+	bm_sums_init(&sums, 0, 1);
 	take(&sums, BM_PAIR_SOURCE, 1, "0", "3", "-7", HUGE "9");
 	take(&sums, BM_PAIR_SOURCE, -1, "0", "1", "-9", HUGE "8");
 	take(&sums, BM_PAIR_DESTINATION, 1, "0", "2", "2", "1");
@@ -86,7 +86,7 @@ static void a_bucket_that_nobody_asked_for_is_not_kept(void **state)
 	struct bm_sums sums;
 
 	(void)state;
-	bm_sums_init(&sums, 1);
+	bm_sums_init(&sums, 0, 1);
 	take(&sums, BM_PAIR_SOURCE, 1, "1", "3", "7", "9");
 	assert_false(bm_sums_differ(&sums, 0));
 	bm_sums_finish(&sums);
@@ -97,7 +97,7 @@ static void a_row_without_bucket_is_one_of_the_first(void **state)
 	struct bm_sums sums;
 
 	(void)state;
-	bm_sums_init(&sums, 2);
+	bm_sums_init(&sums, 0, 2);
 	take(&sums, BM_PAIR_DESTINATION, 1, "", "1", "7", "9");
 	assert_true(bm_sums_differ(&sums, 0));
 	bm_sums_finish(&sums);

@@ -74,6 +74,7 @@ typedef uint64_t cli_options;
 #define CLI_BUDGET ((cli_options)1 << 38)
 #define CLI_ACCEPT ((cli_options)1 << 39)
 #define CLI_VERIFY ((cli_options)1 << 40)
+#define CLI_MAX_SNAPSHOT ((cli_options)1 << 44)
 
 /* Of `run -- COMMAND` alone. */
 #define CLI_OF_CHILD (CLI_GROUP | CLI_REWRITE | CLI_EXPECT | CLI_KEEP_SIGNALS)
@@ -92,9 +93,9 @@ struct cli_call {
 	const char *volume, *runtime, *pgpass;
 	const char *source, *destination; /* NULL: not given */
 	const char *include[CLI_MOST_PATTERNS + 1],
-			*exclude[CLI_MOST_PATTERNS + 1]; /* to NULL */
-	const char *tables[CLI_MOST_PATTERNS + 1];	 /* to NULL */
-	unsigned jobs, chunk_mib, wait_sec;		 /* 0: not given */
+			*exclude[CLI_MOST_PATTERNS + 1];  /* to NULL */
+	const char *tables[CLI_MOST_PATTERNS + 1];	  /* to NULL */
+	unsigned jobs, chunk_mib, wait_sec, snapshot_sec; /* 0: not given */
 	uint64_t max_rate; /* bytes a second; 0: not given, or none */
 	bool strict, json, watch, follow, fix, throttle, accept_moments, all, yes;
 	bool check, rehearse;

@@ -393,7 +393,7 @@ static const struct cli_command commands[] = {
 		.arguments = "NAME | --source CONNINFO --destination CONNINFO",
 		.options = CLI_RUNTIME | CLI_SOURCE | CLI_DESTINATION | CLI_TABLE | CLI_WAIT | CLI_HASH |
 			CLI_INCREMENTAL | CLI_SHOW_VALUES | CLI_REPAIR | CLI_DELETE_EXTRA | CLI_YES |
-			CLI_REPORT | CLI_JSON,
+			CLI_REPORT | CLI_JOBS | CLI_MAX_SNAPSHOT | CLI_JSON,
 		.most = 1,
 		.summary = "compare both databases, row by row",
 		.help = "Compares both databases row by row while applications write: NAME is a migration of\n"
@@ -404,6 +404,8 @@ static const struct cli_command commands[] = {
 			"large objects are compared too.\n"
 			"  --table PATTERN   only these, \"shop.*\"; as often as needed; then no sequences\n"
 			"  --wait SECONDS    how long rows under way are waited for (10)\n"
+			"  --jobs N          ranges of a table that are read at once, 1 to 16 (4)\n"
+			"  --max-snapshot SECONDS  how long a snapshot may live (600)\n"
 			"  --incremental     of a migration: read only what was written since it was proven.\n"
 			"                    Without it a table that was written to is read whole, so that a\n"
 			"                    change that nobody captured is found too\n"

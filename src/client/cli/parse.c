@@ -46,6 +46,7 @@ static const struct option options[] = {
 		{"log-format", required_argument, NULL, VALUE(CLI_LOG_FORMAT)},
 		{"log-level", required_argument, NULL, VALUE(CLI_LOG_LEVEL)},
 		{"max-rate", required_argument, NULL, VALUE(CLI_MAX_RATE)},
+		{"max-snapshot", required_argument, NULL, VALUE(CLI_MAX_SNAPSHOT)},
 		{"pgpass", required_argument, NULL, VALUE(CLI_PGPASS)},
 		{"rehearse", no_argument, NULL, VALUE(CLI_REHEARSE)},
 		{"repair", no_argument, NULL, VALUE(CLI_REPAIR)},

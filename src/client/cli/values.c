@@ -298,6 +298,8 @@ int cli_take_option(struct cli_call *call, cli_options option, const char *text,
 		return parse_accept(call->accept, text, err);
 	case CLI_WAIT:
 		return parse_number(&call->wait_sec, "wait", text, 86400, err);
+	case CLI_MAX_SNAPSHOT:
+		return parse_number(&call->snapshot_sec, "max-snapshot", text, 86400, err);
 	case CLI_HASH:
 		return parse_hash(call, text, err);
 	case CLI_REPORT:

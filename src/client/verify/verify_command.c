@@ -22,6 +22,7 @@
 #include "client/verify/verify_view.h"
 
 #define USUAL_WAIT_SEC 10
+#define USUAL_JOBS 4
 
 struct compared { /* what is compared: texts belong to `answer` and the command line */
 	struct bm_conninfo source, destination;
@@ -206,6 +207,11 @@ static int check(const struct cli_call *call, struct bm_error *err)
 		return bm_error_set(err, BM_ERR_CONFIG,
 				"--delete-extra goes with --repair: say both, or neither");
 	}
+	if (call->jobs > BM_VERIFY_JOBS_MOST) {
+		return bm_error_set(err, BM_ERR_CONFIG,
+				"--jobs of verify is a number from 1 to %u",
+				BM_VERIFY_JOBS_MOST);
+	}
 	return call->word_count > 0 ? ask_machine(call, err) : 0;
 }
 
@@ -227,11 +233,15 @@ static json_t *settings_of(const struct cli_call *call, const struct bm_verify_o
 	for (size_t i = 0; call->tables[i] != NULL; i++) {
 		json_array_append_new(tables, json_string(call->tables[i]));
 	}
-	return json_pack("{s:o, s:o, s:I, s:b, s:b}", "migration",
+	uint64_t snapshot_msec = options->snapshot_msec > 0 ? options->snapshot_msec
+							    : BM_VERIFY_SNAPSHOT_MSEC;
+	return json_pack("{s:o, s:o, s:I, s:i, s:I, s:b, s:b}", "migration",
 			call->word_count > 0 ? json_string(call->words[0]) : json_null(),
 			"tables", tables, "wait_seconds",
-			(json_int_t)(options->wait_msec / 1000), "incremental",
-			(int)options->trusting, "show_values", (int)options->show_values);
+			(json_int_t)(options->wait_msec / 1000), "jobs", (int)options->jobs,
+			"max_snapshot_seconds", (json_int_t)(snapshot_msec / 1000),
+			"incremental", (int)options->trusting, "show_values",
+			(int)options->show_values);
 }
 
 static int write_report(const struct cli_call *call, json_t *report, enum bm_proof result)
@@ -263,6 +273,8 @@ static int compare(const struct cli_call *call, const struct compared *compared)
 			.wait_msec = 1000 *
 					(uint64_t)(call->wait_sec > 0 ? call->wait_sec
 								      : USUAL_WAIT_SEC),
+			.jobs = call->jobs > 0 ? call->jobs : USUAL_JOBS,
+			.snapshot_msec = 1000 * (uint64_t)call->snapshot_sec,
 			.portable_hash = call->portable_hash,
 			.show_values = call->show_values,
 			.repair = call->repair,

@@ -226,7 +226,7 @@ int bm_apply_compare(struct bm_apply *apply, uint64_t limit_msec, char **differe
 	*difference = NULL;
 	apply->deadline_msec = bm_clock_msec() + limit_msec;
 	apply->is_callers = PQtransactionStatus(apply->conns[BM_APPLY_FROM]) == PQTRANS_INTRANS;
-	bm_sums_init(&sums, apply->count);
+	bm_sums_init(&sums, 0, apply->count);
 	int rc = sum_up(apply, &sums, err);
 	if (rc == 0) {
 		tell_uncompared(apply, &text);

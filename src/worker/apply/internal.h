@@ -11,9 +11,9 @@
 #include "bucardo_machine/strbuf.h"
 #include "worker/apply/apply.h"
 #include "worker/session/pipeline.h"
-#include "worker/verify/digest.h"
-#include "worker/verify/keys.h"
-#include "worker/verify/verify_catalog.h"
+#include "worker/scan/digest.h"
+#include "worker/scan/keys.h"
+#include "worker/scan/verify_catalog.h"
 
 enum bm_apply_end { BM_APPLY_FROM, BM_APPLY_TO, BM_APPLY_ENDS };
 

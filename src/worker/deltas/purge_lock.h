@@ -1,4 +1,4 @@
-/* purge_lock - keeps purges of delta tables out for a moment (worker/verify/moment.h says why).
+/* purge_lock - keeps purges of delta tables out for a moment (worker/scan/moment.h says why).
  */
 #ifndef WORKER_DELTAS_PURGE_LOCK_H
 #define WORKER_DELTAS_PURGE_LOCK_H

@@ -16,7 +16,7 @@
 #include "worker/reconcile/verify_load.h"
 #include "worker/reconcile/verify_told.h"
 #include "worker/session/serve.h"
-#include "worker/verify/proofs.h"
+#include "worker/scan/proofs.h"
 
 /* The first pass leaves a migration that has just begun to replicate alone. */
 #define FIRST_MSEC 10000

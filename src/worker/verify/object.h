@@ -3,9 +3,9 @@
 #define WORKER_VERIFY_OBJECT_H
 
 #include "bucardo_machine/verify.h"
-#include "worker/verify/pair.h"
+#include "worker/scan/pair.h"
 #include "worker/verify/repair.h"
-#include "worker/verify/scan.h"
+#include "worker/scan/scan.h"
 
 struct json_t;
 

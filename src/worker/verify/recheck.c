@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 
 /* Keys of one look, of tables with few columns: hashes and values of all columns travel. */
@@ -275,24 +276,39 @@ static size_t slice_of(const struct bm_recheck *recheck)
 	return SLICE_BYTES / bytes < SLICE ? SLICE_BYTES / bytes : SLICE;
 }
 
-int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err)
+/* As many as there is time for in one snapshot, from `first` on. */
+static int look_at_some(struct bm_recheck *recheck, size_t *first, struct bm_error *err)
 {
 	struct bm_scan *scan = recheck->scan;
 	struct look look = {.recheck = recheck};
 	struct bm_moment moment;
-	size_t slice = slice_of(recheck);
-	int rc = bm_moment_begin(scan->pair, scan->table, &moment, err);
+	size_t slice = slice_of(recheck), count = scan->suspects.count;
+	uint64_t begun_msec = bm_clock_msec(), limit_msec = scan->snapshot_msec;
+	int rc = bm_moment_begin(scan->pair, scan->table, limit_msec, &moment, err);
 
 	scan->too_many_pending = scan->too_many_pending || moment.too_many;
 	scan->truncated = scan->truncated || moment.truncated;
-	for (size_t first = 0; rc == 0 && first < scan->suspects.count && !moment.too_many &&
-			!moment.truncated;
-			first += slice) {
-		size_t left = scan->suspects.count - first;
-		rc = look_at_slice(&look, &moment.pending, first, left < slice ? left : slice,
-				err);
+	while (rc == 0 && *first < count && !moment.too_many && !moment.truncated &&
+			(limit_msec == 0 || bm_clock_msec() - begun_msec < limit_msec / 2)) {
+		size_t left = count - *first;
+		left = left < slice ? left : slice;
+		rc = look_at_slice(&look, &moment.pending, *first, left, err);
+		*first += left;
 	}
 	bm_moment_end(scan->pair, &moment);
+	return rc;
+}
+
+int bm_recheck_round(struct bm_recheck *recheck, struct bm_error *err)
+{
+	struct bm_scan *scan = recheck->scan;
+	size_t first = 0;
+	int rc;
+
+	do {
+		rc = look_at_some(recheck, &first, err);
+	} while (rc == 0 && first < scan->suspects.count && !scan->too_many_pending &&
+			!scan->truncated);
 	drop_decided(&scan->suspects);
 	return rc;
 }

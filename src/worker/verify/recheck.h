@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/verify/scan.h"
+#include "worker/scan/scan.h"
 
 struct json_t;
 

@@ -1,6 +1,6 @@
 /* A whole comparison: the sessions, the hash functions, one object after another, the report.
  */
-#include "bucardo_machine/verify.h"
+#include "worker/verify/run.h"
 
 #include <jansson.h>
 #include <poll.h>
@@ -11,8 +11,6 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "worker/proof/states.h"
-#include "worker/verify/object.h"
-#include "worker/verify/proofs.h"
 
 #define REPORT_SCHEMA 1
 
@@ -22,40 +20,16 @@
 /* The same beside applications. */
 #define ROUND_BESIDE_MSEC 1000
 
-/* Sessions that are lost are made again so often in one run, after a pause that grows. */
-#define REOPEN_MOST 5
-#define REOPEN_MSEC 500
-#define REOPEN_LIMIT_MSEC 16000
-#define CLAIM_TRIES 20
-
 /* Sequences of a migration are transferred every few seconds (worker/reconcile). */
 #define SEQUENCES_MSEC 15000
 
 /* Keys that are kept for a repair, of all tables. */
 #define REPAIR_ROOM 200000
 
-struct run {
-	const struct bm_verify_options *options;
-	struct bm_pair pair;
-	struct bm_verify_catalog catalog;
-	struct bm_digest digest;
-	struct bm_repair repair;
-	const char *migration; /* whose proofs this run keeps; NULL none */
-	bool keeps_states;     /* and what it finds of each table (worker/proof) */
-	json_t *report, *objects;
-	enum bm_proof result;
-	bool was_open;			     /* all sessions were */
-	unsigned reopened;		     /* how often sessions were made again */
-	uint64_t reopen_msec;		     /* how long that was tried */
-	uint64_t bytes, bytes_done;	     /* of all tables; of those that are done */
-	const struct bm_verify_table *table; /* that is read */
-	struct bm_verify_work **works;	     /* one a table; NULL: not begun, or ended */
-};
-
 /* ---- the beginning ---- */
 
 /* Both servers have to say the same of the same values. */
-static int choose_hash(struct run *run, struct bm_error *err)
+static int choose_hash(struct bm_run *run, struct bm_error *err)
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 	PGresult *rows[BM_PAIR_SIDES];
@@ -100,7 +74,7 @@ static bool is_captured(const struct bm_verify_catalog *catalog)
 	return captured;
 }
 
-static int begin_repair(struct run *run, struct bm_error *err)
+static int begin_repair(struct bm_run *run, struct bm_error *err)
 {
 	run->repair = (struct bm_repair){.pair = &run->pair,
 			.migration = run->options->migration,
@@ -116,35 +90,7 @@ static int begin_repair(struct run *run, struct bm_error *err)
 	return bm_repair_begin(&run->repair, err);
 }
 
-/* To be the one who writes down what is proven. */
-static int claim(struct run *run, struct bm_error *err)
-{
-	bool beside = run->options->beside != NULL;
-	int own = bm_proofs_claim(&run->pair, run->options->migration, beside, err);
-	int kept = own > 0 ? bm_proof_states_are_kept(run->pair.aside[BM_PAIR_SOURCE], err)
-			   : own;
-
-	run->migration = own > 0 ? run->options->migration : NULL;
-	run->keeps_states = kept > 0;
-	return kept < 0 ? -1 : 0;
-}
-
-/* The background is of no use where somebody else keeps the proofs. */
-static int check_claim(struct run *run, struct bm_error *err)
-{
-	struct bm_verify_beside *beside = run->options->beside;
-
-	if (beside == NULL || run->keeps_states) {
-		return 0;
-	}
-	beside->is_kept_by_another = run->migration == NULL;
-	return bm_error_set(err, BM_ERR_TRANSIENT,
-			run->migration == NULL ? "another verification is under way"
-					       : "the source does not keep what is found yet: "
-						 "`worker reconcile` prepares it");
-}
-
-static int begin(struct run *run, struct bm_error *err)
+static int begin(struct bm_run *run, struct bm_error *err)
 {
 	const struct bm_verify_options *options = run->options;
 
@@ -160,10 +106,7 @@ static int begin(struct run *run, struct bm_error *err)
 	if (options->repair && begin_repair(run, err) != 0) {
 		return -1;
 	}
-	if (options->migration != NULL && claim(run, err) != 0) {
-		return bm_error_wrap(err, "source");
-	}
-	if (check_claim(run, err) != 0) {
+	if (bm_run_claim(run, err) != 0) {
 		return -1;
 	}
 	json_t *source = bm_pair_describe(run->pair.main[0], err);
@@ -180,78 +123,18 @@ static int begin(struct run *run, struct bm_error *err)
 	return 0;
 }
 
-/* ---- sessions that are lost ---- */
-
-static bool may_reopen(const struct run *run)
-{
-	return run->reopened < REOPEN_MOST && run->reopen_msec < REOPEN_LIMIT_MSEC;
-}
-
-static bool is_ended(const struct run *run)
-{
-	return run->options->beside != NULL && run->options->beside->is_ended;
-}
-
-/* The server may not know yet that the session which held it is gone. */
-static void claim_again(struct run *run)
-{
-	struct bm_error err = BM_ERROR_INIT;
-
-	run->migration = NULL;
-	run->keeps_states = false;
-	for (int try = 0; run->options->migration != NULL && run->migration == NULL &&
-			try < CLAIM_TRIES;
-			try++) {
-		if (try > 0) {
-			poll(NULL, 0, REOPEN_MSEC);
-		}
-		claim(run, &err);
-	}
-	if (check_claim(run, &err) != 0) {
-		run->options->beside->is_ended = true;
-	}
-}
-
-/* Those that are lost stay where no others can be made: statements fail then. */
-static void reopen(struct run *run)
-{
-	const struct bm_verify_options *options = run->options;
-	struct bm_error err = BM_ERROR_INIT;
-	struct bm_pair pair;
-
-	poll(NULL, 0, REOPEN_MSEC << run->reopened);
-	run->reopened++;
-	if (bm_pair_open(&pair, options->source, options->destination, &err) != 0) {
-		bm_pair_close(&pair);
-		return;
-	}
-	bm_pair_close(&run->pair);
-	run->pair = pair;
-	claim_again(run);
-}
-
-/* Make lost sessions again; false: they stay lost. */
-static bool has_sessions(struct run *run)
-{
-	while (bm_pair_is_lost(&run->pair) && may_reopen(run) && !is_ended(run)) {
-		uint64_t begun_msec = bm_clock_msec();
-		reopen(run);
-		run->reopen_msec += bm_clock_msec() - begun_msec;
-	}
-	return !bm_pair_is_lost(&run->pair);
-}
-
 /* Before anything is compared all of it can be done again. */
-static int begin_with_sessions(struct run *run, struct bm_error *err)
+static int begin_with_sessions(struct bm_run *run, struct bm_error *err)
 {
 	int rc = begin(run, err);
 
-	while (rc != 0 && run->was_open && bm_pair_is_lost(&run->pair) && may_reopen(run)) {
+	while (rc != 0 && run->was_open && bm_pair_is_lost(&run->pair) &&
+			bm_run_may_reopen(run)) {
 		bm_pair_close(&run->pair);
 		bm_verify_catalog_finish(&run->catalog);
 		run->catalog = (struct bm_verify_catalog){0};
 		uint64_t begun_msec = bm_clock_msec();
-		poll(NULL, 0, REOPEN_MSEC << run->reopened++);
+		bm_run_pause(run);
 		rc = begin(run, err);
 		run->reopen_msec += bm_clock_msec() - begun_msec;
 	}
@@ -260,7 +143,7 @@ static int begin_with_sessions(struct run *run, struct bm_error *err)
 
 /* ---- the objects ---- */
 
-static void take(struct run *run, const json_t *object)
+static void take(struct bm_run *run, const json_t *object)
 {
 	enum bm_proof proof = bm_proof_named(
 			json_string_value(json_object_get(object, "state")));
@@ -273,7 +156,7 @@ static void take(struct run *run, const json_t *object)
 
 static void on_share(void *ctx, double share)
 {
-	struct run *run = ctx;
+	struct bm_run *run = ctx;
 	double bytes = (double)run->bytes_done + share * (double)run->table->bytes;
 
 	if (run->options->on_progress != NULL) {
@@ -284,18 +167,18 @@ static void on_share(void *ctx, double share)
 
 /* What cannot be written down is found again by the next run. */
 static void keep_state(
-		struct run *run, const struct bm_verify_table *table, const json_t *object)
+		struct bm_run *run, const struct bm_verify_table *table, const json_t *object)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (has_sessions(run) && run->keeps_states) {
+	if (bm_run_has_sessions(run) && run->keeps_states) {
 		bm_proof_state_put(run->pair.aside[BM_PAIR_SOURCE], run->migration, object,
 				table->pending[BM_PAIR_SOURCE] != NULL, (int64_t)table->bytes,
 				&err);
 	}
 }
 
-static void begin_states(struct run *run)
+static void begin_states(struct bm_run *run)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	json_t *tables = json_array();
@@ -314,12 +197,12 @@ static void begin_states(struct run *run)
 	json_decref(tables);
 }
 
-static void end_table(struct run *run, size_t index)
+static void end_table(struct bm_run *run, size_t index)
 {
 	json_t *object = bm_verify_table_end(run->works[index]);
 
 	run->works[index] = NULL;
-	if (is_ended(run)) { /* nothing is known of it */
+	if (bm_run_is_ended(run)) { /* nothing is known of it */
 		json_decref(object);
 		return;
 	}
@@ -329,7 +212,7 @@ static void end_table(struct run *run, size_t index)
 }
 
 /* What differs is sent again, once, and looked at again; else that was all. */
-static void finish_table(struct run *run, size_t index)
+static void finish_table(struct bm_run *run, size_t index)
 {
 	const struct bm_verify_options *options = run->options;
 
@@ -341,10 +224,16 @@ static void finish_table(struct run *run, size_t index)
 }
 
 /* Read it, and look once more at what seemed to differ: mostly that is all. */
-static void begin_table(struct run *run, size_t index)
+static void begin_table(struct bm_run *run, size_t index)
 {
 	const struct bm_verify_table *table = &run->catalog.tables[index];
+	bm_run_open_more(run);
 	struct bm_scan scan = {.pair = &run->pair,
+			.more = run->more,
+			.more_count = run->more_count,
+			.snapshot_msec = run->options->snapshot_msec > 0
+					? run->options->snapshot_msec
+					: BM_VERIFY_SNAPSHOT_MSEC,
 			.digest = &run->digest,
 			.table = table,
 			.migration = run->migration,
@@ -357,7 +246,7 @@ static void begin_table(struct run *run, size_t index)
 	on_share(run, 0);
 	struct bm_repair *repair = run->options->repair ? &run->repair : NULL;
 	run->works[index] = bm_verify_table_begin(run->options, &scan, repair);
-	while (bm_verify_table_is_lost(run->works[index]) && has_sessions(run)) {
+	while (bm_verify_table_is_lost(run->works[index]) && bm_run_has_sessions(run)) {
 		/* What was proven by then is not read again. */
 		scan.migration = run->migration;
 		json_decref(bm_verify_table_end(run->works[index]));
@@ -373,7 +262,7 @@ static void begin_table(struct run *run, size_t index)
 }
 
 /* Rows under way are waited for, of all tables at once. */
-static bool end_tables(struct run *run, bool is_late)
+static bool end_tables(struct bm_run *run, bool is_late)
 {
 	bool any = false;
 
@@ -381,7 +270,7 @@ static bool end_tables(struct run *run, bool is_late)
 		if (run->works[i] == NULL) {
 			continue;
 		}
-		if (is_ended(run) || !has_sessions(run)) {
+		if (bm_run_is_ended(run) || !bm_run_has_sessions(run)) {
 			bm_verify_table_give_up(run->works[i]);
 		}
 		if (!bm_verify_table_is_over(run->works[i], is_late)) {
@@ -396,7 +285,7 @@ static bool end_tables(struct run *run, bool is_late)
 }
 
 /* In the background what has no key is read whole now and then only. */
-static bool is_due(const struct run *run, const struct bm_verify_table *table)
+static bool is_due(const struct bm_run *run, const struct bm_verify_table *table)
 {
 	const struct bm_verify_beside *beside = run->options->beside;
 
@@ -405,7 +294,7 @@ static bool is_due(const struct run *run, const struct bm_verify_table *table)
 }
 
 /* Whether it is to go on; ranges that were read have had their rest. */
-static void rest_after_table(struct run *run)
+static void rest_after_table(struct bm_run *run)
 {
 	struct bm_verify_beside *beside = run->options->beside;
 
@@ -414,14 +303,14 @@ static void rest_after_table(struct run *run)
 	}
 }
 
-static void compare_tables(struct run *run)
+static void compare_tables(struct bm_run *run)
 {
 	run->works = bm_alloc((run->catalog.count + 1) * sizeof(struct bm_verify_work *));
 	for (size_t i = 0; i < run->catalog.count; i++) {
 		run->bytes += run->catalog.tables[i].bytes;
 	}
 	begin_states(run);
-	for (size_t i = 0; i < run->catalog.count && !is_ended(run); i++) {
+	for (size_t i = 0; i < run->catalog.count && !bm_run_is_ended(run); i++) {
 		if (is_due(run, &run->catalog.tables[i])) {
 			begin_table(run, i);
 			rest_after_table(run);
@@ -435,7 +324,7 @@ static void compare_tables(struct run *run)
 	free(run->works);
 }
 
-static void compare_sequences(struct run *run, uint64_t wait_msec)
+static void compare_sequences(struct bm_run *run, uint64_t wait_msec)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
@@ -446,14 +335,14 @@ static void compare_sequences(struct run *run, uint64_t wait_msec)
 	}
 }
 
-static void compare_all(struct run *run)
+static void compare_all(struct bm_run *run)
 {
 	compare_tables(run);
 	if (run->options->beside != NULL) {
 		return;
 	}
 	size_t first = json_array_size(run->objects);
-	has_sessions(run);
+	bm_run_has_sessions(run);
 	bm_verify_new_tables(&run->pair, run->options, &run->catalog, run->objects);
 	uint64_t wait_msec = run->options->wait_msec;
 
@@ -475,7 +364,7 @@ static void compare_all(struct run *run)
 json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *result,
 		struct bm_error *err)
 {
-	struct run run = {.options = options};
+	struct bm_run run = {.options = options};
 	int rc = begin_with_sessions(&run, err);
 
 	if (rc == 0) {
@@ -491,6 +380,7 @@ json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *re
 		run.report = NULL;
 	}
 	bm_verify_catalog_finish(&run.catalog);
+	bm_run_close_more(&run);
 	bm_pair_close(&run.pair);
 	return run.report;
 }

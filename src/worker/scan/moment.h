@@ -8,14 +8,14 @@
  * destination is captured too, its delta table is read after the source's snapshot, by a
  * session of its own.
  */
-#ifndef WORKER_VERIFY_MOMENT_H
-#define WORKER_VERIFY_MOMENT_H
+#ifndef WORKER_SCAN_MOMENT_H
+#define WORKER_SCAN_MOMENT_H
 
 #include <stdbool.h>
 
-#include "worker/verify/keys.h"
-#include "worker/verify/pair.h"
-#include "worker/verify/verify_catalog.h"
+#include "worker/scan/keys.h"
+#include "worker/scan/pair.h"
+#include "worker/scan/verify_catalog.h"
 
 /* A transaction of one side, begun by `how`, with our settings and then `then`; and its end,
  * should it still be open. */
@@ -34,9 +34,13 @@ int bm_moment_lock(struct bm_pair *pair, const struct bm_verify_table *table,
 		struct bm_error *err);
 int bm_moment_unlock(struct bm_pair *pair, int rc, struct bm_error *err);
 
-/* Begin both transactions. Finish `out` and end it in either case. */
+/* Begin both transactions. Finish `out` and end it in either case. `limit_msec` (0: none): so
+ * long the snapshots may live; no statement of them takes more than a third of it. */
 int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
-		struct bm_moment *out, struct bm_error *err);
+		uint64_t limit_msec, struct bm_moment *out, struct bm_error *err);
+
+/* A statement was ended since it took too long for its snapshot. */
+bool bm_moment_was_too_long(const struct bm_error *err);
 
 /* Give both snapshots back, whatever state the sessions are in. */
 void bm_moment_end(struct bm_pair *pair, struct bm_moment *moment);

@@ -14,16 +14,16 @@
  *
  * Pure: texts of SQL, and sums of what comes back.
  */
-#ifndef WORKER_VERIFY_DIGEST_H
-#define WORKER_VERIFY_DIGEST_H
+#ifndef WORKER_SCAN_DIGEST_H
+#define WORKER_SCAN_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "bucardo_machine/strbuf.h"
-#include "worker/verify/pair.h"
-#include "worker/verify/verify_catalog.h"
+#include "worker/scan/pair.h"
+#include "worker/scan/verify_catalog.h"
 
 struct bm_digest {
 	bool portable;	    /* sha256 */
@@ -75,16 +75,19 @@ struct bm_sum {
 };
 
 struct bm_sums {
-	size_t count; /* of buckets */
+	size_t first, count; /* of buckets */
 	struct bm_sum *sides[BM_PAIR_SIDES];
 };
 
-void bm_sums_init(struct bm_sums *sums, size_t count);
+/* Of `count` buckets from `first` on; no others are taken. */
+void bm_sums_init(struct bm_sums *sums, size_t first, size_t count);
 void bm_sums_finish(struct bm_sums *sums);
 
 /* Add (sign 1) or take off (-1) what a side answered. No bucket is the first one. */
 void bm_sums_take(struct bm_sums *sums, enum bm_pair_side side, const PGresult *rows, int sign);
 
+const struct bm_sum *bm_sums_of(
+		const struct bm_sums *sums, enum bm_pair_side side, size_t bucket);
 bool bm_sums_differ(const struct bm_sums *sums, size_t bucket);
 
 #endif

@@ -1,4 +1,4 @@
-#include "worker/verify/ranges.h"
+#include "worker/scan/ranges.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -215,6 +215,10 @@ static void put_end(const struct bm_verify_column *key, const char *comparison,
 void bm_ranges_condition(const struct bm_ranges *ranges, const struct bm_verify_table *table,
 		unsigned first, unsigned last, struct bm_strbuf *out)
 {
+	if (!ranges->by_order && (first > 0 || last < ranges->count)) {
+		bm_strbuf_printf(
+				out, "'[%u,%u)'::int4range @> %s", first, last, ranges->bucket);
+	}
 	if (ranges->by_order && first > 0) {
 		put_end(&table->key[0], ">=", ranges->bounds[first - 1], out);
 	}

@@ -1,4 +1,4 @@
-#include "worker/verify/pair.h"
+#include "worker/scan/pair.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * have done so at its end (verify_table.c), which makes it unproven and nothing
  * else.
  */
-#ifndef WORKER_VERIFY_CATALOG_H
-#define WORKER_VERIFY_CATALOG_H
+#ifndef WORKER_SCAN_VERIFY_CATALOG_H
+#define WORKER_SCAN_VERIFY_CATALOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include "bucardo_machine/table_filter.h"
 #include "bucardo_machine/verify.h"
-#include "worker/verify/pair.h"
+#include "worker/scan/pair.h"
 
 /* How a value is made comparable (digest.c). */
 enum bm_verify_way {

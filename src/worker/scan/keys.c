@@ -1,4 +1,4 @@
-#include "worker/verify/keys.h"
+#include "worker/scan/keys.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * Bounded: BM_KEYS_MOST of them, which is some MB; who has more of them says so and goes
  * without.
  */
-#ifndef WORKER_VERIFY_KEYS_H
-#define WORKER_VERIFY_KEYS_H
+#ifndef WORKER_SCAN_KEYS_H
+#define WORKER_SCAN_KEYS_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>

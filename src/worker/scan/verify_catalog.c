@@ -1,5 +1,5 @@
 /* The catalogs of both sides, put together by the tables' names. */
-#include "worker/verify/verify_catalog.h"
+#include "worker/scan/verify_catalog.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -9,17 +9,17 @@
 #include "bucardo_machine/libpq.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
-#include "worker/verify/digest.h"
+#include "worker/scan/digest.h"
 
 /* clang-format off */
 static const char tables_sql[] =
-#include "worker/verify/sql/verify_tables.sql.inc"
+#include "worker/scan/sql/verify_tables.sql.inc"
 ;
 static const char owed_sql[] =
-#include "worker/verify/sql/verify_owed.sql.inc"
+#include "worker/scan/sql/verify_owed.sql.inc"
 ;
 static const char captured_sql[] =
-#include "worker/verify/sql/verify_captured.sql.inc"
+#include "worker/scan/sql/verify_captured.sql.inc"
 ;
 /* clang-format on */
 

@@ -4,8 +4,8 @@
  * Each side has two sessions: `main` reads rows in a snapshot, `aside` holds the lock that
  * keeps purges out while the two snapshots are taken, and reads what came later.
  */
-#ifndef WORKER_VERIFY_PAIR_H
-#define WORKER_VERIFY_PAIR_H
+#ifndef WORKER_SCAN_PAIR_H
+#define WORKER_SCAN_PAIR_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "worker/verify/proofs.h"
+#include "worker/scan/proofs.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/libpq.h"
-#include "worker/verify/moment.h"
+#include "worker/scan/moment.h"
 
 /* The first number of an advisory lock; the second one is the migration's. "bmpr". */
 #define CLAIM "1651339378"
@@ -19,10 +19,10 @@
 
 /* clang-format off */
 static const char state_sql[] =
-#include "worker/verify/sql/proof_state.sql.inc"
+#include "worker/scan/sql/proof_state.sql.inc"
 ;
 static const char truncates_sql[] =
-#include "worker/verify/sql/proof_truncates.sql.inc"
+#include "worker/scan/sql/proof_truncates.sql.inc"
 ;
 
 static const char plan_sql[] =

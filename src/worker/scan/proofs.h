@@ -11,15 +11,15 @@
  * person asks for reads all of it; one that trusts the marks alone does not, and one that goes
  * on with a pass that was killed does not.
  */
-#ifndef WORKER_VERIFY_PROOFS_H
-#define WORKER_VERIFY_PROOFS_H
+#ifndef WORKER_SCAN_PROOFS_H
+#define WORKER_SCAN_PROOFS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/verify/digest.h"
-#include "worker/verify/pair.h"
-#include "worker/verify/ranges.h"
+#include "worker/scan/digest.h"
+#include "worker/scan/pair.h"
+#include "worker/scan/ranges.h"
 
 struct bm_proofs {
 	const char *migration; /* NULL: nothing is kept, all else is empty */

@@ -5,20 +5,23 @@
  * seconds (and one bucket) take. Rows that are under way are taken out of the sums; a bucket
  * whose sums differ then has its rows listed, and those that differ become suspects.
  */
-#ifndef WORKER_VERIFY_SCAN_H
-#define WORKER_VERIFY_SCAN_H
+#ifndef WORKER_SCAN_SCAN_H
+#define WORKER_SCAN_SCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "bucardo_machine/verify.h"
-#include "worker/verify/digest.h"
-#include "worker/verify/keys.h"
-#include "worker/verify/moment.h"
-#include "worker/verify/pair.h"
+#include "worker/scan/digest.h"
+#include "worker/scan/keys.h"
+#include "worker/scan/moment.h"
+#include "worker/scan/pair.h"
 
 struct bm_scan {
 	struct bm_pair *pair;
+	struct bm_pair *more; /* for ranges that are read at the same time (readers.h) */
+	unsigned more_count;
+	uint64_t snapshot_msec; /* so long one may live; 0: as long as it takes */
 	const struct bm_digest *digest;
 	const struct bm_verify_table *table;
 	const char *migration;		 /* whose proofs are kept; NULL: none are (proofs.h) */
@@ -26,6 +29,7 @@ struct bm_scan {
 	struct bm_verify_beside *beside; /* NULL: as fast as it can */
 	void (*on_share)(void *ctx, double share); /* how much is read; NULL: not told */
 	void *ctx;
+	unsigned readers; /* that share the memory */
 	/* the result: */
 	struct bm_keys suspects;
 	int64_t rows[BM_PAIR_SIDES]; /* that were read */

@@ -1,11 +1,13 @@
-#include "worker/verify/moment.h"
+#include "worker/scan/moment.h"
 
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/deltas/purge_lock.h"
 #include "worker/session/ask.h"
@@ -16,6 +18,10 @@
  * purges out asks at once. */
 #define SNAPSHOT_IDLE "5h"
 #define LOCK_IDLE "10min"
+
+/* Of one snapshot's limit each statement may take a part: one sums up, others list. */
+#define STATEMENTS 3
+#define IDLE_MORE_MSEC ((uint64_t)60 * 1000)
 
 #define BEGIN_SNAPSHOT "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -128,7 +134,26 @@ int bm_moment_unlock(struct bm_pair *pair, int rc, struct bm_error *err)
 	return rc;
 }
 
-static int take(struct bm_pair *pair, const struct bm_verify_table *table,
+static int begin_snapshots(struct bm_pair *pair, uint64_t limit_msec, struct bm_error *err)
+{
+	static const enum bm_pair_side order[] = {BM_PAIR_DESTINATION, BM_PAIR_SOURCE};
+	char *then = limit_msec == 0
+			? bm_strdup("SELECT 1")
+			: bm_format("SET LOCAL statement_timeout = '%" PRIu64 "ms'; SET LOCAL"
+				    " idle_in_transaction_session_timeout = '%" PRIu64
+				    "ms'; SELECT 1",
+					  limit_msec / STATEMENTS, limit_msec + IDLE_MORE_MSEC);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(order); i++) {
+		rc = bm_moment_start(pair->main[order[i]], BEGIN_SNAPSHOT, then, err);
+		rc = rc == 0 ? 0 : bm_error_wrap(err, "%s", bm_pair_side_name(order[i]));
+	}
+	free(then);
+	return rc;
+}
+
+static int take(struct bm_pair *pair, const struct bm_verify_table *table, uint64_t limit_msec,
 		struct truncates *truncates, struct bm_moment *out, struct bm_error *err)
 {
 	PGconn *source = pair->main[BM_PAIR_SOURCE];
@@ -139,12 +164,10 @@ static int take(struct bm_pair *pair, const struct bm_verify_table *table,
 			return bm_error_wrap(err, "%s", bm_pair_side_name(side));
 		}
 	}
-	if (bm_moment_start(pair->main[BM_PAIR_DESTINATION], BEGIN_SNAPSHOT, "SELECT 1", err) !=
-			0) {
-		return bm_error_wrap(err, "destination");
+	if (begin_snapshots(pair, limit_msec, err) != 0) {
+		return -1;
 	}
-	if (bm_moment_start(source, BEGIN_SNAPSHOT, "SELECT 1", err) != 0 ||
-			add_pending(source, table, BM_PAIR_SOURCE, out, err) != 0 ||
+	if (add_pending(source, table, BM_PAIR_SOURCE, out, err) != 0 ||
 			count_truncates(source, table->truncated[BM_PAIR_SOURCE],
 					&truncates->after[BM_PAIR_SOURCE], out, err) != 0) {
 		return bm_error_wrap(err, "source");
@@ -164,19 +187,24 @@ static int take(struct bm_pair *pair, const struct bm_verify_table *table,
 }
 
 int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
-		struct bm_moment *out, struct bm_error *err)
+		uint64_t limit_msec, struct bm_moment *out, struct bm_error *err)
 {
 	*out = (struct bm_moment){0};
 	struct truncates truncates = {0};
 	bm_keys_init(&out->pending, table->key_count);
 	int rc = bm_moment_lock(pair, table, err);
 	if (rc == 0) {
-		rc = take(pair, table, &truncates, out, err);
+		rc = take(pair, table, limit_msec, &truncates, out, err);
 	}
 	bm_moment_stop(pair->aside[BM_PAIR_SOURCE]);
 	bm_moment_stop(pair->aside[BM_PAIR_DESTINATION]);
 	bm_keys_sort(&out->pending);
 	return rc;
+}
+
+bool bm_moment_was_too_long(const struct bm_error *err)
+{
+	return err->code == BM_ERR_SQL && strcmp(err->sqlstate, "57014") == 0;
 }
 
 void bm_moment_end(struct bm_pair *pair, struct bm_moment *moment)

@@ -1,4 +1,4 @@
-#include "worker/verify/scan.h"
+#include "worker/scan/batch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -6,20 +6,13 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
-#include "worker/verify/proofs.h"
-#include "worker/verify/ranges.h"
-
-/* Buckets of one moment: as many as take some seconds. */
-#define BUCKETS_AT_FIRST 64u
-#define BATCH_LONG_MSEC 8000
-#define BATCH_SPAN 4
 
 /* Rows that are listed at once, of one side. */
-#define LISTED_MOST 40000
+#define LISTED_MOST 40000 /* of all readers */
 
 /* A bucket of more rows is read in parts: of about so many rows, by other bits of the keys'
  * hashes than ranges.c takes. */
-#define PART_ROWS 4096
+#define PART_ROWS 4096u
 #define PARTS_MOST 65536u
 #define PARTS_SHIFT 20
 
@@ -31,6 +24,7 @@ struct batch {
 	unsigned first, last; /* buckets, to before `last` */
 	char *condition;      /* SQL */
 	char at[BM_CLOCK_TEXT_SIZE];
+	uint64_t begun_msec;
 	struct bm_moment moment;
 	struct bm_sums sums;
 };
@@ -79,14 +73,14 @@ static int take_pending_off(struct bm_scan *scan, const struct bm_ranges *ranges
 static unsigned listed_most(const struct bm_scan *scan)
 {
 	const struct bm_verify_table *table = scan->table;
-	uint64_t most = LISTED_MOST;
+	uint64_t most = LISTED_MOST / scan->readers, bytes = LISTED_BYTES / scan->readers;
 
 	for (size_t i = 0; i < table->key_count; i++) {
 		if (table->key[i].way == BM_WAY_INT || table->key[i].way == BM_WAY_UUID) {
 			continue;
 		}
 		uint64_t width = table->bytes / (table->rows + 1) + 1;
-		most = LISTED_BYTES / width < most ? LISTED_BYTES / width : most;
+		most = bytes / width < most ? bytes / width : most;
 	}
 	return (unsigned)(most > LISTED_LEAST ? most : LISTED_LEAST);
 }
@@ -178,7 +172,8 @@ static int list_buckets(struct bm_scan *scan, const struct bm_ranges *ranges,
 
 static int64_t rows_of(const struct bm_sums *sums, unsigned bucket)
 {
-	int64_t source = sums->sides[0][bucket].rows, other = sums->sides[1][bucket].rows;
+	int64_t source = bm_sums_of(sums, BM_PAIR_SOURCE, bucket)->rows;
+	int64_t other = bm_sums_of(sums, BM_PAIR_DESTINATION, bucket)->rows;
 
 	return source > other ? source : other;
 }
@@ -193,10 +188,11 @@ static int list_parts(struct bm_scan *scan, const struct bm_ranges *ranges,
 {
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 	struct bm_ranges parts = {.count = 2};
-	struct batch part = {.moment = batch->moment};
+	struct batch part = {.moment = batch->moment, .begun_msec = batch->begun_msec};
+	unsigned rows = listed_most(scan) / 4 < PART_ROWS ? listed_most(scan) / 4 : PART_ROWS;
 
 	while (parts.count < PARTS_MOST &&
-			(int64_t)parts.count * PART_ROWS < rows_of(&batch->sums, bucket)) {
+			(int64_t)parts.count * rows < rows_of(&batch->sums, bucket)) {
 		parts.count *= 2;
 	}
 	part.last = parts.count;
@@ -204,7 +200,7 @@ static int list_parts(struct bm_scan *scan, const struct bm_ranges *ranges,
 	parts.bucket = bm_strbuf_detach(&sql);
 	part.condition = bm_format("%s%s%s = %u", batch->condition,
 			batch->condition[0] != '\0' ? " AND " : "", ranges->bucket, bucket);
-	bm_sums_init(&part.sums, parts.count);
+	bm_sums_init(&part.sums, 0, parts.count);
 	int rc = ask_sums(scan, &parts, &part, part.condition, 0, NULL, 1, err);
 	if (rc == 0) {
 		rc = take_pending_off(scan, &parts, &part, err);
@@ -218,6 +214,21 @@ static int list_parts(struct bm_scan *scan, const struct bm_ranges *ranges,
 	return rc;
 }
 
+/* Its snapshot has no time for another statement. */
+static bool is_old(const struct bm_scan *scan, const struct batch *batch)
+{
+	return scan->snapshot_msec > 0 &&
+			bm_clock_msec() - batch->begun_msec > scan->snapshot_msec / 3 * 2;
+}
+
+/* As the server says it of a statement. */
+static int too_old(struct bm_error *err)
+{
+	bm_error_set(err, BM_ERR_SQL, "listing its rows took too long");
+	bm_text_copy(err->sqlstate, sizeof(err->sqlstate), "57014");
+	return -1;
+}
+
 struct listing { /* buckets that are listed together */
 	struct bm_strbuf buckets;
 	int64_t rows, expected[BM_PAIR_SIDES];
@@ -226,8 +237,9 @@ struct listing { /* buckets that are listed together */
 static int list_them(struct bm_scan *scan, const struct bm_ranges *ranges,
 		const struct batch *batch, struct listing *listing, struct bm_error *err)
 {
-	int rc = listing->buckets.length == 0 || scan->too_many
-			? 0
+	int rc = listing->buckets.length == 0 || scan->too_many ? 0
+			: is_old(scan, batch)
+			? too_old(err)
 			: list_buckets(scan, ranges, batch, bm_strbuf_text(&listing->buckets),
 					  listing->expected, err);
 
@@ -242,7 +254,7 @@ static void add_bucket(struct listing *listing, const struct batch *batch, unsig
 			bucket);
 	listing->rows += rows_of(&batch->sums, bucket);
 	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
-		listing->expected[side] += batch->sums.sides[side][bucket].rows;
+		listing->expected[side] += bm_sums_of(&batch->sums, side, bucket)->rows;
 	}
 }
 
@@ -278,8 +290,8 @@ static int list_differing(struct bm_scan *scan, const struct bm_ranges *ranges,
 static void count_rows(struct bm_scan *scan, const struct batch *batch)
 {
 	for (unsigned i = batch->first; i < batch->last; i++) {
-		scan->rows[0] += batch->sums.sides[0][i].rows;
-		scan->rows[1] += batch->sums.sides[1][i].rows;
+		scan->rows[0] += bm_sums_of(&batch->sums, BM_PAIR_SOURCE, i)->rows;
+		scan->rows[1] += bm_sums_of(&batch->sums, BM_PAIR_DESTINATION, i)->rows;
 	}
 	scan->read += batch->last - batch->first;
 }
@@ -297,7 +309,7 @@ static int add_proofs(struct bm_scan *scan, const struct bm_proofs *proofs,
 		if (!bm_sums_differ(&batch->sums, i)) {
 			bm_strbuf_printf(&buckets, "%s%u", separator, i);
 			bm_strbuf_printf(&rows, "%s%" PRId64, separator,
-					batch->sums.sides[0][i].rows);
+					bm_sums_of(&batch->sums, BM_PAIR_SOURCE, i)->rows);
 		}
 	}
 	if (proofs->migration != NULL && buckets.length > 0) {
@@ -331,14 +343,12 @@ static int read_batch(struct bm_scan *scan, const struct bm_ranges *ranges, stru
 	return rc;
 }
 
-/* One moment: the buckets from `first` to before `last`; none of them: what is under way. */
-static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
+int bm_batch_run(struct bm_scan *scan, const struct bm_ranges *ranges,
 		const struct bm_proofs *proofs, unsigned first, unsigned last,
 		struct bm_error *err)
 {
 	struct bm_strbuf condition = BM_STRBUF_INIT;
-	struct batch batch = {.first = first, .last = last};
-	uint64_t begun_msec = bm_clock_msec();
+	struct batch batch = {.first = first, .last = last, .begun_msec = bm_clock_msec()};
 	bool reads = false;
 
 	bm_clock_format(bm_clock_wall_msec(), batch.at);
@@ -346,12 +356,13 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 		bm_ranges_condition(ranges, scan->table, first, last, &condition);
 	}
 	batch.condition = bm_strbuf_detach(&condition);
-	bm_sums_init(&batch.sums, ranges->count);
+	bm_sums_init(&batch.sums, first, last - first);
 	int rc = first < last && proofs->migration != NULL
 			? bm_proofs_forget(scan->pair, proofs, scan->table, first, last, err)
 			: 0;
 	if (rc == 0) {
-		rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
+		rc = bm_moment_begin(scan->pair, scan->table, scan->snapshot_msec,
+				&batch.moment, err);
 	}
 	scan->truncated = scan->truncated || batch.moment.truncated;
 	scan->too_many_pending = scan->too_many_pending || batch.moment.too_many;
@@ -366,105 +377,9 @@ static int run_batch(struct bm_scan *scan, const struct bm_ranges *ranges,
 	}
 	bm_sums_finish(&batch.sums);
 	free(batch.condition);
-	uint64_t took_msec = bm_clock_msec() - begun_msec;
+	uint64_t took_msec = bm_clock_msec() - batch.begun_msec;
 	scan->longest_msec = took_msec > scan->longest_msec ? took_msec : scan->longest_msec;
 	return rc;
-}
-
-static unsigned next_size(const struct bm_scan *scan, unsigned size, uint64_t took_msec)
-{
-	uint64_t most = scan->beside != NULL ? scan->beside->batch_msec : BATCH_LONG_MSEC;
-
-	if (took_msec < most / BATCH_SPAN) {
-		return size * 2;
-	}
-	return took_msec > most && size > 1 ? size / 2 : size;
-}
-
-/* From `from` on the first bucket that is (not) proven. */
-static unsigned next_bucket(
-		const struct bm_proofs *proofs, unsigned from, unsigned count, bool is_proven)
-{
-	while (from < count && (proofs->proven != NULL && proofs->proven[from]) != is_proven) {
-		from++;
-	}
-	return from;
-}
-
-/* Where much is to be read, all of it is: one long run is quicker than many short ones. */
-static void forget_few(const struct bm_ranges *ranges, struct bm_proofs *proofs)
-{
-	unsigned proven = 0;
-
-	for (unsigned i = 0; proofs->proven != NULL && i < ranges->count; i++) {
-		proven += proofs->proven[i];
-	}
-	if (proven < ranges->count && (!ranges->by_order || proven < ranges->count / 4 * 3)) {
-		free(proofs->proven);
-		proofs->proven = NULL;
-		proofs->rows = 0;
-		proofs->oldest[0] = '\0';
-	}
-}
-
-static int read_all(struct bm_scan *scan, const struct bm_ranges *ranges,
-		const struct bm_proofs *proofs, struct bm_error *err)
-{
-	unsigned size = scan->beside != NULL ? 1 : BUCKETS_AT_FIRST;
-	unsigned first = next_bucket(proofs, 0, ranges->count, false);
-	int rc = first == ranges->count ? run_batch(scan, ranges, proofs, 0, 0, err) : 0;
-
-	while (rc == 0 && first < ranges->count) {
-		uint64_t begun_msec = bm_clock_msec();
-		unsigned last = next_bucket(proofs, first, ranges->count, true);
-		if (ranges->by_order && last - first > size) {
-			last = first + size;
-		}
-		rc = run_batch(scan, ranges, proofs, first, last, err);
-		uint64_t took_msec = bm_clock_msec() - begun_msec;
-		size = next_size(scan, size, took_msec);
-		if (rc == 0) {
-			rc = bm_verify_rest(scan, last - first, ranges->count, took_msec, err);
-		}
-		if (rc == 0 && scan->on_share != NULL) {
-			scan->on_share(scan->ctx, (double)last / ranges->count);
-		}
-		first = next_bucket(proofs, last, ranges->count, false);
-	}
-	return rc;
-}
-
-int bm_scan_run(struct bm_scan *scan, struct bm_error *err)
-{
-	struct bm_ranges ranges;
-	struct bm_proofs proofs;
-
-	bm_keys_init(&scan->suspects, scan->table->key_count);
-	int rc = bm_proofs_open(scan->pair, scan->migration, scan->trusting,
-			scan->beside != NULL ? scan->beside->max_age_msec : 0, scan->digest,
-			scan->table, &ranges, &proofs, err);
-	if (rc == 0) {
-		/* Beside applications reading less counts for more than being ready soon. */
-		if (scan->beside == NULL || !ranges.by_order) {
-			forget_few(&ranges, &proofs);
-		}
-		scan->buckets = ranges.count;
-		scan->rows[0] = scan->rows[1] = proofs.rows;
-		bm_text_copy(scan->oldest, sizeof(scan->oldest), proofs.oldest);
-		rc = read_all(scan, &ranges, &proofs, err);
-	}
-	if (rc == 0 && proofs.migration != NULL) {
-		rc = bm_proofs_complete(scan->pair, &proofs, scan->table, err);
-	}
-	bm_ranges_finish(&ranges);
-	bm_proofs_finish(&proofs);
-	bm_keys_sort(&scan->suspects);
-	return rc;
-}
-
-void bm_scan_finish(struct bm_scan *scan)
-{
-	bm_keys_finish(&scan->suspects);
 }
 
 static char everything[] = "0";
@@ -474,8 +389,8 @@ int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struc
 	struct batch batch = {.first = 0, .last = 1};
 	const struct bm_ranges ranges = {.count = 1, .bucket = everything};
 
-	bm_sums_init(&batch.sums, 1);
-	int rc = bm_moment_begin(scan->pair, scan->table, &batch.moment, err);
+	bm_sums_init(&batch.sums, 0, 1);
+	int rc = bm_moment_begin(scan->pair, scan->table, 0, &batch.moment, err);
 	if (rc == 0) {
 		rc = ask_sums(scan, &ranges, &batch, "", 0, NULL, 1, err);
 	}

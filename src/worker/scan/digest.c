@@ -1,4 +1,4 @@
-#include "worker/verify/digest.h"
+#include "worker/scan/digest.h"
 
 #include <stdlib.h>
 
@@ -270,8 +270,9 @@ void bm_digest_look_sql(const struct bm_digest *digest, const struct bm_verify_t
 
 /* ---- what a side answered ---- */
 
-void bm_sums_init(struct bm_sums *sums, size_t count)
+void bm_sums_init(struct bm_sums *sums, size_t first, size_t count)
 {
+	sums->first = first;
 	sums->count = count;
 	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
 		sums->sides[side] = bm_alloc((count + 1) * sizeof(struct bm_sum));
@@ -301,19 +302,26 @@ void bm_sums_take(struct bm_sums *sums, enum bm_pair_side side, const PGresult *
 {
 	for (int row = 0; row < PQntuples(rows); row++) {
 		size_t bucket = strtoul(PQgetvalue(rows, row, 0), NULL, 10);
-		if (bucket >= sums->count) {
+		if (bucket < sums->first || bucket - sums->first >= sums->count) {
 			continue;
 		}
-		struct bm_sum *sum = &sums->sides[side][bucket];
+		struct bm_sum *sum = &sums->sides[side][bucket - sums->first];
 		sum->rows += sign * strtoll(PQgetvalue(rows, row, 1), NULL, 10);
 		sum->hashes += sign * number_of(PQgetvalue(rows, row, 2));
 		sum->halves += sign * number_of(PQgetvalue(rows, row, 3));
 	}
 }
 
+const struct bm_sum *bm_sums_of(
+		const struct bm_sums *sums, enum bm_pair_side side, size_t bucket)
+{
+	return &sums->sides[side][bucket - sums->first];
+}
+
 bool bm_sums_differ(const struct bm_sums *sums, size_t bucket)
 {
-	const struct bm_sum *a = &sums->sides[0][bucket], *b = &sums->sides[1][bucket];
+	const struct bm_sum *a = bm_sums_of(sums, BM_PAIR_SOURCE, bucket);
+	const struct bm_sum *b = bm_sums_of(sums, BM_PAIR_DESTINATION, bucket);
 
 	return a->rows != b->rows || a->hashes != b->hashes || a->halves != b->halves;
 }

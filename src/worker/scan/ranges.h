@@ -3,18 +3,18 @@
  *
  * Where the key begins with a type that every server puts in one order, buckets are ranges of
  * it, half-open, the first and the last without end. Else a bucket is a part of the keys'
- * hashes, and all of them are read at once: no sort order of texts is the same on two servers
- * for certain.
+ * hashes, and all of them are read at once, as far as a snapshot may live so long: no sort
+ * order of texts is the same on two servers for certain.
  */
-#ifndef WORKER_VERIFY_RANGES_H
-#define WORKER_VERIFY_RANGES_H
+#ifndef WORKER_SCAN_RANGES_H
+#define WORKER_SCAN_RANGES_H
 
 #include <stdbool.h>
 
 #include "bucardo_machine/strbuf.h"
-#include "worker/verify/digest.h"
-#include "worker/verify/pair.h"
-#include "worker/verify/verify_catalog.h"
+#include "worker/scan/digest.h"
+#include "worker/scan/pair.h"
+#include "worker/scan/verify_catalog.h"
 
 /* A bucket's rows, about: few enough to be listed when they differ. */
 #define BM_RANGES_BUCKET_ROWS 8192

@@ -80,6 +80,7 @@ struct bm_sync_view {
 	int64_t catch_up_msec; /* until nothing waits, when it shrinks; else -1 */
 	int64_t requeued_rows; /* since the capture, as far as databases have answered */
 	int64_t conflicts;     /* in all runs; -1 unknown */
+	int64_t applied_rows;  /* written and deleted by all runs; -1 unknown */
 	bool is_overdue;       /* BM_HEALTH_STARTING, and nothing shows that it is on its way */
 };
 

@@ -51,6 +51,7 @@ struct bm_sync_sample { /* one row of Bucardo's sync */
 	const char *blocker_db;	   /* name of the database where it waits; "" none */
 	int64_t requeued_rows;	   /* sent again because they shared a txntime; -1 unknown */
 	int64_t conflicts;	   /* in all runs; -1 unknown */
+	int64_t applied_rows;	   /* written and deleted by all runs; -1 unknown */
 };
 
 struct bm_observation {

@@ -86,7 +86,7 @@ def test_each_page_says_what_the_socket_says(site):
 
 
 def test_what_there_is_not_is_answered_with_what_there_is(site):
-    for path in ("/dashboard", "/dashboard/", "/report/app", "/api/v1/status/", "/livez/x", "/../etc/passwd"):
+    for path in ("/dashboard", "/dashboard/", "/report/", "/api/v1/status/", "/livez/x", "/../etc/passwd"):
         answer = site.ask(path)
         assert answer.status == 404, path
         assert "/metrics" in answer.text and "/api/v1/migrations/" in answer.text
@@ -179,6 +179,18 @@ def test_every_metric_is_in_the_document(site):
     path = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "http.md")
     with open(path, encoding="utf-8") as file:
         assert table in file.read()
+
+
+def test_the_dashboard_and_the_document_are_as_the_table_of_metrics_says(site):
+    script = os.path.join(KUBERNETES, "..", "scripts", "metrics-files")
+    done = subprocess.run([script, "--check"], check=False, capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "BM_BINARY": str(site.machine.binary)})
+    assert done.returncode == 0, done.stderr
+    with open(os.path.join(KUBERNETES, "examples", "grafana-dashboard.json"), encoding="utf-8") as file:
+        board = json.load(file)
+    rules = [{"record": f"x:{panel['id']}{target['refId']}", "expr": target["expr"].replace("$__rate_interval", "5m")}
+             for panel in board["panels"] for target in panel.get("targets", [])]
+    promtool("rules", "/dev/stdin", text=yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
 
 
 def test_the_example_alerts_are_for_metrics_that_there_are(site):
@@ -401,6 +413,53 @@ def test_https_takes_a_renewed_certificate(own):
 
 # ---- a migration ----
 
+def what_was_applied_is_counted(source, metrics, sync):
+    before = metrics().value("sync_applied_rows_total", sync=sync)
+    source.sql("UPDATE kept SET id = id WHERE id <= 10", dbname="shop")
+    wait_for(lambda: metrics().value("sync_applied_rows_total", sync=sync) >= before + 20, 30,
+             "ten rows were deleted and written")
+    assert metrics().value("writable_sides", migration="app") == 1
+    assert metrics().value("fence_up", migration="app", side="source") == 0
+
+
+def what_was_proven_is_a_page(machine, dest, port, metrics):
+    """What the background found, and then `verify`: of a row that somebody deleted past the fence."""
+    def page(name="app"):
+        return http.ask(port, f"/report/{name}", seconds=30)
+    proven = wait_for(lambda: (lambda m: m if m.value("verify_proven_ratio", migration="app") else None)(metrics()), 60,
+                      "something is proven")
+    assert proven.value("verify_chunks", migration="app", state="proven") >= 1
+    assert proven.value("verify_oldest_proof_timestamp_seconds", migration="app") == pytest.approx(time.time(), abs=300)
+    assert proven.value("verify_differences", migration="app", kind="missing") == 0
+    whole = page()
+    assert whole.status == 200 and whole.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "style-src 'unsafe-inline'" in whole.headers["Content-Security-Policy"]
+    assert "public.kept" in whole.text and "<h1>Is everything there?</h1>" in whole.text and "<script" not in whole.text
+    assert page("none").status == 404 and "none" in page("none").text
+    assert page("x" * 200).status == 400
+    assert http.ask(port, "/report/app", headers={"Host": "evil.example.com"}).status == 403
+    dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on; DELETE FROM kept WHERE id = 500",
+             dbname="shop")
+    assert machine.cli("verify", "app", "--table", "public.kept", seconds=60).code == 5
+    wait_for(lambda: metrics().value("verify_differences", migration="app", kind="missing") == 1, 60, "it is counted")
+    assert metrics().value("table_differences", migration="app", table="public.kept") == 1
+    told = wait_for(lambda: (lambda a: a if "The databases differ" in a.text else None)(page()), 20, "it is on the page")
+    assert "missing" in told.text and "500" in told.text
+
+
+def what_was_is_kept(port):
+    def history():
+        answer = http.ask(port, "/api/v1/history?migration=app")
+        return json.loads(answer.text) if answer.status == 200 else None
+    page = wait_for(lambda: (lambda p: p if p and any(row[3] and row[5] for row in p["rows"]) else None)(history()), 40,
+                    "a row of the migration")
+    row = dict(zip(page["columns"], next(row for row in page["rows"] if row[3] and row[5])))
+    assert row["applied_rows"] >= 20 and 0 < row["verified_percent"] <= 100
+    assert any(row[1] is not None for row in page["rows"]), "the lag is known"
+    kinds = [mark["kind"] for mark in page["marks"]]
+    assert kinds[0] == "start" and "phase" in kinds
+
+
 def test_metrics_of_a_migration_are_true_and_its_lag_grows_while_nobody_can_say(workshop):
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
@@ -421,7 +480,7 @@ def test_metrics_of_a_migration_are_true_and_its_lag_grows_while_nobody_can_say(
     sync = next(s["name"] for s in machine.status_json()["syncs"])
     assert now.value("migration_phase", migration="app", phase="replicate", status="live") == 1
     assert now.value("migration_live", migration="app") == 1
-    assert now.value("fence_up", migration="app") == 1
+    assert now.value("fence_up", migration="app", side="destination") == 1
     assert now.value("database_up", side="source") == 1
     assert now.value("database_up", side="destination") == 1
     assert now.value("sync_backlog_rows", sync=sync) == 0 and now.value("sync_lag_seconds", sync=sync) == 0
@@ -432,6 +491,9 @@ def test_metrics_of_a_migration_are_true_and_its_lag_grows_while_nobody_can_say(
     assert '"' in name and "\\" in name
     one = json.loads(http.ask(port, "/api/v1/migrations/app").text)
     assert one["name"] == "app" and one["phase"] == "replicate"
+    what_was_applied_is_counted(source, metrics, sync)
+    what_was_proven_is_a_page(machine, dest, port, metrics)
+    what_was_is_kept(port)
 
     machine.cli("service", "stop", "postgres").check()
     wait_for(lambda: (metrics().value("sync_lag_seconds", sync=sync) or 0) > 2, 30,

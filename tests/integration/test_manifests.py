@@ -1,5 +1,6 @@
 """kubernetes/ and the image, read without a cluster: what stands there fits together."""
 
+import json
 import os
 import re
 import shutil
@@ -161,6 +162,46 @@ def test_kustomize_takes_another_image_and_another_namespace(kustomize):
     pod = made["StatefulSet"]["spec"]["template"]["spec"]
     assert {one["image"] for one in [*pod["initContainers"], *pod["containers"]]} == {
         f"registry.example.com/bucardo-machine:{version()}"}
+
+
+def test_kustomize_brings_metrics_alerts_and_the_dashboard(kustomize, tmp_path):
+    assert kustomize("components")
+    file = tmp_path / "kubernetes" / "kustomization.yaml"
+    file.write_text(file.read_text().replace("[examples/machine-yaml]", "[examples/machine-yaml, examples]"))
+    done = subprocess.run(["kubectl", "kustomize", file.parent], check=True, capture_output=True, text=True, timeout=60)
+    made = list(yaml.load_all(done.stdout, Strict))
+    assert {"PodMonitor", "PrometheusRule"} <= {one["kind"] for one in made}
+    (board,) = [one for one in made if one["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    assert board["kind"] == "ConfigMap" and LABELS <= set(board["metadata"]["labels"])
+    assert json.loads(board["data"]["grafana-dashboard.json"])["uid"] == "bucardo-machine"
+
+
+# What Grafana asks of a dashboard in JSON (its documents, "JSON model"), as far as ours has it.
+PANEL = {"id": int, "type": str, "title": str, "gridPos": dict}
+SERIES = {**PANEL, "targets": list, "datasource": dict, "fieldConfig": dict, "description": str}
+UNITS = {"short", "s", "bytes", "percentunit", "dateTimeFromNow"}
+
+
+def test_the_dashboard_is_one_that_grafana_takes():
+    board = json.loads(read("kubernetes", "examples", "grafana-dashboard.json"))
+    assert isinstance(board["schemaVersion"], int) and board["title"] and board["uid"]
+    variables = {one["name"] for one in board["templating"]["list"]}
+    ids, taken = set(), set()
+    for panel in board["panels"]:
+        for member, kind in (PANEL if panel["type"] == "row" else SERIES).items():
+            assert isinstance(panel[member], kind), (panel["title"], member)
+        assert panel["id"] not in ids
+        ids.add(panel["id"])
+        place = panel["gridPos"]
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        assert place["x"] + place["w"] <= 24 and not cells & taken, f"{panel['title']} overlaps"
+        taken |= cells
+        for target in panel.get("targets", []):
+            assert target["expr"].count("(") == target["expr"].count(")") and target["legendFormat"]
+            assert set(re.findall(r"\$(\w+)", target["expr"])) <= variables | {"__rate_interval"}
+        if "fieldConfig" in panel:
+            assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+    assert len(ids) > 30
 
 
 def test_kustomize_gives_the_pod_a_machine_yaml(kustomize):

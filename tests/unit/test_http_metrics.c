@@ -21,7 +21,12 @@ static const char text[] =
 		"{\"name\":\"keys\",\"state\":\"accepted\"},{\"name\":\"disk\",\"state\":\"unknown\"}]}}},"
 		"{\"name\":\"other\",\"phase\":\"copy\",\"status\":\"running\",\"cutover\":null,"
 		"\"progress\":{\"done\":5,\"total\":10,\"percent\":50,\"in_flight\":"
-		"[{\"name\":\"public.t\",\"done\":1,\"total\":4}]}}]}";
+		"[{\"name\":\"public.t\",\"done\":1,\"total\":4}],\"pieces_done\":3,\"pieces_total\":8},"
+		"\"reconcile\":{\"live\":{\"side\":\"destination\",\"fence\":true,\"source_fence\":true}},"
+		"\"verify\":{\"percent\":50,\"ranges\":10,\"ranges_proven\":6,\"ranges_changed\":1,"
+		"\"rows_missing\":2,\"rows_extra\":0,\"rows_changed\":1,"
+		"\"oldest_proof\":\"2023-11-14T22:13:20.000Z\",\"differences\":"
+		"[{\"table\":\"public.t\",\"missing\":2,\"extra\":0,\"changed\":1}]}}]}";
 
 /* Frees nothing between the calls: `out` is the caller's. */
 static const char *scrape(struct bm_strbuf *out, const struct http_scrape *how)
@@ -124,6 +129,41 @@ static void test_a_cut_over_has_its_conditions_and_its_freeze(void **state)
 	bm_strbuf_finish(&out);
 }
 
+static void test_what_was_copied_and_compared_has_its_states(void **state)
+{
+	(void)state;
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	const char *all = scrape(&out, &now);
+
+	assert_has(all, "copy_chunks{migration=\"other\",state=\"done\"} 3\n");
+	assert_has(all, "copy_chunks{migration=\"other\",state=\"waiting\"} 5\n");
+	assert_has(all, "verify_chunks{migration=\"other\",state=\"proven\"} 6\n");
+	assert_has(all, "verify_chunks{migration=\"other\",state=\"changed\"} 1\n");
+	assert_has(all, "verify_chunks{migration=\"other\",state=\"unproven\"} 3\n");
+	assert_has(all, "verify_differences{migration=\"other\",kind=\"missing\"} 2\n");
+	assert_has(all, "verify_oldest_proof_timestamp_seconds{migration=\"other\"} 1700000000\n");
+	assert_has(all, "table_differences{migration=\"other\",table=\"public.t\"} 3\n");
+	assert_null(strstr(all, "verify_chunks{migration=\"app\""));
+	/* One head for all rows of a family. */
+	const char *head = strstr(all, "# TYPE bucardo_machine_verify_chunks ");
+	assert_non_null(head);
+	assert_null(strstr(head + 1, "# TYPE bucardo_machine_verify_chunks "));
+	bm_strbuf_finish(&out);
+}
+
+static void test_after_a_cut_over_the_source_has_the_fence(void **state)
+{
+	(void)state;
+	struct bm_strbuf out = BM_STRBUF_INIT;
+	const char *all = scrape(&out, &now);
+
+	assert_has(all, "fence_up{migration=\"other\",side=\"source\"} 1\n");
+	assert_has(all, "fence_up{migration=\"other\",side=\"destination\"} 0\n");
+	assert_has(all, "writable_sides{migration=\"other\"} 1\n");
+	assert_null(strstr(all, "writable_sides{migration=\"app\"}"));
+	bm_strbuf_finish(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +172,8 @@ int main(void)
 			cmocka_unit_test(test_each_format_has_its_own_heads_and_end),
 			cmocka_unit_test(
 					test_a_silent_daemon_is_down_and_its_syncs_fall_behind),
+			cmocka_unit_test(test_what_was_copied_and_compared_has_its_states),
+			cmocka_unit_test(test_after_a_cut_over_the_source_has_the_fence),
 			cmocka_unit_test(test_a_cut_over_has_its_conditions_and_its_freeze),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

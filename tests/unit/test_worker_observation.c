@@ -47,7 +47,8 @@ static struct bm_sync_sample syncs[] = {
 				.blocker_query = "LOCK TABLE t",
 				.blocker_db = "dest",
 				.requeued_rows = 12,
-				.conflicts = 3},
+				.conflicts = 3,
+				.applied_rows = 17},
 		{.name = "other",
 				.backlog_rows = -1,
 				.lag_msec = -1,
@@ -101,6 +102,7 @@ static void test_a_sample_survives_the_way(void **state)
 	assert_string_equal(sync->blocker_db, "dest");
 	assert_int_equal(sync->requeued_rows, 12);
 	assert_int_equal(sync->conflicts, 3);
+	assert_int_equal(sync->applied_rows, 17);
 	assert_false(line.observation.syncs[1].active);
 	bm_observation_line_finish(&line);
 	free(text);

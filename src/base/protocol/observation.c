@@ -61,6 +61,7 @@ static const struct field sync_fields[] = {
 	{"blocker_db",      KIND_TEXT,     NEWS_YES,  offsetof(struct bm_sync_sample, blocker_db)},
 	{"requeued_rows",   KIND_COUNT,    NEWS_NO,   offsetof(struct bm_sync_sample, requeued_rows)},
 	{"conflicts",       KIND_COUNT,    NEWS_NO,   offsetof(struct bm_sync_sample, conflicts)},
+	{"applied_rows",    KIND_COUNT,    NEWS_NO,   offsetof(struct bm_sync_sample, applied_rows)},
 };
 /* clang-format on */
 

@@ -22,7 +22,7 @@ static const struct column {
 		{"applied", "replication", "applied_rows", 1, SUM_ALL, NULL},
 		{"copied", "progress", "done", 1, SUM_ALL, "copy"},
 		{"verified", "verify", "percent", 1, SUM_WORST_LOW, NULL},
-		{"differences", "verify", "different_rows", 1, SUM_ALL, NULL},
+		{"differences", "verify", "rows_different", 1, SUM_ALL, NULL},
 };
 
 static const char *phase_of(const json_t *migration)

@@ -28,6 +28,7 @@ enum http_question {
 	HTTP_ASK_STATUS,
 	HTTP_ASK_EVENTS,
 	HTTP_ASK_HISTORY, /* from here on: another asker than the daemon's */
+	HTTP_ASK_REPORT,
 	HTTP_QUESTION_COUNT,
 	HTTP_ASK_NOTHING = HTTP_QUESTION_COUNT /* a page that needs no answer */
 };

@@ -52,8 +52,9 @@ static void write_labels(const struct http_metric *metric, const struct http_ite
 					&is_first, out);
 		}
 	}
-	if (metric->side != NULL) {
-		bm_strbuf_printf(out, "%sside=\"%s\"", is_first ? "{" : ",", metric->side);
+	if (metric->label != NULL) {
+		bm_strbuf_printf(out, "%s%s=\"%s\"", is_first ? "{" : ",", metric->label,
+				metric->label_value);
 		is_first = false;
 	}
 	for (size_t i = 0; metric->states[i] != NULL; i++) {
@@ -143,6 +144,9 @@ static const json_t *inner_list(enum http_metric_scope scope, const json_t *migr
 	if (scope == APART) {
 		return json_object_get(migration, "not_in_step");
 	}
+	if (scope == DIFFERENT) {
+		return json_object_get(json_object_get(migration, "verify"), "differences");
+	}
 	if (scope == CONDITION) {
 		return json_object_get(json_object_get(json_object_get(migration, "cutover"),
 						       "result"),
@@ -205,15 +209,26 @@ static void keep_lags(const struct http_scrape *scrape)
 	}
 }
 
+/* With the row before it. */
+static bool is_of_one_family(size_t i)
+{
+	return i > 0 && strcmp(http_metrics_table[i].name, http_metrics_table[i - 1].name) == 0;
+}
+
 void http_metrics_write(const struct http_scrape *scrape, struct bm_strbuf *out)
 {
+	bool has_head = false;
+
 	keep_lags(scrape);
 	for (size_t i = 0; i < http_metrics_count; i++) {
-		struct walk walk = {
-				.metric = &http_metrics_table[i], .scrape = scrape, .out = out};
+		struct walk walk = {.metric = &http_metrics_table[i],
+				.scrape = scrape,
+				.out = out,
+				.has_head = has_head && is_of_one_family(i)};
 		if (scrape->is_up || http_metrics_table[i].is_lasting) {
 			write_metric(&walk);
 		}
+		has_head = walk.has_head;
 	}
 	if (scrape->open_metrics) {
 		bm_strbuf_puts(out, "# EOF\n");
@@ -225,6 +240,9 @@ void http_metrics_reference(struct bm_strbuf *out)
 	bm_strbuf_puts(out, "| metric | type | labels | what |\n|---|---|---|---|\n");
 	for (size_t i = 0; i < http_metrics_count; i++) {
 		const struct http_metric *metric = &http_metrics_table[i];
+		if (is_of_one_family(i)) {
+			continue;
+		}
 		bm_strbuf_printf(out, "| `%s%s` | %s |", metric->name, ending(metric),
 				metric->type == COUNTER ? "counter" : "gauge");
 		for (size_t k = 0; k < HTTP_LABELS; k++) {
@@ -235,7 +253,9 @@ void http_metrics_reference(struct bm_strbuf *out)
 		for (size_t k = 0; metric->states[k] != NULL; k++) {
 			bm_strbuf_printf(out, " `%s`", metric->states[k]);
 		}
-		bm_strbuf_puts(out, metric->side != NULL ? " `side`" : "");
+		if (metric->label != NULL) {
+			bm_strbuf_printf(out, " `%s`", metric->label);
+		}
 		bm_strbuf_printf(out, " | %s |\n", metric->help);
 	}
 }

@@ -100,6 +100,30 @@ static bool copied_rows(
 	return is_in_phase(item, "copy") && of_progress(item, "rows", out);
 }
 
+static bool chunks(const struct http_item *item, bool done, double *out)
+{
+	double all, so_far;
+	bool known = is_in_phase(item, "copy") && of_progress(item, "pieces_total", &all) &&
+			of_progress(item, "pieces_done", &so_far);
+
+	*out = !known ? 0 : done ? so_far : all - so_far;
+	return known;
+}
+
+static bool chunks_done(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return chunks(item, true, out);
+}
+
+static bool chunks_waiting(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return chunks(item, false, out);
+}
+
 static bool progress(
 		const struct http_scrape *scrape, const struct http_item *item, double *out)
 {
@@ -147,18 +171,120 @@ static bool apart(const struct http_scrape *scrape, const struct http_item *item
 			json_object_get(item->self, "reconcile"), "not_in_step_count", out);
 }
 
+/* ---- what was compared ---- */
+
+static const json_t *verify_of(const struct http_item *item)
+{
+	return json_object_get(item->self, "verify");
+}
+
+#define OF_VERIFY(name)                                                                        \
+	static bool verify_##name(const struct http_scrape *scrape,                            \
+			const struct http_item *item, double *out)                             \
+	{                                                                                      \
+		(void)scrape;                                                                  \
+		return http_status_number(verify_of(item), #name, out);                        \
+	}
+OF_VERIFY(ranges_proven)
+OF_VERIFY(ranges_changed)
+OF_VERIFY(rows_missing)
+OF_VERIFY(rows_extra)
+OF_VERIFY(rows_changed)
+
+/* A range that changed since it was proven is one of those that are proven no more. */
+static bool verify_unproven(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	double all, proven, changed;
+	bool known = http_status_number(verify_of(item), "ranges", &all) &&
+			http_status_number(verify_of(item), "ranges_proven", &proven) &&
+			http_status_number(verify_of(item), "ranges_changed", &changed);
+
+	(void)scrape;
+	*out = known && all > proven + changed ? all - proven - changed : 0;
+	return known;
+}
+
+static bool verify_ratio(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool known = http_status_number(verify_of(item), "percent", out);
+
+	(void)scrape;
+	*out /= 100;
+	return known;
+}
+
+static bool oldest_proof(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return http_status_moment(verify_of(item), "oldest_proof", out);
+}
+
+static bool table_differences(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	double missing = 0, extra = 0, changed = 0;
+
+	(void)scrape;
+	http_status_number(item->self, "missing", &missing);
+	http_status_number(item->self, "extra", &extra);
+	http_status_number(item->self, "changed", &changed);
+	*out = missing + extra + changed;
+	return true;
+}
+
+/* ---- the live side ---- */
+
 static const json_t *live_of(const struct http_item *item)
 {
 	return json_object_get(json_object_get(item->self, "reconcile"), "live");
 }
 
-static bool fence(const struct http_scrape *scrape, const struct http_item *item, double *out)
+/* Whether foreign writes are refused there; false: nobody has looked. The destination keeps
+ * its fence when it becomes the live side: it is lifted then. */
+static bool is_fenced(const struct http_item *item, bool destination, bool *out)
 {
-	const json_t *fence = json_object_get(live_of(item), "fence");
+	const json_t *live = live_of(item);
+	const json_t *fence = json_object_get(live, destination ? "fence" : "source_fence");
+
+	*out = json_is_true(fence) &&
+			!(destination && http_status_is(live, "side", "destination"));
+	return json_is_boolean(fence);
+}
+
+static bool fence_of_destination(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool fenced;
+	bool known = is_fenced(item, true, &fenced);
 
 	(void)scrape;
-	*out = json_is_true(fence);
-	return json_is_boolean(fence);
+	*out = fenced;
+	return known;
+}
+
+static bool fence_of_source(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool fenced;
+	bool known = is_fenced(item, false, &fenced);
+
+	(void)scrape;
+	*out = fenced;
+	return known;
+}
+
+static bool writable_sides(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	bool source, destination;
+	bool known = is_fenced(item, false, &source) && is_fenced(item, true, &destination);
+
+	(void)scrape;
+	*out = known ? !source + !destination : 0;
+	return known;
 }
 
 static bool destination_live(
@@ -193,6 +319,7 @@ static bool condition_ready(
 /* ---- the table ---- */
 
 #define COMPUTED(how) .value = (how)
+#define ALWAYS(name, value) .label = (name), .label_value = (value)
 #define NUMBER(what, times) .member = (what), .scale = (times)
 
 /* clang-format off */
@@ -234,6 +361,8 @@ const struct http_metric http_metrics_table[] = {
 		NUMBER("backlog_rows", 1)},
 	{GAUGE, SYNC, "sync_last_success_timestamp_seconds", "seconds",
 		"When the last good run ended, since the epoch.", COMPUTED(last_success), .is_lasting = true},
+	{COUNTER, SYNC, "sync_applied_rows", "rows",
+		"Rows that runs wrote and deleted; an update is one of each.", NUMBER("applied_rows", 1)},
 	{COUNTER, SYNC, "requeued_rows", "rows",
 		"Rows that were sent again, since their delta was marked without being applied.",
 		NUMBER("requeued_rows", 1)},
@@ -254,13 +383,39 @@ const struct http_metric http_metrics_table[] = {
 	{GAUGE, MIGRATION, "copy_bytes_expected", NULL, "All that is to be copied. While it copies.",
 		COMPUTED(to_copy)},
 	{GAUGE, MIGRATION, "copy_rows", NULL, "Rows copied so far. While it copies.", COMPUTED(copied_rows)},
+	{GAUGE, MIGRATION, "copy_chunks", NULL, "Ranges of keys of the copy, by what became of them. While it copies.",
+		COMPUTED(chunks_done), ALWAYS("state", "done")},
+	{GAUGE, MIGRATION, "copy_chunks", NULL, "Ranges of keys of the copy, by what became of them. While it copies.",
+		COMPUTED(chunks_waiting), ALWAYS("state", "waiting")},
+
+	{GAUGE, MIGRATION, "verify_proven_ratio", "ratio", "How much of the bytes of all tables is proven equal.",
+		COMPUTED(verify_ratio)},
+	{GAUGE, MIGRATION, "verify_chunks", NULL, "Ranges of keys, by what is known of them.",
+		COMPUTED(verify_ranges_proven), ALWAYS("state", "proven")},
+	{GAUGE, MIGRATION, "verify_chunks", NULL, "Ranges of keys, by what is known of them.",
+		COMPUTED(verify_ranges_changed), ALWAYS("state", "changed")},
+	{GAUGE, MIGRATION, "verify_chunks", NULL, "Ranges of keys, by what is known of them.",
+		COMPUTED(verify_unproven), ALWAYS("state", "unproven")},
+	{GAUGE, MIGRATION, "verify_differences", NULL, "Rows that differ, by how.",
+		COMPUTED(verify_rows_missing), ALWAYS("kind", "missing")},
+	{GAUGE, MIGRATION, "verify_differences", NULL, "Rows that differ, by how.",
+		COMPUTED(verify_rows_extra), ALWAYS("kind", "extra")},
+	{GAUGE, MIGRATION, "verify_differences", NULL, "Rows that differ, by how.",
+		COMPUTED(verify_rows_changed), ALWAYS("kind", "changed")},
+	{GAUGE, MIGRATION, "verify_oldest_proof_timestamp_seconds", "seconds",
+		"All that is proven was equal then or later, since the epoch.", COMPUTED(oldest_proof)},
+
 	{GAUGE, MIGRATION, "tables_paused", NULL, "Tables that wait, with their changes kept.", COMPUTED(paused)},
 	{GAUGE, MIGRATION, "tables_drifted", NULL, "Differences between the definitions of both sides.",
 		COMPUTED(drifted)},
 	{GAUGE, MIGRATION, "tables_not_in_step", NULL,
 		"Tables and large objects that the destination does not get.", COMPUTED(apart)},
 	{GAUGE, MIGRATION, "fence_up", NULL, "Whether foreign writes on a side are refused.",
-		COMPUTED(fence), .side = "destination"},
+		COMPUTED(fence_of_source), ALWAYS("side", "source")},
+	{GAUGE, MIGRATION, "fence_up", NULL, "Whether foreign writes on a side are refused.",
+		COMPUTED(fence_of_destination), ALWAYS("side", "destination")},
+	{GAUGE, MIGRATION, "writable_sides", NULL,
+		"Sides that take writes of applications: 1, and for a moment of a cut-over 0.", COMPUTED(writable_sides)},
 	{GAUGE, MIGRATION, "destination_live", NULL, "Whether the destination is the live side.",
 		COMPUTED(destination_live)},
 
@@ -275,6 +430,8 @@ const struct http_metric http_metrics_table[] = {
 	{GAUGE, CONDITION, "cutover_ready", NULL,
 		"Whether a condition was met when the last attempt asked.", COMPUTED(condition_ready)},
 
+	{GAUGE, DIFFERENT, "table_differences", NULL, "Rows of a table that differ, 20 tables a migration at most.",
+		COMPUTED(table_differences)},
 	{GAUGE, APART, "table_not_in_step", NULL,
 		"1 for each table that the destination does not get, 50 a migration at most.", COMPUTED(always)},
 	{GAUGE, COPYING, "table_copy_bytes", NULL, "What is copied of a table that is at work.",
@@ -296,5 +453,6 @@ const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
 				{"kind", "kind", false}},
 		[CUTOVER] = {{"migration", "name", true}},
 		[CONDITION] = {{"migration", "name", true}, {"condition", "name", false}},
+		[DIFFERENT] = {{"migration", "name", true}, {"table", "table", false}},
 		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
 };

@@ -23,6 +23,7 @@ enum http_metric_scope {
 	MIGRATION,
 	APART,
 	COPYING,
+	DIFFERENT,
 	CUTOVER,
 	CONDITION,
 	SCOPE_COUNT
@@ -44,7 +45,8 @@ struct http_metric {
 			double *out);
 	const char *member;
 	double scale;
-	const char *side;      /* a label, always the same; NULL: none */
+	/* A label that is always the same; NULL: none. Rows of one name stand together. */
+	const char *label, *label_value;
 	const char *states[4]; /* members that become labels: what it is in, the value is 1 */
 	bool is_lasting;       /* still true when the daemon is silent */
 };

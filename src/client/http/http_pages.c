@@ -122,6 +122,15 @@ static enum MHD_Result answer_events(struct http_request *request, const struct 
 	return http_reply_body(request, take, body, JSON_TYPE);
 }
 
+static void keep_text(struct http_body *body, const json_t *text)
+{
+	if (body->text == NULL) {
+		body->text = bm_strdup(json_string_value(text));
+		body->length = json_string_length(text);
+		http_status_etag(text, body->etag);
+	}
+}
+
 /* The control database writes the page. */
 static enum MHD_Result answer_history(
 		struct http_request *request, const struct http_take *take)
@@ -134,12 +143,25 @@ static enum MHD_Result answer_history(
 	if (!json_is_string(take->answer)) {
 		return reply_json(request, 404, "error", text_of(take->answer, "error"));
 	}
-	if (body->text == NULL) {
-		body->text = bm_strdup(json_string_value(take->answer));
-		body->length = json_string_length(take->answer);
-		http_status_etag(take->answer, body->etag);
-	}
+	keep_text(body, take->answer);
 	return http_reply_body(request, take, body, JSON_TYPE);
+}
+
+/* A person reads it in a browser: the reason is a plain text. */
+static enum MHD_Result answer_report(struct http_request *request, const struct http_take *take)
+{
+	struct http_body *body = body_of(take, HTTP_FORM_JSON);
+
+	if (!json_is_string(take->answer)) {
+		const char *why = take->answer != NULL ? text_of(take->answer, "error")
+						       : take->why;
+		char text[1024];
+		snprintf(text, sizeof(text), "no report: %s\n", why);
+		return http_reply_text(request->waiter.connection,
+				take->answer != NULL ? 404 : 503, text, NULL, NULL);
+	}
+	keep_text(body, take->answer);
+	return http_reply_body(request, take, body, HTTP_HTML);
 }
 
 /* ---- metrics ---- */
@@ -214,6 +236,8 @@ static const struct http_page pages[] = {
 				HTTP_FOR_OWNER, answer_migration},
 		{"/api/v1/history", "?migration=NAME&from=EPOCH&to=EPOCH: how it was",
 				HTTP_ASK_HISTORY, HTTP_FOR_OWNER, answer_history},
+		{"/report/", "NAME: the proof of one migration, to read or to print",
+				HTTP_ASK_REPORT, HTTP_FOR_OWNER, answer_report},
 };
 
 const struct http_page *http_page_find(const char *url, const char **name)

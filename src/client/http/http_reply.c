@@ -28,6 +28,9 @@ static const char *const headers[][2] = {
 
 /* All but the dashboard load nothing. */
 static const char bare_policy[] = "default-src 'none'; frame-ancestors 'none'";
+/* The proof brings its own style. */
+static const char report_policy[] =
+		"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /* ---- what a client says ---- */
 
@@ -182,7 +185,8 @@ static enum MHD_Result send_body(struct http_request *request, struct http_body 
 	}
 	http_library.add_response_header(response, MHD_HTTP_HEADER_VARY,
 			"Accept, Accept-Encoding, Authorization");
-	return send_it(connection, has ? 304 : 200, response, has ? NULL : type, bare_policy);
+	return send_it(connection, has ? 304 : 200, response, has ? NULL : type,
+			strcmp(type, HTTP_HTML) == 0 ? report_policy : bare_policy);
 }
 
 static struct MHD_Response *lend(void *cls, const char *data, size_t size)

@@ -173,6 +173,14 @@ static enum MHD_Result not_found(struct MHD_Connection *connection)
 
 /* ---- one request ---- */
 
+static struct http_asker *asker_of(
+		const struct http_server *server, enum http_question question)
+{
+	return question == HTTP_ASK_HISTORY	      ? server->history
+			: question == HTTP_ASK_REPORT ? server->report
+						      : server->daemon;
+}
+
 static struct http_request *begin(
 		struct http_server *server, struct MHD_Connection *connection, const char *url)
 {
@@ -184,9 +192,7 @@ static struct http_request *begin(
 	request->waiter.connection = connection;
 	if (request->page != NULL) {
 		request->waiter.wanted.question = request->page->question;
-		if (request->page->question >= HTTP_ASK_HISTORY) {
-			request->asker = server->history;
-		}
+		request->asker = asker_of(server, request->page->question);
 	}
 	http_connection_turn(connection, true);
 	return request;
@@ -244,6 +250,13 @@ static const char *take_query(struct http_request *request)
 				? NULL
 				: "migration: a name; from, to: seconds since the epoch, whole "
 				  "numbers, from before to\n";
+	case HTTP_ASK_REPORT:
+		if (strlen(request->name) >= sizeof(request->waiter.wanted.name)) {
+			return "there is no migration with so long a name\n";
+		}
+		bm_text_copy(request->waiter.wanted.name, sizeof(request->waiter.wanted.name),
+				request->name);
+		return NULL;
 	default:
 		return NULL;
 	}

@@ -16,7 +16,7 @@
 struct dashboard_file;
 
 struct http_server {
-	struct http_asker *daemon, *history;
+	struct http_asker *daemon, *history, *report;
 	const char *token_file; /* NULL: none */
 	bool is_encrypted;
 };
@@ -64,6 +64,9 @@ void http_request_completed(void *cls, struct MHD_Connection *connection, void *
 		enum MHD_RequestTerminationCode why);
 
 /* ---- http_reply.c ---- */
+
+/* A type: one page that brings its own style, and no script. */
+#define HTTP_HTML "text/html; charset=utf-8"
 
 /* A short text; `extra` is one more header, NULL: none. */
 enum MHD_Result http_reply_text(struct MHD_Connection *connection, unsigned status,

@@ -3,9 +3,9 @@
  *
  * A client of the control socket like any other, in a process of its own: what a browser or a
  * scanner sends is parsed here, by libmicrohttpd, and can neither reach nor slow the daemon.
- * Three threads: libmicrohttpd's, which never waits for anything; the main one, which asks
- * the daemon (http_ask.h); and one that keeps the history in the control database
- * (http_history.h). Killing it costs the connections there are, and a row of the history.
+ * Four threads: libmicrohttpd's, which never waits for anything; the main one, which asks
+ * the daemon (http_ask.h); and two that may wait for a database (http_threads.h). Killing it
+ * costs the connections there are, and a row of the history.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,10 +22,11 @@
 #include "client/cli/command.h"
 #include "client/http/http_connections.h"
 #include "client/http/http_daemon.h"
-#include "client/http/http_history.h"
 #include "client/http/http_library.h"
 #include "client/http/http_metrics.h"
 #include "client/http/http_server.h"
+#include "client/http/http_threads.h"
+#include "client/verify/verify_sides.h"
 
 /* Of a connection: its request line and headers, and what is written of an answer at once. */
 #define MEMORY_BYTES ((size_t)12 * 1024)
@@ -177,8 +178,10 @@ static int run(struct setup *setup)
 		return fail(&err);
 	}
 	server.daemon = http_asker_create(http_daemon_talk, (void *)(uintptr_t)setup->runtime);
+	cli_verify_use_passfile(setup->runtime);
 	server.history = http_history_start(setup->runtime, setup->socket_dir, &err);
-	if (server.history == NULL) {
+	server.report = http_report_start(setup->runtime, &err);
+	if (server.history == NULL || server.report == NULL) {
 		return fail(&err);
 	}
 	if (start(fd, setup, &server) == NULL) {

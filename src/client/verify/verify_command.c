@@ -19,6 +19,7 @@
 #include "client/commands/control_client.h"
 #include "client/terminal/text.h"
 #include "client/verify/verify_report.h"
+#include "client/verify/verify_sides.h"
 #include "client/verify/verify_view.h"
 
 #define USUAL_WAIT_SEC 10
@@ -34,25 +35,6 @@ struct compared { /* what is compared: texts belong to `answer` and the command 
 
 /* ---- what is compared ---- */
 
-static void take_endpoint(const json_t *endpoint, struct bm_conninfo *out)
-{
-	const char *name;
-	const json_t *value;
-
-	*out = (struct bm_conninfo){0};
-	json_object_foreach((json_t *)(uintptr_t)endpoint, name, value)
-	{
-		char number[24];
-		if (json_is_integer(value)) {
-			snprintf(number, sizeof(number), "%lld",
-					(long long)json_integer_value(value));
-			bm_conninfo_put(out, name, number);
-		} else if (json_is_string(value)) {
-			bm_conninfo_put(out, name, json_string_value(value));
-		}
-	}
-}
-
 /* A list of words, to NULL (free()); NULL when there is none. */
 static const char **take_words(const json_t *tables, const char *name)
 {
@@ -64,17 +46,6 @@ static const char **take_words(const json_t *tables, const char *name)
 		patterns[i] = json_string_value(json_array_get(list, i));
 	}
 	return patterns;
-}
-
-/* The machine's copy of the Secret has the passwords. */
-static void use_passfile(const struct cli_call *call)
-{
-	char *pgpass = bm_format("%s/pgpass", call->runtime);
-
-	if (getenv("PGPASSFILE") == NULL && access(pgpass, R_OK) == 0) {
-		setenv("PGPASSFILE", pgpass, 1);
-	}
-	free(pgpass);
 }
 
 static int take_migration(
@@ -94,8 +65,8 @@ static int take_migration(
 				: bm_error_set(err, BM_ERR_INTERNAL,
 						  "the machine's answer names no databases");
 	}
-	take_endpoint(json_object_get(migration, "source"), &out->source);
-	take_endpoint(json_object_get(migration, "destination"), &out->destination);
+	cli_verify_take_endpoint(json_object_get(migration, "source"), &out->source);
+	cli_verify_take_endpoint(json_object_get(migration, "destination"), &out->destination);
 	out->filter.include = take_words(tables, "include");
 	out->filter.exclude = take_words(tables, "exclude");
 	out->roles = (struct bm_role_rules){
@@ -104,7 +75,7 @@ static int take_migration(
 			.names = take_words(migration, "roles")};
 	out->extensions = (struct bm_extension_rules){.skip = take_words(extensions, "skip"),
 			.versions = take_words(extensions, "versions")};
-	use_passfile(call);
+	cli_verify_use_passfile(call->runtime);
 	return 0;
 }
 

@@ -260,7 +260,7 @@ static void put_settings(struct bm_strbuf *out, const json_t *settings)
 
 static void put_method(struct bm_strbuf *out, const json_t *report)
 {
-	bool is_native = strcmp(cli_text_of(report, "hash"), "native") == 0;
+	const char *hash = cli_text_of(report, "hash");
 
 	bm_strbuf_puts(out,
 			"<h2>How</h2>\n<p>Each range of a table is read on both sides at one "
@@ -276,9 +276,12 @@ static void put_method(struct bm_strbuf *out, const json_t *report)
 	put_fact(out, "Ended", cli_text_of(report, "ended"));
 	put_fact(out, "Oldest proof", oldest_proof(report));
 	put_fact(out, "Hash of rows",
-			is_native ? "hashtextextended and its relatives, which gave the same on both "
-				    "servers"
-				  : "SHA-256");
+			strcmp(hash, "native") == 0
+					? "hashtextextended and its relatives, which gave the same on "
+					  "both servers"
+					: strcmp(hash, "sha256") == 0
+					? "SHA-256"
+					: "of each table as it was compared; not kept");
 	put_settings(out, json_object_get(report, "settings"));
 	bm_strbuf_puts(out, "</tbody></table>\n");
 }
@@ -420,6 +423,17 @@ static void put_differences(struct bm_strbuf *out, const json_t *report, enum bm
 
 /* ---- */
 
+void cli_verify_report_page(const json_t *report, enum bm_proof result, struct bm_strbuf *out)
+{
+	bm_strbuf_puts(out, head);
+	put_verdict(out, report, result);
+	put_servers(out, report);
+	put_method(out, report);
+	put_objects(out, report);
+	put_differences(out, report, result);
+	bm_strbuf_puts(out, "<hr><p>bucardo-machine " BM_VERSION "</p>\n</body></html>\n");
+}
+
 int cli_verify_report_write(const char *path, const json_t *report, enum bm_proof result,
 		struct bm_error *err)
 {
@@ -427,13 +441,7 @@ int cli_verify_report_write(const char *path, const json_t *report, enum bm_proo
 	char *json = json_dumps(report, JSON_INDENT(2));
 	char *beside = json_path(path);
 
-	bm_strbuf_puts(&page, head);
-	put_verdict(&page, report, result);
-	put_servers(&page, report);
-	put_method(&page, report);
-	put_objects(&page, report);
-	put_differences(&page, report, result);
-	bm_strbuf_puts(&page, "<hr><p>bucardo-machine " BM_VERSION "</p>\n</body></html>\n");
+	cli_verify_report_page(report, result, &page);
 	int rc = json != NULL ? bm_file_replace(beside, json, strlen(json), 0644, err)
 			      : bm_error_set(err, BM_ERR_INTERNAL, "the report is no JSON");
 	if (rc == 0) {

@@ -85,6 +85,7 @@ static void copy_sample(struct evaluated_sync *sync, const struct bm_sync_sample
 	sync->recent_failures = sample->recent_failures;
 	sync->blocker_pid = sample->blocker_pid;
 	sync->conflicts = sample->conflicts;
+	sync->applied_rows = sample->applied_rows;
 	/* Less is told while a database has not answered yet. */
 	if (sample->requeued_rows > sync->requeued_rows) {
 		sync->requeued_rows = sample->requeued_rows;
@@ -280,6 +281,7 @@ struct bm_sync_view bm_bucardo_sync(const struct bm_bucardo *bucardo, size_t ind
 			.catch_up_msec = trend.catch_up_msec,
 			.requeued_rows = sync->requeued_rows,
 			.conflicts = sync->conflicts,
+			.applied_rows = sync->applied_rows,
 	};
 	uint64_t now = bm_clock_msec();
 

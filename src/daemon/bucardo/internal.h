@@ -107,7 +107,7 @@ struct evaluated_sync {
 	char *bad_text, *blocker_query, *blocker_db;
 	int64_t backlog_rows, lag_msec, good_age_msec, bad_age_msec;
 	int64_t requeued_rows; /* since it was registered */
-	int64_t conflicts;
+	int64_t conflicts, applied_rows;
 	pid_t blocker_pid;
 	bool active, reachable, run_open;
 	bool autokick; /* it is meant to run by itself, or its migration released it */

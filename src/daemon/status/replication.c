@@ -5,7 +5,8 @@
 
 struct sum {
 	size_t count;
-	int64_t backlog_rows, lag_msec, catch_up_msec, shrink_rate, requeued_rows, conflicts;
+	int64_t backlog_rows, lag_msec, catch_up_msec, shrink_rate, requeued_rows, conflicts,
+			applied_rows;
 	enum bm_trend trend;
 	enum bm_health health;
 };
@@ -51,6 +52,7 @@ static void add_sync(struct sum *sum, const struct bm_sync_view *sync)
 	sum->shrink_rate += sync->shrink_rate;
 	sum->requeued_rows = plus(sum->requeued_rows, sync->requeued_rows);
 	sum->conflicts = plus(sum->conflicts, sync->conflicts);
+	sum->applied_rows = plus(sum->applied_rows, sync->applied_rows);
 	sum->trend = worse(sum->trend, sync->trend);
 	sum->health = sicker(sum->health, sync->health);
 }
@@ -73,10 +75,11 @@ json_t *bm_replication_json(const struct bm_status *status, const char *migratio
 		return json_null();
 	}
 	int64_t catch_up = sum.trend == BM_TREND_SHRINKS ? sum.catch_up_msec : -1;
-	return json_pack("{s:i, s:s, s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "syncs",
+	return json_pack("{s:i, s:s, s:o, s:o, s:s, s:I, s:o, s:o, s:o, s:o}", "syncs",
 			(int)sum.count, "health", bm_health_name(sum.health), "backlog_rows",
 			known(sum.backlog_rows), "lag_msec", known(sum.lag_msec), "trend",
 			bm_trend_name(sum.trend), "shrink_rate", (json_int_t)sum.shrink_rate,
 			"catch_up_msec", known(catch_up), "requeued_rows",
-			known(sum.requeued_rows), "conflicts", known(sum.conflicts));
+			known(sum.requeued_rows), "conflicts", known(sum.conflicts),
+			"applied_rows", known(sum.applied_rows));
 }

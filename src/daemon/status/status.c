@@ -173,6 +173,7 @@ static json_t *sync_json(const struct bm_sync_view *sync, const struct moment *n
 	json_object_set_new(object, "catch_up_msec", known(sync->catch_up_msec));
 	json_object_set_new(object, "requeued_rows", known(sync->requeued_rows));
 	json_object_set_new(object, "conflicts", known(sync->conflicts));
+	json_object_set_new(object, "applied_rows", known(sync->applied_rows));
 	return object;
 }
 

@@ -74,6 +74,7 @@ static void read_sync(const PGresult *rows, int i, struct bm_catalog_sync *sync)
 	sync->recent_failures = (unsigned)number(rows, i, 10);
 	sync->kid_pid = (pid_t)number(rows, i, 11);
 	sync->conflicts = number(rows, i, 12);
+	sync->applied_rows = number(rows, i, 13);
 }
 
 static struct bm_catalog_sync *find_sync(struct bm_catalog *catalog, const char *name)

@@ -36,8 +36,9 @@ struct bm_catalog_sync {
 	int64_t run_age_msec, good_age_msec, bad_age_msec; /* -1 none */
 	char *run_status, *bad_text;
 	unsigned recent_failures;
-	int64_t conflicts; /* in all runs */
-	pid_t kid_pid;	   /* the process of the KID; 0 not known */
+	int64_t conflicts;    /* in all runs */
+	int64_t applied_rows; /* written and deleted, in all runs */
+	pid_t kid_pid;	      /* the process of the KID; 0 not known */
 	size_t member_count;
 	struct bm_catalog_member *members;
 };

@@ -144,6 +144,7 @@ static void take_sync(struct bm_sampler *sampler, const struct bm_catalog_sync *
 			.blocker_query = "",
 			.blocker_db = "",
 			.conflicts = sync->conflicts,
+			.applied_rows = sync->applied_rows,
 	};
 	take_backlog(sampler, sync, now_msec, out);
 	take_requeued(sampler, sync, out);

@@ -8,6 +8,7 @@
 #include "base/protocol/report.h"
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/macros.h"
 
 /* Tables that are named, of each list; a line has an end. */
 #define NAMED 20
@@ -80,16 +81,48 @@ static const char *earlier(const char *a, const char *b)
 	return a[0] == '\0' || (b[0] != '\0' && strcmp(b, a) < 0) ? b : a;
 }
 
+struct totals {
+	int64_t waiting, ranges, proven, changed, missing, extra, wrong;
+};
+
+static void add_totals(struct totals *sum, const struct bm_proof_state *state)
+{
+	sum->waiting += state->is_waiting;
+	sum->ranges += state->ranges;
+	sum->proven += state->ranges_proven;
+	sum->changed += state->ranges_changed;
+	sum->missing += state->missing;
+	sum->extra += state->extra;
+	sum->wrong += state->changed;
+}
+
+static void put_totals(const struct totals *sum, json_t *evidence)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} members[] = {{"waiting", sum->waiting}, {"ranges", sum->ranges},
+			{"ranges_proven", sum->proven}, {"ranges_changed", sum->changed},
+			{"rows_missing", sum->missing}, {"rows_extra", sum->extra},
+			{"rows_changed", sum->wrong},
+			{"rows_different", sum->missing + sum->extra + sum->wrong}};
+
+	for (size_t i = 0; i < BM_COUNT_OF(members); i++) {
+		json_object_set_new(evidence, members[i].name,
+				json_integer((json_int_t)members[i].value));
+	}
+}
+
 static void put_numbers(const struct bm_proof_states *states, json_t *evidence)
 {
-	int64_t counts[BM_PROOF_COUNT] = {0}, waiting = 0, changed = 0;
+	int64_t counts[BM_PROOF_COUNT] = {0};
+	struct totals sum = {0};
 	const char *oldest = "", *in_flight = "";
 
 	for (size_t i = 0; i < states->count; i++) {
 		const struct bm_proof_state *state = &states->list[i];
 		counts[state->state] += !state->is_waiting;
-		waiting += state->is_waiting;
-		changed += state->ranges_changed;
+		add_totals(&sum, state);
 		oldest = earlier(oldest, state->oldest);
 		if (state->state == BM_PROOF_IN_FLIGHT) {
 			in_flight = earlier(in_flight, state->since);
@@ -100,8 +133,7 @@ static void put_numbers(const struct bm_proof_states *states, json_t *evidence)
 		json_object_set_new(evidence, bm_proof_name(proof),
 				json_integer((json_int_t)counts[proof]));
 	}
-	json_object_set_new(evidence, "waiting", json_integer((json_int_t)waiting));
-	json_object_set_new(evidence, "ranges_changed", json_integer((json_int_t)changed));
+	put_totals(&sum, evidence);
 	json_object_set_new(evidence, "oldest_proof", time_or_null(oldest));
 	json_object_set_new(evidence, "in_flight_since", time_or_null(in_flight));
 }

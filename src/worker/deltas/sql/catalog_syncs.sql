@@ -11,7 +11,7 @@ CASE WHEN bad.ended IS NULL THEN -1 ELSE greatest((extract(epoch FROM clock_time
 left(regexp_replace(regexp_replace(coalesce(bad.status, ''),
  '^Failed : ', ''), ' \(KID \d+\)$', ''), 600),
 coalesce(failures.count, 0), coalesce(kid.pid, 0),
-coalesce(failures.conflicts, 0)
+coalesce(failures.conflicts, 0), coalesce(failures.applied, 0)
 FROM bucardo.sync s
 LEFT JOIN LATERAL (SELECT started, status FROM bucardo.syncrun r
  WHERE r.sync = s.name AND r.ended IS NULL
@@ -25,7 +25,8 @@ LEFT JOIN LATERAL (SELECT ended, status FROM bucardo.syncrun r
  WHERE r.sync = s.name AND r.lastbad IS TRUE AND r.ended IS NOT NULL
  ORDER BY ended DESC LIMIT 1) bad ON true
 LEFT JOIN (SELECT sync, count(*) FILTER (WHERE status LIKE 'Failed%'
-  AND ended > now() - interval '5 min'), sum(conflicts) AS conflicts
+  AND ended > now() - interval '5 min'), sum(conflicts) AS conflicts,
+  sum(coalesce(inserts, 0) + coalesce(deletes, 0)) AS applied
  FROM bucardo.syncrun GROUP BY sync) failures ON failures.sync = s.name
 LEFT JOIN LATERAL (SELECT substring(application_name
   FROM '\(PID (\d{1,9})\)$')::int AS pid FROM pg_stat_activity

@@ -117,6 +117,11 @@ def test_keys_that_change_truncates_and_rows_that_come_again_are_no_differences_
         passes(machine, count)
     compare.wait_equal(dest, source, "shop", 60, sequences=False)
     wait_for(lambda: verify_migration(machine, *ALL_TABLES).code == 0, 60, "everything is equal")
+    # Sequences go the other way now, with head-room.
+    declared.reconciled(machine, member="sequences")
+    result = verify_migration(machine)
+    assert not result.of_rows("different") and len([o for o in result.report["objects"] if o["kind"] == "sequence"]) > 2, \
+        result.output
 
 
 def test_a_side_that_has_lost_its_plan_is_planned_anew(both):

@@ -41,10 +41,10 @@ struct json_t *bm_verify_table_end(struct bm_verify_work *work);
 void bm_verify_new_tables(struct bm_pair *pair, const struct bm_verify_options *options,
 		const struct bm_verify_catalog *catalog, struct json_t *objects);
 
-/* All sequences, one object each, appended to `objects`: the destination has to reach in
- * `wait_msec` where the source stands at first. */
-int bm_verify_sequences(struct bm_pair *pair, uint64_t wait_msec, struct json_t *objects,
-		struct bm_error *err);
+/* All sequences of the live side, one object each, appended to `objects`: the other side has to
+ * reach in `wait_msec` where that one stands at first. `migration`: NULL: not known. */
+int bm_verify_sequences(struct bm_pair *pair, const char *migration, uint64_t wait_msec,
+		struct json_t *objects, struct bm_error *err);
 
 /*
  * The definitions of everything: one object for all that are equal, one for each that is not,

@@ -6,6 +6,7 @@
 
 #include "bucardo_machine/fence.h"
 #include "bucardo_machine/strbuf.h"
+#include "worker/verify/live_side.h"
 
 #define SHARE_SIDE                                                                             \
 	"SET LOCAL lock_timeout = '10s';"                                                      \
@@ -17,51 +18,9 @@ static const char send_sql[] =
 ;
 /* clang-format on */
 
-/* ---- the live side ---- */
-
-/* The first value of `sql`, where `there` is: 1 true, 0 not, or not there; -1. */
-static int ask_bool(PGconn *conn, const char *there, const char *sql, int count,
-		const char *const *params, struct bm_error *err)
-{
-	PGresult *rows = bm_pair_ask_one(
-			conn, "SELECT to_regclass($1) IS NOT NULL", 1, &there, err);
-	bool is_there = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
-	int rc = rows == NULL ? -1 : 0;
-
-	PQclear(rows);
-	if (is_there && sql != NULL) {
-		rows = bm_pair_ask_one(conn, sql, count, params, err);
-		is_there = rows != NULL && PQgetvalue(rows, 0, 0)[0] == 't';
-		rc = rows == NULL ? -1 : 0;
-		PQclear(rows);
-	}
-	return rc < 0 ? -1 : is_there;
-}
-
-/* As worker/live does: the fence says it; without one, what the source remembers. */
-static int find_live(
-		const struct bm_repair *repair, enum bm_pair_side *live, struct bm_error *err)
-{
-	static const char fence[] = "bucardo_machine.fence";
-	PGconn *destination = repair->pair->aside[BM_PAIR_DESTINATION];
-	int fenced = ask_bool(destination, fence, NULL, 0, NULL, err);
-	int lifted = fenced < 0 ? -1
-			: fenced > 0
-			? ask_bool(destination, fence,
-					  "SELECT count(lifted) > 0 FROM bucardo_machine.fence",
-					  0, NULL, err)
-			: ask_bool(repair->pair->aside[BM_PAIR_SOURCE], "bucardo.machine_live",
-					  "SELECT coalesce(bool_or(destination), false)"
-					  " FROM bucardo.machine_live WHERE migration = coalesce($1, migration)",
-					  1, &repair->migration, err);
-
-	*live = lifted > 0 ? BM_PAIR_DESTINATION : BM_PAIR_SOURCE;
-	return lifted < 0 ? bm_error_wrap(err, "asking which side is live") : 0;
-}
-
 int bm_repair_begin(struct bm_repair *repair, struct bm_error *err)
 {
-	return find_live(repair, &repair->live, err);
+	return bm_live_side(repair->pair, repair->migration, &repair->live, err);
 }
 
 /* ---- what is sent ---- */
@@ -144,7 +103,7 @@ static int insert_held(const struct bm_repair *repair, const struct bm_recheck *
 	if (bm_moment_start(conns[BM_PAIR_DESTINATION], "BEGIN", SHARE_SIDE, err) != 0 ||
 			bm_moment_start(conns[BM_PAIR_SOURCE], "BEGIN",
 					"SET LOCAL lock_timeout = '10s'", err) != 0 ||
-			find_live(repair, &live, err) != 0) {
+			bm_live_side(repair->pair, repair->migration, &live, err) != 0) {
 		return -1;
 	}
 	if (live != repair->live) {

@@ -328,7 +328,8 @@ static void compare_sequences(struct bm_run *run, uint64_t wait_msec)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (bm_verify_sequences(&run->pair, wait_msec, run->objects, &err) != 0) {
+	if (bm_verify_sequences(&run->pair, run->options->migration, wait_msec, run->objects,
+			    &err) != 0) {
 		json_array_append_new(run->objects,
 				bm_verify_object("sequences", "all", BM_PROOF_UNPROVEN,
 						err.message));

@@ -1,5 +1,5 @@
 /*
- * Sequences: the destination must not stand behind the source. It may stand before it:
+ * Sequences: the side that follows must not stand behind the live one. It may stand before it:
  * sequences are transferred with head-room.
  */
 #include <jansson.h>
@@ -10,6 +10,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/strbuf.h"
+#include "worker/verify/live_side.h"
 #include "worker/verify/object.h"
 
 #define ROUND_MSEC 500
@@ -20,8 +21,11 @@ static const char sequences_sql[] =
 ;
 /* clang-format on */
 
-/* The sequences of one side. */
+/* The sequences of one side: the live one, and the one that follows. */
+enum { LIVE, FOLLOWER, ENDS };
+
 struct standing {
+	enum bm_pair_side side;
 	PGresult *rows;
 	__int128 *next; /* the value that comes next; where it may be read */
 };
@@ -80,13 +84,12 @@ static void finish(struct standing *standing)
 {
 	PQclear(standing->rows);
 	free(standing->next);
-	*standing = (struct standing){0};
+	*standing = (struct standing){.side = standing->side};
 }
 
-static int read_side(struct bm_pair *pair, enum bm_pair_side side, struct standing *out,
-		struct bm_error *err)
+static int read_side(struct bm_pair *pair, struct standing *out, struct bm_error *err)
 {
-	PGconn *conn = pair->main[side];
+	PGconn *conn = pair->main[out->side];
 
 	out->rows = bm_pair_ask_one(conn, sequences_sql, 0, NULL, err);
 	int count = out->rows != NULL ? PQntuples(out->rows) : 0;
@@ -96,7 +99,8 @@ static int read_side(struct bm_pair *pair, enum bm_pair_side side, struct standi
 				number_at(out->rows, row, 2);
 	}
 	if (out->rows == NULL || read_unused(conn, out, err) != 0) {
-		return bm_error_wrap(err, "%s: reading the sequences", bm_pair_side_name(side));
+		return bm_error_wrap(
+				err, "%s: reading the sequences", bm_pair_side_name(out->side));
 	}
 	return 0;
 }
@@ -110,59 +114,69 @@ static void say(const struct standing *standing, int row, char *text, size_t siz
 	snprintf(text, size, "%s %lld", is_used ? "at" : "before", (long long)at);
 }
 
-static json_t *compare(const struct standing *sides, int row, bool *behind)
+static json_t *compare(const struct standing *ends, int row, bool *behind)
 {
-	const char *name = PQgetvalue(sides[0].rows, row, 0);
-	int there = row_named(sides[1].rows, name);
+	const struct standing *live = &ends[LIVE], *other = &ends[FOLLOWER];
+	const char *name = PQgetvalue(live->rows, row, 0);
+	int there = row_named(other->rows, name);
 	char why[256], here_text[40], there_text[40];
 
 	if (there < 0) {
-		return bm_verify_object("sequence", name, BM_PROOF_DIFFERENT,
-				"the destination has no such sequence");
+		snprintf(why, sizeof(why), "the %s has no such sequence",
+				bm_pair_side_name(other->side));
+		return bm_verify_object("sequence", name, BM_PROOF_DIFFERENT, why);
 	}
-	if (!may_read(sides[0].rows, row) || !may_read(sides[1].rows, there)) {
+	if (!may_read(live->rows, row) || !may_read(other->rows, there)) {
 		return bm_verify_object("sequence", name, BM_PROOF_UNPROVEN,
 				"our role may not read it on both sides: GRANT SELECT");
 	}
-	__int128 ahead = sides[1].next[there] - sides[0].next[row];
-	if (number_at(sides[0].rows, row, 2) < 0 ? ahead <= 0 : ahead >= 0) {
+	__int128 ahead = other->next[there] - live->next[row];
+	if (number_at(live->rows, row, 2) < 0 ? ahead <= 0 : ahead >= 0) {
 		return bm_verify_object("sequence", name, BM_PROOF_EQUAL, "");
 	}
 	*behind = true;
-	say(&sides[0], row, here_text, sizeof(here_text));
-	say(&sides[1], there, there_text, sizeof(there_text));
-	snprintf(why, sizeof(why), "it stands %s on the source, %s on the destination",
-			here_text, there_text);
+	say(live, row, here_text, sizeof(here_text));
+	say(other, there, there_text, sizeof(there_text));
+	snprintf(why, sizeof(why), "it stands %s on the %s, %s on the %s", here_text,
+			bm_pair_side_name(live->side), there_text,
+			bm_pair_side_name(other->side));
 	return bm_verify_object("sequence", name, BM_PROOF_DIFFERENT, why);
 }
 
-/* What the destination says now, against what the source said at first: it goes on meanwhile.
+/* What the follower says now, against what the live side said at first: it goes on meanwhile.
  */
-static int run_round(struct bm_pair *pair, struct standing *sides, json_t *objects,
-		bool *behind, struct bm_error *err)
+static int run_round(struct bm_pair *pair, struct standing *ends, json_t *objects, bool *behind,
+		struct bm_error *err)
 {
-	int rc = read_side(pair, BM_PAIR_DESTINATION, &sides[1], err);
+	int rc = read_side(pair, &ends[FOLLOWER], err);
 
 	json_array_clear(objects);
-	for (int row = 0; rc == 0 && row < PQntuples(sides[0].rows); row++) {
-		json_array_append_new(objects, compare(sides, row, behind));
+	for (int row = 0; rc == 0 && row < PQntuples(ends[LIVE].rows); row++) {
+		json_array_append_new(objects, compare(ends, row, behind));
 	}
-	finish(&sides[1]);
+	finish(&ends[FOLLOWER]);
 	return rc;
 }
 
-int bm_verify_sequences(
-		struct bm_pair *pair, uint64_t wait_msec, json_t *objects, struct bm_error *err)
+int bm_verify_sequences(struct bm_pair *pair, const char *migration, uint64_t wait_msec,
+		json_t *objects, struct bm_error *err)
 {
 	uint64_t deadline_msec = bm_clock_msec() + wait_msec;
-	struct standing sides[BM_PAIR_SIDES] = {{0}};
+	enum bm_pair_side live;
+
+	if (bm_live_side(pair, migration, &live, err) != 0) {
+		return -1;
+	}
+	struct standing ends[ENDS] = {[LIVE] = {.side = live},
+			[FOLLOWER] = {.side = live == BM_PAIR_SOURCE ? BM_PAIR_DESTINATION
+								     : BM_PAIR_SOURCE}};
 	json_t *found = json_array();
 	bool behind;
-	int rc = read_side(pair, BM_PAIR_SOURCE, &sides[0], err);
+	int rc = read_side(pair, &ends[LIVE], err);
 
 	while (rc == 0) {
 		behind = false;
-		rc = run_round(pair, sides, found, &behind, err);
+		rc = run_round(pair, ends, found, &behind, err);
 		if (rc != 0 || !behind || bm_clock_msec() >= deadline_msec) {
 			break;
 		}
@@ -170,6 +184,6 @@ int bm_verify_sequences(
 	}
 	json_array_extend(objects, found);
 	json_decref(found);
-	finish(&sides[0]);
+	finish(&ends[LIVE]);
 	return rc;
 }

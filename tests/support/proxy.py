@@ -4,6 +4,8 @@
         proxy.address, proxy.port          # what clients are told
         proxy.delay = 0.2                  # every byte of an answer comes so much later
         proxy.close_all()                  # every connection is lost, new ones work
+    proxy.cut()                        # nothing passes either way, and nobody is told
+    proxy.restore()                    # what waited goes on
 
 A delay holds back nothing but time: as many bytes a second go through as before.
 """
@@ -18,6 +20,8 @@ class Proxy:
     def __init__(self, server):
         self.server, self.delay = server, 0.0
         self._pairs = []
+        self._passes = threading.Event()
+        self._passes.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address, self.port = self._listener.getsockname()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -27,7 +31,14 @@ class Proxy:
 
     def __exit__(self, *_):
         self._listener.close()
+        self.restore()
         self.close_all()
+
+    def cut(self):
+        self._passes.clear()
+
+    def restore(self):
+        self._passes.set()
 
     def close_all(self):
         for pair in self._pairs:
@@ -39,6 +50,7 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+                self._passes.wait()
                 server = socket.create_connection((self.server.address, self.server.port))
             except OSError:
                 return
@@ -48,10 +60,10 @@ class Proxy:
             _thread(self._read, server, queue)
             _thread(self._write, queue, client)
 
-    @staticmethod
-    def _pump(source, target):
+    def _pump(self, source, target):
         try:
             while piece := source.recv(65536):
+                self._passes.wait()
                 target.sendall(piece)
         except OSError:
             pass
@@ -66,11 +78,11 @@ class Proxy:
             pass
         queue.put((0, b""))
 
-    @staticmethod
-    def _write(queue, target):
+    def _write(self, queue, target):
         try:
             while True:
                 due, piece = queue.get()
+                self._passes.wait()
                 if not piece:
                     break
                 time.sleep(max(0, due - time.monotonic()))  # the delay itself

@@ -105,6 +105,7 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	const char *const *extension_versions; /* "name=version", NULL-terminated */
 	uint64_t cutover_budget_msec;	       /* default 1 s */
 	enum bm_quiesce cutover_quiesce;
+	bool cutover_way_back; /* with direction forward; default false */
 	struct bm_config_verify verify;
 };
 

@@ -19,4 +19,12 @@ char *bm_sync_name(const char *migration, unsigned number);
 
 bool bm_sync_is_of(const char *sync, const char *migration);
 
+/* Why a migration with direction forward does not fail back, and what could have been done. */
+#define BM_NO_WAY_BACK                                                                          \
+	"its direction is forward, and it was cut over without a way back: what is written to " \
+	"the destination is not captured, and nowhere else"
+#define BM_NO_WAY_BACK_HINT                                                                     \
+	"docs/cutover.md, \"Direction forward\"; `cutover: {way_back: true}` makes a way back " \
+	"before a cut-over"
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * Preloaded into a machine: a worker whose line of progress has the words that are in the file
- * FOLDER/at waits, once the line is out, until that file is gone. That it waits says FOLDER/held.
+ * FOLDER/at waits, once the line is out, until that file is gone. That it waits says
+ * FOLDER/held.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -50,10 +50,14 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                self._passes.wait()
-                server = socket.create_connection((self.server.address, self.server.port))
             except OSError:
                 return
+            self._passes.wait()
+            try:
+                server = socket.create_connection((self.server.address, self.server.port))
+            except OSError:
+                _close(client)  # as the server refuses it
+                continue
             self._pairs.append((client, server))
             _thread(self._pump, client, server)
             queue = SimpleQueue()

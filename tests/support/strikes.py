@@ -113,7 +113,7 @@ class Stage:
             self.said = self.machine.cli(direction, "app", "--check", seconds=60)
             return self.said.code == 0
         self.said = None
-        wait_for(is_ready, 180, f"ready for {direction}", every=0.3, explain=lambda: self.said and self.said.output)
+        wait_for(is_ready, 180, f"ready for {direction}", every=0.3, explain=lambda: self.said.output if self.said else "")
 
     def _ask(self, direction):
         self.machine.shell(f"bucardo-machine {direction} app --yes --budget {BUDGET_SECONDS}s > /dev/null 2>&1 &")
@@ -128,6 +128,22 @@ class Stage:
     def _number(self):
         cutover = declared.view(self.machine)["cutover"]
         return cutover["number"] if cutover else 0
+
+    def _held(self, direction, step):
+        """Ask until the worker is held there: what was ready a moment ago may not be so now. The number before."""
+        while True:
+            number = self._number()
+            self.hold.at(STEPS[step])
+            self._ask(direction)
+            wait_for(lambda: self.hold.is_held() or self._number() > number and not self._under_way(), 60,
+                     f"the worker is held at {step}", every=0.02, explain=self.machine.log_tail)
+            if self.hold.is_held():
+                return number
+            self.ready(direction)
+
+    def _under_way(self):
+        cutover = declared.view(self.machine)["cutover"]
+        return cutover and cutover["under_way"]
 
     def bring(self, live):
         """This server is the live side."""
@@ -181,14 +197,12 @@ class Stage:
     def strike(self, direction, step, what):
         """One attempt in whose `step` something fails: the promises hold. Returns its result."""
         live, other = (self.source, self.dest) if direction == "cutover" else (self.dest, self.source)
+        self.hold.release()
         self.bring(live)
         self.ready(direction)
-        number = self._number()
         with Writers(self.sides, pause=0.01) as writers, Probe(self.sides) as probe:
             writers.wait_more()
-            self.hold.at(STEPS[step])
-            self._ask(direction)
-            wait_for(self.hold.is_held, 60, f"the worker is held at {step}", every=0.005, explain=self.machine.log_tail)
+            number = self._held(direction, step)
             self._strike(what, writers, step, live)
             ended = self._over(number)
             done = ended["state"] == "done"

@@ -271,6 +271,11 @@ const struct bm_key bm_keys[] = {
 	{"migrations[].cutover.quiesce", CHOICE(quiesces, BM_QUIESCE_LOCK), IN_MIGRATION(cutover_quiesce),
 		.help = "lock: the machine keeps writers off for a moment; manual: you have stopped "
 			"them, and it takes no lock, but proves that nobody writes."},
+	{"migrations[].cutover.way_back", .type = BM_KEY_BOOLEAN, .fallback = 0,
+		IN_MIGRATION(cutover_way_back),
+		.help = "With direction forward: a cut-over, or its rehearsal, first captures the destination "
+			"as direction both does. From then on it is one of direction both: what is written to the "
+			"destination afterwards is replicated back, and `failback` works."},
 	{"migrations[].verify", SECTION,
 		.help = "How rows of both sides are compared while it replicates (docs/verify.md)."},
 	{"migrations[].verify.continuous", .type = BM_KEY_BOOLEAN, .fallback = 1,

@@ -303,7 +303,7 @@ static const char example_migration[] =
 		"#    create_roles: false\n"
 		"#    extensions: {skip: [pg_cron], versions: {postgis: source}}\n"
 		"#    copy: {jobs: 4, max_rate: 50MB, throttle: true, foreign_keys: trust}\n"
-		"#    cutover: {budget: 1s, quiesce: lock}\n"
+		"#    cutover: {budget: 1s, quiesce: lock, way_back: false}\n"
 		"#    verify: {continuous: true, max_load: 10, interval: 30s, full_every: 24h}\n";
 
 static const char example_http[] = "#http:\n"

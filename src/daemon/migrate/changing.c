@@ -15,6 +15,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
+#include "bucardo_machine/syncs.h"
 #include "daemon/migrate/definition.h"
 #include "daemon/migrate/engine.h"
 
@@ -63,7 +64,8 @@ int bm_changing_must_rest(const struct migration *migration, struct bm_error *er
 			changing->by != NULL ? changing->by : "?");
 }
 
-static int may_begin(const struct migration *migration, struct bm_error *err)
+static int may_begin(
+		const struct migration *migration, enum bm_phase phase, struct bm_error *err)
 {
 	if (migration->leaving.asked) {
 		return refuse(migration, err, "is being torn down, or is torn down");
@@ -87,7 +89,11 @@ static int may_begin(const struct migration *migration, struct bm_error *err)
 				"does not replicate yet; `bucardo-machine status` shows how far it "
 				"is");
 	}
-	return 0;
+	return phase == BM_PHASE_FAILBACK && !bm_definition_is_both(migration->definition)
+			? refuse(migration, err,
+					  "does not fail back: " BM_NO_WAY_BACK
+					  "; " BM_NO_WAY_BACK_HINT)
+			: 0;
 }
 
 static unsigned budget_of(const struct migration *migration, const struct bm_change *change)
@@ -101,13 +107,15 @@ int bm_migrate_change(struct bm_migrate *migrate, const char *name,
 {
 	struct migration *migration = bm_migrate_known(migrate, name, err);
 
-	if (migration == NULL || may_begin(migration, err) != 0) {
+	if (migration == NULL || may_begin(migration, change->phase, err) != 0) {
 		return -1;
 	}
 	struct changing *changing = &migration->changing;
 	changing->asked = changing->is_fresh = true;
 	changing->phase = change->phase;
 	changing->rehearses = change->rehearses;
+	changing->prepares = migration->cutover.has_way_back &&
+			!bm_definition_is_both(migration->definition);
 	changing->budget_msec = budget_of(migration, change);
 	changing->at = bm_clock_wall_msec();
 	*number = ++changing->number;
@@ -136,6 +144,7 @@ static char *request_of(const struct migration *migration, enum bm_phase phase,
 	json_object_set_new(request, "mode", json_string(mode));
 	json_object_set_new(request, "number", json_integer((json_int_t)number));
 	json_object_set_new(request, "budget_msec", json_integer(budget_msec));
+	json_object_set_new(request, "way_back", json_boolean(migration->cutover.has_way_back));
 	json_object_set_new(request, "quiesce",
 			json_string(migration->cutover.is_manual ? "manual" : "lock"));
 	json_object_set_new(request, "accept", tables != NULL ? tables : json_array());
@@ -148,6 +157,7 @@ char *bm_changing_request(struct migration *migration)
 {
 	struct changing *changing = &migration->changing;
 	const char *mode = !changing->is_fresh ? "finish"
+			: changing->prepares   ? "way_back"
 			: changing->rehearses  ? "rehearse"
 					       : "run";
 
@@ -161,7 +171,7 @@ char *bm_migrate_change_check(struct bm_migrate *migrate, const char *name,
 {
 	const struct migration *migration = bm_migrate_known(migrate, name, err);
 
-	if (migration == NULL || may_begin(migration, err) != 0) {
+	if (migration == NULL || may_begin(migration, change->phase, err) != 0) {
 		return NULL;
 	}
 	return request_of(migration, change->phase, "check", 0, budget_of(migration, change),
@@ -221,11 +231,35 @@ bool bm_changing_is_over(const struct bm_phase_line *line)
 							strcmp(result, "not_ready") == 0));
 }
 
+/* The attempt itself begins now, as one of direction both. */
+static void take_way_back(struct migration *migration)
+{
+	struct changing *changing = &migration->changing;
+	json_t *definition = json_copy(migration->definition);
+
+	bm_definition_make_both(definition);
+	json_decref(migration->definition);
+	migration->definition = definition;
+	migration->revision.generation++;
+	bm_beside_cancel(migration);
+	changing->prepares = false;
+	changing->is_fresh = true;
+	bm_record_begin_anew(bm_record_of(migration, changing->phase));
+	bm_migrate_event(migration, BM_LOG_INFO,
+			"the destination is captured as well, so that there is a way back: its "
+			"direction is both from now on");
+}
+
 void bm_changing_end(struct migration *migration, const struct bm_phase_line *line)
 {
 	struct changing *changing = &migration->changing;
 	struct record *record = bm_record_of(migration, changing->phase);
 	const char *result = word_of(line->evidence, "result");
+
+	if (strcmp(result, "way_back") == 0) {
+		take_way_back(migration);
+		return;
+	}
 	bool rehearsed = strcmp(result, "rehearsed") == 0;
 	bool done = rehearsed || strcmp(result, "done") == 0;
 	char *evidence = line->evidence != NULL ? json_dumps(line->evidence, JSON_COMPACT)

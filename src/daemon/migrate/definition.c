@@ -100,6 +100,30 @@ json_t *bm_definition_create(const struct bm_config_migration *migration)
 	return definition;
 }
 
+/* ---- the way back of direction forward ---- */
+
+bool bm_definition_is_both(const json_t *definition)
+{
+	const char *direction = json_string_value(json_object_get(definition, "direction"));
+
+	return direction == NULL ||
+			strcmp(direction, bm_direction_name(BM_DIRECTION_BOTH)) == 0;
+}
+
+void bm_definition_make_both(json_t *definition)
+{
+	json_object_set_new(definition, "direction",
+			json_string(bm_direction_name(BM_DIRECTION_BOTH)));
+	json_object_set_new(definition, "way_back", json_true());
+}
+
+void bm_definition_follow(json_t *declared, const json_t *definition)
+{
+	if (json_is_true(json_object_get(definition, "way_back"))) {
+		bm_definition_make_both(declared);
+	}
+}
+
 void bm_definition_renew(json_t *definition)
 {
 	json_t *copy = json_object_get(definition, "copy");

@@ -27,6 +27,14 @@ void bm_definition_compare(
 /* Give what an older machine wrote into the journal the names of today. */
 void bm_definition_renew(struct json_t *definition);
 
+/* Its changes go both ways. */
+bool bm_definition_is_both(const struct json_t *definition);
+
+/* One of direction forward got its way back: from now on it is one of direction both, and
+ * member way_back says why, whatever machine.yaml has. */
+void bm_definition_make_both(struct json_t *definition);
+void bm_definition_follow(struct json_t *declared, const struct json_t *definition);
+
 /* They differ in nothing but how hard to copy, if at all. */
 bool bm_definition_is_same_but_copy(const struct json_t *old, const struct json_t *now);
 

@@ -174,6 +174,7 @@ void bm_migrate_reconcile(struct migration *migration)
 			migration->leaving.asked || migration->changing.asked) {
 		return;
 	}
+	bm_definition_follow(migration->declared, migration->definition);
 	if (migration->definition != NULL && is_bound(migration)) {
 		bm_definition_compare(migration->definition, migration->declared, &difference);
 	}
@@ -203,6 +204,7 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 	migration->declared = bm_definition_create(config);
 	migration->run_until = config->run_until;
 	migration->cutover.budget_msec = (unsigned)config->cutover_budget_msec;
+	migration->cutover.has_way_back = config->cutover_way_back;
 	migration->cutover.is_manual = config->cutover_quiesce == BM_QUIESCE_MANUAL;
 	bm_beside_configure(migration, &config->verify);
 	migration->configured = true;

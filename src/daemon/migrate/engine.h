@@ -79,6 +79,7 @@ struct changing {
 	bool is_fresh; /* asked for since this process lives, and no worker of it was started */
 	enum bm_phase phase;
 	bool rehearses;
+	bool prepares;	 /* the way back is made first, by a worker of its own */
 	uint64_t number; /* counts up; 0: there was none */
 	unsigned budget_msec;
 	char *accept; /* a JSON list of names; NULL none */
@@ -115,7 +116,7 @@ struct migration {
 	struct changing changing;
 	struct { /* as machine.yaml has it */
 		unsigned budget_msec;
-		bool is_manual;
+		bool is_manual, has_way_back;
 	} cutover;
 
 	/* what the last step said, for the views */

@@ -101,6 +101,12 @@ int bm_cutover_open(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
 int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
 int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
 
+/* Mode way_back, of direction forward: the sides are captured as with direction both, and
+ * Bucardo takes them so. What is there already stays (way_back.c). */
+int bm_cutover_way_back(struct bm_cutover *c, struct bm_error *err);
+/* One that was broken off: Bucardo goes one way again, as the migration is declared. */
+int bm_cutover_drop_way_back(struct bm_cutover *c, struct bm_error *err);
+
 /* ---- besides ---- */
 
 /* The tables of `from` that applications may write to (tables.c). */

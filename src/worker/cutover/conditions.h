@@ -35,6 +35,7 @@ struct bm_ready_row {
 	bool acceptable;  /* a person may accept an object, or the condition, by its name */
 	bool passes;	  /* it may be over in a moment */
 	bool looks_twice; /* what was there at the first look is long */
+	bool only_both;	  /* with direction forward it is ready, and not asked */
 	/* Instead of a statement: sets the members of `condition`; -1 with `err`: unknown. */
 	int (*look)(struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
 };

@@ -76,6 +76,13 @@ static const struct step after[] = {
 		{"seen", "waiting for the first run the other way", bm_cutover_seen},
 };
 
+/* Of mode way_back. */
+static const struct step preparing[] = {
+		{"look", "asking which side is live", bm_cutover_look},
+		{"way back", "capturing the destination as well", bm_cutover_way_back},
+		{"seen", "waiting for the first run both ways", bm_cutover_seen},
+};
+
 #define STEPS                                                                                  \
 	(BM_COUNT_OF(before) + BM_COUNT_OF(frozen) + BM_COUNT_OF(commit) +                     \
 			BM_COUNT_OF(opening) + BM_COUNT_OF(after))
@@ -154,7 +161,7 @@ static void put_msec(struct bm_cutover *c, const char *name, uint64_t from, uint
 
 static void put_evidence(struct bm_cutover *c, const char *result, uint64_t end_msec)
 {
-	static const char *const modes[] = {"check", "rehearse", "run", "finish"};
+	static const char *const modes[] = {"check", "rehearse", "run", "finish", "way_back"};
 	json_t *evidence = c->phase->evidence;
 
 	json_object_set_new(evidence, "number", json_integer((json_int_t)c->request->number));
@@ -287,6 +294,9 @@ static int finish(struct bm_cutover *c, struct bm_error *err)
 		return -1;
 	}
 	c->is_quiet = true;
+	if (!c->phase->request.is_both && bm_cutover_drop_way_back(c, err) != 0) {
+		return -1;
+	}
 	if (!c->is_committed) {
 		bm_error_set(err, BM_ERR_PRECONDITION,
 				"its worker was gone before the commit, and all was rolled back");
@@ -298,6 +308,30 @@ static int finish(struct bm_cutover *c, struct bm_error *err)
 		return do_step(c, &hold, err) == 0 ? go_forward(c, err) : -1;
 	}
 	return replicate(c, err);
+}
+
+static int make_way_back(struct bm_cutover *c, struct bm_error *err)
+{
+	if (DO(c, preparing, err) != 0) {
+		return aborted(c, err);
+	}
+	put_evidence(c, "way_back", 0);
+	return 0;
+}
+
+static int begin(struct bm_cutover *c, struct bm_error *err)
+{
+	switch (c->request->mode) {
+	case BM_CUTOVER_FINISH:
+		return finish(c, err);
+	case BM_CUTOVER_WAY_BACK:
+		return make_way_back(c, err);
+	case BM_CUTOVER_CHECK:
+	case BM_CUTOVER_REHEARSE:
+	case BM_CUTOVER_RUN:
+		break;
+	}
+	return attempt(c, err);
 }
 
 int bm_cutover_run(struct bm_phase *phase, struct bm_error *err)
@@ -316,7 +350,7 @@ int bm_cutover_run(struct bm_phase *phase, struct bm_error *err)
 	/* Statements of ours hold nobody up. */
 	phase->limits_sql = "SELECT set_config('lock_timeout', '100ms', false)";
 	phase->catalog = c.from;
-	int rc = c.request->mode == BM_CUTOVER_FINISH ? finish(&c, err) : attempt(&c, err);
+	int rc = begin(&c, err);
 	bm_apply_destroy(c.apply);
 	PQfinish(c.freeze);
 	PQfinish(c.carry);

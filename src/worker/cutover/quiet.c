@@ -119,6 +119,11 @@ static int wait_seen(struct bm_cutover *c, const char *since, struct bm_error *e
 
 int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err)
 {
+	if (!c->phase->request.is_both) {
+		snprintf(c->detail, sizeof(c->detail),
+				"direction is forward: nothing is replicated back");
+		return 0;
+	}
 	char *since = control_time(c, err);
 	int rc = since != NULL ? wait_seen(c, since, err) : -1;
 

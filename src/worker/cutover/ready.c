@@ -12,6 +12,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/syncs.h"
 #include "base/protocol/report.h"
 #include "worker/cutover/conditions.h"
 
@@ -166,6 +167,13 @@ static void look(const struct walk *walk, const struct bm_ready_row *row, json_t
 {
 	struct bm_error err = BM_ERROR_INIT;
 
+	if (row->only_both && !walk->phase->request.is_both) {
+		set(condition, "ready",
+				walk->phase->request.cutover.has_way_back ? "is made first"
+									  : "no way back",
+				"", "");
+		return;
+	}
 	if (row->look != NULL) {
 		if (row->look(walk->phase, condition, &err) != 0) {
 			set_unknown(condition, err.message);
@@ -309,6 +317,10 @@ int bm_cutover_ready(
 {
 	struct walk walk = {.phase = phase};
 
+	if (!phase->request.is_both && bm_cutover_from(phase) == BM_SIDE_DESTINATION) {
+		snprintf(phase->hint, sizeof(phase->hint), BM_NO_WAY_BACK_HINT);
+		return bm_error_set(err, BM_ERR_PRECONDITION, BM_NO_WAY_BACK);
+	}
 	prepare(&walk);
 	json_t *all = walk_all(&walk);
 	json_array_extend(conditions, all);

@@ -111,6 +111,7 @@ static int take_mode(const char *text, enum bm_cutover_mode *out, struct bm_erro
 			[BM_CUTOVER_REHEARSE] = "rehearse",
 			[BM_CUTOVER_RUN] = "run",
 			[BM_CUTOVER_FINISH] = "finish",
+			[BM_CUTOVER_WAY_BACK] = "way_back",
 	};
 
 	for (size_t i = 0; i < BM_COUNT_OF(modes); i++) {
@@ -134,6 +135,7 @@ static int take_cutover(
 	out->budget_msec = budget < 1 || budget > UINT32_MAX ? BM_CUTOVER_BUDGET_MSEC
 							     : (unsigned)budget;
 	out->is_manual = quiesce != NULL && strcmp(quiesce, "manual") == 0;
+	out->has_way_back = json_is_true(json_object_get(root, "way_back"));
 	out->accept = take_words(root, "accept");
 	out->number = number < 1 ? 0 : (uint64_t)number;
 	if (mode == NULL) {

@@ -33,7 +33,8 @@ enum bm_cutover_mode {
 	BM_CUTOVER_CHECK,    /* readiness only: no lock, changes nothing */
 	BM_CUTOVER_REHEARSE, /* up to the fence, then rolled back */
 	BM_CUTOVER_RUN,
-	BM_CUTOVER_FINISH, /* one whose worker is gone: forward if committed, else undone */
+	BM_CUTOVER_FINISH,   /* one whose worker is gone: forward if committed, else undone */
+	BM_CUTOVER_WAY_BACK, /* the destination is captured as well, with direction forward */
 };
 
 #define BM_CUTOVER_BUDGET_MSEC 1000
@@ -43,6 +44,7 @@ struct bm_cutover_request {
 	enum bm_cutover_mode mode;
 	uint64_t number;      /* of this attempt; 0: none (a check) */
 	unsigned budget_msec; /* past which nothing has happened */
+	bool has_way_back;    /* direction forward, and a worker before makes one */
 	bool is_manual;	      /* a person keeps writers off: no lock is taken */
 	/* Tables that may be unproven, as schema.table, NULL at the end; NULL: none. */
 	const char *const *accept;

@@ -46,4 +46,12 @@ int bm_history_write(struct bm_history *history, const struct json_t *rows, int6
 char *bm_history_read(struct bm_history *history, const char *migration, int64_t from,
 		int64_t to, int64_t now, struct bm_error *err);
 
+/*
+ * Ended attempts of cut-overs, from the events and kept for longer than those, as JSON
+ * (free()):
+ * {"attempts": [{"migration", "direction", "mode", "result", "step", "count"}], "freezes":
+ * [{"migration", "direction", "count", "sum" (s), "buckets": [[le, count]]}]}. NULL with `err`.
+ */
+char *bm_history_attempts(struct bm_history *history, struct bm_error *err);
+
 #endif

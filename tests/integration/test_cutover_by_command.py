@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from support import compare, declared
+from support import compare, declared, http
 from support.cutover import Probe, Slow, Writers, proven
 from support.waiting import wait_for
 
@@ -14,7 +14,30 @@ DB = "app"
 
 @pytest.fixture(scope="module", name="sides")
 def both_sides(shared_workshop):
-    return proven(shared_workshop, DB)
+    port = http.free_port()
+    sides = proven(shared_workshop, DB, shared_workshop.machine(env={"BUCARDO_MACHINE_HTTP": f"127.0.0.1:{port}"}))
+    sides.port = port
+    return sides
+
+
+def metrics(sides):
+    return http.Metrics(http.ask(sides.port, "/metrics").text)
+
+
+def attempts_are_counted(sides):
+    """A rehearsal, a cut-over and a failback: each once, also those that nobody looked at in between."""
+    def count(**labels):
+        return metrics(sides).value("cutover_attempts_total", migration="app", **labels)
+    wait_for(lambda: count(direction="failback", mode="run", result="done"), 30, "the failback is counted")
+    assert count(direction="cutover", mode="rehearse", result="rehearsed") == 1
+    assert count(direction="cutover", mode="run", result="done", step="") == 1
+    now = metrics(sides)
+    for direction in ("cutover", "failback"):
+        assert now.value("cutover_freeze_seconds_count", migration="app", direction=direction) == 1
+        assert now.value("cutover_freeze_seconds_bucket", migration="app", direction=direction, le="+Inf") == 1
+        assert 0 < now.value("cutover_freeze_seconds_sum", migration="app", direction=direction) < 60
+    kinds = [mark["kind"] for mark in json.loads(http.ask(sides.port, "/api/v1/history?migration=app").text)["marks"]]
+    assert "cutover" in kinds and "failback" in kinds and "phase" in kinds
 
 
 def command(sides, *words, code=0):
@@ -41,6 +64,9 @@ def test_check_rehearse_cut_over_and_fail_back(sides):
         view = declared.wait_view(machine, lambda v: v["status"] == "live", "replicates the other way")
         assert view["cutover"]["state"] == "done" and view["released"], view["cutover"]
         declared.reconciled(machine, lambda r: r["live"]["side"] == "destination", "says so", member="live")
+        now = metrics(sides)
+        assert now.value("fence_up", side="source") == 1 and now.value("fence_up", side="destination") == 0
+        assert now.value("writable_sides", migration="app") == 1
         writers.wait_more()
         ready(sides, "failback")
         assert command(sides, "failback", "app", "--yes")["result"] == "done"
@@ -50,6 +76,7 @@ def test_check_rehearse_cut_over_and_fail_back(sides):
     writers.check()
     events = machine.cli("events").output
     assert "cutover number 2 is done: the destination is live" in events, events
+    attempts_are_counted(sides)
     assert "failback number 3 is done: the source is live" in events, events
 
 

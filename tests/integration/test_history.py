@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 from support import http
+from support.users import give
 from support.waiting import wait_for
 
 COLUMNS = ["time", "lag_seconds", "backlog_rows", "applied_rows", "copied_bytes", "verified_percent", "differences", "load"]
@@ -24,7 +26,10 @@ class Site:
         return http.ask(self.port, f"/api/v1/history{query}", **options)
 
     def page(self, query=""):
-        answer = self.ask(query)
+        try:
+            answer = self.ask(query)
+        except OSError:
+            return None  # it is being started
         return json.loads(answer.text) if answer.status == 200 else None
 
     def rows(self, query=""):
@@ -106,8 +111,51 @@ def test_it_goes_on_after_the_control_database_was_away_and_after_a_kill(site):
     wait_for(lambda: site.machine.unit("postgres")["pid"] not in (None, old), 40, "another postmaster")
     site.machine.wait_ready(60)
     wait_for(lambda: count(site) > before, 40, "rows after it", explain=site.machine.log_tail)
-    os.kill(site.machine.unit("http")["pid"], signal.SIGKILL)
-    wait_for(lambda: count(site) > before + 1, 60, "rows after a kill", explain=site.machine.log_tail)
+    pid, before = site.machine.unit("http")["pid"], count(site)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: site.machine.unit("http")["pid"] not in (None, pid), 20, "another worker")
+    wait_for(lambda: count(site) > before, 60, "rows after a kill", explain=site.machine.log_tail)
+
+
+def test_rows_of_a_clock_that_had_jumped_are_not_shown_and_their_places_are_taken(site):
+    site.sql("INSERT INTO machine.history (migration, step, slot, at, lag) SELECT '', 10, s, 4000000000 + s * 10, 9 "
+             "FROM generate_series(0, 8639) s ON CONFLICT (migration, step, slot) DO UPDATE SET at = excluded.at, lag = 9")
+    assert not site.rows(), "what is to come is not told"
+    wait_for(site.rows, 30, "rows of now take the places", explain=site.machine.log_tail)
+    assert all(row[1] != 9 for row in site.rows())
+    site.sql("DELETE FROM machine.history WHERE at > 3000000000")
+
+
+@pytest.mark.full
+def test_rows_that_cannot_be_written_wait_and_come(site):
+    began = int(time.time())
+    site.machine.shell("psql -XAtq -h $BUCARDO_MACHINE_RUNTIME -U bucardo bucardo -c "
+                       "'BEGIN; LOCK TABLE machine.history; SELECT pg_sleep(35)'", seconds=60).check()
+    rows = wait_for(lambda: (lambda r: r if len(r) >= 4 else None)(site.rows(f"?from={began}")), 40, "all of them come")
+    assert max(b[0] - a[0] for a, b in zip(rows, rows[1:])) <= 20, rows
+    assert "the history cannot be written" in site.machine.log() and "is written again" in site.machine.log()
+
+
+@pytest.mark.full
+def test_it_goes_on_after_a_full_disk(workshop):
+    machine = workshop.machine()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "bm", machine.volume], check=True)
+    try:
+        give(machine.volume)
+        machine.write_pgpass(text="")
+        site = Site(machine)
+        machine.start()
+        machine.wait_ready(60)
+        wait_for(site.rows, 40, "a first row")
+        subprocess.run(["dd", "if=/dev/zero", f"of={machine.volume}/filler", "bs=1M"], check=False, capture_output=True)
+        time.sleep(25)
+        os.unlink(os.path.join(machine.volume, "filler"))
+        machine.wait_ready(120)
+        now = int(time.time())
+        wait_for(lambda: site.rows(f"?from={now}"), 60, "rows after it", explain=machine.log_tail)
+    finally:
+        machine.kill9_everything()
+        subprocess.run(["umount", "-l", machine.volume], check=True)
 
 
 def test_a_table_that_is_gone_is_made_again(site):

@@ -39,14 +39,14 @@ TABLES = """
 """
 
 
-def proven(workshop, dbname="app"):
+def proven(workshop, dbname="app", machine=None):
     """The sides of a migration that replicates, and was compared."""
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
         server.create_database(dbname)
     source.sql(TABLES, dbname=dbname)
     source.sql("ANALYZE", dbname=dbname)
-    machine = declared.replicating(workshop, source, dest, dbname)
+    machine = declared.replicating(workshop, source, dest, dbname, machine=machine)
     declared.reconciled(machine, member="sequences")
     result = verify_migration(machine, "--wait", "10")
     assert result.code == 0, result.output

@@ -98,6 +98,9 @@ class Metrics:
         self.samples[key] = float(value)
 
     def _family(self, name):
+        for ending in ("_bucket", "_sum", "_count"):
+            if name.endswith(ending) and self.types.get(name[:-len(ending)]) == "histogram":
+                return name[:-len(ending)]
         if not self.open:
             if (self.types.get(name) == "counter") != name.endswith("_total"):
                 raise ValueError(f"a counter, and no _total: {name}")

@@ -32,7 +32,7 @@ SETTINGS = [f"bucardo_machine.{name} = '{value}'" for name, value in {
 SCENES = {"large_objects_finish.sql": ("worker/transfer/sql/large_objects_begin.sql",
                                        "INSERT INTO pg_temp.bm_rules VALUES (false, false);"),
           **{f"history_{name}.sql": ("worker/history/sql/history_begin.sql", "")
-             for name in ("write", "coarse", "prune", "read")},
+             for name in ("write", "coarse", "prune", "read", "attempts")},
           "ledger_create.sql": (None, "DROP SCHEMA bucardo_machine CASCADE;")}
 
 

@@ -28,17 +28,26 @@ static const char text[] =
 		"\"oldest_proof\":\"2023-11-14T22:13:20.000Z\",\"differences\":"
 		"[{\"table\":\"public.t\",\"missing\":2,\"extra\":0,\"changed\":1}]}}]}";
 
+static const char attempts[] =
+		"{\"attempts\":[{\"migration\":\"app\",\"direction\":\"cutover\",\"mode\":\"run\","
+		"\"result\":\"aborted\",\"step\":\"lock\",\"count\":2}],\"freezes\":[{\"migration\":\"app\","
+		"\"direction\":\"cutover\",\"count\":2,\"sum\":1.5,\"buckets\":[[0.25,1],[5,2]]}]}";
+
 /* Frees nothing between the calls: `out` is the caller's. */
 static const char *scrape(struct bm_strbuf *out, const struct http_scrape *how)
 {
 	struct http_scrape copy = *how;
 	json_t *status = json_loads(text, 0, NULL);
+	json_t *kept = json_loads(attempts, 0, NULL);
 
 	assert_non_null(status);
+	assert_non_null(kept);
 	copy.status = status;
+	copy.attempts = kept;
 	bm_strbuf_clear(out);
 	http_metrics_write(&copy, out);
 	json_decref(status);
+	json_decref(kept);
 	return bm_strbuf_text(out);
 }
 
@@ -116,7 +125,17 @@ static void test_a_cut_over_has_its_conditions_and_its_freeze(void **state)
 	struct bm_strbuf out = BM_STRBUF_INIT;
 	const char *all = scrape(&out, &now);
 
-	assert_has(all, "cutover_attempts_total{migration=\"app\"} 2\n");
+	assert_has(all,
+			"cutover_attempts_total{migration=\"app\",direction=\"cutover\",mode=\"run\","
+			"result=\"aborted\",step=\"lock\"} 2\n");
+	assert_has(all, "# TYPE bucardo_machine_cutover_freeze_seconds histogram\n");
+	assert_has(all,
+			"cutover_freeze_seconds_bucket{migration=\"app\",direction=\"cutover\","
+			"le=\"0.250\"} 1\n");
+	assert_has(all,
+			"cutover_freeze_seconds_bucket{migration=\"app\",direction=\"cutover\","
+			"le=\"+Inf\"} 2\n");
+	assert_has(all, "cutover_freeze_seconds_sum{migration=\"app\",direction=\"cutover\"} 1.5\n");
 	assert_has(all,
 			"cutover_state{migration=\"app\",direction=\"cutover\",mode=\"rehearse\","
 			"state=\"done\"} 1\n");

@@ -1,6 +1,7 @@
 /* The rows that wait, and the clock. */
 #include "client/history/history_keeper.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ struct history_keeper {
 	json_t *waiting;
 	uint64_t due_msec; /* bm_clock_msec() */
 	bool is_failing;
+	pthread_mutex_t mutex;
+	char *attempts; /* guarded by it */
 };
 
 struct history_keeper *history_keeper_create(const char *runtime, const char *socket_dir)
@@ -30,6 +33,7 @@ struct history_keeper *history_keeper_create(const char *runtime, const char *so
 	keeper->runtime = runtime;
 	keeper->history = bm_history_create(socket_dir);
 	keeper->waiting = json_array();
+	pthread_mutex_init(&keeper->mutex, NULL);
 	return keeper;
 }
 
@@ -81,6 +85,28 @@ static void write_waiting(struct history_keeper *keeper)
 	}
 }
 
+/* What cannot be asked now stays what it was. */
+static void keep_attempts(struct history_keeper *keeper)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	char *all = bm_history_attempts(keeper->history, &err);
+
+	if (all != NULL) {
+		pthread_mutex_lock(&keeper->mutex);
+		free(keeper->attempts);
+		keeper->attempts = all;
+		pthread_mutex_unlock(&keeper->mutex);
+	}
+}
+
+char *history_keeper_attempts(struct history_keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->mutex);
+	char *copy = bm_strdup(keeper->attempts);
+	pthread_mutex_unlock(&keeper->mutex);
+	return copy;
+}
+
 void history_keeper_step(struct history_keeper *keeper)
 {
 	struct bm_error err = BM_ERROR_INIT;
@@ -97,6 +123,7 @@ void history_keeper_step(struct history_keeper *keeper)
 	}
 	if (may_write(status)) {
 		write_waiting(keeper);
+		keep_attempts(keeper);
 	}
 	json_decref(answer);
 }

@@ -28,4 +28,8 @@ void history_keeper_step(struct history_keeper *keeper);
 char *history_keeper_read(struct history_keeper *keeper, const char *migration, int64_t from,
 		int64_t to, struct bm_error *err);
 
+/* The attempts of cut-overs that are kept, as bm_history_attempts() says them (free()); NULL
+ * while nobody could ask. From any thread. */
+char *history_keeper_attempts(struct history_keeper *keeper);
+
 #endif

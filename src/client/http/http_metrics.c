@@ -1,6 +1,7 @@
 /* The walk over the table of metrics: heads, labels, samples. */
 #include "client/http/http_metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bucardo_machine/macros.h"
@@ -36,8 +37,9 @@ static void write_label(
 	*is_first = false;
 }
 
+/* `le`: of a bucket; NULL none. */
 static void write_labels(const struct http_metric *metric, const struct http_item *item,
-		struct bm_strbuf *out)
+		const char *le, struct bm_strbuf *out)
 {
 	bool is_first = true;
 
@@ -60,6 +62,10 @@ static void write_labels(const struct http_metric *metric, const struct http_ite
 	for (size_t i = 0; metric->states[i] != NULL; i++) {
 		write_label(metric->states[i], json_object_get(item->self, metric->states[i]),
 				&is_first, out);
+	}
+	if (le != NULL) {
+		bm_strbuf_printf(out, "%sle=\"%s\"", is_first ? "{" : ",", le);
+		is_first = false;
 	}
 	if (!is_first) {
 		bm_strbuf_putc(out, '}');
@@ -102,12 +108,42 @@ static void write_head(const struct walk *walk)
 			metric->help);
 	bm_strbuf_printf(walk->out, "# TYPE " PREFIX "%s%s %s\n", metric->name, end,
 			metric->type == COUNTER			       ? "counter"
+					: metric->type == HISTOGRAM    ? "histogram"
 					: metric->type == INFO && open ? "info"
 								       : "gauge");
 	if (open && metric->unit != NULL) {
 		bm_strbuf_printf(walk->out, "# UNIT " PREFIX "%s %s\n", metric->name,
 				metric->unit);
 	}
+}
+
+static void write_part(const struct walk *walk, const struct http_item *item, const char *part,
+		const char *le, double value)
+{
+	bm_strbuf_printf(walk->out, PREFIX "%s%s", walk->metric->name, part);
+	write_labels(walk->metric, item, le, walk->out);
+	bm_strbuf_printf(walk->out, " %.15g\n", value);
+}
+
+/* {"buckets": [[le, count], ...], "sum", "count"} */
+static void write_histogram(const struct walk *walk, const struct http_item *item)
+{
+	double sum = 0, count = 0;
+	size_t index;
+	const json_t *bucket;
+
+	http_status_number(item->self, "sum", &sum);
+	http_status_number(item->self, "count", &count);
+	json_array_foreach(json_object_get(item->self, "buckets"), index, bucket)
+	{
+		char le[32];
+		snprintf(le, sizeof(le), "%#.3g", json_number_value(json_array_get(bucket, 0)));
+		write_part(walk, item, "_bucket", le,
+				json_number_value(json_array_get(bucket, 1)));
+	}
+	write_part(walk, item, "_bucket", "+Inf", count);
+	write_part(walk, item, "_sum", NULL, sum);
+	write_part(walk, item, "_count", NULL, count);
 }
 
 static void write_sample(struct walk *walk, const json_t *self, const json_t *parent)
@@ -122,9 +158,11 @@ static void write_sample(struct walk *walk, const json_t *self, const json_t *pa
 		write_head(walk);
 		walk->has_head = true;
 	}
-	bm_strbuf_printf(walk->out, PREFIX "%s%s", walk->metric->name, ending(walk->metric));
-	write_labels(walk->metric, &item, walk->out);
-	bm_strbuf_printf(walk->out, " %.15g\n", value);
+	if (walk->metric->type == HISTOGRAM) {
+		write_histogram(walk, &item);
+	} else {
+		write_part(walk, &item, ending(walk->metric), NULL, value);
+	}
 }
 
 static void write_list(struct walk *walk, const json_t *list, const json_t *parent)
@@ -182,6 +220,12 @@ static void write_metric(struct walk *walk)
 
 	if (walk->metric->scope == MACHINE) {
 		write_sample(walk, status, NULL);
+	} else if (walk->metric->scope == ATTEMPT || walk->metric->scope == FREEZE) {
+		write_list(walk,
+				json_object_get(walk->scrape->attempts,
+						walk->metric->scope == ATTEMPT ? "attempts"
+									       : "freezes"),
+				NULL);
 	} else if (list != NULL) {
 		write_list(walk, json_object_get(status, list), NULL);
 	} else {
@@ -244,7 +288,9 @@ void http_metrics_reference(struct bm_strbuf *out)
 			continue;
 		}
 		bm_strbuf_printf(out, "| `%s%s` | %s |", metric->name, ending(metric),
-				metric->type == COUNTER ? "counter" : "gauge");
+				metric->type == COUNTER			    ? "counter"
+						: metric->type == HISTOGRAM ? "histogram"
+									    : "gauge");
 		for (size_t k = 0; k < HTTP_LABELS; k++) {
 			const char *name = http_labels[metric->scope][k].name;
 			bm_strbuf_printf(out, name != NULL ? " `%s`" : "%s",

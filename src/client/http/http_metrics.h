@@ -17,9 +17,10 @@
 #include "bucardo_machine/strbuf.h"
 
 struct http_scrape {
-	const json_t *status; /* the last one; NULL: there was none */
-	bool is_up;	      /* the daemon answered just now: it is of now */
-	uint64_t taken_msec;  /* when `status` was asked for, bm_clock_msec() */
+	const json_t *status;	/* the last one; NULL: there was none */
+	const json_t *attempts; /* of cut-overs (http_threads.h); NULL: not known */
+	bool is_up;		/* the daemon answered just now: it is of now */
+	uint64_t taken_msec;	/* when `status` was asked for, bm_clock_msec() */
 	int64_t taken_wall_msec;
 	uint64_t now_msec;
 	bool open_metrics;

@@ -419,8 +419,11 @@ const struct http_metric http_metrics_table[] = {
 	{GAUGE, MIGRATION, "destination_live", NULL, "Whether the destination is the live side.",
 		COMPUTED(destination_live)},
 
-	{COUNTER, CUTOVER, "cutover_attempts", NULL,
-		"Attempts to change the sides, rehearsals and the way back included.", NUMBER("number", 1)},
+	{COUNTER, ATTEMPT, "cutover_attempts", NULL,
+		"Attempts to change the sides that ended, by direction, mode, result, and the step that one was aborted in.",
+		NUMBER("count", 1), .states = {"direction", "mode", "result", "step"}},
+	{HISTOGRAM, FREEZE, "cutover_freeze_seconds", "seconds",
+		"How long writers waited at each cut-over and failback that was done.", NUMBER("count", 1)},
 	{GAUGE, CUTOVER, "cutover_under_way", NULL, "Whether one is under way.",
 		NUMBER("under_way", 1)},
 	{GAUGE, CUTOVER, "cutover_state", NULL, "1 for what the last attempt was, and how it is.",
@@ -454,5 +457,8 @@ const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
 		[CUTOVER] = {{"migration", "name", true}},
 		[CONDITION] = {{"migration", "name", true}, {"condition", "name", false}},
 		[DIFFERENT] = {{"migration", "name", true}, {"table", "table", false}},
+		[ATTEMPT] = {{"migration", "migration", false}},
+		[FREEZE] = {{"migration", "migration", false},
+				{"direction", "direction", false}},
 		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
 };

@@ -11,7 +11,7 @@
 
 #include "client/http/http_metrics.h"
 
-enum http_metric_type { GAUGE, COUNTER, INFO };
+enum http_metric_type { GAUGE, COUNTER, INFO, HISTOGRAM };
 
 /* What has a sample each, and by which members of it the samples are told apart. */
 enum http_metric_scope {
@@ -24,6 +24,8 @@ enum http_metric_scope {
 	APART,
 	COPYING,
 	DIFFERENT,
+	ATTEMPT,
+	FREEZE,
 	CUTOVER,
 	CONDITION,
 	SCOPE_COUNT
@@ -47,7 +49,7 @@ struct http_metric {
 	double scale;
 	/* A label that is always the same; NULL: none. Rows of one name stand together. */
 	const char *label, *label_value;
-	const char *states[4]; /* members that become labels: what it is in, the value is 1 */
+	const char *states[5]; /* members that become labels: what it is in, the value is 1 */
 	bool is_lasting;       /* still true when the daemon is silent */
 };
 

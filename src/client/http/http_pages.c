@@ -12,6 +12,7 @@
 #include "client/http/http_metrics.h"
 #include "client/http/http_server.h"
 #include "client/http/http_status.h"
+#include "client/http/http_threads.h"
 
 #define JSON_TYPE "application/json"
 
@@ -180,8 +181,10 @@ static void write_metrics(struct http_request *request, const struct http_take *
 {
 	struct bm_strbuf text = BM_STRBUF_INIT;
 	struct http_take *last = http_ask_last_status(request->asker);
+	json_t *attempts = http_history_attempts();
 	struct http_scrape scrape = {
 			.status = last != NULL ? json_object_get(last->answer, "status") : NULL,
+			.attempts = attempts,
 			.is_up = take->answer != NULL,
 			.taken_msec = last != NULL ? last->at_msec : take->at_msec,
 			.taken_wall_msec = last != NULL ? last->at_wall_msec
@@ -191,6 +194,7 @@ static void write_metrics(struct http_request *request, const struct http_take *
 	};
 
 	http_metrics_write(&scrape, &text);
+	json_decref(attempts);
 	http_take_release(request->asker, last);
 	body->length = text.length;
 	body->text = bm_strbuf_detach(&text);

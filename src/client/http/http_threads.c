@@ -15,6 +15,8 @@ struct shelf {
 	struct http_asker *asker;
 };
 
+static struct shelf history_shelf;
+
 /* Frees the page. BM_ERR_CONFIG: there is none. */
 static json_t *as_answer(char *page, const struct bm_error *err)
 {
@@ -74,11 +76,20 @@ static struct http_asker *begin(struct shelf *shelf, struct bm_error *err)
 struct http_asker *http_history_start(
 		const char *runtime, const char *socket_dir, struct bm_error *err)
 {
-	static struct shelf shelf;
+	history_shelf.runtime = runtime;
+	history_shelf.keeper = history_keeper_create(runtime, socket_dir);
+	return begin(&history_shelf, err);
+}
 
-	shelf.runtime = runtime;
-	shelf.keeper = history_keeper_create(runtime, socket_dir);
-	return begin(&shelf, err);
+json_t *http_history_attempts(void)
+{
+	char *text = history_shelf.keeper != NULL
+			? history_keeper_attempts(history_shelf.keeper)
+			: NULL;
+	json_t *attempts = text != NULL ? json_loads(text, 0, NULL) : NULL;
+
+	free(text);
+	return attempts;
 }
 
 struct http_asker *http_report_start(const char *runtime, struct bm_error *err)

@@ -14,6 +14,9 @@
  * as a text, or an object with the reason where there is none. */
 struct http_asker *http_history_start(
 		const char *runtime, const char *socket_dir, struct bm_error *err);
+/* The attempts of cut-overs that are kept (json_decref()); NULL: nobody could ask yet. From any
+ * thread, once the history was started. */
+json_t *http_history_attempts(void);
 struct http_asker *http_report_start(const char *runtime, struct bm_error *err);
 
 #endif

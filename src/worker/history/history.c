@@ -36,6 +36,9 @@ static const char coarse_sql[] =
 static const char prune_sql[] =
 #include "worker/history/sql/history_prune.sql.inc"
 		;
+static const char attempts_sql[] =
+#include "worker/history/sql/history_attempts.sql.inc"
+		;
 static const char read_sql[] =
 #include "worker/history/sql/history_read.sql.inc"
 		;
@@ -202,4 +205,13 @@ char *bm_history_read(struct bm_history *history, const char *migration, int64_t
 	}
 	PQclear(rows);
 	return page;
+}
+
+char *bm_history_attempts(struct bm_history *history, struct bm_error *err)
+{
+	PGresult *rows = ask(history, attempts_sql, 0, NULL, err);
+	char *all = rows != NULL ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
+
+	PQclear(rows);
+	return all;
 }

@@ -8,4 +8,7 @@ CREATE TABLE IF NOT EXISTS machine.history (
 	lag real, backlog bigint, applied bigint, copied bigint, verified real, differences bigint, load real,
 	phase text, predicted_end bigint,
 	PRIMARY KEY (migration, step, slot)) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
+CREATE TABLE IF NOT EXISTS machine.history_attempt (
+	id bigint PRIMARY KEY, migration text NOT NULL, direction text NOT NULL, mode text NOT NULL,
+	result text NOT NULL, step text NOT NULL, froze real);
 SELECT max(version) FROM machine.history_version;

@@ -39,9 +39,13 @@ struct bm_verify_beside {
 	uint64_t batch_msec;   /* how long one reading is to take */
 	/* So many bytes were read, about, in this time: rest. False ends the run. */
 	bool (*rest)(void *ctx, uint64_t took_msec, uint64_t bytes);
-	/* Whether a table that is compared as a whole, for want of a key, is due. */
-	bool (*is_due)(void *ctx, const char *table);
+	/* Whether a table is due. One without a key is compared as a whole. */
+	bool (*is_due)(void *ctx, const char *table, bool has_key);
 	void *ctx;
+	/* Nobody applies changes while it runs: what is marked as applied is on the other side.
+	 * It comes before the background, as a person's does. */
+	bool is_quiet;
+	uint64_t end_msec; /* by bm_clock_msec(): it is ended then; 0: no such time */
 	/* set: somebody else keeps the proofs, so nothing was done; `rest` ended it */
 	bool is_kept_by_another, is_ended;
 };

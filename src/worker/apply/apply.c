@@ -183,11 +183,7 @@ static void remember(struct bm_apply *apply, struct bm_apply_table *table)
 {
 	struct bm_apply_chunks *all = &table->carried, *now = &table->now;
 
-	for (size_t i = 0; i < now->count; i++) {
-		for (size_t column = 0; column < table->key_count; column++) {
-			apply->carried_bytes += strlen(now->list[i].arrays[column]);
-		}
-	}
+	apply->carried_bytes += bm_apply_chunks_bytes(table, now);
 	if (apply->carried_bytes > REMEMBERED_BYTES) {
 		apply->too_many = true;
 		return;

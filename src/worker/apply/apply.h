@@ -91,6 +91,14 @@ int bm_apply_compare(struct bm_apply *apply, uint64_t limit_msec, char **differe
 		struct bm_error *err);
 void bm_apply_forget(struct bm_apply *apply);
 
+/*
+ * The same while others write: carried keys whose rows are the same on both sides are
+ * forgotten. One that is written again later is captured, carried and remembered again, so
+ * what bm_apply_compare() finds is the same, sooner. What differs now stays. Both sessions
+ * outside of a transaction. -1 with `err`.
+ */
+int bm_apply_settle(struct bm_apply *apply, uint64_t limit_msec, struct bm_error *err);
+
 void bm_apply_destroy(struct bm_apply *apply);
 
 #endif

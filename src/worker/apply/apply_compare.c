@@ -91,6 +91,73 @@ static int ask_both(struct bm_apply *apply, size_t only, put_sql *put,
 	return rc;
 }
 
+/* ---- what is the same ---- */
+
+static void finish_both(struct bm_pipeline *pipelines);
+
+/* The answer for the next chunk, from `*place` on: nothing else has four columns. */
+static const PGresult *next_sums(const struct bm_pipeline *pipeline, size_t *place)
+{
+	while (*place < pipeline->count && PQnfields(pipeline->results[*place]) != 4) {
+		++*place;
+	}
+	return *place < pipeline->count ? pipeline->results[(*place)++] : NULL;
+}
+
+static bool is_same(const PGresult *a, const PGresult *b)
+{
+	bool same = a != NULL && b != NULL && PQntuples(a) == PQntuples(b);
+
+	for (int row = 0; same && row < PQntuples(a); row++) {
+		for (int column = 0; same && column < PQnfields(a); column++) {
+			same = strcmp(PQgetvalue(a, row, column), PQgetvalue(b, row, column)) ==
+					0;
+		}
+	}
+	return same;
+}
+
+static void drop_same(struct bm_apply *apply, struct bm_apply_table *table,
+		const struct bm_pipeline *pipelines, size_t *places)
+{
+	struct bm_apply_chunks same = {
+			.list = bm_alloc((table->carried.count + 1) * sizeof(*same.list))};
+	struct bm_apply_chunks *all = &table->carried;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		const PGresult *a = next_sums(&pipelines[BM_APPLY_FROM], &places[0]);
+		const PGresult *b = next_sums(&pipelines[BM_APPLY_TO], &places[1]);
+		if (is_same(a, b)) {
+			same.list[same.count++] = all->list[i];
+		} else {
+			all->list[kept++] = all->list[i];
+		}
+	}
+	all->count = kept;
+	apply->carried_bytes -= bm_apply_chunks_bytes(table, &same);
+	bm_apply_chunks_clear(table, &same);
+}
+
+int bm_apply_settle(struct bm_apply *apply, uint64_t limit_msec, struct bm_error *err)
+{
+	struct bm_pipeline pipelines[BM_APPLY_ENDS] = {0};
+	size_t places[BM_APPLY_ENDS] = {0};
+
+	apply->deadline_msec = bm_clock_msec() + limit_msec;
+	apply->is_callers = false;
+	int rc = ask_both(apply, apply->count, put_sums, pipelines, err);
+	for (size_t i = 0; rc == 0 && i < apply->count; i++) {
+		if (is_comparable(&apply->tables[i])) {
+			drop_same(apply, &apply->tables[i], pipelines, places);
+		}
+	}
+	finish_both(pipelines);
+	return rc == 0 ? 0 : bm_error_wrap(err, "comparing what was carried so far");
+}
+
+/* ---- all of it ---- */
+
 static void finish_both(struct bm_pipeline *pipelines)
 {
 	bm_pipeline_finish(&pipelines[BM_APPLY_FROM]);

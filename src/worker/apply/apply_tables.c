@@ -378,6 +378,19 @@ int bm_apply_read(struct bm_apply *apply, struct bm_error *err)
 
 /* ---- memory ---- */
 
+size_t bm_apply_chunks_bytes(
+		const struct bm_apply_table *table, const struct bm_apply_chunks *chunks)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < chunks->count; i++) {
+		for (size_t column = 0; column < table->key_count; column++) {
+			bytes += strlen(chunks->list[i].arrays[column]);
+		}
+	}
+	return bytes;
+}
+
 void bm_apply_chunks_clear(struct bm_apply_table *table, struct bm_apply_chunks *chunks)
 {
 	for (size_t i = 0; i < chunks->count; i++) {

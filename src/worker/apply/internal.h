@@ -105,6 +105,8 @@ static inline const char *bm_apply_end_name(const struct bm_apply *apply, enum b
 int bm_apply_read(struct bm_apply *apply, struct bm_error *err);
 void bm_apply_free_tables(struct bm_apply *apply);
 
+size_t bm_apply_chunks_bytes(
+		const struct bm_apply_table *table, const struct bm_apply_chunks *chunks);
 void bm_apply_chunks_clear(struct bm_apply_table *table, struct bm_apply_chunks *chunks);
 
 /* A problem of a table, unless it has one. */

@@ -90,6 +90,7 @@ int bm_cutover_look(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
 int bm_cutover_arm(struct bm_cutover *c, struct bm_error *err);	   /* barrier.c */
 int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err);  /* quiet.c */
 int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err);  /* drain.c */
+int bm_cutover_verify(struct bm_cutover *c, struct bm_error *err); /* stale.c */
 int bm_cutover_hold(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
 int bm_cutover_lock(struct bm_cutover *c, struct bm_error *err);   /* lock.c */
 int bm_cutover_drain(struct bm_cutover *c, struct bm_error *err);  /* drain.c */

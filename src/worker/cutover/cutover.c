@@ -6,6 +6,7 @@
  *     arm       the fence's triggers on the side that is left, switched off
  *     quiet     Bucardo lets go of the syncs
  *     carry     what waits, in passes, until little is left
+ *     verify    what changed since it was proven is compared again
  *     hold      nobody else relies on which side is live
  *     lock      writers stop: the freeze begins
  *     drain     the last keys
@@ -51,6 +52,7 @@ static const struct step before[] = {
 				bm_cutover_arm},
 		{"quiet", "waiting until Bucardo rests", bm_cutover_quiet},
 		{"carry", "carrying what waits", bm_cutover_carry},
+		{"verify", "comparing what changed since it was proven", bm_cutover_verify},
 		{"hold", "keeping everybody else from changing sides", bm_cutover_hold},
 };
 

@@ -58,12 +58,14 @@ int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying what waits");
 }
 
-/* What came meanwhile: each key that is carried now is not in the freeze. What is proven there
- * are the keys from here on: all of those before may be more than it has time for. */
+/* What came meanwhile: each key that is carried now is not carried in the freeze, and one that
+ * is found equal now is not compared there. */
 int bm_cutover_carry_once(struct bm_cutover *c, struct bm_error *err)
 {
-	bm_apply_forget(c->apply);
-	return bm_apply_pass(c->apply, PASS_LIMIT_MSEC, NULL, err);
+	int rc = bm_apply_pass(c->apply, PASS_LIMIT_MSEC, NULL, err);
+
+	rc = rc == 0 ? bm_apply_settle(c->apply, PASS_LIMIT_MSEC, err) : -1;
+	return rc == 0 ? bm_apply_pass(c->apply, PASS_LIMIT_MSEC, NULL, err) : -1;
 }
 
 int bm_cutover_check_drained(struct bm_cutover *c, struct bm_error *err)

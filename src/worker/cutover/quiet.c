@@ -8,6 +8,7 @@
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/syncs.h"
+#include "base/protocol/report.h"
 #include "worker/deltas/sync_switch.h"
 
 #define LOOK_MSEC 50
@@ -16,11 +17,20 @@
 #define SEEN_LIMIT_MSEC 20000
 #define KICK_MSEC 3000
 
+/* A TRUNCATE, which only a run of Bucardo does: how long that is waited for, and how often
+ * another one may come meanwhile. */
+#define TRUNCATE_LIMIT_MSEC 30000
+#define TRUNCATES 3
+
 /* clang-format off */
 /* A KID is one also between two runs. */
 static const char kids_sql[] =
 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 " AND application_name ~ ('^bucardo KID [(]' || $1 || '_sync(_[2-8])?[)]')";
+
+static const char state_sql[] =
+#include "worker/deltas/sql/apply_state.sql.inc"
+;
 
 /* Syncs without a good run that began since $2. */
 static const char unseen_sql[] =
@@ -44,7 +54,64 @@ static int count(struct bm_cutover *c, const char *sql, const char *since, long 
 	return 0;
 }
 
-int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
+/* ---- truncates ---- */
+
+/* The tables of which a TRUNCATE waits (free()); "" none. NULL with `err`. */
+static char *read_truncates(struct bm_cutover *c, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(
+			c->phase, c->from, state_sql, 1, &c->phase->request.name, err);
+	char *names = rows != NULL ? strdup(PQgetvalue(rows, 0, 0)) : NULL;
+
+	PQclear(rows);
+	return names;
+}
+
+/* 1: one waits, 0: none, -1 with `err`. */
+static int is_truncate_waiting(struct bm_cutover *c, struct bm_error *err)
+{
+	char *names = read_truncates(c, err);
+	int waits = names == NULL ? -1 : names[0] != '\0';
+
+	if (waits > 0) {
+		snprintf(c->detail, sizeof(c->detail), "a TRUNCATE of %.300s", names);
+	}
+	free(names);
+	return waits;
+}
+
+/* Our own applier does none; a run does. */
+static int wait_for_truncates(struct bm_cutover *c, struct bm_error *err)
+{
+	uint64_t begun_msec = bm_clock_msec(), kick_msec = 0;
+	int waits;
+
+	while ((waits = is_truncate_waiting(c, err)) > 0) {
+		if (kick_msec == 0) {
+			bm_report_note("%s waits: Bucardo does it first", c->detail);
+		}
+		if (bm_clock_msec() >= kick_msec) {
+			kick_msec = bm_clock_msec() + KICK_MSEC;
+			if (bm_syncs_kick(c->phase, err) != 0) {
+				return -1;
+			}
+		}
+		if (bm_clock_msec() - begun_msec >= TRUNCATE_LIMIT_MSEC) {
+			snprintf(c->phase->hint, sizeof(c->phase->hint),
+					"bucardo-machine status says what keeps Bucardo from it; ask "
+					"again when it is replicated");
+			return bm_error_set(err, BM_ERR_TIMEOUT,
+					"%s was not replicated within %d s", c->detail,
+					TRUNCATE_LIMIT_MSEC / 1000);
+		}
+		poll(NULL, 0, LOOK_MSEC);
+	}
+	return waits;
+}
+
+/* ---- quiet ---- */
+
+static int let_go(struct bm_cutover *c, struct bm_error *err)
 {
 	uint64_t end_msec = bm_clock_msec() + QUIET_LIMIT_MSEC;
 	long kids = 1;
@@ -68,6 +135,27 @@ int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
 		}
 		poll(NULL, 0, LOOK_MSEC);
 	}
+}
+
+int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
+{
+	int waits = 1;
+
+	for (int i = 0; waits > 0 && i < TRUNCATES; i++) {
+		if (i > 0 && bm_cutover_wake(c, err) != 0) {
+			return -1;
+		}
+		if (wait_for_truncates(c, err) != 0 || let_go(c, err) != 0) {
+			return -1;
+		}
+		waits = is_truncate_waiting(c, err);
+	}
+	if (waits > 0) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"%s came each time that Bucardo had done one", c->detail);
+	}
+	c->detail[0] = '\0';
+	return waits;
 }
 
 int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err)

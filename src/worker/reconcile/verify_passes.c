@@ -159,7 +159,8 @@ static bool rest(void *ctx, uint64_t took_msec, uint64_t bytes)
 	return goes_on;
 }
 
-static bool is_due(void *ctx, const char *table)
+/* What has no key is read whole now and then only. */
+static bool is_due(void *ctx, const char *table, bool has_key)
 {
 	const struct watch *watch = ctx;
 	const struct bm_proof_state *state = bm_proof_states_find(&watch->states, table);
@@ -169,7 +170,7 @@ static bool is_due(void *ctx, const char *table)
 			? WHOLE_AGAIN_MSEC
 			: full;
 
-	return state == NULL || state->is_waiting || state->age_msec < 0 ||
+	return has_key || state == NULL || state->is_waiting || state->age_msec < 0 ||
 			(uint64_t)state->age_msec >= again;
 }
 

@@ -323,8 +323,12 @@ static int add_proofs(struct bm_scan *scan, const struct bm_proofs *proofs,
 	return rc;
 }
 
+/* Each moment has them again. */
 static void suspect_pending(struct bm_scan *scan, const struct bm_keys *pending)
 {
+	if (scan->suspects.count + pending->count > BM_KEYS_MOST) {
+		bm_keys_sort(&scan->suspects);
+	}
 	scan->too_many = !bm_keys_add_all(&scan->suspects, pending) || scan->too_many;
 }
 
@@ -370,6 +374,10 @@ int bm_batch_run(struct bm_scan *scan, const struct bm_ranges *ranges,
 		reads = first < last;
 		rc = reads ? read_batch(scan, ranges, &batch, err) : 0;
 		suspect_pending(scan, &batch.moment.pending);
+		if (!scan->has_applied) {
+			suspect_pending(scan, &batch.moment.applied);
+			scan->has_applied = true;
+		}
 	}
 	bm_moment_end(scan->pair, &batch.moment);
 	if (rc == 0 && reads) {

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/libpq.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/deltas/purge_lock.h"
 #include "worker/session/ask.h"
+#include "worker/scan/digest.h"
 
 #define BEGIN_LIMIT_MSEC 60000
 
@@ -48,15 +50,39 @@ void bm_moment_stop(PGconn *conn)
 	}
 }
 
+char *bm_moment_keys_sql(const struct bm_verify_table *table, const char *place)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_puts(&sql, "SELECT DISTINCT ");
+	bm_digest_key_texts(table, &sql);
+	bm_strbuf_printf(&sql, " FROM %s", place);
+	return bm_strbuf_detach(&sql);
+}
+
+char *bm_moment_truncated_sql(const struct bm_verify_table *table)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_strbuf_puts(&sql,
+			"SELECT count(*), count(*) FILTER (WHERE replicated IS NULL)"
+			" FROM bucardo.bucardo_truncate_trigger WHERE sname = ");
+	bm_quote_literal(&sql, table->schema);
+	bm_strbuf_puts(&sql, " AND tname = ");
+	bm_quote_literal(&sql, table->plain);
+	return bm_strbuf_detach(&sql);
+}
+
 /* As many as are kept at all, and one more, which says that there are too many. */
-static int add_keys(PGconn *conn, const char *sql, struct bm_moment *out, struct bm_error *err)
+static int add_keys(PGconn *conn, const char *sql, struct bm_keys *keys, struct bm_moment *out,
+		struct bm_error *err)
 {
 	char *limited = bm_format("%s LIMIT %d", sql, BM_KEYS_MOST + 1);
 	PGresult *rows = bm_pair_ask_one(conn, limited, 0, NULL, err);
 
 	free(limited);
 	for (int row = 0; rows != NULL && row < PQntuples(rows) && !out->too_many; row++) {
-		out->too_many = !bm_keys_add(&out->pending, rows, row);
+		out->too_many = !bm_keys_add(keys, rows, row);
 	}
 	out->too_many = out->too_many || (rows != NULL && PQntuples(rows) > BM_KEYS_MOST);
 	PQclear(rows);
@@ -76,10 +102,16 @@ static int add_pending(PGconn *conn, const struct bm_verify_table *table,
 	PGresult *found = bm_pair_ask_one(
 			conn, "SELECT to_regclass($1) IS NOT NULL", 1, params, err);
 	bool is_there = found != NULL && PQgetvalue(found, 0, 0)[0] == 't';
-	int rc = found != NULL ? add_keys(conn, table->pending[side], out, err) : -1;
+	int rc = found != NULL ? add_keys(conn, table->pending[side], &out->pending, out, err)
+			       : -1;
 
 	PQclear(found);
-	return rc == 0 && is_there ? add_keys(conn, table->deferred[side], out, err) : rc;
+	if (rc == 0 && is_there) {
+		rc = add_keys(conn, table->deferred[side], &out->pending, out, err);
+	}
+	return rc == 0 && table->applied[side] != NULL
+			? add_keys(conn, table->applied[side], &out->applied, out, err)
+			: rc;
 }
 
 /* One may come and be replicated between the two snapshots, so none may have come. */
@@ -192,6 +224,7 @@ int bm_moment_begin(struct bm_pair *pair, const struct bm_verify_table *table,
 	*out = (struct bm_moment){0};
 	struct truncates truncates = {0};
 	bm_keys_init(&out->pending, table->key_count);
+	bm_keys_init(&out->applied, table->key_count);
 	int rc = bm_moment_lock(pair, table, err);
 	if (rc == 0) {
 		rc = take(pair, table, limit_msec, &truncates, out, err);
@@ -212,4 +245,5 @@ void bm_moment_end(struct bm_pair *pair, struct bm_moment *moment)
 	bm_moment_stop(pair->main[BM_PAIR_SOURCE]);
 	bm_moment_stop(pair->main[BM_PAIR_DESTINATION]);
 	bm_keys_finish(&moment->pending);
+	bm_keys_finish(&moment->applied);
 }

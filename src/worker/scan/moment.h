@@ -24,9 +24,15 @@ void bm_moment_stop(PGconn *conn);
 
 struct bm_moment {
 	struct bm_keys pending; /* sorted */
+	struct bm_keys applied; /* captured and marked as applied: those have to be equal */
 	bool too_many;		/* more than are kept: nothing can be said of the table */
 	bool truncated;		/* a truncate is under way, or came in between */
 };
+
+/* SELECT of the keys in this table of keys, or in what follows FROM. free(). */
+char *bm_moment_keys_sql(const struct bm_verify_table *table, const char *place);
+/* SELECT of how many truncates of it were captured, and are under way. free(). */
+char *bm_moment_truncated_sql(const struct bm_verify_table *table);
 
 /* Keep purges out of every side where the table is captured, in transactions of the sessions
  * `aside`; commit them, or with rc -1 roll back, keep the error and return -1. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "worker/session/ask.h"
@@ -22,6 +23,23 @@ static const struct {
 		{"tcp_user_timeout", "30000"},
 		{"application_name", "bucardo-machine verify"},
 };
+
+static _Thread_local uint64_t ended_by_msec;
+
+void bm_pair_end_by(uint64_t end_msec)
+{
+	ended_by_msec = end_msec;
+}
+
+static uint64_t limit_msec(void)
+{
+	uint64_t now = bm_clock_msec();
+
+	if (ended_by_msec == 0 || ended_by_msec > now + BM_PAIR_LIMIT_MSEC) {
+		return BM_PAIR_LIMIT_MSEC;
+	}
+	return ended_by_msec > now ? ended_by_msec - now : 1;
+}
 
 const char *bm_pair_side_name(enum bm_pair_side side)
 {
@@ -88,7 +106,7 @@ bool bm_pair_is_lost(const struct bm_pair *pair)
 PGresult *bm_pair_ask_one(PGconn *conn, const char *sql, int count, const char *const *params,
 		struct bm_error *err)
 {
-	return bm_ask(conn, sql, count, params, BM_PAIR_LIMIT_MSEC, err);
+	return bm_ask(conn, sql, count, params, limit_msec(), err);
 }
 
 int bm_pair_do(PGconn *conn, const char *sql, struct bm_error *err)
@@ -112,7 +130,7 @@ int bm_pair_ask(PGconn *const *conns, const char *const *sql, int count,
 	}
 	for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
 		results[side] = sent[side]
-				? bm_ask_wait(conns[side], BM_PAIR_LIMIT_MSEC, &errors[side])
+				? bm_ask_wait(conns[side], limit_msec(), &errors[side])
 				: NULL;
 	}
 	if (results[0] != NULL && results[1] != NULL) {

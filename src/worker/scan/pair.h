@@ -21,6 +21,10 @@ enum bm_pair_side { BM_PAIR_SOURCE, BM_PAIR_DESTINATION, BM_PAIR_SIDES };
 /* Of one statement: a range of some seconds, or the whole of a table that has no ranges. */
 #define BM_PAIR_LIMIT_MSEC ((uint64_t)4 * 60 * 60 * 1000)
 
+/* Statements from here on end by then (bm_clock_msec()); 0: each has the limit above. Of the
+ * thread. */
+void bm_pair_end_by(uint64_t end_msec);
+
 struct bm_pair {
 	PGconn *main[BM_PAIR_SIDES], *aside[BM_PAIR_SIDES];
 };

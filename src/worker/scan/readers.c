@@ -105,7 +105,8 @@ static struct bm_scan part_of(const struct readers *all, struct bm_pair *pair)
 			.migration = scan->migration,
 			.snapshot_msec = scan->snapshot_msec,
 			.readers = scan->readers,
-			.too_many = scan->too_many};
+			.too_many = scan->too_many,
+			.has_applied = scan->has_applied};
 
 	bm_keys_init(&part.suspects, scan->table->key_count);
 	return part;
@@ -123,6 +124,10 @@ static void merge(struct bm_scan *scan, const struct bm_scan *part)
 	scan->too_many_pending = scan->too_many_pending || part->too_many_pending;
 	scan->truncated = scan->truncated || part->truncated;
 	scan->unlisted = scan->unlisted || part->unlisted;
+	scan->has_applied = scan->has_applied || part->has_applied;
+	if (scan->suspects.count + part->suspects.count > BM_KEYS_MOST) {
+		bm_keys_sort(&scan->suspects); /* each moment has those under way again */
+	}
 	scan->too_many = scan->too_many || part->too_many ||
 			!bm_keys_add_all(&scan->suspects, &part->suspects);
 }

@@ -43,6 +43,7 @@ struct bm_scan {
 	struct bm_null_rows nulls[BM_PAIR_SIDES]; /* of buckets that differ */
 	uint64_t vanished;     /* suspects that neither side finds any more (recheck.c) */
 	uint64_t longest_msec; /* of a snapshot */
+	bool has_applied;      /* suspects have what was marked as applied (moment.h) */
 };
 
 /* Finish `scan` in either case. */
@@ -53,6 +54,9 @@ void bm_scan_finish(struct bm_scan *scan);
  * it is to end. */
 int bm_verify_rest(struct bm_scan *scan, unsigned buckets, unsigned count, uint64_t took_msec,
 		struct bm_error *err);
+
+/* NULL: there is nothing that could end it. */
+bool bm_verify_is_ended(struct bm_verify_beside *beside);
 
 /* The sums of all rows of a table, at one moment. */
 int bm_scan_whole(

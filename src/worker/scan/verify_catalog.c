@@ -10,6 +10,7 @@
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/strbuf.h"
 #include "worker/scan/digest.h"
+#include "worker/scan/moment.h"
 
 /* clang-format off */
 static const char tables_sql[] =
@@ -20,6 +21,9 @@ static const char owed_sql[] =
 ;
 static const char captured_sql[] =
 #include "worker/scan/sql/verify_captured.sql.inc"
+;
+static const char waiting_sql[] =
+#include "worker/scan/sql/verify_waiting.sql.inc"
 ;
 /* clang-format on */
 
@@ -322,29 +326,6 @@ static bool take_key(struct bm_verify_table *table, const json_t *names)
 	return true;
 }
 
-static char *keys_sql(const struct bm_verify_table *table, const char *place)
-{
-	struct bm_strbuf sql = BM_STRBUF_INIT;
-
-	bm_strbuf_puts(&sql, "SELECT DISTINCT ");
-	bm_digest_key_texts(table, &sql);
-	bm_strbuf_printf(&sql, " FROM %s", place);
-	return bm_strbuf_detach(&sql);
-}
-
-static char *truncated_sql(const struct bm_verify_table *table)
-{
-	struct bm_strbuf sql = BM_STRBUF_INIT;
-
-	bm_strbuf_puts(&sql,
-			"SELECT count(*), count(*) FILTER (WHERE replicated IS NULL)"
-			" FROM bucardo.bucardo_truncate_trigger WHERE sname = ");
-	bm_quote_literal(&sql, table->schema);
-	bm_strbuf_puts(&sql, " AND tname = ");
-	bm_quote_literal(&sql, table->plain);
-	return bm_strbuf_detach(&sql);
-}
-
 enum { CAPTURED_NAME, CAPTURED_DELTA, CAPTURED_DEFERRED, CAPTURED_KEY, CAPTURED_PAUSED };
 
 static void take_captured(struct bm_verify_table *table, enum bm_pair_side side,
@@ -360,12 +341,23 @@ static void take_captured(struct bm_verify_table *table, enum bm_pair_side side,
 				"the key by which its changes are captured is no key of it any "
 				"more");
 	} else if (table->problem == NULL) {
-		table->pending[side] = keys_sql(table, PQgetvalue(rows, row, CAPTURED_DELTA));
-		table->deferred[side] = keys_sql(table, deferred);
+		table->pending[side] = bm_moment_keys_sql(
+				table, PQgetvalue(rows, row, CAPTURED_DELTA));
+		table->deferred[side] = bm_moment_keys_sql(table, deferred);
 		table->deferred_name[side] = bm_strdup(deferred);
 	}
-	table->truncated[side] = truncated_sql(table);
+	table->truncated[side] = bm_moment_truncated_sql(table);
 	json_decref(names);
+}
+
+/* Nobody applies: under way is what is not marked as applied. */
+static void take_waiting(struct bm_verify_table *table, enum bm_pair_side side,
+		const PGresult *rows, int row)
+{
+	if (table->pending[side] != NULL && table->applied[side] == NULL) {
+		table->applied[side] = table->pending[side];
+		table->pending[side] = bm_moment_keys_sql(table, PQgetvalue(rows, row, 1));
+	}
 }
 
 /* Whether both are there; -1 with `err`. */
@@ -410,6 +402,16 @@ static void take_owed(struct bm_verify_table *table, enum bm_pair_side side,
 	}
 }
 
+static int read_waiting(struct bm_pair *pair, enum bm_pair_side side, const char *migration,
+		struct bm_verify_catalog *out, struct bm_error *err)
+{
+	int there = are_there(
+			pair->main[side], "bucardo.machine_runs", "bucardo.machine_syncs", err);
+
+	return there > 0 ? read_rows(pair, side, waiting_sql, migration, out, take_waiting, err)
+			 : there;
+}
+
 static int read_captured(struct bm_pair *pair, enum bm_pair_side side, const char *migration,
 		struct bm_verify_catalog *out, struct bm_error *err)
 {
@@ -450,6 +452,9 @@ int bm_verify_catalog_read(struct bm_pair *pair, const struct bm_verify_options 
 				  : -1;
 	for (enum bm_pair_side side = 0; rc == 0 && side < BM_PAIR_SIDES; side++) {
 		rc = read_captured(pair, side, options->migration, out, err);
+		if (rc == 0 && options->beside != NULL && options->beside->is_quiet) {
+			rc = read_waiting(pair, side, options->migration, out, err);
+		}
 	}
 	if (rc == 0) {
 		const char *const encodings[] = {
@@ -476,6 +481,7 @@ void bm_verify_catalog_finish(struct bm_verify_catalog *catalog)
 		free(table->extension);
 		for (enum bm_pair_side side = 0; side < BM_PAIR_SIDES; side++) {
 			free(table->pending[side]);
+			free(table->applied[side]);
 			free(table->deferred[side]);
 			free(table->deferred_name[side]);
 			free(table->truncated[side]);

@@ -48,6 +48,8 @@ struct bm_verify_table {
 	struct bm_verify_column *columns, *key;
 	char *pending[BM_PAIR_SIDES]; /* SELECT of keys that may be under way; NULL: not
 					 captured */
+	char *applied[BM_PAIR_SIDES]; /* and, where nobody applies meanwhile, of all that were
+					 captured: these have to be equal */
 	/* The same of keys that wait for a later run, where there is such a table: it is made
 	 * when it is needed (deltas/batch_limit.h). */
 	char *deferred[BM_PAIR_SIDES], *deferred_name[BM_PAIR_SIDES];

@@ -18,7 +18,8 @@
 /* To be the one who writes down what is proven. */
 static int claim(struct bm_run *run, struct bm_error *err)
 {
-	bool beside = run->options->beside != NULL;
+	const struct bm_verify_beside *with = run->options->beside;
+	bool beside = with != NULL && !with->is_quiet;
 	int own = bm_proofs_claim(&run->pair, run->options->migration, beside, err);
 	int kept = own > 0 ? bm_proof_states_are_kept(run->pair.aside[BM_PAIR_SOURCE], err)
 			   : own;
@@ -58,7 +59,7 @@ bool bm_run_may_reopen(const struct bm_run *run)
 
 bool bm_run_is_ended(const struct bm_run *run)
 {
-	return run->options->beside != NULL && run->options->beside->is_ended;
+	return bm_verify_is_ended(run->options->beside);
 }
 
 /* The server may not know yet that the session which held it is gone. */

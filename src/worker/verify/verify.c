@@ -284,13 +284,13 @@ static bool end_tables(struct bm_run *run, bool is_late)
 	return any;
 }
 
-/* In the background what has no key is read whole now and then only. */
+/* Beside applications not all of them are. */
 static bool is_due(const struct bm_run *run, const struct bm_verify_table *table)
 {
 	const struct bm_verify_beside *beside = run->options->beside;
 
-	return beside == NULL || table->key_count > 0 || table->problem != NULL ||
-			beside->is_due(beside->ctx, table->name);
+	return beside == NULL || table->problem != NULL ||
+			beside->is_due(beside->ctx, table->name, table->key_count > 0);
 }
 
 /* Whether it is to go on; ranges that were read have had their rest. */

@@ -160,10 +160,12 @@ static void set_state(
 				"there");
 	} else if (scan->truncated) {
 		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT, "a truncate is under way");
+		json_object_set_new(object, "is_untold", json_true());
 	} else if (scan->too_many_pending) {
 		bm_verify_object_set(object, BM_PROOF_IN_FLIGHT,
 				"too many changes are under way to tell them apart: verify again "
 				"when the backlog is smaller");
+		json_object_set_new(object, "is_untold", json_true());
 	} else if (scan->too_many) {
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
 				"more rows seemed to differ than can be looked at again: verify it "
@@ -377,6 +379,14 @@ void bm_verify_new_tables(struct bm_pair *pair, const struct bm_verify_options *
 	bm_verify_catalog_finish(&now);
 }
 
+bool bm_verify_is_ended(struct bm_verify_beside *beside)
+{
+	if (beside != NULL && beside->end_msec > 0 && bm_clock_msec() >= beside->end_msec) {
+		beside->is_ended = true;
+	}
+	return beside != NULL && beside->is_ended;
+}
+
 /* Applications come first. */
 int bm_verify_rest(struct bm_scan *scan, unsigned buckets, unsigned count, uint64_t took_msec,
 		struct bm_error *err)
@@ -386,7 +396,7 @@ int bm_verify_rest(struct bm_scan *scan, unsigned buckets, unsigned count, uint6
 	if (beside == NULL) {
 		return 0;
 	}
-	beside->is_ended = beside->is_ended ||
+	beside->is_ended = bm_verify_is_ended(beside) ||
 			!beside->rest(beside->ctx, took_msec,
 					scan->table->bytes / count * buckets);
 	return beside->is_ended ? bm_error_set(err, BM_ERR_PRECONDITION, "it was ended") : 0;

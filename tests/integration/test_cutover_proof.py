@@ -1,0 +1,69 @@
+"""What changed since it was proven is compared again before the freeze: a difference aborts while nobody waits."""
+
+import pytest
+
+from support import compare
+from support.cutover import Writers, proven
+
+pytestmark = pytest.mark.timeout(600)
+DB = "app"
+
+
+@pytest.fixture(scope="module", name="sides")
+def both_sides(shared_workshop):
+    return proven(shared_workshop, DB)
+
+
+def equal(sides):
+    compare.wait_equal(sides.source, sides.dest, DB, 60, sequences=False)
+
+
+def replicate(sides, statement):
+    sides.source.sql(statement, dbname=DB)
+    equal(sides)
+
+
+def purge(sides):
+    sides.source.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT bucardo.machine_purge('app_sync', 1000000); COMMIT",
+                     dbname=DB)
+    assert sides.source.value("SELECT count(*) FROM bucardo.machine_proof_marks WHERE tablename = 'public.account'",
+                              dbname=DB) > 0
+
+
+def plant(sides, statement):
+    """Past the fence and the triggers, as a broken disk does it."""
+    sides.dest.sql("SET session_replication_role = replica; SET bucardo_machine.applying = on; " + statement, dbname=DB)
+
+
+@pytest.mark.parametrize("is_purged", [False, True], ids=["captured", "purged"])
+def test_a_row_that_differs_since_it_was_applied_aborts_before_the_freeze(sides, is_purged):
+    sides.ready("cutover")
+    replicate(sides, "INSERT INTO account VALUES (1000, 0) ON CONFLICT (id) DO UPDATE SET changed = -1")
+    if is_purged:
+        purge(sides)
+    plant(sides, "UPDATE account SET changed = -2 WHERE id = 1000")
+    with Writers(sides) as writers:
+        writers.wait_more()
+        run = sides.ask("cutover")
+        writers.wait_more()
+    assert run.failed and run.failed["evidence"]["result"] == "aborted", run.text()
+    for word in ("'verify'", "public.account", "changed", "(1000)"):
+        assert word in run.failed["message"], run.text()
+    assert "--repair" in run.failed["hint"]
+    assert run.failed["evidence"]["freeze_msec"] == 0 and run.failed["evidence"]["held_msec"] == 0
+    assert not writers.errors and not writers.refused and sides.writable() == [sides.source]
+    replicate(sides, "UPDATE account SET changed = -3 WHERE id = 1000")
+
+
+def test_a_truncate_that_waits_is_done_by_bucardo_first(sides):
+    sides.ready("cutover")
+    reader = sides.dest.connect(DB, autocommit=False)
+    reader.cursor().execute("SELECT count(*) FROM \"Odd name\"")
+    sides.source.sql("TRUNCATE \"Odd name\"", dbname=DB)
+    run = sides.start("cutover")
+    run.wait_line("note", "a TRUNCATE of public.\"Odd name\" waits")
+    reader.close()
+    assert run.wait(60).evidence["result"] == "done", run.text()
+    assert sides.dest.value("SELECT count(*) FROM \"Odd name\"", dbname=DB) == 0
+    equal(sides)
+    sides.failback()

@@ -1,6 +1,7 @@
 """Source and destination change places: proven, within a budget, or not at all; and back the same way."""
 
 import contextlib
+import itertools
 import threading
 import time
 
@@ -115,6 +116,23 @@ def test_what_was_fenced_by_a_cut_over_is_opened_when_the_other_fence_is_raised_
     assert sides.dest in sides.writable()
     sides.dest.sql("SELECT bucardo_machine.raise_fence(true)", dbname=DB)
     assert sides.writable() == [sides.source]
+
+
+def test_a_table_made_on_the_side_that_was_left_is_fenced_too(sides):
+    sides.cutover()
+    sides.source.sql("CREATE TABLE late (id int PRIMARY KEY)", dbname=DB)
+    numbers = itertools.count(1)
+
+    def refused():
+        try:
+            sides.source.sql(f"INSERT INTO late VALUES ({next(numbers)})", dbname=DB)
+        except psycopg2.Error as error:
+            assert error.pgcode == READ_ONLY, error
+            return True
+        return False
+    wait_for(refused, 60, "the new table is fenced", every=0.5, explain=sides.machine.log_tail)
+    sides.failback()
+    sides.source.sql("INSERT INTO late VALUES (0); DROP TABLE late", dbname=DB)
 
 
 def test_values_that_are_drawn_during_the_freeze_are_not_drawn_again(sides):

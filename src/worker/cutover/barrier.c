@@ -33,7 +33,7 @@ static const char enabled_sql[] =
 #include "worker/cutover/sql/enabled_triggers.sql.inc"
 ;
 static const char missing_sql[] =
-#include "worker/cutover/sql/missing_triggers.sql.inc"
+#include "worker/live/sql/fence_missing.sql.inc"
 ;
 /* clang-format on */
 
@@ -147,8 +147,8 @@ static int make_triggers(struct bm_cutover *c, struct bm_error *err)
 		bm_quote_array_add(&oids, c->tables[i].oid);
 	}
 	char *list = bm_quote_array_end(&oids), *function = function_of(c, c->from);
-	const char *const params[] = {list, function, c->phase->request.name};
-	int rc = do_all(c, c->from, missing_sql, 3, params, ARM_LIMIT_MSEC, err);
+	const char *const params[] = {list, function, c->phase->request.name, "DISABLE"};
+	int rc = do_all(c, c->from, missing_sql, 4, params, ARM_LIMIT_MSEC, err);
 	free(list);
 	free(function);
 	return rc;

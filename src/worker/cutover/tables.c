@@ -15,7 +15,7 @@
 
 /* clang-format off */
 static const char list_sql[] =
-#include "worker/cutover/sql/list_tables.sql.inc"
+#include "worker/live/sql/fence_tables.sql.inc"
 ;
 static const char held_sql[] =
 #include "worker/cutover/sql/held_tables.sql.inc"

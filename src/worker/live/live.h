@@ -19,6 +19,11 @@ int bm_live_prepare(struct bm_pass *pass, struct bm_error *err);
 /* New tables get behind the fence too, as long as there is one and it is not lifted. */
 int bm_live_keep_fence(struct bm_pass *pass, struct bm_error *err);
 
+/* After a cut-over the source refuses foreign writes, until it is the live side again; tables
+ * that are made there meanwhile get behind that fence as well. */
+int bm_live_is_source_fenced(struct bm_pass *pass, bool *is_fenced, struct bm_error *err);
+int bm_live_keep_source_fence(struct bm_pass *pass, struct bm_error *err);
+
 /* Set the live side and the epoch of `pass`; a fence that is seen for the first time is brought
  * up to date. When the sides have changed places what is known
  * of the tables is forgotten. */

@@ -141,33 +141,12 @@ static int find_left(struct bm_pass *pass, struct bm_error *err)
 	return 0;
 }
 
-/* After a cut-over the source refuses foreign writes, until it is the live side again. */
-static int ask_source(struct bm_pass *pass, bool *is_fenced, struct bm_error *err)
-{
-	const char *const name[] = {pass->phase->request.name};
-	PGresult *there = bm_phase_ask(pass->phase, BM_SIDE_SOURCE,
-			"SELECT to_regclass('bucardo.machine_cutovers') IS NOT NULL", 0, NULL,
-			err);
-	bool is_there = there != NULL && PQgetvalue(there, 0, 0)[0] == 't';
-	PGresult *rows = !is_there
-			? NULL
-			: bm_phase_ask(pass->phase, BM_SIDE_SOURCE,
-					  "SELECT 1 FROM bucardo.machine_cutovers"
-					  " WHERE migration = $1 AND state = 'fenced'",
-					  1, name, err);
-
-	*is_fenced = rows != NULL && PQntuples(rows) > 0;
-	int rc = there != NULL && (!is_there || rows != NULL) ? 0 : -1;
-	PQclear(there);
-	PQclear(rows);
-	return rc;
-}
-
 int bm_live_report(struct bm_pass *pass, struct bm_error *err)
 {
 	bool source_fence = false;
 
-	if (find_left(pass, err) != 0 || ask_source(pass, &source_fence, err) != 0) {
+	if (find_left(pass, err) != 0 ||
+			bm_live_is_source_fenced(pass, &source_fence, err) != 0) {
 		return -1;
 	}
 	json_object_set_new(pass->phase->evidence, "live",

@@ -175,6 +175,9 @@ static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_err
 		rc = do_part(pass, "fence", bm_live_keep_fence, problems, err);
 	}
 	if (rc == 0) {
+		rc = do_part(pass, "fence", bm_live_keep_source_fence, problems, err);
+	}
+	if (rc == 0) {
 		rc = do_part(pass, "shared tables", bm_reconcile_shared_tables, problems, err);
 	}
 	if (rc == 0) {

@@ -1,4 +1,4 @@
--- list_tables - the tables of the side that is left which applications may write to, without those of $1
+-- fence_tables - the tables of the side that is left which applications may write to, without those of $1
 -- (oids): name, oid, whether a logical subscription feeds it. In the order in which they are locked:
 -- partitioned ones before their partitions, as their writers take them, then those with the most writes.
 SELECT format('%I.%I', n.nspname, c.relname), c.oid,

@@ -74,6 +74,7 @@ typedef uint64_t cli_options;
 #define CLI_BUDGET ((cli_options)1 << 38)
 #define CLI_ACCEPT ((cli_options)1 << 39)
 #define CLI_VERIFY ((cli_options)1 << 40)
+#define CLI_OUTPUT ((cli_options)1 << 41)
 #define CLI_MAX_SNAPSHOT ((cli_options)1 << 44)
 
 /* Of `run -- COMMAND` alone. */
@@ -102,6 +103,7 @@ struct cli_call {
 	unsigned budget_msec;			   /* 0: not given */
 	const char *accept[CLI_MOST_PATTERNS + 1]; /* to NULL */
 	bool show_values, incremental, repair, delete_extra, portable_hash, verify;
+	const char *output;  /* a file, or "-"; NULL: not given */
 	const char *report;  /* a file; NULL: not given */
 	const char *until;   /* the name of a phase; NULL: not given */
 	const char *since;   /* "2h" or a time; NULL: not given */
@@ -212,6 +214,7 @@ int cli_service_start(const struct cli_call *call);
 int cli_service_stop(const struct cli_call *call);
 int cli_session(const struct cli_call *call);
 int cli_status(const struct cli_call *call);
+int cli_support_bundle(const struct cli_call *call);
 int cli_teardown(const struct cli_call *call);
 int cli_teardown_machine(const struct cli_call *call); /* of one migration, by the machine */
 /* One line of what `teardown` did: of an event on a side, and a command that goes with it, or

@@ -1,10 +1,7 @@
 /* The table of commands: everything that can be typed, with its grammar and its help. */
 #include "client/cli/command.h"
 
-#include <string.h>
-
 #include "bucardo_machine/macros.h"
-#include "bucardo_machine/words.h"
 
 #define RUNTIME_HELP                                                                           \
 	"The machine is asked through RUNTIME/control.sock; --runtime DIR or\n"                \
@@ -86,7 +83,7 @@ static const struct cli_command commands[] = {
 		.run = cli_complete,
 	}, {
 		.name = "completion",
-		.task = CLI_TASK_MACHINE,
+		.task = CLI_TASK_UNLISTED,
 		.arguments = "[bash|zsh]",
 		.most = 1,
 		.first = "bash zsh",
@@ -344,7 +341,7 @@ static const struct cli_command commands[] = {
 		.run = cli_service_stop,
 	}, {
 		.name = "session",
-		.task = CLI_TASK_MACHINE,
+		.task = CLI_TASK_UNLISTED,
 		.arguments = "[[--] COMMAND...]",
 		.takes_child = true,
 		.summary = "a shell that idle balancers do not cut",
@@ -364,6 +361,20 @@ static const struct cli_command commands[] = {
 			"  --json     for programs; the members are described in docs/status.md\n"
 			"Colours only on a terminal, and not when NO_COLOR is set.\n" RUNTIME_HELP,
 		.run = cli_status,
+	}, {
+		.name = "support-bundle",
+		.task = CLI_TASK_SEE,
+		.arguments = "[--output FILE]",
+		.options = CLI_RUNTIME | CLI_VOLUME | CLI_PGPASS | CLI_OUTPUT,
+		.summary = "collect what others need to help, in a file",
+		.help = "Status, events, configuration, tables of the control database, processes, the files\n"
+			"of the volume by name and the limits of the host, as one archive without passwords.\n"
+			"Names of hosts, tables and roles are in it: read it through before you send it on.\n"
+			"It changes nothing, and takes what there is when the machine does not run.\n"
+			"  --output FILE   instead of bucardo-machine-support-TIME.tar.gz here; - for standard\n"
+			"                  output: kubectl exec POD -- bucardo-machine support-bundle\n"
+			"                  --output - > bundle.tar.gz\n" RUNTIME_HELP,
+		.run = cli_support_bundle,
 	}, {
 		.name = "teardown",
 		.task = CLI_TASK_MIGRATE,
@@ -444,43 +455,4 @@ const struct cli_command *cli_commands(size_t *count)
 {
 	*count = BM_COUNT_OF(commands);
 	return commands;
-}
-
-bool cli_command_begins(const char *word)
-{
-	size_t length = strlen(word);
-
-	for (size_t i = 0; i < BM_COUNT_OF(commands); i++) {
-		const char *name = commands[i].name;
-		if (strncmp(name, word, length) == 0 &&
-				(name[length] == '\0' || name[length] == ' ')) {
-			return length > 0;
-		}
-	}
-	return false;
-}
-
-const struct cli_command *cli_command_find(const char *name)
-{
-	for (size_t i = 0; i < BM_COUNT_OF(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0) {
-			return &commands[i];
-		}
-	}
-	return NULL;
-}
-
-static const char *command_name_at(const void *ctx, size_t index)
-{
-	(void)ctx;
-	return index < BM_COUNT_OF(commands) ? commands[index].name : NULL;
-}
-
-void cli_suggest_command(const char *word, struct bm_strbuf *out)
-{
-	const char *meant = bm_words_nearest(word, command_name_at, NULL);
-
-	if (meant != NULL) {
-		bm_strbuf_printf(out, "; did you mean '%s'?", meant);
-	}
 }

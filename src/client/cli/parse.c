@@ -47,6 +47,7 @@ static const struct option options[] = {
 		{"log-level", required_argument, NULL, VALUE(CLI_LOG_LEVEL)},
 		{"max-rate", required_argument, NULL, VALUE(CLI_MAX_RATE)},
 		{"max-snapshot", required_argument, NULL, VALUE(CLI_MAX_SNAPSHOT)},
+		{"output", required_argument, NULL, VALUE(CLI_OUTPUT)},
 		{"pgpass", required_argument, NULL, VALUE(CLI_PGPASS)},
 		{"rehearse", no_argument, NULL, VALUE(CLI_REHEARSE)},
 		{"repair", no_argument, NULL, VALUE(CLI_REPAIR)},

@@ -266,16 +266,35 @@ static int take_wish(struct cli_call *call, cli_options option)
 	return 0;
 }
 
+static int take_path(struct cli_call *call, cli_options option, const char *text,
+		struct bm_error *err)
+{
+	const struct {
+		cli_options option;
+		const char **path, *name;
+	} paths[] = {{CLI_VOLUME, &call->volume, "volume"},
+			{CLI_RUNTIME, &call->runtime, "runtime"},
+			{CLI_PGPASS, &call->pgpass, "pgpass"},
+			{CLI_OUTPUT, &call->output, "output"},
+			{CLI_REPORT, &call->report, "report"}};
+	size_t i = 0;
+
+	while (i + 1 < BM_COUNT_OF(paths) && paths[i].option != option) {
+		i++;
+	}
+	return parse_path(paths[i].path, paths[i].name, text, err);
+}
+
 int cli_take_option(struct cli_call *call, cli_options option, const char *text,
 		struct bm_error *err)
 {
 	switch (option) {
 	case CLI_VOLUME:
-		return parse_path(&call->volume, "volume", text, err);
 	case CLI_RUNTIME:
-		return parse_path(&call->runtime, "runtime", text, err);
 	case CLI_PGPASS:
-		return parse_path(&call->pgpass, "pgpass", text, err);
+	case CLI_OUTPUT:
+	case CLI_REPORT:
+		return take_path(call, option, text, err);
 	case CLI_SOURCE:
 		call->source = text;
 		return 0;
@@ -302,8 +321,6 @@ int cli_take_option(struct cli_call *call, cli_options option, const char *text,
 		return parse_number(&call->snapshot_sec, "max-snapshot", text, 86400, err);
 	case CLI_HASH:
 		return parse_hash(call, text, err);
-	case CLI_REPORT:
-		return parse_path(&call->report, "report", text, err);
 	case CLI_MAX_RATE:
 		return parse_rate(&call->max_rate, "max-rate", text, err);
 	case CLI_REWRITE:

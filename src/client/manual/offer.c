@@ -22,6 +22,7 @@ static const struct {
 		{"hash", "native sha256"},
 		{"log-format", "auto text json"},
 		{"log-level", "debug info warn error"},
+		{"output", "@files"},
 		{"pgpass", "@files"},
 		{"report", "@files"},
 		{"runtime", "@files"},

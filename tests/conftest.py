@@ -18,11 +18,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 pytest.register_assert_rewrite("support.stories")
 
 # pylint: disable=wrong-import-position
-from support import readme_flow, samples  # noqa: E402
+from support import readme_flow, samples, templates  # noqa: E402
 from support.machine import Machine  # noqa: E402
 from support.servers import Server  # noqa: E402
 from support.traffic import marker  # noqa: E402
-from support.users import unprivileged  # noqa: E402
+from support.users import give, unprivileged  # noqa: E402
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -54,6 +54,12 @@ def pytest_collection_modifyitems(config, items):
         chosen = [item for item in items if item.get_closest_marker("full") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+    items.sort(key=lambda item: os.path.basename(item.location[0]) not in _FIRST)  # the others keep their order
+
+
+# Long files of the end of the alphabet: pytest-xdist hands out files in this order, and one worker alone
+# with the last long one is a stage that waits for it.
+_FIRST = ("test_volume.py", "test_verify_live.py", "test_verify_proofs.py", "test_units.py", "test_truncate.py")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -103,6 +109,15 @@ def binary():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _templates():
+    """A folder for what is made once and copied."""
+    templates.FOLDER = _new_folder()
+    give(templates.FOLDER)
+    yield
+    shutil.rmtree(templates.FOLDER, ignore_errors=True)
+
+
 def _new_folder():
     # Short: a unix socket's path has 107 bytes.
     folder = tempfile.mkdtemp(prefix="bm-", dir="/tmp")
@@ -145,7 +160,7 @@ class Workshop:
     def replicating(self, sample=None, mode="plain", config=None, **pair_options):
         """Everything up: (machine, source, dest, dbname), the README flow done and proven."""
         source, dest, dbname = self.pair(sample, **pair_options)
-        machine = self.machine(mode=mode)
+        machine = self.machine(mode=mode, installed=True)
         machine.write_pgpass(source, dest)
         if config:
             machine.write_config(config)

@@ -23,7 +23,7 @@ def world(shared_workshop):
     source.create_database("parts")
     source.sql(TABLES, dbname="parts")
     dest.create_database("parts")
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "parts"))
     machine.start()

@@ -76,7 +76,7 @@ def go(workshop, stop, kinds, direction):
     for server in (source, dest):
         server.create_database("app")
     run_each(source, kinds, "before", (TABLE + ROWS).format("stays"))
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     extra = f"    direction: {direction}\n"
     machine.write_config(yaml(source, dest, "app", extra=f"    run_until: {stop}\n" + extra))

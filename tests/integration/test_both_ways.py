@@ -164,7 +164,7 @@ def test_the_destination_commits_first_also_where_only_the_source_gets_rows(worl
 
 def test_of_two_truncates_in_a_sync_made_by_hand_the_older_is_done_with_before_the_later(workshop):
     """The side with the later one commits first, and knows it is done when the other dies."""
-    machine, later, older = workshop.machine(), workshop.server("later"), workshop.server("older")
+    machine, later, older = workshop.machine(installed=True), workshop.server("later"), workshop.server("older")
     for server in (later, older):
         server.create_database(DB)
         server.sql(SLEEPS + "CREATE TABLE t (id int PRIMARY KEY, v text);"

@@ -43,7 +43,7 @@ def world(shared_workshop):
     for server in (source, dest):
         server.create_database("nasty")
         server.sql(NASTY, dbname="nasty")
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.start()
     machine.wait_ready(60)

@@ -123,7 +123,7 @@ def test_a_declared_migration_keeps_them_too(pair):
     source.create_database("told")
     dest.create_database("told")
     fill(source, "told")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(declared.yaml(source, dest, "told", extra="    run_until: copy\n"))
     machine.start()

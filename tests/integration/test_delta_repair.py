@@ -28,7 +28,7 @@ def world(shared_workshop):
         for dbname in ("stock", "forward", "both"):
             server.create_database(dbname)
             server.sql(TABLE, dbname=dbname)
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.start()
     machine.wait_ready(60)
@@ -139,7 +139,7 @@ def test_many_clients_from_before_the_capture_on_end_with_equal_contents(worksho
     subprocess.run(as_user([*pgbench, "-i", "-q", "-s", "1", "bank"]), check=True,
                    capture_output=True, timeout=60)
     source.sql("ALTER TABLE pgbench_history ADD id bigserial PRIMARY KEY", dbname="bank")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(declared.yaml(source, dest, "bank"))
     seconds = rounds(15, 240)

@@ -57,7 +57,7 @@ class Site:
 @pytest.fixture(name="site", scope="module")
 def _site(shared_workshop):
     """One machine, without a database to move, for all tests that leave it as it was."""
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(text="")
     site = Site(machine).start()
     machine.wait_ready(60)
@@ -346,7 +346,7 @@ def test_a_machine_that_is_not_ready_says_why(own):
 
 
 def test_the_configuration_switches_it_on_moves_it_and_switches_it_off(workshop):
-    machine = workshop.machine(env={"BUCARDO_MACHINE_HTTP": f":{(port := http.free_port())}"})
+    machine = workshop.machine(env={"BUCARDO_MACHINE_HTTP": f":{(port := http.free_port())}"}, installed=True)
     machine.write_pgpass(text="")
     machine.start()
     wait_for(lambda: http.ask(port, "/livez").status == 200, 30, "as the environment says")

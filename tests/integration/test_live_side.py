@@ -331,7 +331,7 @@ def test_the_live_side_is_remembered_when_the_schema_of_the_machine_is_dropped(w
 # ---- direction forward ----
 
 def test_with_direction_forward_nothing_goes_over_a_live_destination_and_that_is_said(workshop):
-    source, dest, machine = workshop.server("source"), workshop.server("dest"), workshop.machine()
+    source, dest, machine = workshop.server("source"), workshop.server("dest"), workshop.machine(installed=True)
     for server in (source, dest):
         server.create_database(DB)
     source.sql("CREATE TABLE t (id serial PRIMARY KEY, v text);"

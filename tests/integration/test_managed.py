@@ -35,7 +35,7 @@ def managed(workshop):
     source, dest, dbname = workshop.pair()
     dest.sql(ROLE)
     dest.sql(f'ALTER DATABASE "{dbname}" OWNER TO customer')
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(text=source.pgpass_line()
                          + f"{dest.address}:{dest.port}:*:customer:of-the-customer\n")
     return machine, source, dest, dbname

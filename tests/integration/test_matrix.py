@@ -46,7 +46,7 @@ def migrate(workshop, settings, direction):
     matrix.run(source, "app", matrix.schema())
     if settings == "twisted":
         twist(source, dest)
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "app", extra=DIRECTIONS[direction]))
     machine.start()

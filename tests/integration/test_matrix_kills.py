@@ -96,7 +96,7 @@ def test_no_row_is_lost_by_kills_at_random_instants(workshop, rounds, request):
     for server in (source, dest):
         server.create_database("app")
     matrix.run(source, "app", matrix.schema())
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "app", extra="    direction: both\n"))
     machine.start()

@@ -61,7 +61,7 @@ def test_whatever_is_written_during_the_copy_arrives(workshop, rounds):
     # Prepared before there are triggers: they have to wait for its end.
     in_one_transaction(source, "app", "UPDATE prepared SET v = 'early' WHERE id < 100; "
                                       "PREPARE TRANSACTION 'early'")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "app", extra="    copy: {jobs: 1, max_rate: 400kB}\n"))
     machine.start()

@@ -91,7 +91,7 @@ def test_a_machine_killed_at_random_instants_never_copies_a_finished_chunk_again
     source.create_database("app", "shop").sql(
         FILL.format(tables=TABLES, rows=rows), dbname="app")
     dest.create_database("app")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(
         source, dest, "app", extra=f"    run_until: preflight\n    copy: {{jobs: 4, max_rate: "

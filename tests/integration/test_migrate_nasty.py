@@ -14,7 +14,7 @@ def scene(workshop):
     settings = {"max_locks_per_transaction": "256"}
     source = workshop.server("source", settings=settings)
     dest = workshop.server("dest", settings=settings)
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     return machine, source, dest
 

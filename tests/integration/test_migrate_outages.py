@@ -54,7 +54,7 @@ class Scene:
         self.source, self.dest = source, dest
         source.create_database("app", "shop").sql(TABLES, dbname="app")
         dest.create_database("app")
-        self.machine = workshop.machine()
+        self.machine = workshop.machine(installed=True)
         self.machine.write_pgpass(source, dest)
         self.machine.write_config(yaml(source, dest, "app",
                                        extra="    copy: {jobs: 2, max_rate: 2MB}\n"))

@@ -18,7 +18,7 @@ def test_a_copy_that_was_interrupted_while_parents_were_deleted_goes_live_with_i
                "INSERT INTO child SELECT i, i % 50 + 1, repeat('c', 900) FROM generate_series(1, 8000) i;"
                "CREATE TABLE filler (id int PRIMARY KEY, p int CONSTRAINT in_order REFERENCES parent, v text);"
                "INSERT INTO filler SELECT i, 1, repeat('f', 900) FROM generate_series(1, 5000) i", dbname="app")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "app", extra="    copy: {jobs: 1, max_rate: 2MB, foreign_keys: check}\n"))
     machine.start()

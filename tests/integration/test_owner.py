@@ -21,7 +21,7 @@ def world(shared_workshop):
         server.create_database("app")
     servers[0].sql(SCHEMA, dbname="app")
     first = declared.replicating(shop, servers[0], servers[1], "app")
-    second = shop.machine(name="other")
+    second = shop.machine(name="other", installed=True)
     second.write_pgpass(*servers)
     return (first, second, *servers)
 

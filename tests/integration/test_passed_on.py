@@ -43,7 +43,7 @@ def world(shared_workshop):
             server.create_database(name)
     source.sql(SCHEMA + ALONE, dbname="app")
     dest.sql(SCHEMA, dbname="man")
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.start()
     machine.wait_ready(60)

@@ -38,7 +38,7 @@ def without(lines, names):
 def test_plan_names_each_with_the_statement_that_fixes_it(pair):
     source, dest, workshop = pair
     dest.create_database("app")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     run = Phases(machine, source, dest, "app", "app").run("preflight")
     assert run.failed is None, run.text()
@@ -145,7 +145,7 @@ def test_a_restrictive_policy_whose_roles_are_missing_degrades_by_name(pair):
     for server in (source, dest):
         server.create_database("policies")
     source.sql(POLICIES, dbname="policies")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     phases = Phases(machine, source, dest, "policies", "policies")
     for phase, words in (("preflight", ("policy {} on public.accounts", "CREATE ROLE auditor")),
@@ -166,7 +166,7 @@ def test_an_extension_that_is_there_in_another_schema_stops_before_anything_is_m
         server.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}; CREATE EXTENSION citext SCHEMA {schema}",
                    dbname="elsewhere")
     source.sql("CREATE TABLE t (c types.citext PRIMARY KEY)", dbname="elsewhere")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     run = Phases(machine, source, dest, "elsewhere", "elsewhere").run("preflight")
     assert run.failed["class"] == "operator"

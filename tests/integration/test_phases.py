@@ -20,7 +20,7 @@ def world(shared_workshop):
     for dbname in ("pagila", "again", "spread"):
         source.create_database(dbname, "pagila")
         dest.create_database(dbname)
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.start()
     machine.wait_ready(60)

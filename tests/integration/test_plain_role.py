@@ -108,7 +108,7 @@ def test_nothing_of_a_plain_role_runs_as_superuser_on_the_source(workshop):
     as_evil(source, EVIL)
     source.sql("CREATE TABLE t (k int PRIMARY KEY)", dbname="two")
     source.sql("CREATE SCHEMA bucardo AUTHORIZATION evil", dbname="two")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, DB) + "  - name: two\n"
                          f"    source: {endpoint(source, 'two')}\n"

@@ -84,7 +84,7 @@ def test_a_migration_through_a_pooler_that_keeps_no_sessions_stops_before_anythi
     source.sql("CREATE DATABASE shared TEMPLATE pooled")
     dest.sql("CREATE DATABASE shared")
     with Pooler(source, workshop.folder, ignore_startup_parameters="options") as pooler:
-        machine = workshop.machine()
+        machine = workshop.machine(installed=True)
         machine.write_pgpass(pooler, dest)
         machine.write_config(declared.yaml(pooler, dest, "shared"))
         machine.start()

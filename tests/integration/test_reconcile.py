@@ -151,7 +151,7 @@ def test_no_sequence_of_the_destination_is_set_once_the_fence_is_lifted(world):
 @pytest.mark.full
 def test_stock_bucardo_sets_the_live_sequence_back(shared_workshop):
     """What declared migrations are spared: two sources, a tie, and the live side loses."""
-    machine, source, dest = (shared_workshop.machine(name="stock"), shared_workshop.server("live"),
+    machine, source, dest = (shared_workshop.machine(name="stock", installed=True), shared_workshop.server("live"),
                              shared_workshop.server("other"))
     for server in (source, dest):
         server.create_database("stock")

@@ -451,7 +451,7 @@ def test_a_declared_migration_replicates_what_is_selected_and_no_more(shared_wor
     for server in (source, dest):
         server.create_database("live")
     source.sql(CHOSEN, dbname="live")
-    machine = shared_workshop.machine(name="live")
+    machine = shared_workshop.machine(name="live", installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "live", extra=(
         "    tables: {exclude: [audit.entry, public.log_2023, public.measure_1]}\n")))

@@ -53,7 +53,7 @@ def world(shared_workshop):
     for dbname in DBS:
         dest.create_database(dbname)
     dest.sql(SCHEMA, dbname="man")
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.start()
     machine.wait_ready(60)

@@ -43,7 +43,7 @@ def test_a_silent_source_has_no_time_left_and_no_phase_is_at_100_before_its_end(
     source, dest = workshop.server("source"), workshop.server("dest")
     source.create_database("shop").sql(TABLES, dbname="shop")
     dest.create_database("shop")
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "shop", extra="    copy: {jobs: 1, max_rate: 400kB}\n"))
     machine.start()

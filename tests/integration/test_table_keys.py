@@ -118,7 +118,7 @@ def world(request, shared_workshop):
     for table in NAMED:
         source.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, v text);"
                    f"INSERT INTO {table} SELECT g, 'v' FROM generate_series(1, 50) g", dbname="app")
-    machine = shared_workshop.machine(name=f"machine_{request.param}")
+    machine = shared_workshop.machine(name=f"machine_{request.param}", installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, "app", extra=f"    direction: {request.param}\n"))
     machine.start()

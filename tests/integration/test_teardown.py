@@ -27,7 +27,7 @@ class World:
         self.source.create_database("shop").sql(SHOP, dbname="shop")
         self.dest.create_database("shop")
         self.before = dump(self.source, "shop"), catalog(self.source, "shop")
-        self.machine = workshop.machine()
+        self.machine = workshop.machine(installed=True)
         self.machine.write_pgpass(self.source, self.dest)
         self.pgpass = os.path.join(workshop.folder, "pgpass-of-teardown")
         with open(self.pgpass, "w", encoding="utf-8") as out:

@@ -34,7 +34,7 @@ def pair(shared_workshop):
     before = dump(source, "shop"), catalog(source, "shop")
     for dbname in ("app", "two"):
         dest.create_database(dbname)
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(several(source, dest, ("app", "two"), extra="    direction: both\n"))
     machine.start()
@@ -141,7 +141,7 @@ def test_it_works_in_every_phase_and_in_the_midst_of_a_copy(workshop):
         text += (f"  - name: m_{name}\n    source: {declared.endpoint(source, 'shop')}\n"
                  f"    destination: {declared.endpoint(dest, f'd{number}')}\n")
         text += f"    run_until: {name}\n" if name != "slow" else "    copy: {max_rate: 100kB}\n"
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(text)
     machine.start()

@@ -43,7 +43,7 @@ def plain(shared_workshop):
         server.sql("ALTER SCHEMA public OWNER TO owner", dbname="shop")
     as_owner(source, "shop", SHOP)
     before = catalog(source, "shop")
-    machine = shared_workshop.machine()
+    machine = shared_workshop.machine(installed=True)
     machine.write_pgpass(text="".join(f"{s.address}:{s.port}:*:owner:of-the-owner\n" for s in (source, dest)))
     machine.write_config("version: 1\nmigrations:\n  - name: app\n    direction: both\n"
                          f"    source: {endpoint(source, 'shop')}\n    destination: {endpoint(dest, 'shop')}\n")

@@ -281,7 +281,7 @@ def test_both_ways_in_three_syncs_and_before_the_release(workshop):
     source, dest, dbname = workshop.pair("shop")
     names = ["joined", "refilled", "only_the_parent", "restarted", "many_times"]
     source.sql("".join(schema_of(name) for name in names), dbname=dbname)
-    machine = workshop.machine()
+    machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(
         f"version: 1\nmigrations:\n  - name: app\n    source: {endpoint(source, dbname)}\n"

@@ -83,7 +83,7 @@ def replicating_both_ways(shared_workshop):
     churn.prepare_bench(source, "shop")
     source.sql(churn.TABLES, dbname="shop")
     machine = declared.replicating(shared_workshop, source, dest, "shop", "    direction: both\n",
-                                   shared_workshop.machine(name="both"))
+                                   shared_workshop.machine(name="both", installed=True))
     declared.reconciled(machine, member="sequences")
     return machine, source, dest
 

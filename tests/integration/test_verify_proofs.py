@@ -205,7 +205,7 @@ def test_what_is_not_copied_yet_is_not_compared(shared_workshop):
     source, dest = shared_workshop.server("early"), shared_workshop.server("late")
     source.create_database("shop", "shop")
     dest.create_database("shop")
-    machine = shared_workshop.machine(name="early")
+    machine = shared_workshop.machine(name="early", installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(declared.yaml(source, dest, "shop", extra="    run_until: capture\n"))
     machine.start()

@@ -70,7 +70,7 @@ class _Side:
                               f"ROW({', '.join(columns)})::text FROM ONLY {table}"))
 
 
-def _table_differences(a, b, table, oid_a, oid_b):
+def _table_differences(a, b, table, oid_a, oid_b, named):
     columns, other = a.columns(oid_a), b.columns(oid_b)
     if columns != other:
         return [f"{table}: columns differ: {a.label} has {', '.join(columns)}; "
@@ -81,6 +81,8 @@ def _table_differences(a, b, table, oid_a, oid_b):
     if digest_a == digest_b:
         return []
     lines = [f"{table}: {a.label} has {digest_a[0]} rows, {b.label} has {digest_b[0]}"]
+    if not named:
+        return lines
     key = [name for (name,) in a.rows(_KEY, (oid_a,))] or columns
     rows_a, rows_b = a.hashes(table, key, columns), b.hashes(table, key, columns)
     for name in sorted(rows_a.keys() | rows_b.keys()):
@@ -115,22 +117,35 @@ def differences(a, b, dbname, dbname_b=None, sequences=True, matviews=False, pat
 
     `path`: a search_path, where a query of a table calls functions that need one.
     """
-    lines = []
+    found = _compared(a, b, dbname, dbname_b, sequences, matviews, path)
+    return [line for lines in found.values() for line in lines]
+
+
+def _compared(a, b, dbname, dbname_b=None, sequences=True, matviews=False, path="''", only=None,
+              named=True):
+    """What differs, each with its lines. `only`: nothing but these; `named`: with their rows."""
+    found = {}
+
+    def compare(name, lines):
+        if (only is None or name in only) and (told := lines()):
+            found[name] = told
+
     with _Side(a, dbname, path) as left, _Side(b, dbname_b or dbname, path) as right:
-        lines += _large_object_differences(left, right)
+        compare("large objects", lambda: _large_object_differences(left, right))
         for kind, what, wanted in (("r", "table", True), ("S", "sequence", sequences),
                                    ("m", "materialised view", matviews)):
             if not wanted:
                 continue
             in_a, in_b = left.relations(kind), right.relations(kind)
             for name in sorted(in_a.keys() ^ in_b.keys()):
-                lines.append(f"{what} {name} is only in {a.name if name in in_a else b.name}")
+                where = a.name if name in in_a else b.name
+                compare(name, lambda n=name, w=what, s=where: [f"{w} {n} is only in {s}"])
             for name in sorted(in_a.keys() & in_b.keys()):
-                lines += _sequence_differences(left, right, name) if kind == "S" else \
-                    _table_differences(left, right, name, in_a[name], in_b[name])
+                compare(name, lambda n=name, k=kind, x=in_a, y=in_b: _sequence_differences(left, right, n)
+                        if k == "S" else _table_differences(left, right, n, x[n], y[n], named))
         if not left.relations("r"):
-            lines.append(f"{a.name} has no tables at all: nothing was compared")
-    return lines
+            found[""] = [f"{a.name} has no tables at all: nothing was compared"]
+    return found
 
 
 def sequences_behind(a, b, dbname):
@@ -164,17 +179,24 @@ def row_count(server, dbname):
 def wait_equal(a, b, dbname, seconds=60, sequences=True):
     """Wait until the contents are equal; traffic must have stopped before.
 
-    sequences="ahead" is what a declared migration promises: `b` is never behind `a`.
+    sequences="ahead" is what a declared migration promises: `b` is never behind `a`. While it waits it
+    reads again only what differed; what ends the wait is a comparison of everything.
     """
-    last = []
+    found, last = {}, []
+
+    def compared(only=None):
+        return _compared(a, b, dbname, sequences=sequences is True, only=only, named=False)
 
     def equal():
-        last[:] = differences(a, b, dbname, sequences=sequences is True)
-        if sequences == "ahead":
+        nonlocal found
+        found = (found and compared(found)) or compared()
+        last[:] = [line for lines in found.values() for line in lines]
+        if not found and sequences == "ahead":
             last.extend(sequences_behind(a, b, dbname))
         return not last
 
     try:
-        wait_for(equal, seconds, f"{a.name} and {b.name} are equal", every=0.3)
+        wait_for(equal, seconds, f"{a.name} and {b.name} are equal", every=0.2)
     except TooLate as error:
-        raise AssertionError("\n".join([str(error), *last])) from None
+        now = differences(a, b, dbname, sequences=sequences is True)
+        raise AssertionError("\n".join([str(error), *last, "and now:", *now])) from None

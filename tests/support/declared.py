@@ -45,7 +45,7 @@ def reconciled(machine, condition=lambda t: True, what="reconciles", seconds=60,
 
 def replicating(workshop, source, dest, dbname, extra="", machine=None):
     """A machine that was started with this migration, once it replicates."""
-    machine = machine or workshop.machine()
+    machine = machine or workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(yaml(source, dest, dbname, extra=extra))
     machine.start()

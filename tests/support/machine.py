@@ -13,6 +13,7 @@ when a container is lost.
 """
 
 import contextlib
+import glob
 import os
 import shlex
 import shutil
@@ -20,6 +21,7 @@ import signal
 import subprocess
 import time
 
+from . import templates
 from .processes import children, cmdline, freeze, runs, send
 from .questions import Questions
 from .servers import bin_dir
@@ -41,8 +43,9 @@ class Result:
 class Machine(Questions):
     """One machine, its volume, its runtime folder and its log."""
 
-    def __init__(self, folder, binary, mode="plain", name="machine", env=None, wrapper=()):
-        """`wrapper`: a program, with its words, that runs the daemon (valgrind)."""
+    def __init__(self, folder, binary, mode="plain", name="machine", env=None, wrapper=(), installed=False):
+        """`wrapper`: a program, with its words, that runs the daemon (valgrind).
+        `installed`: the volume is a copy of one whose machine was ready once."""
         self.binary, self.mode, self.name = binary, mode, name
         self.folder = os.path.join(folder, name)
         self.volume = os.path.join(self.folder, "volume")
@@ -55,6 +58,21 @@ class Machine(Questions):
         for path in (self.folder, self.volume, self.runtime):
             os.makedirs(path, mode=0o755, exist_ok=True)
             give(path)
+        if installed:
+            os.rmdir(self.volume)
+            if templates.copy("volume", self._first_start, self.volume):
+                templates.new_identity(glob.glob(f"{self.volume}/postgres/*")[0], bin_dir())
+
+    def _first_start(self, volume):
+        first = Machine(os.path.dirname(self.folder), self.binary, name="first")
+        try:
+            first.write_pgpass()
+            first.start()
+            first.wait_ready(60)
+            first.stop()
+            shutil.move(first.volume, volume)
+        finally:
+            first.remove()
 
     # ---- files ----
 

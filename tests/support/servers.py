@@ -23,7 +23,7 @@ import time
 
 import psycopg2
 
-from . import samples
+from . import samples, templates
 from .users import as_user, give
 from .waiting import Abandon, wait_for
 
@@ -112,19 +112,23 @@ class Server(Asked):
     # ---- life ----
 
     def _init(self):
-        password_file = os.path.join(self.folder, "password")
-        with open(password_file, "w", encoding="utf-8") as out:
-            out.write(self.password + "\n")
-        give(password_file)
-        self._run([f"{bin_dir()}/initdb", "--no-sync", "-D", self.data, "-U", self.user,
-                   "-E", "UTF8", "--locale=C.UTF-8", f"--pwfile={password_file}",
-                   "--auth-local=trust", "--auth-host=scram-sha-256"])
-        self._run(["openssl", "req", "-new", "-x509", "-days", "30", "-nodes", "-newkey",
-                   "rsa:2048", "-subj", f"/CN={self.name}", "-addext",
+        if templates.copy(f"cluster-{self.name}", self._initdb, self.data):  # the password is in it, too
+            templates.new_identity(self.data, bin_dir())
+        self._run(["openssl", "req", "-new", "-x509", "-days", "30", "-nodes", "-newkey", "ec",
+                   "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", f"/CN={self.name}", "-addext",
                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", f"{self.data}/server.crt",
                    "-keyout", f"{self.data}/server.key"])
         with open(f"{self.data}/pg_hba.conf", "a", encoding="utf-8") as out:
             out.write("hostssl all all 0.0.0.0/0 scram-sha-256\n")
+
+    def _initdb(self, data):
+        password_file = os.path.join(self.folder, "password")
+        with open(password_file, "w", encoding="utf-8") as out:
+            out.write(self.password + "\n")
+        give(password_file)
+        self._run([f"{bin_dir()}/initdb", "--no-sync", "-D", data, "-U", self.user,
+                   "-E", "UTF8", "--locale=C.UTF-8", f"--pwfile={password_file}",
+                   "--auth-local=trust", "--auth-host=scram-sha-256"])
 
     def _run(self, argv):
         done = subprocess.run(as_user(argv), cwd=self.folder, capture_output=True, text=True,

@@ -47,7 +47,7 @@ class Stage:
         give(self.folder)
         binary = shutil.copy(PROGRAM, os.path.join(shop.folder, "fake_phases"))
         os.chmod(binary, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-        self.machine = Machine(shop.folder, binary, env={"FAKE_PHASES": self.folder})
+        self.machine = Machine(shop.folder, binary, env={"FAKE_PHASES": self.folder}, installed=True)
         shop.things.append(self.machine)
 
     def play(self, name, phase, *lines):

@@ -348,3 +348,32 @@ def test_a_destination_that_loses_its_objects_again_and_again_ends_the_clone(pai
     done = clone.run(timeout=60)
     assert done.returncode == 1
     assert "crashed again and again" in done.stderr
+
+
+def test_the_ledger_of_an_earlier_program_is_taken_over_and_one_of_a_later_version_is_left_alone(pair):
+    clone = clone_of(pair, "versions")
+    fill(clone.source, "versions", 8)
+    run = Watched(clone, "--max-rate", "4MB")
+    run.wait_chunks(2)
+    run.child.kill()
+    run.child.wait(10)
+    wait_for(lambda: not clone.dest.sql(f"SELECT 1 FROM pg_stat_activity WHERE {OURS} AND datname = 'versions'"), 20,
+             "its sessions are gone")
+    ledger = ("SELECT to_jsonb(c) FROM bucardo_machine.clone c", "SELECT to_jsonb(c) FROM bucardo_machine.chunk c ORDER BY id",
+              "SELECT to_jsonb(w) FROM bucardo_machine.work w ORDER BY 1")
+
+    def kept():
+        return [clone.dest.sql(query, dbname="versions") for query in ledger], \
+            clone.dest.value("SELECT count(*) FROM big", dbname="versions")
+    clone.dest.sql("UPDATE bucardo_machine.clone SET version = 99; ALTER TABLE bucardo_machine.chunk DROP moment",
+                   dbname="versions")
+    before = kept()
+    refused = clone.run("--chunk", "1")
+    assert refused.returncode == 1 and "was written by another version of bucardo-machine" in refused.stderr, refused
+    assert kept() == before
+    # What the first program's ledger did not have.
+    clone.dest.sql("UPDATE bucardo_machine.clone SET version = 1; ALTER TABLE bucardo_machine.clone DROP choice;"
+                   "ALTER TABLE bucardo_machine.chunk DROP wave;"
+                   "ALTER TABLE bucardo_machine.work DROP with_path, DROP wave, DROP trusted", dbname="versions")
+    clone.must("--chunk", "1")
+    assert_whole(clone)

@@ -29,6 +29,10 @@ struct bm_history;
 /* `socket_dir` is copied; nothing is connected to yet. */
 struct bm_history *bm_history_create(const char *socket_dir);
 
+/* Close the session until the next call. One that is open costs the pod some megabytes, and a
+ * line in PostgreSQL's log when that stops. */
+void bm_history_rest(struct bm_history *history);
+
 /*
  * Write rows of 10 s, an array: {"migration": "" for the machine, "at": seconds since the
  * epoch, "number": which of two of one place counts, and as they are known "lag" (s),

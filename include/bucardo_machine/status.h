@@ -87,6 +87,7 @@ struct bm_status {
 	const struct bm_sync_view *syncs;
 	size_t migration_count;
 	const struct bm_migration_view *migrations;
+	bool is_brief; /* its JSON has no findings, which may be most of it */
 };
 
 /*

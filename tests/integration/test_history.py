@@ -158,6 +158,7 @@ def test_it_goes_on_after_a_full_disk(workshop):
         subprocess.run(["umount", "-l", machine.volume], check=True)
 
 
+@pytest.mark.full
 def test_a_table_that_is_gone_is_made_again(site):
     site.sql("DROP TABLE machine.history")
     wait_for(site.rows, 40, "rows in a new table", explain=site.machine.log_tail)

@@ -82,6 +82,11 @@ static void test_members_arrive(void **state)
 			0);
 	assert_int_equal(request.after, 7);
 	assert_true(request.follow);
+	assert_int_equal(parse("{\"command\":\"status\",\"brief\":true}", &request), 0);
+	assert_true(request.brief);
+	assert_int_equal(parse("{\"command\":\"status\"}", &request), 0);
+	assert_false(request.brief);
+	assert_int_equal(parse("{\"command\":\"status\",\"brief\":1}", &request), -1);
 	assert_int_equal(parse("{\"command\":\"health\",\"what\":\"ready\"}", &request), 0);
 	assert_true(request.ready);
 	assert_int_equal(

@@ -111,7 +111,7 @@ void history_keeper_step(struct history_keeper *keeper)
 {
 	struct bm_error err = BM_ERROR_INIT;
 	json_t *answer = cli_client_call(keeper->runtime, CLI_TIMEOUT_MSEC,
-			json_pack("{s:s}", "command", "status"), &err);
+			json_pack("{s:s, s:b}", "command", "status", "brief", 1), &err);
 	const json_t *status = json_object_get(answer, "status");
 
 	keeper->due_msec = bm_clock_msec() + (uint64_t)BM_HISTORY_STEP_SEC * 1000;
@@ -124,6 +124,7 @@ void history_keeper_step(struct history_keeper *keeper)
 	if (may_write(status)) {
 		write_waiting(keeper);
 		keep_attempts(keeper);
+		bm_history_rest(keeper->history);
 	}
 	json_decref(answer);
 }

@@ -177,7 +177,7 @@ static void publish(struct http_asker *asker, struct http_take *take)
 {
 	pthread_mutex_lock(&asker->mutex);
 	keep(&asker->newest[take->wanted.question], take);
-	if (take->wanted.question == HTTP_ASK_STATUS && take->answer != NULL) {
+	if (take->wanted.question == HTTP_ASK_BRIEF && take->answer != NULL) {
 		keep(&asker->last_status, take);
 	}
 	struct http_waiter *served = serve(asker, take);

@@ -25,6 +25,7 @@ struct MHD_Connection;
 enum http_question {
 	HTTP_ASK_LIVE,
 	HTTP_ASK_READY,
+	HTTP_ASK_BRIEF, /* the status without findings */
 	HTTP_ASK_STATUS,
 	HTTP_ASK_EVENTS,
 	HTTP_ASK_HISTORY, /* from here on: another asker than the daemon's */
@@ -85,7 +86,8 @@ struct http_asker *http_asker_create(http_talk *talk, void *ctx);
  */
 struct http_take *http_ask(struct http_asker *asker, struct http_waiter *waiter);
 
-/* The last status that came, to be released, or NULL: from before the daemon fell silent. */
+/* The last brief status that came, to be released, or NULL: from before the daemon fell silent.
+ */
 struct http_take *http_ask_last_status(struct http_asker *asker);
 
 struct http_take *http_take_share(struct http_asker *asker, const struct http_take *take);

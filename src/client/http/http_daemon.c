@@ -13,6 +13,8 @@ static json_t *request_of(const struct http_wanted *wanted)
 	case HTTP_ASK_EVENTS:
 		return json_pack("{s:s, s:I, s:b}", "command", "events", "after",
 				(json_int_t)wanted->after, "follow", false);
+	case HTTP_ASK_BRIEF:
+		return json_pack("{s:s, s:b}", "command", "status", "brief", 1);
 	default:
 		return json_pack("{s:s}", "command", "status");
 	}

@@ -231,7 +231,7 @@ static const struct http_page pages[] = {
 		{"/livez", "the daemon answers", HTTP_ASK_LIVE, HTTP_FOR_ALL, answer_probe},
 		{"/readyz", "all is well, or why not", HTTP_ASK_READY, HTTP_FOR_ALL,
 				answer_probe},
-		{"/metrics", "for Prometheus", HTTP_ASK_STATUS, HTTP_FOR_TOKEN, answer_metrics},
+		{"/metrics", "for Prometheus", HTTP_ASK_BRIEF, HTTP_FOR_TOKEN, answer_metrics},
 		{"/api/v1/status", "what `status --json` prints", HTTP_ASK_STATUS,
 				HTTP_FOR_OWNER, answer_status},
 		{"/api/v1/events", "?after=ID: what happened since", HTTP_ASK_EVENTS,

@@ -65,6 +65,7 @@ static void answer_status(const struct question *question, struct bm_strbuf *out
 	struct bm_status status = {0};
 
 	question->host->status(question->machine, &status);
+	status.is_brief = question->request->brief;
 	char *json = bm_status_json(&status);
 	if (json == NULL) {
 		bm_control_answer_refusal(

@@ -57,6 +57,18 @@ static int parse_health(
 	return 0;
 }
 
+static int parse_status(
+		const json_t *root, struct bm_control_request *out, struct bm_error *err)
+{
+	const json_t *brief = json_object_get(root, "brief");
+
+	if (brief != NULL && !json_is_boolean(brief)) {
+		return bm_error_set(err, BM_ERR_CONFIG, "'brief' is true or false");
+	}
+	out->brief = json_is_true(brief);
+	return 0;
+}
+
 static int parse_service(
 		const json_t *root, struct bm_control_request *out, struct bm_error *err)
 {
@@ -216,7 +228,7 @@ static const struct {
 		[BM_CONTROL_PLAN] = {"plan", parse_plan},
 		[BM_CONTROL_RESUME] = {"resume", parse_migration},
 		[BM_CONTROL_SERVICE] = {"service", parse_service},
-		[BM_CONTROL_STATUS] = {"status", NULL},
+		[BM_CONTROL_STATUS] = {"status", parse_status},
 		[BM_CONTROL_TEARDOWN] = {"teardown", parse_teardown},
 		[BM_CONTROL_VERSION] = {"version", NULL},
 };

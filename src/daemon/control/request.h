@@ -40,6 +40,7 @@ struct bm_control_request {
 	enum bm_control_command command;
 	bool ready;		   /* health: "ready", else "live" */
 	bool follow;		   /* events */
+	bool brief;		   /* status: without findings */
 	uint64_t after;		   /* events: those with a greater id */
 	enum bm_service_verb verb; /* service */
 	char unit[BM_CONTROL_NAME_BYTES];

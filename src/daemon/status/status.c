@@ -374,7 +374,9 @@ static json_t *migration_json(const struct bm_status *status,
 			object, "replication", bm_replication_json(status, migration->name));
 	json_object_set_new(object, "cutover", cutover_json(&migration->changing));
 	json_object_set_new(object, "teardown", teardown_json(&migration->leaving));
-	json_object_set_new(object, "findings", findings_json(migration));
+	if (!status->is_brief) {
+		json_object_set_new(object, "findings", findings_json(migration));
+	}
 	json_object_set_new(object, "phases", phases_json(migration));
 	return object;
 }

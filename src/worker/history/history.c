@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@
 struct bm_history {
 	char *socket_dir;
 	PGconn *conn;	     /* NULL: none */
+	bool is_prepared;    /* the tables are there, and of no later version */
 	int64_t coarse_done; /* up to then the rows of 5 minutes are written; 0 nobody knows */
 };
 
@@ -43,6 +45,8 @@ static const char read_sql[] =
 #include "worker/history/sql/history_read.sql.inc"
 		;
 
+static const char version_sql[] = "SELECT max(version) FROM machine.history_version";
+
 /* The server ends what we would wait for no longer; a crash may cost the last rows. */
 static const char limits_sql[] = "SET statement_timeout = '4s'; SET lock_timeout = '2s';"
 				 " SET synchronous_commit = off; SET work_mem = '4MB'";
@@ -57,10 +61,17 @@ struct bm_history *bm_history_create(const char *socket_dir)
 
 /* ---- the session ---- */
 
-static void disconnect(struct bm_history *history)
+void bm_history_rest(struct bm_history *history)
 {
 	PQfinish(history->conn);
 	history->conn = NULL;
+}
+
+/* After a failure: tables may be gone, rows may be missing. */
+static void disconnect(struct bm_history *history)
+{
+	bm_history_rest(history);
+	history->is_prepared = false;
 	history->coarse_done = 0;
 }
 
@@ -88,47 +99,46 @@ static int script(struct bm_history *history, const char *sql, struct bm_error *
 	return result != NULL ? 0 : -1;
 }
 
-/* Nothing is written where a later version was before. */
-static int check_version(struct bm_history *history, struct bm_error *err)
+/* Nothing is written where a later version was before; who reads makes no table. */
+static int check_version(struct bm_history *history, bool to_write, struct bm_error *err)
 {
-	PGresult *rows = bm_ask_script(history->conn, begin_sql, STATEMENT_LIMIT_MSEC, err);
+	PGresult *rows = bm_ask_script(history->conn, to_write ? begin_sql : version_sql,
+			STATEMENT_LIMIT_MSEC, err);
 	int version = rows != NULL ? atoi(PQgetvalue(rows, 0, 0)) : 0;
 
 	PQclear(rows);
 	if (version > VERSION) {
 		return bm_error_set(err, BM_ERR_NEWER,
-				"the history in the control database has version %d, and this "
+				"the history in it has version %d, and this "
 				"bucardo-machine " BM_VERSION " knows versions up to %d",
 				version, VERSION);
 	}
+	history->is_prepared = version > 0 && to_write;
 	return version > 0 ? 0 : -1;
 }
 
-static int connect_to(struct bm_history *history, struct bm_error *err)
+static int connect_to(struct bm_history *history, bool to_write, struct bm_error *err)
 {
-	if (history->conn != NULL && PQstatus(history->conn) == CONNECTION_OK) {
-		return 0;
+	if (history->conn == NULL || PQstatus(history->conn) != CONNECTION_OK) {
+		bm_history_rest(history);
+		history->conn = dial(history, err);
+		if (history->conn == NULL) {
+			return -1;
+		}
+		if (script(history, limits_sql, err) != 0) {
+			return -1;
+		}
 	}
-	disconnect(history);
-	history->conn = dial(history, err);
-	if (history->conn == NULL) {
-		return bm_error_wrap(err, "the control database");
-	}
-	if (script(history, limits_sql, err) != 0 || check_version(history, err) != 0) {
-		disconnect(history);
-		return bm_error_wrap(err, "the control database");
-	}
-	return 0;
+	return history->is_prepared ? 0 : check_version(history, to_write, err);
 }
 
 /* A session that failed is not used again: tables may be gone, or the disk was full. */
-static PGresult *ask(struct bm_history *history, const char *sql, int count,
+static PGresult *ask(struct bm_history *history, bool to_write, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
-	if (connect_to(history, err) != 0) {
-		return NULL;
-	}
-	PGresult *result = bm_ask(history->conn, sql, count, params, STATEMENT_LIMIT_MSEC, err);
+	PGresult *result = connect_to(history, to_write, err) != 0
+			? NULL
+			: bm_ask(history->conn, sql, count, params, STATEMENT_LIMIT_MSEC, err);
 	if (result == NULL) {
 		disconnect(history);
 		bm_error_wrap(err, "the control database");
@@ -139,7 +149,7 @@ static PGresult *ask(struct bm_history *history, const char *sql, int count,
 static int carry_out(struct bm_history *history, const char *sql, int count,
 		const char *const *params, struct bm_error *err)
 {
-	PGresult *result = ask(history, sql, count, params, err);
+	PGresult *result = ask(history, true, sql, count, params, err);
 
 	PQclear(result);
 	return result != NULL ? 0 : -1;
@@ -195,7 +205,7 @@ char *bm_history_read(struct bm_history *history, const char *migration, int64_t
 	char texts[4][24];
 	const char *const params[] = {migration, number(from, texts[0]), number(to, texts[1]),
 			number(BM_HISTORY_ROWS, texts[2]), number(now, texts[3])};
-	PGresult *rows = ask(history, read_sql, BM_COUNT_OF(params), params, err);
+	PGresult *rows = ask(history, false, read_sql, BM_COUNT_OF(params), params, err);
 	bool known = rows != NULL && PQntuples(rows) > 0;
 	char *page = known ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
 
@@ -209,7 +219,7 @@ char *bm_history_read(struct bm_history *history, const char *migration, int64_t
 
 char *bm_history_attempts(struct bm_history *history, struct bm_error *err)
 {
-	PGresult *rows = ask(history, attempts_sql, 0, NULL, err);
+	PGresult *rows = ask(history, true, attempts_sql, 0, NULL, err);
 	char *all = rows != NULL ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
 
 	PQclear(rows);

@@ -84,7 +84,7 @@ def test_charts_have_data_a_name_and_no_complaint(site):
     page = site.show()
     points = "return import('/dashboard/charts.js').then(charts => charts.seenPoints(arguments[0]))"
     for chart in ("app/lag", "app/rows"):
-        wait_for(lambda: page.run(points, chart) >= 3, 20, f"points of {chart}", explain=lambda: str(page.console()))
+        wait_for(lambda: page.run(points, chart) >= 3, 30, f"points of {chart}", explain=lambda: str(page.console()))
         drawn = page.run("const c = document.querySelector(`[data-chart='${arguments[0]}'] canvas`);"
                          "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)", chart)
         assert drawn, chart

@@ -10,6 +10,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 # pylint: disable=wrong-import-position
+from support.demo.dashboard_picture import DashboardPicture  # noqa: E402
 from support.demo.declared import Declared  # noqa: E402
 from support.demo.dev import Dev  # noqa: E402
 from support.demo.manual import Manual  # noqa: E402
@@ -26,6 +27,7 @@ def main():
     parser.add_argument("--dev", action="store_true", help="a machine to play with")
     parser.add_argument("--picture", action="store_true", help="write docs/status.svg")
     parser.add_argument("--report-picture", action="store_true", help="write docs/proof.png")
+    parser.add_argument("--dashboard-picture", action="store_true", help="write docs/dashboard.png")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = tempfile.mkdtemp(prefix="bm-demo-", dir="/tmp")
@@ -33,12 +35,12 @@ def main():
     built = os.environ.get("BM_BINARY") or os.path.join(REPOSITORY, "build", "bucardo-machine")
     binary = shutil.copy(built, os.path.join(folder, "bucardo-machine"))
     kind = Manual if options.manual else Dev if options.dev else Picture if options.picture \
-        else ReportPicture if options.report_picture else Declared
+        else ReportPicture if options.report_picture else DashboardPicture if options.dashboard_picture else Declared
     show, code = kind(folder, binary), 1
     try:
         show.acts()
         code = 0
-        if not options.once and not options.picture and not options.report_picture:
+        if not (options.once or options.picture or options.report_picture or options.dashboard_picture):
             show.stay()
     except KeyboardInterrupt:
         pass

@@ -59,7 +59,11 @@ export const historyOf = (state, m) => (state.history[m.name] || {}).page || nul
 
 function source(state, m) {
   const page = historyOf(state, m);
-  if (page && page.rows.length) return page;
+  // Its rows are 10 s apart: what the page saw since the last one is as true, and newer.
+  if (page && page.rows.length) {
+    const last = page.rows[page.rows.length - 1][0], later = (state.samples[m.name] || []).filter(row => row[0] > last);
+    return { ...page, rows: [...page.rows, ...later.map(row => page.columns.map(name => row[SAMPLE_COLUMNS.indexOf(name)] ?? null))] };
+  }
   return { columns: SAMPLE_COLUMNS, rows: state.samples[m.name] || [], marks: page ? page.marks : [], step: 2, own: true };
 }
 
@@ -116,12 +120,15 @@ export function charts(state, m) {
 
 // ---- drawing ----
 
+/** How large a letter is, beside that of a desk. */
+const scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function drawMarks(marks, first) {
+function drawMarks(marks) {
   return (canvas, area, graph) => {
     canvas.save();
-    canvas.font = `600 ${11 * (parseFloat(getComputedStyle(document.documentElement).fontSize) / 16)}px sans-serif`;
+    const size = 11 * scale();
+    canvas.font = `600 ${size}px sans-serif`;
     let free = -Infinity;
     for (const mark of marks) {
       const x = graph.toDomXCoord(mark.time * 1000);
@@ -131,7 +138,7 @@ function drawMarks(marks, first) {
       canvas.setLineDash([4, 3]);
       canvas.beginPath(); canvas.moveTo(x + 0.5, area.y); canvas.lineTo(x + 0.5, area.y + area.h); canvas.stroke();
       canvas.globalAlpha = 1;
-      if (first && x > free) { canvas.fillText(MARKS[mark.kind] || "?", x + 3, area.y + 11); free = x + 16; }
+      if (x > free) { canvas.fillText(MARKS[mark.kind] || "?", x + 3, area.y + size); free = x + size * 1.4; }
     }
     canvas.restore();
   };
@@ -145,19 +152,18 @@ function readout(key, chart, list, at) {
 }
 
 function options(state, chart, list, marks, key) {
-  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-  const to = state.now, font = 12 * scale;
+  const to = state.now, grown = scale(), font = 12 * grown;
   return {
-    file: list, labels: ["time", chart.title], colors: [colour("--accent")], strokeWidth: 2 * scale, fillGraph: true, fillAlpha: 0.16,
+    file: list, labels: ["time", chart.title], colors: [colour("--accent")], strokeWidth: 2 * grown, fillGraph: true, fillAlpha: 0.16,
     legend: "never", labelsUTC: true, drawPoints: list.length < 2, pointSize: 3, includeZero: true, connectSeparatedPoints: false,
-    gridLineColor: colour("--line"), axisLineColor: colour("--line"), axisLabelFontSize: font, highlightCircleSize: 4 * scale, animatedZooms: false,
+    gridLineColor: colour("--line"), axisLineColor: colour("--line"), axisLabelFontSize: font, highlightCircleSize: 4 * grown, animatedZooms: false,
     valueRange: [0, chart.top || Math.max(...list.map(([, value]) => value || 0), 1) * 1.12],
-    axes: { y: { axisLabelWidth: font * 5.6, pixelsPerLabel: 34 * scale, axisLabelFormatter: value => chart.text(value), drawGrid: true }, x: { drawGrid: false, pixelsPerLabel: 90 * scale } },
-    underlayCallback: drawMarks(marks, true),
+    axes: { y: { axisLabelWidth: font * 5.6, pixelsPerLabel: 34 * grown, axisLabelFormatter: value => chart.text(value), drawGrid: true }, x: { drawGrid: false, axisLabelWidth: font * 5.6, pixelsPerLabel: 90 * grown } },
+    underlayCallback: drawMarks(marks),
     highlightCallback: (event, x, at, row) => { plots.get(key).at = row; readout(key, chart, plots.get(key).list, row); },
     unhighlightCallback: () => { plots.get(key).at = null; readout(key, chart, plots.get(key).list, null); },
     zoomCallback: () => { plots.get(key).zoomed = plots.get(key).graph.isZoomed("x"); },
-    ...(plots.get(key) && plots.get(key).zoomed ? {} : { dateWindow: [to - state.range * 1000, to] }),
+    ...(plots.get(key) && plots.get(key).zoomed ? {} : { dateWindow: [Math.max(to - state.range * 1000, Math.min(Number(list[0][0]), to - 60000)), to] }),
   };
 }
 

@@ -26,6 +26,10 @@ function ofMigration(m) {
   if (m.phase === "preflight") {
     for (const f of m.findings.filter(f => f.severity === "stops")) add("bad", `preflight stops at ${f.object}`, f.why, f.hint);
   }
+  // The doctor says how much it is, and mostly of what is told already: by its statement.
+  for (const f of (Array.isArray(m.doctor) ? m.doctor : []).filter(f => ["stops", "degrades"].includes(f.severity))) {
+    add(f.severity === "stops" ? "bad" : "busy", f.rule.replaceAll("_", " "), f.cause, f.hint);
+  }
   if (m.cutover && m.cutover.error && !m.cutover.under_way) add("busy", `${m.cutover.direction} was not done`, m.cutover.error, m.cutover.hint);
   return found;
 }
@@ -42,8 +46,9 @@ export function troubles(status) {
   for (const s of status.syncs) if (toneOf(s.health) === "bad") add("bad", `Sync ${s.name} is ${s.health}`, s.why || s.bad_text || s.health, s.advice);
   for (const d of status.databases) if (d.reach === "no") add("bad", `Database ${d.name} is out of reach`, d.error || "no answer");
   // The same sentence is told once: the machine's own is often that of a part.
-  const told = new Set();
-  return found.filter(t => !told.has(t.why) && told.add(t.why))
+  const told = new Set(), statements = found.map(t => t.hint || "");
+  return found.filter((t, i) => !told.has(t.why) && told.add(t.why)
+    && !(t.hint && statements.some((other, j) => j !== i && other.includes(t.hint) && (other !== t.hint || j < i))))
     .filter(t => !(t.what === "The machine" && found.some(o => o !== t && t.why.includes(o.why)))).sort((a, b) => RANK[a.tone] - RANK[b.tone]);
 }
 

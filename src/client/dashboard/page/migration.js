@@ -86,8 +86,8 @@ function lag(m) {
   const proven = m.verify && isNumber(m.verify.percent) ? figure("Proven equal", `${m.verify.percent} %`,
     m.verify.oldest_proof ? `oldest proof ${moment(m.verify.oldest_proof)}` : "", m.verify.trouble ? "bad" : "") : null;
   return h("dl", { class: "figures", "data-key": "lag" },
-    figure("Lag", known ? (r.lag_msec === 0 ? "none" : span(r.lag_msec)) : "not known", known ? trend(r) || "age of the oldest change that is not applied" : m.why || r.health, r.trend === "grows" ? "bad" : ""),
-    figure("Rows that wait", isNumber(r.backlog_rows) ? number(r.backlog_rows) + (r.backlog_rows >= 1000000 ? "+" : "") : "not known", r.backlog_rows === 0 ? "all changes are applied" : "changed on the live side, not applied yet"), proven,
+    figure("Lag", known ? (r.lag_msec === 0 ? "none" : span(r.lag_msec)) : "not known", known ? trend(r) || (r.lag_msec === 0 ? "every change that is known is applied" : "age of the oldest change that is not applied") : m.why || r.health, r.trend === "grows" ? "bad" : ""),
+    figure("Rows that wait", isNumber(r.backlog_rows) ? number(r.backlog_rows) + (r.backlog_rows >= 1000000 ? "+" : "") : "not known", "changed on the live side, not applied yet"), proven,
     figure("Syncs", String(r.syncs), r.health),
     r.requeued_rows > 0 || r.conflicts > 0 ? figure("Kept right", number(r.requeued_rows), `rows sent again, ${count(r.conflicts, "conflict")}`) : null);
 }

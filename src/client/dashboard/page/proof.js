@@ -1,5 +1,6 @@
 // What is proven of the rows: a cell for each table, those that are not equal by name.
 
+import { token } from "./api.js";
 import { h } from "./dom.js";
 import { hint, table } from "./parts.js";
 import { count, isNumber, moment, number, span } from "./words.js";
@@ -30,6 +31,14 @@ export function chunks(m) {
     { state: "waiting", sign: "", word: "wait", count: p.pieces_total - p.pieces_done - now }]);
 }
 
+/** The same by ranges of keys, which are read one by one: where the next pass has work. */
+function ranges(v) {
+  if (!(v.ranges > 0)) return null;
+  const changed = Math.min(v.ranges_changed || 0, v.ranges), proven = Math.min(v.ranges_proven, v.ranges - changed);
+  return heat("Ranges of keys", [{ state: "equal", sign: "", word: "ranges of keys are proven", count: proven }, { state: "in_flight", sign: "~", word: "changed since, the next pass reads them", count: changed },
+    { state: "waiting", sign: "", word: "not proven", count: v.ranges - proven - changed }]);
+}
+
 function differences(v) {
   if (!v.differences.length) return null;
   const rows = v.differences.map(d => ({ key: d.table, cells: [d.table, number(d.missing || 0), number(d.extra || 0), number(d.changed || 0), moment(d.since)],
@@ -44,9 +53,10 @@ export function proof(state, m) {
   const kinds = STATES.map(([key, sign, word]) => ({ state: key, sign, word, count: v[key] || 0, names: names[key] }));
   return h("div", { class: "proof", "data-key": "proof" }, h("h3", {}, "Proof: are the rows equal?"),
     h("p", {}, isNumber(v.percent) ? `${v.percent} % of the bytes are proven equal, ${v.equal === v.tables ? `all ${count(v.tables, "table")}` : `${number(v.equal)} of ${count(v.tables, "table")}`}` : "Nothing is compared yet",
-      v.oldest_proof ? `; the oldest proof is ${span(Math.max(state.now - Date.parse(v.oldest_proof), 0))} old` : "", v.ranges_changed > 0 ? `; ${count(v.ranges_changed, "range")} of keys changed since, the next pass reads them` : "", "."),
+      v.oldest_proof ? `; the oldest proof is ${span(Math.max(state.now - Date.parse(v.oldest_proof), 0))} old` : "", "."),
     v.why ? h("p", { class: "dim" }, `Not compared now: ${v.why}`) : null,
-    heat("Tables", kinds), differences(v),
+    heat("Tables", kinds), ranges(v), differences(v),
+    v.percent > 0 && !token.get() ? h("p", {}, h("a", { href: `/report/${encodeURIComponent(m.name)}` }, `The proof of ${m.name} as a page, to print or keep`)) : null,
     v.hint ? h("p", { class: "do" }, h("b", {}, "What to do: "), hint(v.hint)) : null,
     (v.not_proven || []).length ? table("Could not be compared", [{ name: "Table" }, { name: "Why" }], v.not_proven.map(d => ({ key: d.table, cells: [d.table, d.why] }))) : null);
 }

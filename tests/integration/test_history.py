@@ -117,6 +117,7 @@ def test_it_goes_on_after_the_control_database_was_away_and_after_a_kill(site):
     wait_for(lambda: count(site) > before, 60, "rows after a kill", explain=site.machine.log_tail)
 
 
+@pytest.mark.full
 def test_rows_of_a_clock_that_had_jumped_are_not_shown_and_their_places_are_taken(site):
     site.sql("INSERT INTO machine.history (migration, step, slot, at, lag) SELECT '', 10, s, 4000000000 + s * 10, 9 "
              "FROM generate_series(0, 8639) s ON CONFLICT (migration, step, slot) DO UPDATE SET at = excluded.at, lag = 9")

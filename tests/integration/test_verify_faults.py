@@ -120,21 +120,52 @@ def highest_memory(running):
     return highest
 
 
-@pytest.mark.parametrize("rows", [pytest.param(200_000), pytest.param(5_000_000, marks=pytest.mark.full)])
-def test_rows_that_all_differ_fit_into_memory_and_the_report_says_where_it_was_cut(clone, rows, tmp_path):
-    for server, value in ((clone.source, 1), (clone.dest, 2)):
-        server.sql("DROP TABLE IF EXISTS narrow", dbname="faults")
-        server.sql(f"CREATE TABLE narrow (id int PRIMARY KEY, v int); INSERT INTO narrow SELECT i, {value} FROM"
-                   f" generate_series(1, {rows}) i; ANALYZE narrow", dbname="faults")
+def measured(clone, tmp_path, *options):
+    """(what it says, the most memory that it had)."""
     with open(tmp_path / "out", "w+", encoding="utf-8") as out:
         argv = [clone.binary, "verify", "--source", clone.conninfo(clone.source), "--destination",
-                clone.conninfo(clone.dest), "--json", "--table", "public.narrow", "--show-values"]
+                clone.conninfo(clone.dest), "--json", "--show-values", *options]
         running = subprocess.Popen(as_user(argv), env=clone.env(), stdout=out)
         highest = highest_memory(running)
         out.seek(0)
-        result = Compared(running.returncode, out.read(), "")
+        return Compared(running.returncode, out.read(), ""), highest
+
+
+def is_bounded(highest):
+    """AddressSanitizer keeps what was freed, and a shadow of all."""
+    return 0 < highest < 64 * 1024 * (4 if "sanitize" in os.environ.get("BM_BINARY", "") else 1)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("rows", [pytest.param(300_000), pytest.param(10_000_000, marks=pytest.mark.full)])
+def test_rows_that_all_differ_fit_into_memory_and_the_report_says_where_it_was_cut(clone, rows, tmp_path):
+    """On the destination every other one of them is missing."""
+    for server, value, step in ((clone.source, 1, 1), (clone.dest, 2, 2)):
+        server.sql("DROP TABLE IF EXISTS narrow", dbname="faults")
+        server.sql(f"CREATE TABLE narrow (id int PRIMARY KEY, v int); INSERT INTO narrow SELECT i, {value} FROM"
+                   f" generate_series(1, {rows}, {step}) i; ANALYZE narrow", dbname="faults")
+    result, highest = measured(clone, tmp_path, "--table", "public.narrow")
     table = result.objects["public.narrow"]
     assert result.code == 5 and table["is_cut"] and len(table["differences"]) == 1000
-    assert table["changed"] >= 1000 and table["why"]
-    # AddressSanitizer keeps what was freed, and a shadow of all.
-    assert 0 < highest < 64 * 1024 * (4 if "sanitize" in os.environ.get("BM_BINARY", "") else 1), highest
+    assert table["changed"] >= 1000 and table["missing"] >= 1000 and "more rows differ than" in table["why"]
+    assert (table["rows"], table["rows_destination"]) == (rows, rows / 2), table
+    assert is_bounded(highest), highest
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("tables,rows", [pytest.param(16, 3000), pytest.param(40, 60_000, marks=pytest.mark.full)])
+def test_many_tables_that_all_differ_fit_into_memory_and_each_has_rows_that_are_named(
+        clone, shared_workshop, tables, rows, tmp_path):
+    name = f"many_{tables}"
+    clone = clone_of((clone.source, clone.dest, shared_workshop), name)
+    for server, value in ((clone.source, 1), (clone.dest, 2)):
+        server.sql("DO $$ BEGIN FOR n IN 1..%s LOOP EXECUTE format('CREATE TABLE many_%%s (id int PRIMARY KEY, k text, v int)', n);"
+                   " EXECUTE format('INSERT INTO many_%%s SELECT i, md5(i::text || %s), %s FROM generate_series(1, %s) i', n);"
+                   " END LOOP; END $$" % (tables, value, value, rows), dbname=name)
+        server.sql("ANALYZE", dbname=name)
+    result, highest = measured(clone, tmp_path)
+    assert result.code == 5 and len(result.of_rows("different")) == tables, result.output[:2000]
+    found = [result.objects[f"public.many_{n}"] for n in range(1, tables + 1)]
+    assert all(one["changed"] >= min(rows, 1000) and one["is_cut"] and len(one["differences"]) >= 3 for one in found)
+    assert sum(len(one["differences"]) for one in found) < 1000 * tables, "memory for those that are named has an end"
+    assert is_bounded(highest), highest

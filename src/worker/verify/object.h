@@ -23,14 +23,18 @@ void bm_verify_object_set(struct json_t *object, enum bm_proof state, const char
  * One table: begun, which reads it; looked at again until that is over; repaired, which is done
  * once and true when it is to be looked at again; ended, which gives its object. What fails
  * makes it unproven; one that was lost with a session is begun again, with its sessions.
- * `repair`: NULL for none. bm_verify_table_end() frees it.
+ * `repair`: NULL for none; `bytes`: left for naming rows that differ, of all tables.
+ * bm_verify_table_end() frees it.
  */
 struct bm_verify_work;
 struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *options,
-		const struct bm_scan *scan, struct bm_repair *repair);
+		const struct bm_scan *scan, struct bm_repair *repair, size_t *bytes);
 void bm_verify_table_round(struct bm_verify_work *work);
 /* It has failed, or its last round has, since a session is lost; it will not come back. */
 bool bm_verify_table_is_lost(const struct bm_verify_work *work);
+/* Rows that are to be looked at again; say that there are too many of them under way. */
+size_t bm_verify_table_suspects(const struct bm_verify_work *work);
+void bm_verify_table_leave_pending(struct bm_verify_work *work);
 void bm_verify_table_give_up(struct bm_verify_work *work);
 bool bm_verify_table_is_over(const struct bm_verify_work *work, bool is_late);
 bool bm_verify_table_repair(

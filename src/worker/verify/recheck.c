@@ -100,19 +100,35 @@ static void keep_key(struct bm_recheck *recheck, const struct bm_key_row *key, i
 	}
 }
 
+/* What a difference takes: its nodes, some of them for each column, and its texts. */
+static size_t bytes_of(const json_t *one)
+{
+	return json_dumpb(one, NULL, 0, 0) * 4 + 600;
+}
+
+static void name_difference(struct look *look, const struct bm_key_row *key, int kind)
+{
+	struct bm_recheck *recheck = look->recheck;
+	json_t *one = json_pack("{s:o, s:s}", "key", key_of(recheck->scan->table, key), "kind",
+			bm_row_kinds[kind]);
+
+	if (kind == BM_ROW_CHANGED) {
+		json_object_set_new(one, "columns", columns_of(look));
+	}
+	size_t bytes = bytes_of(one);
+	*recheck->bytes -= bytes < *recheck->bytes ? bytes : *recheck->bytes;
+	json_array_append_new(recheck->differences, one);
+}
+
 static void record(struct look *look, const struct bm_key_row *key, int kind)
 {
 	struct bm_recheck *recheck = look->recheck;
 
 	recheck->kinds[kind]++;
 	keep_key(recheck, key, kind);
-	if (json_array_size(recheck->differences) < BM_DIFFERENCES_NAMED) {
-		json_t *one = json_pack("{s:o, s:s}", "key", key_of(recheck->scan->table, key),
-				"kind", bm_row_kinds[kind]);
-		if (kind == BM_ROW_CHANGED) {
-			json_object_set_new(one, "columns", columns_of(look));
-		}
-		json_array_append_new(recheck->differences, one);
+	size_t named = json_array_size(recheck->differences);
+	if (named < (*recheck->bytes > 0 ? BM_DIFFERENCES_NAMED : BM_DIFFERENCES_ALWAYS)) {
+		name_difference(look, key, kind);
 	}
 }
 

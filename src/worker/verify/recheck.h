@@ -14,8 +14,10 @@
 
 struct json_t;
 
-/* That many are named, of a table; all are counted. */
+/* That many are named, of a table, while there is memory for them (of all tables); some always
+ * are. All are counted. */
 #define BM_DIFFERENCES_NAMED 1000
+#define BM_DIFFERENCES_ALWAYS 3
 
 enum { BM_ROW_MISSING, BM_ROW_EXTRA, BM_ROW_CHANGED, BM_ROW_KINDS };
 extern const char *const bm_row_kinds[BM_ROW_KINDS];
@@ -24,6 +26,7 @@ struct bm_recheck {
 	struct bm_scan *scan;
 	bool values;		    /* of rows that differ */
 	struct json_t *differences; /* an empty list at first; docs/verify.md */
+	size_t *bytes;		    /* left for those of all tables */
 	uint64_t kinds[BM_ROW_KINDS];
 	/* For repair.h: their keys, as long as there is room (NULL: none are kept); how many of
 	 * them were sent again, and differ nevertheless. */

@@ -26,6 +26,7 @@ struct bm_run {
 	bool keeps_states;     /* and what it finds of each table (worker/proof) */
 	struct json_t *report, *objects;
 	enum bm_proof result;
+	size_t named_bytes;		     /* left for rows that differ, of all tables */
 	bool was_open;			     /* all sessions were */
 	unsigned reopened;		     /* how often sessions were made again */
 	uint64_t reopen_msec;		     /* how long that was tried */

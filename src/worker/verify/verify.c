@@ -26,6 +26,14 @@
 /* Keys that are kept for a repair, of all tables. */
 #define REPAIR_ROOM 200000
 
+/* Rows that wait for another look, of one table and of all, while others are read. */
+#define WAITING_OF_TABLE 10000
+#define WAITING_OF_ALL 100000
+#define ROUNDS_AT_ONCE 3
+
+/* Memory for rows that are named. */
+#define NAMED_BYTES ((size_t)12 << 20)
+
 /* ---- the beginning ---- */
 
 /* Both servers have to say the same of the same values. */
@@ -223,6 +231,31 @@ static void finish_table(struct bm_run *run, size_t index)
 	}
 }
 
+static uint64_t round_msec(const struct bm_run *run)
+{
+	return run->options->beside != NULL ? ROUND_BESIDE_MSEC : ROUND_MSEC;
+}
+
+/* Memory is bounded whatever differs: many rows do not wait until all tables are read. */
+static void settle_many(struct bm_run *run, size_t index)
+{
+	struct bm_verify_work *work = run->works[index];
+	size_t all = 0;
+
+	for (int round = 0; round < ROUNDS_AT_ONCE && !bm_verify_table_is_over(work, false) &&
+			bm_verify_table_suspects(work) > WAITING_OF_TABLE;
+			round++) {
+		poll(NULL, 0, (int)round_msec(run));
+		bm_verify_table_round(work);
+	}
+	for (size_t i = 0; i <= index; i++) {
+		all += run->works[i] != NULL ? bm_verify_table_suspects(run->works[i]) : 0;
+	}
+	if (all > WAITING_OF_ALL && !bm_verify_table_is_over(work, false)) {
+		bm_verify_table_leave_pending(work);
+	}
+}
+
 /* Read it, and look once more at what seemed to differ: mostly that is all. */
 static void begin_table(struct bm_run *run, size_t index)
 {
@@ -245,16 +278,19 @@ static void begin_table(struct bm_run *run, size_t index)
 	run->table = table;
 	on_share(run, 0);
 	struct bm_repair *repair = run->options->repair ? &run->repair : NULL;
-	run->works[index] = bm_verify_table_begin(run->options, &scan, repair);
+	run->works[index] = bm_verify_table_begin(
+			run->options, &scan, repair, &run->named_bytes);
 	while (bm_verify_table_is_lost(run->works[index]) && bm_run_has_sessions(run)) {
 		/* What was proven by then is not read again. */
 		scan.migration = run->migration;
 		json_decref(bm_verify_table_end(run->works[index]));
-		run->works[index] = bm_verify_table_begin(run->options, &scan, repair);
+		run->works[index] = bm_verify_table_begin(
+				run->options, &scan, repair, &run->named_bytes);
 	}
 	if (!bm_verify_table_is_over(run->works[index], false)) {
 		bm_verify_table_round(run->works[index]);
 	}
+	settle_many(run, index);
 	run->bytes_done += table->bytes;
 	if (bm_verify_table_is_over(run->works[index], false)) {
 		finish_table(run, index);
@@ -318,7 +354,7 @@ static void compare_tables(struct bm_run *run)
 	}
 	uint64_t deadline_msec = bm_clock_msec() + run->options->wait_msec;
 	while (end_tables(run, bm_clock_msec() >= deadline_msec)) {
-		poll(NULL, 0, run->options->beside != NULL ? ROUND_BESIDE_MSEC : ROUND_MSEC);
+		poll(NULL, 0, (int)round_msec(run));
 		rest_after_table(run);
 	}
 	free(run->works);
@@ -365,7 +401,7 @@ static void compare_all(struct bm_run *run)
 json_t *bm_verify_run(const struct bm_verify_options *options, enum bm_proof *result,
 		struct bm_error *err)
 {
-	struct bm_run run = {.options = options};
+	struct bm_run run = {.options = options, .named_bytes = NAMED_BYTES};
 	int rc = begin_with_sessions(&run, err);
 
 	if (rc == 0) {

@@ -137,7 +137,8 @@ static void set_numbers(
 		json_object_set(object, "differences", recheck->differences);
 		json_object_set_new(object, "is_cut",
 				json_boolean(scan->too_many ||
-						total_of(recheck) > BM_DIFFERENCES_NAMED));
+						total_of(recheck) >
+								json_array_size(recheck->differences)));
 	}
 }
 
@@ -212,7 +213,7 @@ static void fail(struct bm_verify_work *work, int rc)
 }
 
 struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *options,
-		const struct bm_scan *scan, struct bm_repair *repair)
+		const struct bm_scan *scan, struct bm_repair *repair, size_t *bytes)
 {
 	struct bm_verify_work *work = bm_alloc(sizeof(*work));
 	const struct bm_verify_table *table = scan->table;
@@ -221,7 +222,8 @@ struct bm_verify_work *bm_verify_table_begin(const struct bm_verify_options *opt
 	work->recheck = (struct bm_recheck){.scan = &work->scan,
 			.values = options->show_values,
 			.room = repair != NULL ? &repair->room : NULL,
-			.differences = json_array()};
+			.differences = json_array(),
+			.bytes = bytes};
 	work->object = bm_verify_object(
 			bm_verify_kind(table), table->name, BM_PROOF_UNPROVEN, "");
 	work->is_over = table->problem != NULL || table->is_empty_view || table->key_count == 0;
@@ -253,6 +255,17 @@ void bm_verify_table_round(struct bm_verify_work *work)
 bool bm_verify_table_is_lost(const struct bm_verify_work *work)
 {
 	return work->has_failed && bm_pair_is_lost(work->scan.pair);
+}
+
+size_t bm_verify_table_suspects(const struct bm_verify_work *work)
+{
+	return work->is_over ? 0 : work->scan.suspects.count;
+}
+
+void bm_verify_table_leave_pending(struct bm_verify_work *work)
+{
+	work->scan.too_many_pending = true;
+	bm_keys_clear(&work->scan.suspects);
 }
 
 void bm_verify_table_give_up(struct bm_verify_work *work)

@@ -45,15 +45,14 @@ def test_the_cut_over_of_our_readme_and_the_way_back_lose_nothing(workshop):
     machine = declared.replicating(workshop, source, dest, dbname)
     source.sql("INSERT INTO history VALUES ('meanwhile')", dbname=dbname)
     marker(source, dest, dbname, dbname, 60)
-    env = {**readme_flow.environment(source, dest, dbname), "keyless": "public.history"}
+    env = {**readme_flow.environment(source, dest, dbname)}
     sides = {name: f"sslmode=require host={server.address} port={server.port} user={server.user} dbname={dbname}"
              for name, server in (("source", source), ("dest", dest))}
 
     def typed(heading):
-        script = re.sub(r"(?m)^(source|dest|keyless)=.*\n", "", "".join(_blocks(heading)))
-        # The table without a key is different until it is copied again; it is taken as it is.
+        script = re.sub(r"(?m)^(source|dest)=.*\n", "", "".join(_blocks(heading)))
+        # The table without a key is different until it is copied again.
         script = re.sub(r"(?m)^(bucardo-machine verify .*)$", r"\1 || [ $? -ge 4 ]", script)
-        script = re.sub(r"(bucardo-machine (?:cutover|failback) app)\b", r"\1 --accept public.history", script)
         done = machine.shell("set -eo pipefail\n" + script, seconds=200, env={**env, **sides})
         assert done.code == 0, done.output[-3000:]
         return done.output

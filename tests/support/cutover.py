@@ -39,14 +39,14 @@ TABLES = """
 """
 
 
-def proven(workshop, dbname="app", machine=None):
-    """The sides of a migration that replicates, and was compared."""
+def proven(workshop, dbname="app", machine=None, more="", extra=""):
+    """The sides of a migration that replicates, and was compared. `more` SQL, `extra` of machine.yaml."""
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
         server.create_database(dbname)
-    source.sql(TABLES, dbname=dbname)
+    source.sql(TABLES + more, dbname=dbname)
     source.sql("ANALYZE", dbname=dbname)
-    machine = declared.replicating(workshop, source, dest, dbname, machine=machine)
+    machine = declared.replicating(workshop, source, dest, dbname, extra, machine)
     declared.reconciled(machine, member="sequences")
     result = verify_migration(machine, "--wait", "10")
     assert result.code == 0, result.output
@@ -70,13 +70,13 @@ class Sides:
     def ask(self, phase, mode="run", **request):
         return self.start(phase, mode, **request).wait(120)
 
-    def ready(self, phase):
+    def ready(self, phase, **request):
         """Wait until it is: the sequences, say, follow some seconds after the sides have changed places."""
-        wait_for(lambda: self.start(phase, "check", number=0).wait(60).evidence["result"] == "ready", 90,
+        wait_for(lambda: self.start(phase, "check", number=0, **request).wait(60).evidence["result"] == "ready", 90,
                  f"ready for {phase}", every=0.5)
 
     def change(self, phase, **request):
-        self.ready(phase)
+        self.ready(phase, **request)
         run = self.ask(phase, **request)
         assert not run.failed and run.evidence["result"] == "done", run.text()
         return run.evidence

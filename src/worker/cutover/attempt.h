@@ -86,21 +86,22 @@ int bm_budget_tell(struct bm_cutover *c, struct bm_error *err);
 
 /* ---- steps, in their order ---- */
 
-int bm_cutover_look(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
-int bm_cutover_arm(struct bm_cutover *c, struct bm_error *err);	   /* barrier.c */
-int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err);  /* quiet.c */
-int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err);  /* drain.c */
-int bm_cutover_verify(struct bm_cutover *c, struct bm_error *err); /* stale.c */
-int bm_cutover_hold(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
-int bm_cutover_lock(struct bm_cutover *c, struct bm_error *err);   /* lock.c */
-int bm_cutover_drain(struct bm_cutover *c, struct bm_error *err);  /* drain.c */
-int bm_cutover_prove(struct bm_cutover *c, struct bm_error *err);  /* drain.c */
-int bm_cutover_lead(struct bm_cutover *c, struct bm_error *err);   /* sides.c: sequences */
-int bm_cutover_fence(struct bm_cutover *c, struct bm_error *err);  /* barrier.c */
-int bm_cutover_commit(struct bm_cutover *c, struct bm_error *err); /* record.c */
-int bm_cutover_open(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
-int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
-int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
+int bm_cutover_look(struct bm_cutover *c, struct bm_error *err);    /* sides.c */
+int bm_cutover_arm(struct bm_cutover *c, struct bm_error *err);	    /* barrier.c */
+int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
+int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err);   /* drain.c */
+int bm_cutover_verify(struct bm_cutover *c, struct bm_error *err);  /* stale.c */
+int bm_cutover_hold(struct bm_cutover *c, struct bm_error *err);    /* sides.c */
+int bm_cutover_lock(struct bm_cutover *c, struct bm_error *err);    /* lock.c */
+int bm_cutover_drain(struct bm_cutover *c, struct bm_error *err);   /* drain.c */
+int bm_cutover_keyless(struct bm_cutover *c, struct bm_error *err); /* keyless.c */
+int bm_cutover_prove(struct bm_cutover *c, struct bm_error *err);   /* drain.c */
+int bm_cutover_lead(struct bm_cutover *c, struct bm_error *err);    /* sides.c: sequences */
+int bm_cutover_fence(struct bm_cutover *c, struct bm_error *err);   /* barrier.c */
+int bm_cutover_commit(struct bm_cutover *c, struct bm_error *err);  /* record.c */
+int bm_cutover_open(struct bm_cutover *c, struct bm_error *err);    /* sides.c */
+int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err);    /* quiet.c */
+int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err);    /* quiet.c */
 
 /* Mode way_back, of direction forward: the sides are captured as with direction both, and
  * Bucardo takes them so. What is there already stays (way_back.c). */
@@ -114,6 +115,8 @@ int bm_cutover_drop_way_back(struct bm_cutover *c, struct bm_error *err);
 int bm_cutover_read_tables(struct bm_cutover *c, struct bm_error *err);
 /* In which order writers take them is looked at for a moment. */
 int bm_cutover_order_tables(struct bm_cutover *c, struct bm_error *err);
+/* The applier with its sessions `freeze` and `carry` (drain.c). */
+int bm_cutover_begin_applier(struct bm_cutover *c, struct bm_error *err);
 /* A last pass just before the lock (drain.c). */
 int bm_cutover_carry_once(struct bm_cutover *c, struct bm_error *err);
 /* In the freeze's transaction nothing may wait any more that the other side does not have. */

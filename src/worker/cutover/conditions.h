@@ -43,6 +43,10 @@ struct bm_ready_row {
 extern const struct bm_ready_row bm_ready_rows[];
 extern const size_t bm_ready_row_count;
 
+/* Whether tables without a key can be copied again within the budget (keyless.c). */
+int bm_cutover_look_at_keyless(
+		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
+
 /* The names of the captured tables; what the other questions need, at a side and in the control
  * database. */
 extern const char bm_ready_tables_sql[], bm_ready_settings_sql[], bm_ready_control_sql[];

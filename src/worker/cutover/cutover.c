@@ -10,6 +10,7 @@
  *     hold      nobody else relies on which side is live
  *     lock      writers stop: the freeze begins
  *     drain     the last keys
+ *     keyless   tables without a key are copied again where they differ
  *     sequences of the side that becomes live are set ahead
  *     prove     what was carried is the same on both sides
  *     fence     switched on, with the row that says which attempt it is
@@ -59,6 +60,7 @@ static const struct step before[] = {
 static const struct step frozen[] = {
 		{"lock", "locking the tables", bm_cutover_lock},
 		{"drain", "carrying the last keys", bm_cutover_drain},
+		{"keyless", "copying tables without a key again", bm_cutover_keyless},
 		{"sequences", "setting the sequences ahead", bm_cutover_lead},
 		{"prove", "comparing what was carried", bm_cutover_prove},
 		{"fence", "raising the fence", bm_cutover_fence},

@@ -15,7 +15,7 @@
 #define PASSES_LIMIT_MSEC 60000
 #define PASS_LIMIT_MSEC 120000
 
-static int begin_applier(struct bm_cutover *c, struct bm_error *err)
+int bm_cutover_begin_applier(struct bm_cutover *c, struct bm_error *err)
 {
 	c->freeze = bm_cutover_connect(c, c->from, err);
 	if (c->freeze == NULL) {
@@ -46,7 +46,7 @@ int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
 {
 	struct bm_apply_result result = {0};
 	uint64_t keys = 0, before = 0, begun_msec = bm_clock_msec();
-	int passes = 0, rc = c->apply != NULL ? 0 : begin_applier(c, err);
+	int passes = 0, rc = c->apply != NULL ? 0 : bm_cutover_begin_applier(c, err);
 
 	do {
 		before = result.keys;

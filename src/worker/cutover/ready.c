@@ -75,7 +75,7 @@ static void set_unknown(json_t *condition, const char *why)
 			"what could not be asked is not ready: see to it, and ask again");
 }
 
-static bool is_accepted(const struct bm_phase *phase, const char *object)
+bool bm_cutover_is_accepted(const struct bm_phase *phase, const char *object)
 {
 	const char *const *accept = phase->request.cutover.accept;
 
@@ -98,7 +98,7 @@ static void take_found(const struct walk *walk, const struct bm_ready_row *row,
 
 	for (int i = 0; i < PQntuples(rows); i++) {
 		const char *object = PQgetvalue(rows, i, 0);
-		if (row->acceptable && is_accepted(walk->phase, object)) {
+		if (row->acceptable && bm_cutover_is_accepted(walk->phase, object)) {
 			accepted++;
 			continue;
 		}
@@ -133,7 +133,7 @@ static void take_asked(const struct walk *walk, const struct bm_ready_row *row,
 	}
 	const char *state = PQgetvalue(rows, 0, 0);
 	bool accepted = row->acceptable && strcmp(state, "not_ready") == 0 &&
-			is_accepted(walk->phase, row->name);
+			bm_cutover_is_accepted(walk->phase, row->name);
 	set(condition, accepted ? "accepted" : state, PQgetvalue(rows, 0, 1),
 			PQgetvalue(rows, 0, 2), accepted ? "" : PQgetvalue(rows, 0, 3));
 }

@@ -24,6 +24,9 @@ int bm_cutover_ready(struct bm_phase *phase, struct json_t *conditions, bool *re
 /* Mode check: the conditions are the evidence of the phase, which is done in either case. */
 int bm_cutover_check(struct bm_phase *phase, struct bm_error *err);
 
+/* Whether a person accepted this by its name. */
+bool bm_cutover_is_accepted(const struct bm_phase *phase, const char *object);
+
 /* The side that is left, and the one that becomes live. */
 enum bm_side bm_cutover_from(const struct bm_phase *phase);
 enum bm_side bm_cutover_to(const struct bm_phase *phase);

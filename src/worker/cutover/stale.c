@@ -49,16 +49,6 @@ struct stale {
 
 /* ---- which tables ---- */
 
-static bool is_accepted(const struct bm_cutover *c, const char *table)
-{
-	const char *const *accept = c->request->accept;
-
-	while (accept != NULL && *accept != NULL && strcmp(*accept, table) != 0) {
-		accept++;
-	}
-	return accept != NULL && *accept != NULL;
-}
-
 static int read_tables(struct stale *s, struct bm_error *err)
 {
 	struct bm_cutover *c = s->c;
@@ -71,7 +61,7 @@ static int read_tables(struct stale *s, struct bm_error *err)
 	s->tables = json_object();
 	json_array_foreach(all, i, name)
 	{
-		if (!is_accepted(c, json_string_value(name))) {
+		if (!bm_cutover_is_accepted(c->phase, json_string_value(name))) {
 			json_object_set_new(s->tables, json_string_value(name), json_true());
 		}
 	}

@@ -51,13 +51,22 @@ def ready(sides, direction):
              every=0.5)
 
 
+def rehearsal(sides):
+    said = sides.machine.cli("cutover", "app", "--check", "--json", seconds=60)
+    found = json.loads(said.output.strip().splitlines()[-1])["result"]["conditions"]
+    condition, = (c for c in found if c["name"] == "rehearsal")
+    return condition
+
+
 def test_check_rehearse_cut_over_and_fail_back(sides):
     machine = sides.machine
     with Writers(sides) as writers, Probe(sides) as probe:
         ready(sides, "cutover")
+        assert rehearsal(sides)["value"] == "never" and "--rehearse" in rehearsal(sides)["hint"]
         rehearsed = command(sides, "cutover", "app", "--rehearse")
         assert rehearsed["result"] == "rehearsed" and sides.writable() == [sides.source]
         ready(sides, "cutover")
+        assert rehearsal(sides)["value"].endswith(" ago") and not rehearsal(sides)["hint"]
         said = machine.cli("cutover", "app", "--yes", "--report", os.path.join(machine.runtime, "report.json"), seconds=90)
         assert said.code == 0 and "the destination is the live side now" in " ".join(said.output.split()), said.output
         assert "fence" in said.output and sides.writable() == [sides.dest]

@@ -144,6 +144,8 @@ static char *request_of(const struct migration *migration, enum bm_phase phase,
 	json_object_set_new(request, "mode", json_string(mode));
 	json_object_set_new(request, "number", json_integer((json_int_t)number));
 	json_object_set_new(request, "budget_msec", json_integer(budget_msec));
+	json_object_set_new(request, "rehearsed_at",
+			json_integer((json_int_t)migration->changing.rehearsed_at));
 	json_object_set_new(request, "way_back", json_boolean(migration->cutover.has_way_back));
 	json_object_set_new(request, "quiesce",
 			json_string(migration->cutover.is_manual ? "manual" : "lock"));

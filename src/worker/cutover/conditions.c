@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/syncs.h"
@@ -151,6 +152,32 @@ static int look_at_backlog(struct bm_phase *phase, json_t *condition, struct bm_
 	return rc;
 }
 
+/* ---- the last rehearsal ---- */
+
+#define REHEARSAL_YOUNG_MSEC (24 * 3600 * 1000LL)
+
+/* A note, in whatever state it is: nobody is kept from a cut-over by it. */
+static int look_at_rehearsal(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+{
+	int64_t at = phase->request.cutover.rehearsed_at;
+	int64_t age = bm_clock_wall_msec() - at;
+	char span[BM_CLOCK_TEXT_SIZE], value[BM_CLOCK_TEXT_SIZE + 8];
+	bool young = at > 0 && age <= REHEARSAL_YOUNG_MSEC;
+
+	(void)err;
+	snprintf(value, sizeof(value), at > 0 ? "%s ago" : "never%.0s",
+			bm_clock_format_span(age > 0 ? (uint64_t)age : 0, span));
+	json_object_set_new(condition, "state", json_string("ready"));
+	json_object_set_new(condition, "value", json_string(value));
+	json_object_set_new(condition, "why",
+			json_string(young ? ""
+					  : "how long writers will wait is not known well"));
+	json_object_set_new(condition, "hint",
+			json_string(young ? ""
+					  : "--rehearse measures it, and changes nothing"));
+	return 0;
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -183,6 +210,7 @@ const struct bm_ready_row bm_ready_rows[] = {
 { .name = "backlog", .limit = "", .look = look_at_backlog, .passes = true },
 { .name = "writers", .limit = "a quarter of the budget", .place = BM_READY_FROM, .sql = writers_sql,
   .passes = true, .looks_twice = true },
+{ .name = "rehearsal", .limit = "a day old, as a note", .look = look_at_rehearsal },
 };
 const size_t bm_ready_row_count = BM_COUNT_OF(bm_ready_rows);
 /* clang-format on */

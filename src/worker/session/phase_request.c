@@ -135,6 +135,7 @@ static int take_cutover(
 	out->budget_msec = budget < 1 || budget > UINT32_MAX ? BM_CUTOVER_BUDGET_MSEC
 							     : (unsigned)budget;
 	out->is_manual = quiesce != NULL && strcmp(quiesce, "manual") == 0;
+	out->rehearsed_at = (int64_t)json_integer_value(json_object_get(root, "rehearsed_at"));
 	out->has_way_back = json_is_true(json_object_get(root, "way_back"));
 	out->accept = take_words(root, "accept");
 	out->number = number < 1 ? 0 : (uint64_t)number;

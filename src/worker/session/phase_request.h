@@ -44,6 +44,7 @@ struct bm_cutover_request {
 	enum bm_cutover_mode mode;
 	uint64_t number;      /* of this attempt; 0: none (a check) */
 	unsigned budget_msec; /* past which nothing has happened */
+	int64_t rehearsed_at; /* wall msec; 0 never */
 	bool has_way_back;    /* direction forward, and a worker before makes one */
 	bool is_manual;	      /* a person keeps writers off: no lock is taken */
 	/* Tables that may be unproven, as schema.table, NULL at the end; NULL: none. */

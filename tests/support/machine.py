@@ -58,7 +58,7 @@ class Machine(Questions):
         for path in (self.folder, self.volume, self.runtime):
             os.makedirs(path, mode=0o755, exist_ok=True)
             give(path)
-        if installed:
+        if installed and not os.listdir(self.volume):
             os.rmdir(self.volume)
             if templates.copy("volume", self._first_start, self.volume):
                 templates.new_identity(glob.glob(f"{self.volume}/postgres/*")[0], bin_dir())

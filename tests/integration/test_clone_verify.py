@@ -88,6 +88,15 @@ def test_what_differs_is_told_by_the_exit_code(pair):
     assert verified(done).code == 5 and verified(done).rows("public.t") == {("changed", ("2",), ("v",))}
 
 
+def test_what_cannot_be_proven_is_told_by_the_exit_code(pair):
+    clone = clone_of(pair, "unproven")
+    clone.source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1);"
+                     "CREATE MATERIALIZED VIEW dice AS SELECT random() AS number", dbname="unproven")
+    result = verified(clone.run("--verify", "--json"))
+    assert result.code == 4 and result.states("unproven") == {"public.dice"}, result.output + result.errors
+    assert "public.t" in result.states("equal"), result.output
+
+
 def test_a_table_that_is_left_out_is_no_hindrance(pair):
     clone = clone_of(pair, "left_out")
     clone.source.psql("left_out", text=foreign_keys.SCHEMA)

@@ -84,6 +84,9 @@ char *bm_machine_change_check(struct bm_machine *machine, const char *name,
 char *bm_machine_plan(
 		struct bm_machine *machine, const char *name, bool fix, struct bm_error *err);
 
+/* What `doctor NAME` hands to `worker phase`; see bm_migrate_doctor_request(). */
+char *bm_machine_doctor(struct bm_machine *machine, const char *name, struct bm_error *err);
+
 /* Read machine.yaml again; -1 with the list of errors when it was refused. */
 int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors);
 

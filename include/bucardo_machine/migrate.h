@@ -117,7 +117,7 @@ struct bm_migration_view {
 	bool released;	  /* its sync is kicked */
 	bool recorded;	  /* the journal has its definition and the last request */
 	bool resuming;	  /* what a pause has stopped is to run again, and was not seen to */
-	struct bm_beside_view reconcile, verify;
+	struct bm_beside_view reconcile, verify, doctor;
 	struct bm_leaving_view leaving;
 	struct bm_changing_view changing;
 	size_t finding_count;
@@ -196,6 +196,11 @@ int bm_migrate_change(struct bm_migrate *migrate, const char *name,
 /* The line that requests its readiness from `worker phase`; as the next function. */
 char *bm_migrate_change_check(struct bm_migrate *migrate, const char *name,
 		const struct bm_change *change, struct bm_error *err);
+
+/* The line that asks `worker phase` what is wrong with `name` (docs/doctor.md), with what the
+ * machine knows already; as the next function. */
+char *bm_migrate_doctor_request(
+		struct bm_migrate *migrate, const char *name, struct bm_error *err);
 
 /*
  * The line that requests a preflight of `name` (with `fix`: and the safe fixes) from

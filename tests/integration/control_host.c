@@ -166,6 +166,11 @@ static char *fake_teardown_preview(
 	return bm_format("{\"name\":\"%s\"}", name);
 }
 
+static char *fake_doctor(struct bm_machine *machine, const char *name, struct bm_error *err)
+{
+	return fake_teardown_preview(machine, name, err);
+}
+
 static const struct bm_control_host host = {
 		.status = fake_status,
 		.is_ready = fake_is_ready,
@@ -174,6 +179,7 @@ static const struct bm_control_host host = {
 		.plan = fake_plan,
 		.teardown = fake_teardown,
 		.teardown_preview = fake_teardown_preview,
+		.doctor = fake_doctor,
 		.reload = fake_reload,
 		.show_config = fake_show,
 		.event_after = fake_event_after,

@@ -28,7 +28,7 @@ CONTROL_BODIES = {"teardown_control.sql"}
 # What a statement finds when it is run.
 SETTINGS = [f"bucardo_machine.{name} = '{value}'" for name, value in {
     "name": "app", "migration": "app", "outside": "{}", "skipped": "{}", "versions": "[]", "steady": 1, "copying": 1,
-    "tables": "{}", "writing": "{}", "budget": 1000, "names": "[]"}.items()]
+    "tables": "{}", "writing": "{}", "budget": 1000, "names": "[]", "part": "live"}.items()]
 SCENES = {"large_objects_finish.sql": ("worker/transfer/sql/large_objects_begin.sql",
                                        "INSERT INTO pg_temp.bm_rules VALUES (false, false);"),
           **{f"history_{name}.sql": ("worker/history/sql/history_begin.sql", "")

@@ -246,6 +246,7 @@ static void test_a_migration_shows_what_is_in_flight_and_where_its_lag_goes(void
 			.in_flight = parts,
 			.released = true,
 			.verify = {.why = "", .evidence = ""},
+			.doctor = {.why = "", .evidence = ""},
 			.reconcile = {.evidence = "", .why = ""},
 			.phases = phases};
 
@@ -273,6 +274,7 @@ static void test_what_reconciling_found_is_shown_with_the_hint(void **state)
 			.text = "",
 			.released = true,
 			.verify = {.why = "", .evidence = ""},
+			.doctor = {.why = "", .evidence = ""},
 			.reconcile = {.pid = 77,
 					.why = "",
 					.reported_msec = AGO(4),

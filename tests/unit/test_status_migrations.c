@@ -26,6 +26,7 @@ static void test_a_phase_without_a_record_has_no_percentage_of_one(void **state)
 			.total = 4,
 			.done = 1,
 			.verify = {.why = "", .evidence = ""},
+			.doctor = {.why = "", .evidence = ""},
 			.reconcile = {.why = "", .evidence = ""},
 			.phases = phases};
 
@@ -65,6 +66,7 @@ static void test_a_migration_is_live_and_its_databases_have_parts(void **state)
 			.text = "",
 			.released = true,
 			.verify = {.why = "", .evidence = ""},
+			.doctor = {.why = "", .evidence = ""},
 			.reconcile = {.why = "", .evidence = ""},
 			.phases = phases};
 

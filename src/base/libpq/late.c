@@ -16,6 +16,7 @@
 #include <libpq-fe.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -125,6 +126,10 @@ LATE(void *, PQsslStruct, (PGconn *conn, const char *struct_name), (conn, struct
 LATE(ConnStatusType, PQstatus, (const PGconn *conn), (conn))
 LATE(PGTransactionStatusType, PQtransactionStatus, (const PGconn *conn), (conn))
 LATE(char *, PQuser, (const PGconn *conn), (conn))
+LATE(int, ASN1_TIME_to_tm, (const ASN1_TIME *s, struct tm *tm), (s, tm))
+LATE(X509 *, SSL_get1_peer_certificate, (const SSL *ssl), (ssl))
+LATE(const ASN1_TIME *, X509_get0_notAfter, (const X509 *certificate), (certificate))
+LATE(void, X509_free, (X509 * certificate), (certificate))
 LATE(int, SSL_read, (SSL * ssl, void *buffer, int length), (ssl, buffer, length))
 LATE(int, SSL_write, (SSL * ssl, const void *buffer, int length), (ssl, buffer, length))
 LATE(int, SSL_get_error, (const SSL *ssl, int result), (ssl, result))

@@ -28,7 +28,9 @@ enum cli_exit {
 	CLI_UNPROVEN = 4,  /* `verify`: something could not be proven equal */
 	CLI_UNCHANGED = 4, /* `cutover`, `failback`: not ready, or undone; nothing has changed
 			    */
+	CLI_DEGRADES = 4,  /* `doctor`: something is wrong */
 	CLI_DIFFERENT = 5, /* `verify`: something is different */
+	CLI_STOPS = 5,	   /* `doctor`: something stops the migration */
 };
 
 /* Options, as a set: which of them a command takes. */
@@ -198,6 +200,7 @@ int cli_config_reload(const struct cli_call *call);
 int cli_config_show(const struct cli_call *call);
 int cli_cutover(const struct cli_call *call); /* and failback */
 int cli_databases(const struct cli_call *call);
+int cli_doctor(const struct cli_call *call);
 int cli_events(const struct cli_call *call);
 int cli_health(const struct cli_call *call);
 int cli_help(const struct cli_call *call);

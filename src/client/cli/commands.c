@@ -157,6 +157,19 @@ static const struct cli_command commands[] = {
 			RUNTIME_HELP,
 		.run = cli_databases,
 	}, {
+		.name = "doctor",
+		.task = CLI_TASK_SEE,
+		.first = "@migrations",
+		.arguments = "[NAME]",
+		.options = CLI_RUNTIME | CLI_JSON,
+		.most = 1,
+		.summary = "what is wrong, and what to do",
+		.help = "Looks at both servers, the control database and the host, and changes nothing. What\n"
+			"could not be looked at is named. The machine looks twice a minute by itself.\n"
+			"  --json   one JSON object a migration (docs/doctor.md)\n"
+			"Exit code 0: nothing, or notes; 4: it is degraded; 5: stopped; 1: it could not look.\n" RUNTIME_HELP,
+		.run = cli_doctor,
+	}, {
 		.name = "events",
 		.task = CLI_TASK_SEE,
 		.arguments = "[--since 2h] [--follow]",
@@ -201,7 +214,7 @@ static const struct cli_command commands[] = {
 		.most = 2,
 		.summary = "list the commands, or explain one",
 		.help = "Exit codes of every command: 0 done, 1 failed or no, 2 wrong usage, 3 configuration\n"
-			"or volume unusable. `clone`, `cutover`, `run`, `session`\n"
+			"or volume unusable. `clone`, `cutover`, `doctor`, `run`, `session`\n"
 			"and `verify` have more.\n",
 		.run = cli_help,
 	}, {
@@ -366,7 +379,7 @@ static const struct cli_command commands[] = {
 		.task = CLI_TASK_SEE,
 		.arguments = "[--output FILE]",
 		.options = CLI_RUNTIME | CLI_VOLUME | CLI_PGPASS | CLI_OUTPUT,
-		.summary = "collect what others need to help, in a file",
+		.summary = "a file of what others need to help",
 		.help = "Status, events, configuration, tables of the control database, processes, the files\n"
 			"of the volume by name and the limits of the host, as one archive without passwords.\n"
 			"Names of hosts, tables and roles are in it: read it through before you send it on.\n"

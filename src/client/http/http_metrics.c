@@ -199,7 +199,11 @@ static void write_inner(struct walk *walk, const json_t *migration)
 {
 	const json_t *cutover = json_object_get(migration, "cutover");
 
-	if (walk->metric->scope != CUTOVER) {
+	if (walk->metric->scope == FINDING) {
+		json_t *counted = http_status_counted(json_object_get(migration, "doctor"));
+		write_list(walk, counted, migration);
+		json_decref(counted);
+	} else if (walk->metric->scope != CUTOVER) {
 		write_list(walk, inner_list(walk->metric->scope, migration), migration);
 	} else if (json_is_object(cutover)) {
 		write_sample(walk, cutover, migration);

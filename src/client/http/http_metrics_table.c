@@ -435,6 +435,9 @@ const struct http_metric http_metrics_table[] = {
 
 	{GAUGE, DIFFERENT, "table_differences", NULL, "Rows of a table that differ, 20 tables a migration at most.",
 		COMPUTED(table_differences)},
+	{GAUGE, FINDING, "doctor_findings", NULL,
+		"Things that `doctor` finds wrong, of each rule on a side; none when all is well.",
+		NUMBER("count", 1), .states = {"severity"}},
 	{GAUGE, APART, "table_not_in_step", NULL,
 		"1 for each table that the destination does not get, 50 a migration at most.", COMPUTED(always)},
 	{GAUGE, COPYING, "table_copy_bytes", NULL, "What is copied of a table that is at work.",
@@ -460,5 +463,7 @@ const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
 		[ATTEMPT] = {{"migration", "migration", false}},
 		[FREEZE] = {{"migration", "migration", false},
 				{"direction", "direction", false}},
+		[FINDING] = {{"migration", "name", true}, {"rule", "rule", false},
+				{"side", "side", false}},
 		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
 };

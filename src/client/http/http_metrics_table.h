@@ -28,6 +28,7 @@ enum http_metric_scope {
 	FREEZE,
 	CUTOVER,
 	CONDITION,
+	FINDING,
 	SCOPE_COUNT
 };
 

@@ -109,6 +109,51 @@ static uint64_t hash_value(uint64_t hash, const json_t *value)
 	return hash_bytes(hash, "]", 1);
 }
 
+/* ---- findings ---- */
+
+static json_t *find_alike(const json_t *list, const json_t *finding)
+{
+	static const char *const members[] = {"rule", "severity", "side"};
+	size_t index, same;
+	json_t *one;
+
+	json_array_foreach(list, index, one)
+	{
+		for (same = 0; same < 3; same++) {
+			if (!json_equal(json_object_get(one, members[same]),
+					    json_object_get(finding, members[same]))) {
+				break;
+			}
+		}
+		if (same == 3) {
+			return one;
+		}
+	}
+	one = json_pack("{s:O, s:O, s:O, s:i}", "rule", json_object_get(finding, "rule"),
+			"severity", json_object_get(finding, "severity"), "side",
+			json_object_get(finding, "side"), "count", 0);
+	return one != NULL && json_array_append_new((json_t *)(uintptr_t)list, one) == 0 ? one
+											 : NULL;
+}
+
+json_t *http_status_counted(const json_t *findings)
+{
+	json_t *list = json_array();
+	size_t index;
+	const json_t *finding;
+
+	json_array_foreach(findings, index, finding)
+	{
+		json_t *one = find_alike(list, finding);
+		json_int_t more = json_integer_value(json_object_get(finding, "more"));
+		json_int_t count = json_integer_value(json_object_get(one, "count"));
+		json_object_set_new(one, "count", json_integer(count + 1 + more));
+	}
+	return list;
+}
+
+/* ---- ETag ---- */
+
 void http_status_etag(const json_t *page, char *out)
 {
 	snprintf(out, 32, "W/\"%016" PRIx64 "\"",

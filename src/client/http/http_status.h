@@ -20,6 +20,10 @@ bool http_status_moment(const json_t *object, const char *member, double *out);
 /* The migration of this name, borrowed; NULL: there is none. */
 json_t *http_status_migration(const json_t *status, const char *name);
 
+/* The doctor's findings counted, a new array: an object each `rule`, `severity`, `side`, with
+ * `count`. */
+json_t *http_status_counted(const json_t *findings);
+
 /*
  * A weak ETag of what it says, into `out` (32 bytes): what only time changes, ages and loads,
  * does not count. Who has `since` knows the age.

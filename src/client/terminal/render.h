@@ -80,6 +80,10 @@ void cli_render_cutover(const json_t *evidence, bool colour, struct bm_strbuf *o
 void cli_render_cutover_result(const char *name, const json_t *evidence, const char *error,
 		const char *hint, struct bm_strbuf *out);
 
+/* What the doctor found of a migration: its evidence (docs/doctor.md). */
+void cli_render_doctor(
+		const char *name, const json_t *evidence, bool colour, struct bm_strbuf *out);
+
 /* One event as one line. */
 void cli_render_event(const json_t *event, bool colour, struct bm_strbuf *out);
 

@@ -185,6 +185,15 @@ static void answer_cutover(const struct question *question, struct bm_strbuf *ou
 	}
 }
 
+static void answer_doctor(const struct question *question, struct bm_strbuf *out)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	char *request = question->host->doctor(
+			question->machine, question->request->migration, &err);
+
+	put_request(request, &err, out);
+}
+
 static void answer_plan(const struct question *question, struct bm_strbuf *out)
 {
 	const struct bm_control_request *request = question->request;
@@ -239,6 +248,7 @@ void bm_control_answer(const struct bm_control_host *host, struct bm_machine *ma
 			[BM_CONTROL_CONFIG_RELOAD] = answer_config_reload,
 			[BM_CONTROL_CONFIG_SHOW] = answer_config_show,
 			[BM_CONTROL_CUTOVER] = answer_cutover,
+			[BM_CONTROL_DOCTOR] = answer_doctor,
 			[BM_CONTROL_HEALTH] = answer_health,
 			[BM_CONTROL_MIGRATE] = answer_migration,
 			[BM_CONTROL_PAUSE] = answer_migration,

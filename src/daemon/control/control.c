@@ -13,6 +13,7 @@ static const struct bm_control_host machine_host = {
 		.teardown_preview = bm_machine_teardown_preview,
 		.change = bm_machine_change,
 		.change_check = bm_machine_change_check,
+		.doctor = bm_machine_doctor,
 		.reload = bm_machine_reload,
 		.show_config = bm_machine_show_config,
 		.event_after = bm_machine_event_after,

@@ -27,6 +27,7 @@ struct bm_control_host {
 			struct bm_error *err);
 	char *(*change_check)(struct bm_machine *machine, const char *name,
 			const struct bm_change *change, struct bm_error *err);
+	char *(*doctor)(struct bm_machine *machine, const char *name, struct bm_error *err);
 	int (*reload)(struct bm_machine *machine, struct bm_strbuf *errors);
 	void (*show_config)(struct bm_machine *machine, struct bm_strbuf *out);
 	bool (*event_after)(struct bm_machine *machine, uint64_t after,

@@ -221,6 +221,7 @@ static const struct {
 		[BM_CONTROL_CONFIG_RELOAD] = {"config-reload", NULL},
 		[BM_CONTROL_CONFIG_SHOW] = {"config-show", NULL},
 		[BM_CONTROL_CUTOVER] = {"cutover", parse_cutover},
+		[BM_CONTROL_DOCTOR] = {"doctor", parse_migration},
 		[BM_CONTROL_EVENTS] = {"events", parse_events},
 		[BM_CONTROL_HEALTH] = {"health", parse_health},
 		[BM_CONTROL_MIGRATE] = {"migrate", parse_migrate},

@@ -138,6 +138,13 @@ char *bm_machine_change_check(struct bm_machine *machine, const char *name,
 			: NULL;
 }
 
+char *bm_machine_doctor(struct bm_machine *machine, const char *name, struct bm_error *err)
+{
+	return check_usable(machine, err) == 0
+			? bm_migrate_doctor_request(machine->migrate, name, err)
+			: NULL;
+}
+
 char *bm_machine_plan(
 		struct bm_machine *machine, const char *name, bool fix, struct bm_error *err)
 {

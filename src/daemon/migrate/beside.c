@@ -1,8 +1,10 @@
 /*
- * The workers beside a migration that replicates. `worker reconcile` is started once its
- * indexes are built and the sync is released, `worker verify` once it replicates; both are
- * ended by a pause, a teardown, when machine.yaml does not name the migration any more, and
- * with the machine; and started again when they end by themselves.
+ * The workers beside a migration: the doctor (worker/doctor) looks from its capture on, and is
+ * started anew for each look, also while it is paused. The others belong to one that
+ * replicates. `worker reconcile` is started once its indexes are built and the sync is
+ * released, `worker verify` once it replicates; both are ended by a pause, a teardown, when
+ * machine.yaml does not name the migration any more, and with the machine; and started again
+ * when they end by themselves.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -16,6 +18,9 @@
 
 /* A life this long makes the next pause short again. */
 #define STABLE_MSEC 60000
+
+/* Between two looks for what is wrong. */
+#define LOOK_MSEC 30000
 
 static void replace(char **text, const char *by)
 {
@@ -75,16 +80,35 @@ static void take_differences(struct beside *beside, const json_t *evidence)
 	replace(&beside->hint, json_string_value(json_object_get(evidence, "hint")));
 }
 
+/* While the sides change places nobody else asks there. */
+static bool may_look(const struct migration *migration)
+{
+	return migration->records[BM_PHASE_CAPTURE].state == BM_RECORD_DONE &&
+			!migration->changing.asked;
+}
+
+/* Findings are no trouble of the machine's: they have a place of their own in the status. */
+static void take_findings(struct beside *beside, const json_t *evidence)
+{
+	(void)evidence;
+	beside->retry_at_msec = bm_clock_msec() + LOOK_MSEC;
+}
+
 static const struct {
 	enum bm_phase phase; /* whose row names its worker; whom the request is for */
 	bool (*may_run)(const struct migration *migration);
 	void (*take)(struct beside *beside, const json_t *evidence);
 	const char *failure; /* "...: why" */
+	bool looks_once;     /* a worker of one look each; also of a migration that is paused */
 } kinds[] = {
 		[BESIDE_RECONCILE] = {BM_PHASE_REPLICATE, may_reconcile, take_paused,
-				"its sequences and tables are not reconciled, trying again"},
+				"its sequences and tables are not reconciled, trying again",
+				false},
 		[BESIDE_VERIFY] = {BM_PHASE_VERIFY, may_verify, take_differences,
-				"its rows are not compared in the background, trying again"},
+				"its rows are not compared in the background, trying again",
+				false},
+		[BESIDE_DOCTOR] = {BM_PHASE_COUNT, may_look, take_findings,
+				"nobody could look for what is wrong, trying again", true},
 };
 static_assert(BM_COUNT_OF(kinds) == BESIDE_COUNT, "a worker has no row");
 
@@ -93,10 +117,13 @@ static bool is_wanted(const struct migration *migration, enum beside_kind kind)
 	const struct bm_migrate *migrate = migration->migrate;
 
 	return migrate->allowed && migrate->journal_known && !migrate->stopped &&
-			migration->configured && !migration->paused &&
-			!migration->leaving.asked && migration->definition != NULL &&
-			migration->records[BM_PHASE_INDEX].state == BM_RECORD_DONE &&
-			kinds[kind].may_run(migration);
+			migration->configured && !migration->leaving.asked &&
+			migration->definition != NULL && kinds[kind].may_run(migration) &&
+			(kinds[kind].looks_once ||
+					(!migration->paused &&
+							migration->records[BM_PHASE_INDEX]
+											.state ==
+									BM_RECORD_DONE));
 }
 
 /* ---- ending them ---- */
@@ -174,7 +201,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 {
 	struct beside *beside = ctx;
 
-	if (line->event == BM_PHASE_EVENT_RECONCILED) {
+	if (line->event == BM_PHASE_EVENT_RECONCILED || line->event == BM_PHASE_EVENT_DONE) {
 		char *evidence = json_dumps(line->evidence, JSON_COMPACT);
 		replace(&beside->evidence, evidence);
 		free(evidence);
@@ -204,20 +231,34 @@ static void on_end(void *ctx, const char *how)
 	bm_migrate_tick_soon(beside->migration->migrate);
 }
 
+static char *request_of(const struct migration *migration, enum beside_kind kind)
+{
+	const char *socket_dir = migration->migrate->socket_dir;
+
+	switch (kind) {
+	case BESIDE_DOCTOR:
+		return bm_doctor_request(migration);
+	case BESIDE_VERIFY:
+		return bm_definition_verify_request(
+				migration->definition, socket_dir, &migration->verify);
+	default:
+		return bm_definition_request(migration->definition, kinds[kind].phase,
+				socket_dir, BM_REQUEST_WORK, NULL);
+	}
+}
+
 static void start(struct migration *migration, enum beside_kind kind)
 {
 	const struct bm_migrate *migrate = migration->migrate;
 	struct beside *beside = &migration->besides[kind];
 	const struct bm_phase_options options = {.program = migrate->program,
-			.worker = bm_phase_row(kinds[kind].phase)->beside,
+			.worker = kinds[kind].looks_once
+					? "phase"
+					: bm_phase_row(kinds[kind].phase)->beside,
 			.pgpass = migrate->pgpass,
 			.subject = migration->name};
 	struct bm_error err = BM_ERROR_INIT;
-	char *request = kind == BESIDE_VERIFY
-			? bm_definition_verify_request(migration->definition,
-					  migrate->socket_dir, &migration->verify)
-			: bm_definition_request(migration->definition, kinds[kind].phase,
-					  migrate->socket_dir, BM_REQUEST_WORK, NULL);
+	char *request = request_of(migration, kind);
 
 	beside->kind = kind;
 	beside->migration = migration;

@@ -44,7 +44,7 @@ struct progress {
 };
 
 /* What goes on beside the phases once the migration replicates: a worker each. */
-enum beside_kind { BESIDE_RECONCILE, BESIDE_VERIFY, BESIDE_COUNT };
+enum beside_kind { BESIDE_RECONCILE, BESIDE_VERIFY, BESIDE_DOCTOR, BESIDE_COUNT };
 
 struct beside {
 	enum beside_kind kind;
@@ -190,6 +190,9 @@ void bm_changing_drop(struct migration *migration);
 char *bm_changing_encode(const struct migration *migration);
 void bm_changing_decode(struct migration *migration, const char *text);
 struct bm_changing_view bm_changing_view_of(struct migration *migration);
+
+/* doctor.c: what the look for what is wrong is asked. NULL: it has no definition. */
+char *bm_doctor_request(const struct migration *migration);
 
 /* leaving.c: teardown. */
 /* One that is torn down and not named any more is to be forgotten. */

@@ -207,6 +207,7 @@ struct bm_migration_view bm_migrate_view(struct bm_migrate *migrate, size_t inde
 			.resuming = migration->resuming,
 			.reconcile = beside_view(&migration->besides[BESIDE_RECONCILE]),
 			.verify = beside_view(&migration->besides[BESIDE_VERIFY]),
+			.doctor = beside_view(&migration->besides[BESIDE_DOCTOR]),
 			.leaving = bm_leaving_view_of(migration),
 			.changing = bm_changing_view_of(migration),
 	};

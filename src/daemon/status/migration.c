@@ -106,6 +106,18 @@ bool bm_migration_is_cut_off(
 	return false;
 }
 
+/* ---- what is wrong ---- */
+
+void bm_doctor_set(json_t *migration, json_t *look)
+{
+	json_t *findings = json_incref(json_object_get(look, "findings"));
+
+	json_object_del(look, "findings");
+	json_object_del(look, "fading");
+	json_object_set_new(migration, "doctor", findings != NULL ? findings : json_null());
+	json_object_set_new(migration, "doctor_look", look);
+}
+
 /* ---- what is not kept in step ---- */
 
 /* The worker's clock is ours: CLOCK_BOOTTIME of one computer. */

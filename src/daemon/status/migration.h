@@ -25,6 +25,10 @@ const char *bm_database_part(
 bool bm_migration_is_cut_off(
 		const struct bm_status *status, const struct bm_migration_view *migration);
 
+/* Members "doctor", the findings, null while nobody has looked, and "doctor_look": the rest of
+ * `look`, the evidence of the doctor's worker, which it takes over. */
+void bm_doctor_set(json_t *migration, json_t *look);
+
 /* Member "not_in_step", taken out of `reconcile`; null while nobody has looked. */
 json_t *bm_not_in_step_json(
 		json_t *reconcile, const struct bm_status *status, int64_t wall_msec);

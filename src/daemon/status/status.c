@@ -343,7 +343,6 @@ static json_t *migration_json(const struct bm_status *status,
 		const struct bm_migration_view *migration, const struct moment *now)
 {
 	json_t *object = json_object();
-
 	set_text(object, "name", migration->name);
 	json_object_set_new(object, "phase",
 			migration->unread ? json_null()
@@ -369,6 +368,7 @@ static json_t *migration_json(const struct bm_status *status,
 			bm_not_in_step_json(reconcile, status, now->wall_msec));
 	json_object_set_new(object, "reconcile", reconcile);
 	json_object_set_new(object, "verify", beside_json(&migration->verify, now));
+	bm_doctor_set(object, beside_json(&migration->doctor, now));
 	json_object_set_new(object, "progress", progress_json(status, migration));
 	json_object_set_new(
 			object, "replication", bm_replication_json(status, migration->name));

@@ -6,6 +6,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/capture/capture.h"
 #include "worker/cutover/cutover.h"
+#include "worker/doctor/doctor.h"
 #include "worker/preflight/preflight.h"
 #include "worker/session/serve.h"
 #include "worker/phases/teardown.h"
@@ -23,6 +24,7 @@ static const struct {
 		{"cutover", bm_cutover_run},
 		{"failback", bm_cutover_run},
 		{"accept", bm_accept_run},
+		{"doctor", bm_doctor_run},
 		{"teardown", bm_teardown_run},
 };
 

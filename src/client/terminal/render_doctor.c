@@ -1,0 +1,88 @@
+/* What the doctor found: a paragraph each, the statement last, so that it can be copied. */
+#include "client/terminal/render.h"
+
+#include <string.h>
+
+#include "client/terminal/table.h"
+#include "client/terminal/text.h"
+
+static void render_line(const char *label, const char *text, bool colour, struct bm_strbuf *out)
+{
+	if (text[0] != '\0') {
+		bm_strbuf_puts(out, "  ");
+		cli_tinted(CLI_DIM, colour, label, out);
+		bm_strbuf_puts(out, " ");
+		cli_text_wrapped(text, 7, 7, out);
+	}
+}
+
+static void render_finding(const json_t *finding, bool colour, struct bm_strbuf *out)
+{
+	const char *severity = cli_text_of(finding, "severity");
+	const char *since = cli_text_of(finding, "since");
+	json_int_t more = json_integer_value(json_object_get(finding, "more"));
+
+	cli_tinted(strcmp(severity, "stops") == 0			? CLI_BAD
+					: strcmp(severity, "note") == 0 ? CLI_DIM
+									: CLI_BUSY,
+			colour, severity, out);
+	bm_strbuf_puts(out, "  ");
+	cli_tinted(CLI_BOLD, colour, cli_text_of(finding, "rule"), out);
+	bm_strbuf_printf(out, " on the %s", cli_text_of(finding, "side"));
+	if (strlen(since) > 19) {
+		bm_strbuf_printf(out, ", since %.10s %.8s UTC", since, since + 11);
+	}
+	if (more > 0) {
+		bm_strbuf_printf(out, ", and %lld more like it", (long long)more);
+	}
+	bm_strbuf_putc(out, '\n');
+	render_line("why ", cli_text_of(finding, "cause"), colour, out);
+	render_line("did ", cli_text_of(finding, "did"), colour, out);
+	render_line("do  ", cli_text_of(finding, "hint"), colour, out);
+}
+
+static void render_unknown(const json_t *entry, bool colour, struct bm_strbuf *out)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	size_t index;
+	const json_t *fact;
+
+	bm_strbuf_printf(&text, "on the %s: ", cli_text_of(entry, "side"));
+	json_array_foreach(json_object_get(entry, "facts"), index, fact)
+	{
+		bm_strbuf_printf(&text, "%s%s", index > 0 ? ", " : "", json_string_value(fact));
+	}
+	bm_strbuf_printf(&text, ": %s", cli_text_of(entry, "why"));
+	cli_tinted(CLI_DIM, colour, "not looked at", out);
+	bm_strbuf_puts(out, " ");
+	cli_text_wrapped(bm_strbuf_text(&text), 14, 2, out);
+	bm_strbuf_finish(&text);
+}
+
+void cli_render_doctor(
+		const char *name, const json_t *evidence, bool colour, struct bm_strbuf *out)
+{
+	const json_t *findings = json_object_get(evidence, "findings");
+	const json_t *unknown = json_object_get(evidence, "not_looked_at");
+	size_t index;
+	const json_t *one;
+
+	cli_tinted(CLI_BOLD, colour, name, out);
+	if (json_array_size(findings) == 0) {
+		bm_strbuf_puts(out,
+				json_array_size(unknown) == 0 ? ": nothing is wrong\n"
+							      : ": nothing wrong was found\n");
+	} else {
+		bm_strbuf_puts(out, ": ");
+		cli_text_amount((int64_t)json_array_size(findings), "findings", out);
+		bm_strbuf_putc(out, '\n');
+	}
+	json_array_foreach(findings, index, one)
+	{
+		render_finding(one, colour, out);
+	}
+	json_array_foreach(unknown, index, one)
+	{
+		render_unknown(one, colour, out);
+	}
+}

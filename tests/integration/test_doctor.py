@@ -1,0 +1,192 @@
+"""`doctor`: each thing that is wrong is named with evidence and with what to do, and goes when that is done."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from support import declared, http
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(500)
+
+REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+SHOP = """
+    CREATE TABLE customer (id serial PRIMARY KEY, name text NOT NULL, email text UNIQUE);
+    CREATE TABLE purchase (id serial PRIMARY KEY, amount int);
+    CREATE TABLE extra (id int PRIMARY KEY, note text);
+    CREATE TABLE held (id int PRIMARY KEY, note text);
+    INSERT INTO customer (name) SELECT 'c' || i FROM generate_series(1, 100) i;
+    INSERT INTO held VALUES (1, 'a')"""
+AS_BUCARDO = "SET session_replication_role = replica; SET bucardo_machine.applying = 'on';"
+
+
+def look(machine):
+    """The evidence; the exit code says the worst of it."""
+    result = machine.cli("doctor", "app", "--json", seconds=90)
+    assert result.code in (0, 4, 5), result.output
+    evidence = json.loads(result.output.strip().splitlines()[-1])
+    severities = {f["severity"] for f in evidence["findings"]}
+    assert result.code == (5 if "stops" in severities else 4 if "degrades" in severities else 0), evidence
+    return evidence
+
+
+def all_of(evidence, rule, side):
+    return [f for f in evidence["findings"] if (f["rule"], f["side"]) == (rule, side)]
+
+
+def found(machine, rule, side, severity, *words, seconds=60):
+    """The finding, once there is one whose cause and hint have the words."""
+    def one():
+        return next((f for f in all_of(look(machine), rule, side) if severity in (None, f["severity"])
+                     and all(word in f["cause"] + f["hint"] for word in words)), None)
+    finding = wait_for(one, seconds, f"{rule} on the {side} {severity} with {words}",
+                       explain=lambda: json.dumps(look(machine)))
+    assert finding["evidence"] and finding["did"] and finding["since"], finding
+    return finding
+
+
+def cured(server, finding, dbname="shop"):
+    """What the finding says to do, done."""
+    statement = finding["evidence"][0]["cure"]
+    assert statement in finding["hint"], finding
+    server.sql(statement.replace("%", "%%"), (), dbname=dbname)
+
+
+def gone(machine, *findings, seconds=60):
+    names = {(f["rule"], f["side"], f["object"], f["severity"]) for f in findings}
+    wait_for(lambda: not names & {(f["rule"], f["side"], f["object"], f["severity"]) for f in look(machine)["findings"]},
+             seconds, f"gone: {names}", explain=lambda: json.dumps(look(machine)))
+
+
+@pytest.fixture(scope="module")
+def pair(shared_workshop):
+    source = shared_workshop.server("source", settings={"max_prepared_transactions": 5})
+    dest = shared_workshop.server("dest", settings={"max_prepared_transactions": 5})
+    source.create_database("shop").sql(SHOP, dbname="shop")
+    dest.create_database("shop")
+    port = http.free_port()
+    machine = declared.replicating(shared_workshop, source, dest, "shop", f'http: {{listen: "127.0.0.1:{port}"}}\n')
+    machine.http_port = port
+    declared.reconciled(machine)
+    return machine, source, dest
+
+
+def opened(stack, server, *statements):
+    session = stack.enter_context(contextlib.closing(server.connect("shop", autocommit=False)))
+    for statement in statements:
+        session.cursor().execute(statement)
+    return session
+
+
+def test_a_healthy_migration_has_no_finding_and_everything_was_looked_at(pair):
+    machine, _, _ = pair
+    evidence = look(machine)
+    assert evidence["findings"] == [] and evidence["not_looked_at"] == [], evidence
+    shown = machine.cli("doctor")
+    assert shown.code == 0 and "app: nothing is wrong" in shown.output, shown.output
+
+
+def renew(server, days):
+    """Another certificate of the server's."""
+    subprocess.run(["openssl", "req", "-new", "-x509", "-days", str(days), "-key", f"{server.data}/server.key", "-subj",
+                    f"/CN={server.name}", "-out", f"{server.data}/server.crt"], check=True, capture_output=True)
+    server.sql("SELECT pg_reload_conf()")
+
+
+@contextlib.contextmanager
+def planted(source, dest):
+    """Several things that are wrong at once."""
+    with contextlib.ExitStack() as stack:
+        opened(stack, dest, "SET application_name = 'billing'", AS_BUCARDO, "LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
+        source.sql("UPDATE held SET note = 'b'", dbname="shop")
+        opened(stack, dest, "SET application_name = 'stray'", AS_BUCARDO, "UPDATE purchase SET amount = 1 WHERE id = -1",
+               "INSERT INTO purchase VALUES (-1, 1)")
+        opened(stack, source, "PREPARE TRANSACTION 'left here'").close()
+        source.sql("CREATE TABLE bucardo.bare (a int); CREATE PUBLICATION everything FOR ALL TABLES", dbname="shop")
+        stack.callback(source.sql, "DROP PUBLICATION everything; DROP TABLE bucardo.bare", dbname="shop")
+        dest.sql("ALTER DATABASE shop CONNECTION LIMIT 3")
+        dest.sql(f"ALTER ROLE {dest.user} VALID UNTIL '{in_days(dest, 3)}'")
+        source.sql("CREATE ROLE loader; ALTER ROLE loader SET session_replication_role = 'replica'")
+        dest.sql("ALTER TABLE extra DROP COLUMN note", dbname="shop")
+        renew(source, 3)
+        yield
+
+
+def in_days(server, days):
+    return server.value(f"SELECT now() + interval '{days} days'")
+
+
+def test_what_is_wrong_is_named_with_evidence_and_goes_when_the_hint_is_followed(pair):
+    machine, source, dest = pair
+    with planted(source, dest):
+        blocker = found(machine, "blocker", "destination", None, "billing", "public.held", "idle in transaction", "since 20")
+        writer = found(machine, "foreign-writer", "destination", "degrades", "stray", "public.purchase")
+        sessions = found(machine, "connections", "destination", "stops", "database shop", "CONNECTION LIMIT -1")
+        password = found(machine, "password", "destination", "degrades", "for 2 d 23 h more")
+        publication = found(machine, "publication", "source", "stops", "everything", "bucardo.bare")
+        loader = found(machine, "replica-writers", "source", "note", "role loader")
+        certificate = found(machine, "certificate", "source", "degrades", "127.0.0.1", "in 2 d 23 h")
+        drift = found(machine, "drift", "machine", "degrades", "public.extra", "note")
+        prepared = found(machine, "prepared-transaction", "source", "note", "'left here'", "ROLLBACK PREPARED 'left here'")
+        shown = machine.shell("NO_COLOR=1 script -qec 'stty cols 80; bucardo-machine doctor app' /dev/null")
+        assert shown.code == 5 and max(map(len, shown.output.splitlines())) <= 80, shown.output
+        for server, finding in ((dest, blocker), (dest, writer), (dest, sessions), (dest, password), (source, publication),
+                                (source, loader)):
+            cured(server, finding)
+        source.sql("ROLLBACK PREPARED 'left here'", dbname="shop")
+        dest.sql("ALTER TABLE extra ADD COLUMN note text", dbname="shop")
+        renew(source, 90)
+        gone(machine, blocker, writer, sessions, password, publication, loader, certificate, drift, prepared)
+        assert found(machine, "publication", "source", "note", "everything")
+    source.sql("DROP ROLE loader")
+    wait_for(lambda: look(machine)["findings"] == [], 60, "nothing is wrong", explain=lambda: json.dumps(look(machine)))
+
+
+def test_a_side_that_is_down_is_a_finding_and_what_could_not_be_asked_is_named(pair):
+    machine, _, dest = pair
+    dest.stop()
+    evidence = look(machine)
+    silence, = all_of(evidence, "silence", "destination")
+    assert silence["severity"] == "stops" and str(dest.port) in silence["cause"], silence
+    unknown, = [u for u in evidence["not_looked_at"] if u["side"] == "destination"]
+    assert {"blocked", "permissions", "clock"} <= set(unknown["facts"]) and "cannot connect" in unknown["why"], unknown
+    dest.start()
+    gone(machine, silence)
+    declared.wait_live(machine)
+
+
+def test_the_machine_looks_by_itself_and_tells_status_metrics_and_events(pair):
+    machine, source, _ = pair
+    source.sql("CREATE ROLE loader; ALTER ROLE loader SET session_replication_role = 'replica'")
+    view = declared.wait_view(machine, lambda v: v["doctor"] and len(v["doctor"]) == 1 and not v["doctor_look"]["not_looked_at"]
+                              and v["doctor"][0]["rule"] == "replica-writers", "this finding alone in the status", 120)
+    finding, = view["doctor"]
+    assert (finding["side"], finding["severity"]) == ("source", "note")
+    assert found(machine, "replica-writers", "source", "note")["since"] == finding["since"]
+    assert "doctor: replica-writers on the source" in machine.cli("events").output
+    metrics = http.ask(machine.http_port, "/metrics").text
+    assert ('bucardo_machine_doctor_findings{migration="app",rule="replica-writers",side="source",severity="note"} 1'
+            in metrics.splitlines()), metrics
+
+
+@pytest.mark.full
+def test_a_finding_that_goes_is_told_as_over(pair):
+    machine, source, _ = pair
+    source.sql("DROP ROLE IF EXISTS loader")
+    declared.wait_view(machine, lambda v: v["doctor"] == [], "nothing in the status", 90)
+    wait_for(lambda: "doctor: over: replica-writers on the source" in machine.cli("events").output, 150, "the event")
+
+
+def rules():
+    with open(os.path.join(REPOSITORY, "src/worker/doctor/rules.c"), encoding="utf-8") as file:
+        return set(re.findall(r'^\{ \.name = "([\w-]+)"', file.read(), re.M))
+
+
+def test_the_document_has_each_rule_and_no_other():
+    with open(os.path.join(REPOSITORY, "docs/doctor.md"), encoding="utf-8") as file:
+        table = file.read().split("## Rules")[1]
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table, re.M)) == rules()

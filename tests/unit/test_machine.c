@@ -33,7 +33,7 @@ static void test_events_of_an_earlier_life_come_before_those_of_this_one(void **
 	struct bm_machine_event event;
 
 	(void)state;
-	bm_events_note(events, BM_LOG_INFO, "s", "new");
+	bm_events_record(events, BM_LOG_INFO, "s", "new");
 	assert_true(bm_events_after(events, 0, &event));
 	assert_false(bm_events_after(events, 5, &event)); /* 6 may still be read */
 	bm_events_raise(events, 7);
@@ -47,7 +47,7 @@ static void test_events_of_an_earlier_life_come_before_those_of_this_one(void **
 	assert_string_equal(event.text, "new");
 	assert_true(bm_events_next_unstored(events, 0, &event));
 	assert_string_equal(event.text, "new");
-	bm_events_mark_stored(events, event.id);
+	bm_events_set_stored(events, event.id);
 	assert_false(bm_events_next_unstored(events, 0, &event));
 	bm_events_destroy(events);
 }
@@ -59,10 +59,10 @@ static void test_events_get_ids_above_those_of_an_earlier_life(void **state)
 	uint64_t future = (uint64_t)1 << 50;
 
 	(void)state;
-	bm_events_note(events, BM_LOG_INFO, "s", "one");
+	bm_events_record(events, BM_LOG_INFO, "s", "one");
 	bm_events_raise(events, future);
 	insert(events, future);
-	bm_events_note(events, BM_LOG_INFO, "s", "two");
+	bm_events_record(events, BM_LOG_INFO, "s", "two");
 	bm_events_complete(events);
 	assert_true(bm_events_after(events, future, &event));
 	assert_string_equal(event.text, "one");
@@ -79,7 +79,7 @@ static void test_the_newest_events_are_kept(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3 * BM_EVENTS_KEPT; i++) {
-		bm_events_note(events, BM_LOG_INFO, "s", "%d", i);
+		bm_events_record(events, BM_LOG_INFO, "s", "%d", i);
 	}
 	while (bm_events_after(events, event.id, &event)) {
 		count++;

@@ -122,7 +122,7 @@ void children_rescan(struct bm_bucardo *bucardo)
 {
 	drop_ended(&bucardo->children);
 	tree_each_file(bucardo->piddir, take_file, bucardo);
-	served_note(bucardo);
+	served_record(bucardo);
 	if (children_has(bucardo, BUCARDO_VAC, "")) {
 		bucardo->children.vac_seen_msec = bm_clock_msec();
 	}

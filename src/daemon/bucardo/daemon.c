@@ -150,7 +150,7 @@ static bool read_master(pid_t pid, struct bm_process *process)
 	return pid > 0 && bm_process_read(pid, process, NULL) == 0 && process->state != 'Z';
 }
 
-static void note_ready(struct bm_bucardo *bucardo, const struct bm_process *process)
+static void record_ready(struct bm_bucardo *bucardo, const struct bm_process *process)
 {
 	struct daemon *daemon = &bucardo->daemon;
 
@@ -212,7 +212,7 @@ static void step_running(struct bm_bucardo *bucardo)
 		beat(bucardo, PULSE_MSEC);
 		return;
 	}
-	note_ready(bucardo, &process);
+	record_ready(bucardo, &process);
 	bm_unit_handle(bucardo->unit, BM_UNIT_BECAME_READY);
 }
 
@@ -271,7 +271,7 @@ static void step_learning(struct bm_bucardo *bucardo)
 	daemon->stopping = false;
 	daemon->own_stop_file = false;
 	enter(bucardo, DAEMON_RUNNING);
-	note_ready(bucardo, &process);
+	record_ready(bucardo, &process);
 	bucardo_event(bucardo, BM_BUCARDO_OPERATOR_STARTED,
 			"started by hand with `bucardo start` (pid %d)", (int)pid);
 	bm_unit_handle(bucardo->unit, BM_UNIT_ADOPTED);

@@ -176,7 +176,7 @@ static void evaluate_sync(struct bm_bucardo *bucardo, const struct bm_sync_sampl
 }
 
 /* Some active sync has everything within reach, or there is no active one. */
-static void note_reach(
+static void record_reach(
 		struct sync_evaluation *evaluation, const struct bm_observation *observation)
 {
 	size_t active = 0, possible = 0;
@@ -211,7 +211,7 @@ void bm_bucardo_observe(struct bm_bucardo *bucardo, const struct bm_observation 
 		evaluate_sync(bucardo, &observation->syncs[i], observation);
 	}
 	drop_absent(evaluation);
-	note_reach(evaluation, observation);
+	record_reach(evaluation, observation);
 	/* A safety net under the folder watch. */
 	daemon_piddir_changed(bucardo);
 	children_rescan(bucardo);

@@ -336,7 +336,7 @@ static void look(struct installation *i)
 
 /* ---- 2 ---- */
 
-static int note_database(void *ctx, const struct bm_result *result, struct bm_error *err)
+static int record_database(void *ctx, const struct bm_result *result, struct bm_error *err)
 {
 	struct installation *i = ctx;
 
@@ -352,7 +352,7 @@ static const struct bm_step first_steps[] = {
 				       " LOGIN; END IF; END$$"},
 		{.name = "looking for the database bucardo",
 				.sql = "SELECT 1 FROM pg_database WHERE datname = 'bucardo'",
-				.on_result = note_database},
+				.on_result = record_database},
 };
 
 static void on_first(void *ctx, const struct bm_error *err)

@@ -198,7 +198,7 @@ void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_
 /* ---- served.c: whether a sync has its controller ---- */
 
 /* Those that have one have it now. */
-void served_note(struct bm_bucardo *bucardo);
+void served_record(struct bm_bucardo *bucardo);
 /* A line of the master's: it says which sync it could not validate, and why. */
 void served_receive(struct bm_bucardo *bucardo, const char *line);
 /* It is meant to be applied, and has no controller, which is not just being replaced. */

@@ -222,7 +222,7 @@ static void probe_statements(struct bm_bucardo *bucardo, uint64_t now)
 	}
 }
 
-static void note_work(struct master *master, const struct bm_process *process, uint64_t now)
+static void record_work(struct master *master, const struct bm_process *process, uint64_t now)
 {
 	if (process->cpu_ticks != master->cpu_ticks) {
 		master->cpu_ticks = process->cpu_ticks;
@@ -235,7 +235,7 @@ void master_watch_start(struct bm_bucardo *bucardo, const struct bm_process *pro
 	struct master *master = &bucardo->master;
 	uint64_t now = bm_clock_msec();
 
-	note_work(master, process, now);
+	record_work(master, process, now);
 	if (master->work_msec == now) {
 		bm_unit_progress(bucardo->unit);
 	}
@@ -311,7 +311,7 @@ const char *master_trouble(struct bm_bucardo *bucardo, uint64_t now)
 	bool is_there = bm_process_read(bucardo->daemon.pid, &process, NULL) == 0;
 
 	if (is_there) {
-		note_work(&bucardo->master, &process, now);
+		record_work(&bucardo->master, &process, now);
 	}
 	keep_asking(bucardo, now);
 	if (is_there && is_frozen(&bucardo->master, &process, now)) {

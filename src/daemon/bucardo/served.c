@@ -19,7 +19,7 @@
 #define REPLACED_MSEC 10000
 #define FIRST_MSEC 20000
 
-void served_note(struct bm_bucardo *bucardo)
+void served_record(struct bm_bucardo *bucardo)
 {
 	uint64_t now = bm_clock_msec();
 
@@ -34,7 +34,7 @@ void served_note(struct bm_bucardo *bucardo)
 	}
 }
 
-static void note_refused(struct bm_bucardo *bucardo, const char *said)
+static void record_refused(struct bm_bucardo *bucardo, const char *said)
 {
 	const char *end = strstr(said, " FAILED");
 	char name[256];
@@ -73,7 +73,7 @@ void served_receive(struct bm_bucardo *bucardo, const char *line)
 	}
 	const char *said = strstr(line, failed);
 	if (said != NULL) {
-		note_refused(bucardo, said + strlen(failed));
+		record_refused(bucardo, said + strlen(failed));
 	}
 }
 

@@ -15,7 +15,7 @@
 
 static bool exit_machine(struct bm_machine *machine, const char *why)
 {
-	machine->finished = true;
+	machine->stop.finished = true;
 	bm_events_add(machine->events, BM_LOG_INFO, "machine", "leaving: %s", why);
 	bm_loop_stop(machine->loop);
 	return true;
@@ -29,7 +29,7 @@ static bool give_up(struct bm_machine *machine, const char *why)
 }
 
 /* What is tried again and again is told once a reason. */
-static void note_failure(struct bm_machine *machine, char (*kept)[FAILURE_BYTES],
+static void record_failure(struct bm_machine *machine, char (*kept)[FAILURE_BYTES],
 		const char *unit, const char *what, const struct bm_error *err)
 {
 	if (strcmp(*kept, err->message) != 0) {
@@ -41,13 +41,13 @@ static void note_failure(struct bm_machine *machine, char (*kept)[FAILURE_BYTES]
 
 /* `rc` of a clearing: 1 something is still ending, 0 clear, -1 with `err`. True when it is
  * clear now. */
-static bool note_clearing(struct bm_machine *machine, const char *unit, int rc,
+static bool record_clearing(struct bm_machine *machine, const char *unit, int rc,
 		const struct bm_error *err)
 {
 	if (rc >= 0) {
-		machine->clear_error[0] = '\0';
+		machine->install.clear_error[0] = '\0';
 	} else {
-		note_failure(machine, &machine->clear_error, unit,
+		record_failure(machine, &machine->install.clear_error, unit,
 				"cannot clear what an earlier one left", err);
 	}
 	return rc == 0;
@@ -59,8 +59,8 @@ static bool clear_tree(struct bm_machine *machine, const char *why)
 	int rc = bm_bucardo_clear_leftovers(machine->bucardo, &err);
 
 	(void)why;
-	machine->tree_clear = note_clearing(machine, "bucardo", rc, &err);
-	return machine->tree_clear;
+	machine->install.tree_clear = record_clearing(machine, "bucardo", rc, &err);
+	return machine->install.tree_clear;
 }
 
 static bool clear_postmaster(struct bm_machine *machine, const char *why)
@@ -70,8 +70,8 @@ static bool clear_postmaster(struct bm_machine *machine, const char *why)
 	int rc = bm_cluster_clear_stale(&paths, &err);
 
 	(void)why;
-	machine->postmaster_clear = note_clearing(machine, "postgres", rc, &err);
-	return machine->postmaster_clear;
+	machine->install.postmaster_clear = record_clearing(machine, "postgres", rc, &err);
+	return machine->install.postmaster_clear;
 }
 
 static void on_cluster_created(void *ctx, const struct bm_error *err)
@@ -80,12 +80,12 @@ static void on_cluster_created(void *ctx, const struct bm_error *err)
 
 	machine->cluster_init = NULL;
 	if (err != NULL) {
-		machine->cluster_retry_at_msec = bm_clock_msec() + INSTALL_RETRY_MSEC;
-		note_failure(machine, &machine->cluster_error, "postgres",
+		machine->install.cluster_retry_at_msec = bm_clock_msec() + INSTALL_RETRY_MSEC;
+		record_failure(machine, &machine->install.cluster_error, "postgres",
 				"cannot create the control cluster", err);
 	} else {
-		machine->cluster_error[0] = '\0';
-		machine->volume.cluster = BM_CLUSTER_USABLE;
+		machine->install.cluster_error[0] = '\0';
+		machine->volume.report.cluster = BM_CLUSTER_USABLE;
 		bm_events_add(machine->events, BM_LOG_INFO, "postgres",
 				"created the control cluster in '%s'", machine->paths.data_dir);
 	}
@@ -96,7 +96,7 @@ static bool create_cluster(struct bm_machine *machine, const char *why)
 {
 	struct bm_cluster_paths paths = bm_parts_cluster(machine);
 
-	if (bm_clock_msec() < machine->cluster_retry_at_msec) {
+	if (bm_clock_msec() < machine->install.cluster_retry_at_msec) {
 		return false;
 	}
 	bm_log(BM_LOG_INFO, "machine", BM_FIELDS(bm_str("why", why)), "creating a cluster");
@@ -109,19 +109,19 @@ static void on_installed(void *ctx, const struct bm_error *err)
 {
 	struct bm_machine *machine = ctx;
 
-	machine->installing = false;
-	machine->installed = err == NULL;
-	machine->is_older = err != NULL && err->code == BM_ERR_NEWER;
+	machine->install.installing = false;
+	machine->install.installed = err == NULL;
+	machine->install.is_older = err != NULL && err->code == BM_ERR_NEWER;
 	if (err != NULL) {
-		machine->install_retry_at_msec = bm_clock_msec() + INSTALL_RETRY_MSEC;
-		note_failure(machine, &machine->install_error, "bucardo",
-				machine->is_older
+		machine->install.retry_at_msec = bm_clock_msec() + INSTALL_RETRY_MSEC;
+		record_failure(machine, &machine->install.error, "bucardo",
+				machine->install.is_older
 						? "it is not started"
 						: "cannot install Bucardo into the control database",
 				err);
 	} else {
-		machine->install_error[0] = '\0';
-		machine->installed_at_msec = bm_clock_msec();
+		machine->install.error[0] = '\0';
+		machine->install.done_at_msec = bm_clock_msec();
 	}
 	bm_machine_tick_soon(machine);
 }
@@ -132,7 +132,7 @@ static bool install(struct bm_machine *machine, const char *why)
 	const struct bm_step *check = bm_journal_check(&count);
 
 	(void)why;
-	machine->installing = true;
+	machine->install.installing = true;
 	bm_bucardo_install(
 			machine->bucardo, machine->admin, check, count, on_installed, machine);
 	return false;
@@ -170,20 +170,21 @@ static void keep_open(struct bm_conn *conn, bool wanted)
 
 void bm_act_follow(struct bm_machine *machine)
 {
-	enum bm_unit_state state = bm_unit_state(machine->postgres->unit);
+	enum bm_unit_state state = bm_unit_state(machine->units.postgres->unit);
 	bool is_running = state == BM_UNIT_STARTING || state == BM_UNIT_READY;
-	bool needs_admin = !machine->installed ||
+	bool needs_admin = !machine->install.installed ||
 			(state == BM_UNIT_STARTING && !bm_conn_is_up(machine->control));
 
 	keep_open(machine->admin, is_running && needs_admin);
-	keep_open(machine->control, is_running && machine->installed);
+	keep_open(machine->control, is_running && machine->install.installed);
 	bm_migrate_allow(machine->migrate,
-			state == BM_UNIT_READY && machine->installed &&
-					bm_conn_is_up(machine->control) && !machine->stopping);
-	if (machine->stopping) {
+			state == BM_UNIT_READY && machine->install.installed &&
+					bm_conn_is_up(machine->control) &&
+					!machine->stop.asked);
+	if (machine->stop.asked) {
 		bm_migrate_stop(machine->migrate);
 	}
-	if (state == BM_UNIT_READY && machine->installed && !machine->stopping) {
+	if (state == BM_UNIT_READY && machine->install.installed && !machine->stop.asked) {
 		bm_observer_start(machine->observer);
 	} else {
 		bm_observer_stop(machine->observer);

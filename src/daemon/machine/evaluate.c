@@ -22,16 +22,16 @@ struct evaluation {
 static bool is_stopping(struct bm_machine *machine, struct evaluation *result)
 {
 	result->state = BM_MACHINE_STOPPING;
-	WHY(result, "%s", machine->stop_why);
-	return machine->stopping;
+	WHY(result, "%s", machine->stop.why);
+	return machine->stop.asked;
 }
 
 static bool is_holding(struct bm_machine *machine, struct evaluation *result)
 {
 	result->state = BM_MACHINE_HOLDING;
-	WHY(result, "%s", machine->hold.why);
-	ADVISE(result, "%s", machine->hold.hint);
-	return machine->hold.active;
+	WHY(result, "%s", machine->volume.hold.why);
+	ADVISE(result, "%s", machine->volume.hold.hint);
+	return machine->volume.hold.active;
 }
 
 bool bm_evaluate_is_at_last_step(const struct bm_sync_view *sync)
@@ -69,46 +69,47 @@ static bool is_refused(struct bm_machine *machine, struct evaluation *result)
 
 static bool is_missing_cluster(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(result, "cannot create the control cluster: %s", machine->cluster_error);
+	WHY(result, "cannot create the control cluster: %s", machine->install.cluster_error);
 	ADVISE(result, "the log has initdb's output; it is tried again by itself");
-	return machine->cluster_error[0] != '\0';
+	return machine->install.cluster_error[0] != '\0';
 }
 
 static bool is_not_cleared(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(result, "cannot clear what an earlier machine left: %s", machine->clear_error);
+	WHY(result, "cannot clear what an earlier machine left: %s",
+			machine->install.clear_error);
 	ADVISE(result, "see to what stands in the way; it is tried again by itself");
-	return machine->clear_error[0] != '\0';
+	return machine->install.clear_error[0] != '\0';
 }
 
 static bool is_older(struct bm_machine *machine, struct evaluation *result)
 {
 	result->state = BM_MACHINE_HOLDING;
-	WHY(result, "%s", machine->install_error);
+	WHY(result, "%s", machine->install.error);
 	ADVISE(result,
 			"run that version of bucardo-machine, or a later one, on this volume; "
 			"nothing on the volume and on the databases was changed");
-	return machine->is_older;
+	return machine->install.is_older;
 }
 
 static bool is_not_installed(struct bm_machine *machine, struct evaluation *result)
 {
-	WHY(result, "cannot install Bucardo: %s", machine->install_error);
+	WHY(result, "cannot install Bucardo: %s", machine->install.error);
 	ADVISE(result, "the log has the installer's output; it is tried again by itself");
-	return machine->install_error[0] != '\0';
+	return machine->install.error[0] != '\0';
 }
 
 /* What it says is not in force, and whoever wrote it may not have looked. */
 static bool has_rejected_config(struct bm_machine *machine, struct evaluation *result)
 {
-	const char *errors = bm_strbuf_text(&machine->config_errors);
+	const char *errors = bm_strbuf_text(&machine->settings.errors);
 	size_t first = strcspn(errors, "\n");
 	size_t others = 0;
 
 	for (const char *p = errors; *p != '\0'; p++) {
 		others += *p == '\n' && p[1] != '\0';
 	}
-	if (strcmp(machine->config_state, "rejected") != 0) {
+	if (strcmp(machine->settings.state, "rejected") != 0) {
 		return false;
 	}
 	if (strncmp(errors, "machine.yaml is gone", strlen("machine.yaml is gone")) == 0) {
@@ -129,8 +130,8 @@ static bool has_rejected_config(struct bm_machine *machine, struct evaluation *r
 /* Somebody has to correct a line of pgpass, whatever else is wrong because of it. */
 static bool has_wrong_password(struct bm_machine *machine, struct evaluation *result)
 {
-	for (size_t i = 0; i < machine->database_count; i++) {
-		const struct kept_database *database = &machine->databases[i];
+	for (size_t i = 0; i < machine->view.database_count; i++) {
+		const struct kept_database *database = &machine->view.databases[i];
 		struct bm_strbuf line = BM_STRBUF_INIT;
 		bool found = database->reach == BM_REACH_NO &&
 				bm_password_find(database->error, &line);
@@ -150,15 +151,14 @@ static bool has_wrong_password(struct bm_machine *machine, struct evaluation *re
 
 static bool is_stopped_by_operator(struct bm_machine *machine, struct evaluation *result)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		const struct member *member = machine->members[i];
+	for (size_t i = 0; i < machine->units.count; i++) {
+		const struct slot *slot = machine->units.slots[i];
 		char when[BM_CLOCK_TEXT_SIZE];
-		if (member->stop.stopped && !member->retired && member->role != BM_ROLE_HTTP) {
-			WHY(result, "'%s' is stopped since %s by %s", member->name,
-					bm_clock_format(member->stop.at, when),
-					member->stop.by);
+		if (slot->stop.stopped && !slot->retired && slot->role != BM_ROLE_HTTP) {
+			WHY(result, "'%s' is stopped since %s by %s", slot->name,
+					bm_clock_format(slot->stop.at, when), slot->stop.by);
 			ADVISE(result, "`bucardo-machine service start %s` starts it again",
-					member->name);
+					slot->name);
 			return true;
 		}
 	}
@@ -169,8 +169,8 @@ static bool is_waiting_for_database(struct bm_machine *machine, struct evaluatio
 {
 	WHY(result, "Bucardo waits: %s", bm_strbuf_text(&machine->unreachable));
 	ADVISE(result, "see to that database or the way to it; replication goes on by itself");
-	return machine->installed && machine->unreachable.length > 0 &&
-			bm_unit_state(machine->bucardo_member->unit) != BM_UNIT_READY;
+	return machine->install.installed && machine->unreachable.length > 0 &&
+			bm_unit_state(machine->units.bucardo->unit) != BM_UNIT_READY;
 }
 
 static bool is_restarted_again(struct bm_machine *machine, struct evaluation *result)
@@ -190,14 +190,14 @@ static bool is_restarted_again(struct bm_machine *machine, struct evaluation *re
 
 static bool has_unit_not_ready(struct bm_machine *machine, struct evaluation *result)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		struct bm_unit_view view = bm_unit_view(machine->members[i]->unit);
+	for (size_t i = 0; i < machine->units.count; i++) {
+		struct bm_unit_view view = bm_unit_view(machine->units.slots[i]->unit);
 		/* Nothing that is replicated needs http. */
-		if (view.state == BM_UNIT_READY || machine->members[i]->retired ||
-				machine->members[i]->role == BM_ROLE_HTTP) {
+		if (view.state == BM_UNIT_READY || machine->units.slots[i]->retired ||
+				machine->units.slots[i]->role == BM_ROLE_HTTP) {
 			continue;
 		}
-		bool is_first = !machine->was_ready && view.failures == 0;
+		bool is_first = !machine->health.was_ready && view.failures == 0;
 		result->state = is_first ? BM_MACHINE_STARTING : BM_MACHINE_DEGRADED;
 		WHY(result, "'%s' is %s: %s", view.name, bm_unit_state_name(view.state),
 				view.why);
@@ -212,9 +212,9 @@ static bool has_unit_not_ready(struct bm_machine *machine, struct evaluation *re
 
 static bool has_no_sample(struct bm_machine *machine, struct evaluation *result)
 {
-	result->state = machine->was_ready ? BM_MACHINE_DEGRADED : BM_MACHINE_STARTING;
+	result->state = machine->health.was_ready ? BM_MACHINE_DEGRADED : BM_MACHINE_STARTING;
 	WHY(result, "nothing is known of the databases yet");
-	return !machine->sample_seen;
+	return !machine->view.sample_seen;
 }
 
 static bool has_sync_in_trouble(struct bm_machine *machine, struct evaluation *result)
@@ -320,10 +320,11 @@ void bm_evaluate(struct bm_machine *machine)
 	struct evaluation result;
 
 	evaluate(machine, &result);
-	bm_text_copy(machine->why, sizeof(machine->why), result.why);
-	bm_text_copy(machine->advice, sizeof(machine->advice), result.advice);
-	machine->was_ready = machine->was_ready || result.state == BM_MACHINE_READY;
-	if (result.state == machine->state) {
+	bm_text_copy(machine->health.why, sizeof(machine->health.why), result.why);
+	bm_text_copy(machine->health.advice, sizeof(machine->health.advice), result.advice);
+	machine->health.was_ready = machine->health.was_ready ||
+			result.state == BM_MACHINE_READY;
+	if (result.state == machine->health.state) {
 		return;
 	}
 	enum bm_log_level level = result.state == BM_MACHINE_DEGRADED ||
@@ -331,9 +332,9 @@ void bm_evaluate(struct bm_machine *machine)
 			? BM_LOG_WARN
 			: BM_LOG_INFO;
 	bm_events_add(machine->events, level, "machine", "%s -> %s%s%s",
-			bm_machine_state_name(machine->state),
+			bm_machine_state_name(machine->health.state),
 			bm_machine_state_name(result.state), result.why[0] != '\0' ? ": " : "",
 			result.why);
-	machine->state = result.state;
-	machine->state_since_msec = bm_clock_msec();
+	machine->health.state = result.state;
+	machine->health.since_msec = bm_clock_msec();
 }

@@ -194,11 +194,11 @@ static void take_refusal(struct bm_event_store *store, const struct bm_error *er
 {
 	if (bm_sql_is_gone(err)) {
 		store->begun = false;
-		bm_events_mark_none_stored(store->events);
+		bm_events_set_none_stored(store->events);
 	} else if (err->code == BM_ERR_SQL && store->count > 1) {
 		store->group = 1;
 	} else if (err->code == BM_ERR_SQL && strncmp(err->sqlstate, "22", 2) == 0) {
-		bm_events_mark_stored(store->events, store->ids[0]);
+		bm_events_set_stored(store->events, store->ids[0]);
 	}
 	fail(store, err, "write events to the control database");
 }
@@ -214,7 +214,7 @@ static void on_written(void *ctx, const struct bm_result *result)
 		return;
 	}
 	for (size_t i = 0; i < store->count; i++) {
-		bm_events_mark_stored(store->events, store->ids[i]);
+		bm_events_set_stored(store->events, store->ids[i]);
 	}
 	store->since_prune += store->count;
 	store->group = GROUP;

@@ -121,7 +121,7 @@ static void report(struct bm_events *events)
 	}
 }
 
-void bm_events_note(struct bm_events *events, enum bm_log_level level, const char *subject,
+void bm_events_record(struct bm_events *events, enum bm_log_level level, const char *subject,
 		const char *format, ...)
 {
 	va_list args;
@@ -236,7 +236,7 @@ bool bm_events_next_unstored(
 	return false;
 }
 
-void bm_events_mark_stored(struct bm_events *events, uint64_t id)
+void bm_events_set_stored(struct bm_events *events, uint64_t id)
 {
 	size_t place = place_after(events, id);
 
@@ -245,7 +245,7 @@ void bm_events_mark_stored(struct bm_events *events, uint64_t id)
 	}
 }
 
-void bm_events_mark_none_stored(struct bm_events *events)
+void bm_events_set_none_stored(struct bm_events *events)
 {
 	for (size_t i = 0; i < events->count; i++) {
 		events->kept[i].stored = false;

@@ -18,7 +18,7 @@ struct bm_events *bm_events_create(void);
 void bm_events_destroy(struct bm_events *events); /* NULL is accepted */
 
 /* Remember one event that the log has already. */
-void bm_events_note(struct bm_events *events, enum bm_log_level level, const char *subject,
+void bm_events_record(struct bm_events *events, enum bm_log_level level, const char *subject,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Remember one event and write it to the log. */
@@ -59,8 +59,8 @@ bool bm_events_is_complete(const struct bm_events *events);
 /* The oldest event above `after` that is not stored. */
 bool bm_events_next_unstored(
 		const struct bm_events *events, uint64_t after, struct bm_machine_event *out);
-void bm_events_mark_stored(struct bm_events *events, uint64_t id);
+void bm_events_set_stored(struct bm_events *events, uint64_t id);
 /* What was stored is gone. */
-void bm_events_mark_none_stored(struct bm_events *events);
+void bm_events_set_none_stored(struct bm_events *events);
 
 #endif

@@ -18,7 +18,7 @@
 static void set_hold(
 		struct bm_machine *machine, const char *what, const char *why, const char *hint)
 {
-	struct hold *hold = &machine->hold;
+	struct hold *hold = &machine->volume.hold;
 	bool is_news = !hold->active || strcmp(hold->what, what) != 0;
 
 	hold->active = true;
@@ -33,12 +33,12 @@ static void set_hold(
 
 static void clear_hold(struct bm_machine *machine)
 {
-	if (!machine->hold.active) {
+	if (!machine->volume.hold.active) {
 		return;
 	}
-	machine->hold.active = false;
+	machine->volume.hold.active = false;
 	bm_events_add(machine->events, BM_LOG_INFO, "volume",
-			"the cause is gone (%s), going on", machine->hold.what);
+			"the cause is gone (%s), going on", machine->volume.hold.what);
 	/* What is mounted there now may be another file system than the watched one. */
 	bm_settings_rewatch(machine);
 }
@@ -47,14 +47,14 @@ static bool has_lock(struct bm_machine *machine)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (machine->lock_fd >= 0) {
-		if (bm_lock_is_of(machine->lock_fd, machine->paths.volume)) {
+	if (machine->volume.lock_fd >= 0) {
+		if (bm_lock_is_of(machine->volume.lock_fd, machine->paths.volume)) {
 			return true;
 		}
-		close(machine->lock_fd);
+		close(machine->volume.lock_fd);
 	}
-	machine->lock_fd = bm_lock_take(machine->paths.volume, &err);
-	if (machine->lock_fd >= 0) {
+	machine->volume.lock_fd = bm_lock_take(machine->paths.volume, &err);
+	if (machine->volume.lock_fd >= 0) {
 		return true;
 	}
 	if (err.code == BM_ERR_PRECONDITION) {
@@ -105,7 +105,7 @@ static bool makes_folders(struct bm_machine *machine)
 
 static const char *describe_found(const struct bm_machine *machine)
 {
-	switch (machine->volume.cluster) {
+	switch (machine->volume.report.cluster) {
 	case BM_CLUSTER_ABSENT:
 		return "an empty volume";
 	case BM_CLUSTER_INTERRUPTED:
@@ -117,7 +117,7 @@ static const char *describe_found(const struct bm_machine *machine)
 
 static bool is_usable(struct bm_machine *machine)
 {
-	struct bm_volume_report *report = &machine->volume;
+	struct bm_volume_report *report = &machine->volume.report;
 	const struct paths *paths = &machine->paths;
 
 	if (paths->major == 0) {
@@ -148,9 +148,9 @@ static size_t count_lines(const char *text)
 /* Every error is a line of the log, told anew when a person's fix led to others. */
 static void hold_for_config(struct bm_machine *machine)
 {
-	const char *errors = bm_strbuf_text(&machine->config_errors);
+	const char *errors = bm_strbuf_text(&machine->settings.errors);
 	size_t count = count_lines(errors);
-	struct hold before = machine->hold;
+	struct hold before = machine->volume.hold;
 	char why[sizeof(before.why)];
 
 	if (count > 1) {
@@ -170,7 +170,7 @@ static void hold_for_config(struct bm_machine *machine)
 
 static bool has_config(struct bm_machine *machine)
 {
-	if (machine->config != NULL) {
+	if (machine->settings.config != NULL) {
 		return true;
 	}
 	if (bm_settings_load(machine)) {
@@ -182,7 +182,7 @@ static bool has_config(struct bm_machine *machine)
 
 void bm_hold_check(struct bm_machine *machine)
 {
-	bool first = machine->found[0] == '\0';
+	bool first = machine->volume.found[0] == '\0';
 
 	if (!is_usable(machine) || !has_lock(machine) || !makes_folders(machine) ||
 			!has_config(machine)) {
@@ -190,8 +190,9 @@ void bm_hold_check(struct bm_machine *machine)
 	}
 	clear_hold(machine);
 	if (first) {
-		bm_text_copy(machine->found, sizeof(machine->found), describe_found(machine));
+		bm_text_copy(machine->volume.found, sizeof(machine->volume.found),
+				describe_found(machine));
 		bm_events_add(machine->events, BM_LOG_INFO, "volume", "found %s on '%s'",
-				machine->found, machine->paths.volume);
+				machine->volume.found, machine->paths.volume);
 	}
 }

@@ -29,7 +29,7 @@
 #define FAILURE_BYTES 640
 
 /* One unit with what the machine knows beyond its state. */
-struct member {
+struct slot {
 	enum bm_role role;
 	char *name;
 	struct bm_unit *unit;
@@ -60,6 +60,17 @@ struct kept_database {
 	uint64_t since_msec;
 };
 
+/* What a person wrote, and the options that override it (machine_settings.c). */
+struct settings {
+	bool strict;
+	bool keep_log_format, keep_log_level;
+	struct bm_config *config;
+	const char *state; /* "unread", "default", "loaded", "rejected" */
+	struct bm_strbuf errors;
+	struct bm_strbuf pgpass_warnings;
+	struct bm_folder_watch *config_watch, *pgpass_watch;
+};
+
 /* Why the machine holds; `what` NULL means it does not. Static or owned texts. */
 struct hold {
 	bool active;
@@ -68,79 +79,105 @@ struct hold {
 	char hint[512];
 };
 
+/* What was found on the volume, and whether it may be touched (hold.c; act.c and parts.c add to
+ * it what a made cluster and the first sample say). */
+struct volume {
+	int lock_fd;
+	struct bm_volume_report report;
+	struct hold hold;
+	char found[160];
+};
+
+/* What runs: extras, postgres, bucardo, in this order (parts.c). */
+struct units {
+	size_t count;
+	struct slot **slots;
+	struct bm_plan_unit *plan; /* room for the plan's view and answer: */
+	bool *wants;		   /* one element a slot */
+	struct slot *postgres, *bucardo;
+};
+
+/* What was observed of the cluster and of Bucardo, and the last tries to make them (act.c;
+ * parts.c takes back what is clear when a unit's state changes). */
+struct install {
+	bool postmaster_clear, tree_clear;
+	bool tree_ran; /* Bucardo, since the tree was found clear */
+	bool installing, installed;
+	uint64_t done_at_msec, retry_at_msec, cluster_retry_at_msec;
+	/* why the last try failed; "" when it did not */
+	bool is_older; /* than the program that wrote the journal: `error` says so */
+	char error[FAILURE_BYTES], cluster_error[FAILURE_BYTES], clear_error[FAILURE_BYTES];
+};
+
+/* Storage of the last snapshot, and what the last sample said of the databases (snapshot.c). */
+struct view {
+	bool sample_seen;
+	size_t database_count;
+	struct kept_database *databases;
+	struct bm_status_unit *units;
+	struct bm_status_database *database_rows;
+	struct bm_sync_view *syncs;
+	char doubt[1024]; /* why nothing is known of them */
+	struct bm_migration_view *migrations;
+};
+
+/* The standing check of the control database (probes.c). */
+struct probe {
+	bool pending;
+	uint64_t failures, failed_msec; /* since when it fails; 0: it does not */
+};
+
+/* One walk from what is observed to what is done (machine.c). */
+struct tick {
+	struct bm_timer *heartbeat;
+	bool is_running, again, deferred;
+};
+
+/* How the whole machine is (evaluate.c). */
+struct health {
+	enum bm_machine_state state;
+	bool was_ready;
+	uint64_t since_msec;
+	char why[768], advice[512];
+};
+
+/* The end (machine.c). */
+struct stop {
+	bool asked, finished;
+	char why[256];
+	uint64_t deadline_msec, reported_msec;
+};
+
 struct bm_machine {
 	struct bm_loop *loop;
-	bool strict;
-	bool keep_log_format, keep_log_level;
 	struct paths paths;
-	struct bm_events *events;
-	struct bm_event_store *event_store;
 	int64_t started_at;
 	int exit_code;
 
-	/* what a person wrote */
-	struct bm_config *config;
-	const char *config_state; /* "unread", "default", "loaded", "rejected" */
-	struct bm_strbuf config_errors;
-	struct bm_strbuf pgpass_warnings;
-	struct bm_folder_watch *config_watch, *pgpass_watch;
+	/* each belongs to the file that its struct names */
+	struct settings settings;
+	struct volume volume;
+	struct units units;
+	struct install install;
+	struct view view;
+	struct probe probe;
+	struct tick tick;
+	struct health health;
+	struct stop stop;
 
-	/* the volume */
-	int lock_fd;
-	struct bm_volume_report volume;
-	struct hold hold;
-	char found[160];
-
-	/* what runs: extras, postgres, bucardo, in this order */
-	size_t member_count;
-	struct member **members;
-	struct bm_plan_unit *plan_units; /* room for the plan's view and answer: */
-	bool *wants;			 /* one element a member */
-	struct member *postgres, *bucardo_member;
+	/* objects of other areas, made by parts.c */
+	struct bm_events *events;
+	struct bm_event_store *event_store;
 	struct bm_bucardo *bucardo;
 	struct bm_conn *admin;	 /* database postgres: readiness and installation */
 	struct bm_conn *control; /* database bucardo */
 	struct bm_observer *observer;
 	struct bm_migrate *migrate;
 	struct bm_cluster_init *cluster_init;
-
-	/* what was observed */
-	bool postmaster_clear, tree_clear;
-	bool tree_ran; /* Bucardo, since the tree was found clear */
-	bool installing, installed;
-	uint64_t install_retry_at_msec, cluster_retry_at_msec;
-	/* why the last try failed; "" when it did not */
-	bool is_older; /* than the program that wrote the journal: install_error says so */
-	char install_error[FAILURE_BYTES], cluster_error[FAILURE_BYTES],
-			clear_error[FAILURE_BYTES];
-	struct restarts restarts; /* of Bucardo */
-	bool sample_seen;
-	size_t database_count;
-	struct kept_database *databases;
-	struct bm_status_unit *status_units; /* storage of the last snapshot */
-	struct bm_status_database *status_databases;
-	struct bm_sync_view *status_syncs;
-	char status_doubt[1024]; /* why nothing is known of them */
-	struct bm_migration_view *status_migrations;
-	uint64_t installed_at_msec;
+	struct restarts restarts;     /* of Bucardo */
 	struct bm_strbuf unreachable; /* which databases keep Bucardo from starting */
-	bool probe_pending;
-	uint64_t probe_failures, probe_failed_msec; /* since when it fails; 0: it does not */
 	struct bm_work postgres_work;
 	struct host host;
-
-	/* the tick */
-	struct bm_timer *heartbeat;
-	bool in_tick, tick_again, tick_deferred;
-	enum bm_machine_state state;
-	bool was_ready;
-	uint64_t state_since_msec;
-	char why[768], advice[512];
-
-	/* the end */
-	bool stopping, finished;
-	char stop_why[256];
-	uint64_t stop_deadline_msec, stop_reported_msec;
 };
 
 /* machine.c */
@@ -161,17 +198,17 @@ void bm_parts_destroy(struct bm_machine *machine);
 void bm_parts_add_extra(struct bm_machine *machine, const struct bm_config_unit *unit);
 struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *machine);
 /* A unit that is a program; copies all. */
-struct member *bm_parts_add_program(struct bm_machine *machine, enum bm_role role,
+struct slot *bm_parts_add_program(struct bm_machine *machine, enum bm_role role,
 		const struct bm_program_spec *spec, const struct bm_unit_policy *policy);
 /* Free retired units that are down. */
 void bm_parts_sweep(struct bm_machine *machine);
 /* NULL when there is no unit of that name. */
-struct member *bm_parts_find(struct bm_machine *machine, const char *name);
+struct slot *bm_parts_find(struct bm_machine *machine, const char *name);
 /* 0: not running. */
-pid_t bm_parts_pid(const struct member *member);
+pid_t bm_parts_pid(const struct slot *slot);
 struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine);
 /* Down and up again; what stands on it goes down before, as in a stop. */
-void bm_parts_restart(struct member *member, const char *why);
+void bm_parts_restart(struct slot *slot, const char *why);
 
 /* probes.c */
 /* The standing check of the control database: cheap, and never two at a time. */
@@ -182,7 +219,7 @@ void bm_probe_now(struct bm_machine *machine, struct bm_conn *conn);
 /* reconfigure.c */
 /* `worker http` among the units, where it is wanted. */
 void bm_parts_add_http(struct bm_machine *machine);
-/* Bring units and limits in line with machine->config; the keys whose change waits for
+/* Bring units and limits in line with machine->settings.config; the keys whose change waits for
  * the next start of the machine are put into `later`. */
 void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *old,
 		struct bm_strbuf *later);

@@ -38,9 +38,9 @@
 /* A stop before any configuration was read. */
 #define STOP_DEADLINE_MSEC 25000
 
-static bool is_up(const struct member *member)
+static bool is_up(const struct slot *slot)
 {
-	return bm_unit_state_is_up(bm_unit_state(member->unit));
+	return bm_unit_state_is_up(bm_unit_state(slot->unit));
 }
 
 /* ---- observe ---- */
@@ -48,9 +48,9 @@ static bool is_up(const struct member *member)
 static bool is_in_reach(struct bm_machine *machine)
 {
 	bm_strbuf_clear(&machine->unreachable);
-	if (!machine->sample_seen) {
-		return machine->installed &&
-				bm_clock_msec() - machine->installed_at_msec >
+	if (!machine->view.sample_seen) {
+		return machine->install.installed &&
+				bm_clock_msec() - machine->install.done_at_msec >
 				SAMPLE_PATIENCE_MSEC;
 	}
 	return bm_bucardo_can_start(machine->bucardo, &machine->unreachable);
@@ -58,31 +58,31 @@ static bool is_in_reach(struct bm_machine *machine)
 
 static struct bm_plan_input observe(struct bm_machine *machine)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		struct member *member = machine->members[i];
-		member->restarting = member->restarting && is_up(member);
-		machine->plan_units[i] = (struct bm_plan_unit){
-				.role = member->role,
-				.state = bm_unit_state(member->unit),
-				.stopped = member->stop.stopped || member->restarting,
-				.retired = member->retired,
+	for (size_t i = 0; i < machine->units.count; i++) {
+		struct slot *slot = machine->units.slots[i];
+		slot->restarting = slot->restarting && is_up(slot);
+		machine->units.plan[i] = (struct bm_plan_unit){
+				.role = slot->role,
+				.state = bm_unit_state(slot->unit),
+				.stopped = slot->stop.stopped || slot->restarting,
+				.retired = slot->retired,
 		};
 	}
 	return (struct bm_plan_input){
-			.stopping = machine->stopping,
-			.holding = machine->hold.active,
-			.cluster = machine->volume.cluster,
+			.stopping = machine->stop.asked,
+			.holding = machine->volume.hold.active,
+			.cluster = machine->volume.report.cluster,
 			.creating_cluster = machine->cluster_init != NULL,
-			.postmaster_clear = machine->postmaster_clear,
-			.tree_clear = machine->tree_clear,
-			.installing = machine->installing,
-			.installed = machine->installed,
+			.postmaster_clear = machine->install.postmaster_clear,
+			.tree_clear = machine->install.tree_clear,
+			.installing = machine->install.installing,
+			.installed = machine->install.installed,
 			.install_may_retry = bm_clock_msec() >=
-							machine->install_retry_at_msec &&
+							machine->install.retry_at_msec &&
 					bm_conn_is_up(machine->admin),
 			.databases_in_reach = is_in_reach(machine),
-			.unit_count = machine->member_count,
-			.units = machine->plan_units,
+			.unit_count = machine->units.count,
+			.units = machine->units.plan,
 	};
 }
 
@@ -90,16 +90,17 @@ static struct bm_plan_input observe(struct bm_machine *machine)
 
 static void apply_wants(struct bm_machine *machine)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		bm_unit_want(machine->members[i]->unit, machine->wants[i]);
+	for (size_t i = 0; i < machine->units.count; i++) {
+		bm_unit_want(machine->units.slots[i]->unit, machine->units.wants[i]);
 	}
 }
 
 /* Said goodbye before it is told to end: its log has no sessions that were terminated. */
 static void leave_postgres(struct bm_machine *machine)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		if (machine->members[i] == machine->postgres && !machine->wants[i]) {
+	for (size_t i = 0; i < machine->units.count; i++) {
+		if (machine->units.slots[i] == machine->units.postgres &&
+				!machine->units.wants[i]) {
 			bm_conn_close(machine->admin);
 			bm_conn_close(machine->control);
 		}
@@ -112,7 +113,7 @@ static bool run_round(struct bm_machine *machine, enum bm_action *action)
 	struct bm_plan_input in = observe(machine);
 	const char *why;
 
-	*action = bm_plan(&in, machine->wants, &why);
+	*action = bm_plan(&in, machine->units.wants, &why);
 	leave_postgres(machine);
 	apply_wants(machine);
 	bool changed = bm_act(machine, *action, why);
@@ -124,18 +125,18 @@ static bool run_round(struct bm_machine *machine, enum bm_action *action)
 /* The volume is only questioned while the control cluster is down. */
 static void check_volume(struct bm_machine *machine)
 {
-	bool is_busy = machine->postgres != NULL &&
-			(is_up(machine->postgres) || machine->cluster_init != NULL);
+	bool is_busy = machine->units.postgres != NULL &&
+			(is_up(machine->units.postgres) || machine->cluster_init != NULL);
 
-	if (machine->stopping || is_busy) {
+	if (machine->stop.asked || is_busy) {
 		return;
 	}
 	bm_hold_check(machine);
-	if (machine->hold.active && machine->strict) {
+	if (machine->volume.hold.active && machine->settings.strict) {
 		machine->exit_code = BM_EXIT_UNUSABLE;
-		bm_machine_stop(machine, machine->hold.why);
+		bm_machine_stop(machine, machine->volume.hold.why);
 	}
-	if (machine->config != NULL && machine->member_count == 0) {
+	if (machine->settings.config != NULL && machine->units.count == 0) {
 		bm_parts_create(machine);
 	}
 }
@@ -144,25 +145,27 @@ static uint64_t heartbeat_msec(const struct bm_machine *machine, enum bm_action 
 {
 	bool is_clearing = last == BM_ACTION_CLEAR_TREE || last == BM_ACTION_CLEAR_POSTMASTER;
 
-	if (machine->stopping || (is_clearing && machine->clear_error[0] == '\0')) {
+	if (machine->stop.asked || (is_clearing && machine->install.clear_error[0] == '\0')) {
 		return HEARTBEAT_BUSY_MSEC;
 	}
-	return machine->state == BM_MACHINE_READY ? HEARTBEAT_REST_MSEC : HEARTBEAT_UNEASY_MSEC;
+	return machine->health.state == BM_MACHINE_READY ? HEARTBEAT_REST_MSEC
+							 : HEARTBEAT_UNEASY_MSEC;
 }
 
 /* Never later than it was: with many migrations there is a tick every few milliseconds, and a
  * heartbeat that each of them puts off would never come. */
 static void arm_heartbeat(struct bm_machine *machine, uint64_t msec)
 {
-	if (!bm_timer_is_armed(machine->heartbeat) || host_expected_in(&machine->host) > msec) {
+	if (!bm_timer_is_armed(machine->tick.heartbeat) ||
+			host_expected_in(&machine->host) > msec) {
 		host_expect(&machine->host, msec);
-		bm_timer_arm(machine->heartbeat, msec);
+		bm_timer_arm(machine->tick.heartbeat, msec);
 	}
 }
 
 static void end_run(struct bm_machine *machine)
 {
-	machine->finished = true;
+	machine->stop.finished = true;
 	bm_loop_stop(machine->loop);
 }
 
@@ -171,15 +174,15 @@ static void tick(struct bm_machine *machine)
 	enum bm_action action = BM_ACTION_WAIT;
 
 	check_volume(machine);
-	for (int round = 0; round < TICK_ROUNDS && !machine->finished; round++) {
+	for (int round = 0; round < TICK_ROUNDS && !machine->stop.finished; round++) {
 		bool changed = false;
-		machine->tick_again = false;
-		if (machine->member_count > 0) {
+		machine->tick.again = false;
+		if (machine->units.count > 0) {
 			changed = run_round(machine, &action);
-		} else if (machine->stopping) {
+		} else if (machine->stop.asked) {
 			end_run(machine);
 		}
-		if (!machine->tick_again && !changed) {
+		if (!machine->tick.again && !changed) {
 			break;
 		}
 	}
@@ -192,20 +195,20 @@ static void on_deferred_tick(void *ctx)
 {
 	struct bm_machine *machine = ctx;
 
-	machine->tick_deferred = false;
-	if (!machine->finished) {
-		machine->in_tick = true;
+	machine->tick.deferred = false;
+	if (!machine->stop.finished) {
+		machine->tick.is_running = true;
 		tick(machine);
-		machine->in_tick = false;
+		machine->tick.is_running = false;
 	}
 }
 
 void bm_machine_tick_soon(struct bm_machine *machine)
 {
-	if (machine->in_tick) {
-		machine->tick_again = true;
-	} else if (!machine->tick_deferred) {
-		machine->tick_deferred = true;
+	if (machine->tick.is_running) {
+		machine->tick.again = true;
+	} else if (!machine->tick.deferred) {
+		machine->tick.deferred = true;
 		bm_loop_defer(machine->loop, on_deferred_tick, machine);
 	}
 }
@@ -215,11 +218,11 @@ void bm_machine_tick_soon(struct bm_machine *machine)
 /* Those asked to stop; the others wait for them. */
 static void name_who_holds_up(struct bm_machine *machine, const char *text)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		const struct member *member = machine->members[i];
-		if (bm_unit_state(member->unit) == BM_UNIT_STOPPING) {
-			bm_events_add(machine->events, BM_LOG_WARN, member->name, "%s (pid %d)",
-					text, (int)bm_parts_pid(member));
+	for (size_t i = 0; i < machine->units.count; i++) {
+		const struct slot *slot = machine->units.slots[i];
+		if (bm_unit_state(slot->unit) == BM_UNIT_STOPPING) {
+			bm_events_add(machine->events, BM_LOG_WARN, slot->name, "%s (pid %d)",
+					text, (int)bm_parts_pid(slot));
 		}
 	}
 }
@@ -237,22 +240,22 @@ static void push_stop(struct bm_machine *machine)
 {
 	uint64_t now = bm_clock_msec();
 
-	if (now - machine->stop_reported_msec >= STOP_TELL_MSEC) {
-		machine->stop_reported_msec = now;
+	if (now - machine->stop.reported_msec >= STOP_TELL_MSEC) {
+		machine->stop.reported_msec = now;
 		name_who_holds_up(machine, "is what the stop waits for");
 	}
-	if (now < machine->stop_deadline_msec) {
+	if (now < machine->stop.deadline_msec) {
 		return;
 	}
 	machine->exit_code = machine->exit_code == BM_EXIT_OK ? BM_EXIT_FAILED
 							      : machine->exit_code;
-	if (now >= machine->stop_deadline_msec + STOP_GRACE_MSEC) {
+	if (now >= machine->stop.deadline_msec + STOP_GRACE_MSEC) {
 		leave_without_the_rest(machine);
 		return;
 	}
-	for (size_t i = 0; i < machine->member_count; i++) {
-		if (is_up(machine->members[i])) {
-			bm_unit_handle(machine->members[i]->unit, BM_UNIT_TIMED_OUT);
+	for (size_t i = 0; i < machine->units.count; i++) {
+		if (is_up(machine->units.slots[i])) {
+			bm_unit_handle(machine->units.slots[i]->unit, BM_UNIT_TIMED_OUT);
 		}
 	}
 }
@@ -265,7 +268,7 @@ static void push_stop(struct bm_machine *machine)
 static void wake_postmaster(struct bm_machine *machine)
 {
 	struct bm_process process;
-	pid_t pid = machine->postgres != NULL ? bm_parts_pid(machine->postgres) : 0;
+	pid_t pid = machine->units.postgres != NULL ? bm_parts_pid(machine->units.postgres) : 0;
 
 	if (pid <= 0 || bm_process_read(pid, &process, NULL) != 0 || process.state != 'T') {
 		return;
@@ -295,7 +298,7 @@ static void on_heartbeat(void *ctx)
 	struct bm_machine *machine = ctx;
 
 	look_at_host(machine);
-	if (machine->stopping) {
+	if (machine->stop.asked) {
 		push_stop(machine);
 	} else {
 		wake_postmaster(machine);
@@ -345,15 +348,15 @@ struct bm_machine *bm_machine_create(
 	struct bm_machine *machine = bm_alloc(sizeof(*machine));
 
 	machine->loop = loop;
-	machine->strict = options->strict;
-	machine->keep_log_format = options->keep_log_format;
-	machine->keep_log_level = options->keep_log_level;
+	machine->settings.strict = options->strict;
+	machine->settings.keep_log_format = options->keep_log_format;
+	machine->settings.keep_log_level = options->keep_log_level;
 	machine->events = bm_events_create();
 	machine->started_at = bm_clock_wall_msec();
-	machine->state_since_msec = bm_clock_msec();
-	machine->config_state = "unread";
-	machine->lock_fd = -1;
-	machine->heartbeat = bm_timer_create(loop, on_heartbeat, machine);
+	machine->health.since_msec = bm_clock_msec();
+	machine->settings.state = "unread";
+	machine->volume.lock_fd = -1;
+	machine->tick.heartbeat = bm_timer_create(loop, on_heartbeat, machine);
 	machine->event_store = bm_event_store_create(loop, machine->events, options->volume);
 	fill_paths(&machine->paths, options);
 	return machine;
@@ -371,15 +374,16 @@ void bm_machine_stop(struct bm_machine *machine, const char *why)
 {
 	uint64_t now = bm_clock_msec();
 
-	if (machine->stopping) {
+	if (machine->stop.asked) {
 		return;
 	}
-	machine->stopping = true;
-	machine->stop_reported_msec = now;
-	machine->stop_deadline_msec = now +
-			(machine->config != NULL ? machine->config->stop_deadline_msec
-						 : STOP_DEADLINE_MSEC);
-	bm_text_copy(machine->stop_why, sizeof(machine->stop_why), why);
+	machine->stop.asked = true;
+	machine->stop.reported_msec = now;
+	machine->stop.deadline_msec = now +
+			(machine->settings.config != NULL ? machine->settings.config
+									    ->stop_deadline_msec
+							  : STOP_DEADLINE_MSEC);
+	bm_text_copy(machine->stop.why, sizeof(machine->stop.why), why);
 	bm_events_add(machine->events, BM_LOG_INFO, "machine", "stopping: %s", why);
 	bm_cluster_create_cancel(machine->cluster_init);
 	machine->cluster_init = NULL;
@@ -399,19 +403,19 @@ void bm_machine_destroy(struct bm_machine *machine)
 	bm_settings_close(machine);
 	bm_parts_destroy(machine);
 	bm_databases_finish(machine);
-	bm_timer_close(machine->heartbeat);
-	bm_config_destroy(machine->config);
-	if (machine->lock_fd >= 0 && !machine->hold.active) {
+	bm_timer_close(machine->tick.heartbeat);
+	bm_config_destroy(machine->settings.config);
+	if (machine->volume.lock_fd >= 0 && !machine->volume.hold.active) {
 		bm_event_store_finish(machine->event_store);
 	}
 	bm_event_store_destroy(machine->event_store);
 	bm_events_destroy(machine->events);
 	host_finish(&machine->host);
-	bm_strbuf_finish(&machine->config_errors);
-	bm_strbuf_finish(&machine->pgpass_warnings);
+	bm_strbuf_finish(&machine->settings.errors);
+	bm_strbuf_finish(&machine->settings.pgpass_warnings);
 	bm_strbuf_finish(&machine->unreachable);
-	if (machine->lock_fd >= 0) {
-		close(machine->lock_fd);
+	if (machine->volume.lock_fd >= 0) {
+		close(machine->volume.lock_fd);
 	}
 	free_paths(&machine->paths);
 	free(machine);

@@ -15,10 +15,10 @@
 /* What stands on the command line is stronger than the file. */
 static void apply_log(const struct bm_machine *machine, const struct bm_config *config)
 {
-	if (!machine->keep_log_level) {
+	if (!machine->settings.keep_log_level) {
 		bm_log_set_level(config->log_level);
 	}
-	if (!machine->keep_log_format) {
+	if (!machine->settings.keep_log_format) {
 		bm_log_set_format(config->log_format);
 	}
 }
@@ -28,14 +28,14 @@ static struct bm_config *read_config(struct bm_machine *machine, const char **st
 {
 	const char *path = machine->paths.config;
 
-	bm_strbuf_clear(&machine->config_errors);
+	bm_strbuf_clear(&machine->settings.errors);
 	/* A link to nowhere is no absent file: somebody meant to give a configuration. */
 	if (!bm_file_is_named(path)) {
 		*state = "default";
 		return bm_config_create_default();
 	}
 	*state = "loaded";
-	return bm_config_load(path, &machine->config_errors);
+	return bm_config_load(path, &machine->settings.errors);
 }
 
 static void write_example(struct bm_machine *machine)
@@ -67,19 +67,19 @@ static void keep_without_file(struct bm_machine *machine)
 			"starts next; put the file back, or take the defaults with "
 			"`bucardo-machine config reload`\n";
 
-	if (strcmp(machine->config_state, "default") == 0 ||
-			strcmp(bm_strbuf_text(&machine->config_errors), text) == 0) {
+	if (strcmp(machine->settings.state, "default") == 0 ||
+			strcmp(bm_strbuf_text(&machine->settings.errors), text) == 0) {
 		return;
 	}
-	bm_strbuf_clear(&machine->config_errors);
-	bm_strbuf_puts(&machine->config_errors, text);
-	machine->config_state = "rejected";
+	bm_strbuf_clear(&machine->settings.errors);
+	bm_strbuf_puts(&machine->settings.errors, text);
+	machine->settings.state = "rejected";
 	bm_events_add(machine->events, BM_LOG_WARN, "config", "%s", text);
 }
 
 static void reread(struct bm_machine *machine)
 {
-	if (machine->config != NULL && !bm_file_is_named(machine->paths.config)) {
+	if (machine->settings.config != NULL && !bm_file_is_named(machine->paths.config)) {
 		keep_without_file(machine);
 	} else {
 		bm_machine_reload(machine, NULL);
@@ -111,12 +111,12 @@ void bm_settings_open(struct bm_machine *machine)
 {
 	char *secret_folder = folder_of(machine->paths.pgpass_secret);
 
-	if (machine->config_watch == NULL) {
-		machine->config_watch = bm_folder_watch_create(machine->loop,
+	if (machine->settings.config_watch == NULL) {
+		machine->settings.config_watch = bm_folder_watch_create(machine->loop,
 				machine->paths.volume, on_volume_changed, machine, NULL);
 	}
-	if (machine->pgpass_watch == NULL && bm_file_exists(secret_folder)) {
-		machine->pgpass_watch = bm_folder_watch_create(
+	if (machine->settings.pgpass_watch == NULL && bm_file_exists(secret_folder)) {
+		machine->settings.pgpass_watch = bm_folder_watch_create(
 				machine->loop, secret_folder, on_secret_changed, machine, NULL);
 		bm_settings_refresh_pgpass(machine);
 	}
@@ -125,16 +125,16 @@ void bm_settings_open(struct bm_machine *machine)
 
 void bm_settings_close(struct bm_machine *machine)
 {
-	bm_folder_watch_close(machine->config_watch);
-	bm_folder_watch_close(machine->pgpass_watch);
-	machine->config_watch = machine->pgpass_watch = NULL;
+	bm_folder_watch_close(machine->settings.config_watch);
+	bm_folder_watch_close(machine->settings.pgpass_watch);
+	machine->settings.config_watch = machine->settings.pgpass_watch = NULL;
 }
 
 void bm_settings_rewatch(struct bm_machine *machine)
 {
 	bm_settings_close(machine);
 	bm_settings_open(machine);
-	if (machine->config != NULL) {
+	if (machine->settings.config != NULL) {
 		reread(machine);
 	}
 }
@@ -145,11 +145,11 @@ bool bm_settings_load(struct bm_machine *machine)
 	struct bm_config *config = read_config(machine, &state);
 
 	if (config == NULL) {
-		machine->config_state = "rejected";
+		machine->settings.state = "rejected";
 		return false;
 	}
-	machine->config = config;
-	machine->config_state = state;
+	machine->settings.config = config;
+	machine->settings.state = state;
 	apply_log(machine, config);
 	write_example(machine);
 	bm_settings_refresh_pgpass(machine);
@@ -158,9 +158,9 @@ bool bm_settings_load(struct bm_machine *machine)
 
 static int refuse(struct bm_machine *machine, struct bm_strbuf *errors)
 {
-	const char *text = bm_strbuf_text(&machine->config_errors);
+	const char *text = bm_strbuf_text(&machine->settings.errors);
 
-	machine->config_state = "rejected";
+	machine->settings.state = "rejected";
 	bm_events_add(machine->events, BM_LOG_ERROR, "config",
 			"machine.yaml was refused, the earlier configuration stays; its errors:");
 	bm_events_add_lines(machine->events, BM_LOG_ERROR, "config", text);
@@ -190,15 +190,16 @@ static int reload_in_hold(struct bm_machine *machine, struct bm_strbuf *errors)
 {
 	const char *state;
 	struct bm_config *config = read_config(machine, &state);
-	bool is_held = machine->hold.active && strcmp(machine->hold.what, "bad-config") != 0;
+	bool is_held = machine->volume.hold.active &&
+			strcmp(machine->volume.hold.what, "bad-config") != 0;
 
 	bm_machine_tick_soon(machine);
 	if (errors != NULL && config == NULL) {
-		bm_strbuf_puts(errors, bm_strbuf_text(&machine->config_errors));
+		bm_strbuf_puts(errors, bm_strbuf_text(&machine->settings.errors));
 	} else if (errors != NULL && is_held) {
 		bm_strbuf_printf(errors,
 				"the machine holds, and takes no configuration yet: %s\n",
-				machine->hold.why);
+				machine->volume.hold.why);
 	}
 	bool good = config != NULL && !is_held;
 	bm_config_destroy(config);
@@ -236,18 +237,18 @@ int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors)
 	const char *state;
 
 	bm_settings_refresh_pgpass(machine);
-	if (machine->config == NULL) {
+	if (machine->settings.config == NULL) {
 		return reload_in_hold(machine, errors);
 	}
 	struct bm_config *config = read_config(machine, &state);
 	if (config == NULL) {
 		return refuse(machine, errors);
 	}
-	struct bm_config *old = machine->config;
-	bool was_rejected = strcmp(machine->config_state, "rejected") == 0;
+	struct bm_config *old = machine->settings.config;
+	bool was_rejected = strcmp(machine->settings.state, "rejected") == 0;
 	bool changed = !is_same(old, config);
-	machine->config = config;
-	machine->config_state = state;
+	machine->settings.config = config;
+	machine->settings.state = state;
 	apply_log(machine, config);
 	struct bm_strbuf later = BM_STRBUF_INIT;
 	bm_parts_reconfigure(machine, old, &later);
@@ -270,7 +271,7 @@ void bm_settings_refresh_pgpass(struct bm_machine *machine)
 	struct bm_strbuf warnings = BM_STRBUF_INIT;
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (machine->lock_fd < 0) {
+	if (machine->volume.lock_fd < 0) {
 		return; /* the runtime folder may belong to another live machine */
 	}
 	int rc = bm_pgpass_refresh(
@@ -278,7 +279,8 @@ void bm_settings_refresh_pgpass(struct bm_machine *machine)
 	if (rc < 0) {
 		bm_strbuf_printf(&warnings, "%s\n", err.message);
 	}
-	if (strcmp(bm_strbuf_text(&warnings), bm_strbuf_text(&machine->pgpass_warnings)) != 0 &&
+	if (strcmp(bm_strbuf_text(&warnings),
+			    bm_strbuf_text(&machine->settings.pgpass_warnings)) != 0 &&
 			warnings.length > 0) {
 		bm_events_add_lines(machine->events, BM_LOG_WARN, "pgpass", warnings.text);
 	}
@@ -291,6 +293,6 @@ void bm_settings_refresh_pgpass(struct bm_machine *machine)
 			bm_migrate_retry(machine->migrate);
 		}
 	}
-	bm_strbuf_finish(&machine->pgpass_warnings);
-	machine->pgpass_warnings = warnings;
+	bm_strbuf_finish(&machine->settings.pgpass_warnings);
+	machine->settings.pgpass_warnings = warnings;
 }

@@ -77,7 +77,7 @@ void bm_migrations_create(struct bm_machine *machine)
 	const struct bm_migrate_host host = {on_event, on_changed, machine};
 
 	machine->migrate = bm_migrate_create(machine->loop, &options, &host, machine->control);
-	bm_migrate_configure(machine->migrate, machine->config);
+	bm_migrate_configure(machine->migrate, machine->settings.config);
 }
 
 static int check_usable(const struct bm_machine *machine, struct bm_error *err)
@@ -85,9 +85,9 @@ static int check_usable(const struct bm_machine *machine, struct bm_error *err)
 	if (machine->migrate == NULL) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"the machine holds, no migration can be asked for anything: %s",
-				machine->hold.why);
+				machine->volume.hold.why);
 	}
-	if (machine->stopping) {
+	if (machine->stop.asked) {
 		return bm_error_set(err, BM_ERR_PRECONDITION, "the machine is stopping");
 	}
 	return 0;

@@ -74,39 +74,40 @@ static struct bm_unit_policy extra_policy(
 
 static void grow_lists(struct bm_machine *machine, size_t count)
 {
-	machine->members = bm_realloc(machine->members, count, sizeof(*machine->members));
-	machine->plan_units = bm_realloc(
-			machine->plan_units, count, sizeof(*machine->plan_units));
-	machine->wants = bm_realloc(machine->wants, count, sizeof(*machine->wants));
+	machine->units.slots = bm_realloc(
+			machine->units.slots, count, sizeof(*machine->units.slots));
+	machine->units.plan = bm_realloc(
+			machine->units.plan, count, sizeof(*machine->units.plan));
+	machine->units.wants = bm_realloc(
+			machine->units.wants, count, sizeof(*machine->units.wants));
 }
 
-static struct member *add_member(
-		struct bm_machine *machine, enum bm_role role, const char *name)
+static struct slot *add_slot(struct bm_machine *machine, enum bm_role role, const char *name)
 {
-	struct member *member = bm_alloc(sizeof(*member));
+	struct slot *slot = bm_alloc(sizeof(*slot));
 
-	member->role = role;
-	member->name = bm_strdup(name);
-	member->machine = machine;
-	bm_stop_load(machine->paths.volume, name, &member->stop);
-	if (member->stop.stopped) {
+	slot->role = role;
+	slot->name = bm_strdup(name);
+	slot->machine = machine;
+	bm_stop_load(machine->paths.volume, name, &slot->stop);
+	if (slot->stop.stopped) {
 		bm_events_add(machine->events, BM_LOG_WARN, name, "stays stopped, by %s",
-				member->stop.by);
+				slot->stop.by);
 	}
-	grow_lists(machine, machine->member_count + 1);
+	grow_lists(machine, machine->units.count + 1);
 	/* Http is first, extras stand before postgres, the last two places are fixed. */
 	size_t place = role == BM_ROLE_HTTP ? 0
-			: role == BM_ROLE_EXTRA && machine->postgres != NULL
-			? machine->member_count - 2
-			: machine->member_count;
-	memmove(&machine->members[place + 1], &machine->members[place],
-			(machine->member_count - place) * sizeof(member));
-	machine->members[place] = member;
-	machine->member_count++;
-	return member;
+			: role == BM_ROLE_EXTRA && machine->units.postgres != NULL
+			? machine->units.count - 2
+			: machine->units.count;
+	memmove(&machine->units.slots[place + 1], &machine->units.slots[place],
+			(machine->units.count - place) * sizeof(slot));
+	machine->units.slots[place] = slot;
+	machine->units.count++;
+	return slot;
 }
 
-static void note_change(struct bm_machine *machine, struct bm_unit *unit)
+static void record_change(struct bm_machine *machine, struct bm_unit *unit)
 {
 	struct bm_unit_view view = bm_unit_view(unit);
 	enum bm_log_level level = view.state == BM_UNIT_BACKOFF || view.state == BM_UNIT_FAILED
@@ -115,21 +116,21 @@ static void note_change(struct bm_machine *machine, struct bm_unit *unit)
 
 	const char *state = bm_unit_state_name(view.state);
 	bool says_more = strcmp(state, view.why) != 0;
-	bm_events_note(machine->events, level, view.name, "is %s%s%s", state,
+	bm_events_record(machine->events, level, view.name, "is %s%s%s", state,
 			says_more ? ": " : "", says_more ? view.why : "");
 	bm_machine_tick_soon(machine);
 }
 
 static void on_program_changed(void *ctx, struct bm_unit *unit)
 {
-	struct member *member = ctx;
+	struct slot *slot = ctx;
 	enum bm_unit_state state = bm_unit_state(unit);
 
-	if (member->role == BM_ROLE_POSTGRES &&
+	if (slot->role == BM_ROLE_POSTGRES &&
 			(state == BM_UNIT_BACKOFF || state == BM_UNIT_DOWN)) {
-		member->machine->postmaster_clear = false;
+		slot->machine->install.postmaster_clear = false;
 	}
-	note_change(member->machine, unit);
+	record_change(slot->machine, unit);
 }
 
 static void on_bucardo_changed(void *ctx, struct bm_unit *unit)
@@ -139,28 +140,28 @@ static void on_bucardo_changed(void *ctx, struct bm_unit *unit)
 
 	bm_restarts_see(&machine->restarts, &view, bm_clock_msec());
 	if (bm_unit_state_is_up(view.state)) {
-		machine->tree_ran = true;
-	} else if (machine->tree_ran) {
+		machine->install.tree_ran = true;
+	} else if (machine->install.tree_ran) {
 		/* What only waits for its start leaves nothing behind. */
-		machine->tree_ran = machine->tree_clear = false;
+		machine->install.tree_ran = machine->install.tree_clear = false;
 	}
-	note_change(machine, unit);
+	record_change(machine, unit);
 }
 
-struct member *bm_parts_add_program(struct bm_machine *machine, enum bm_role role,
+struct slot *bm_parts_add_program(struct bm_machine *machine, enum bm_role role,
 		const struct bm_program_spec *spec, const struct bm_unit_policy *policy)
 {
-	struct member *member = add_member(machine, role, spec->name);
+	struct slot *slot = add_slot(machine, role, spec->name);
 
-	member->program = bm_program_create(
-			machine->loop, spec, policy, on_program_changed, member);
-	member->unit = bm_program_unit(member->program);
-	return member;
+	slot->program = bm_program_create(
+			machine->loop, spec, policy, on_program_changed, slot);
+	slot->unit = bm_program_unit(slot->program);
+	return slot;
 }
 
 void bm_parts_add_extra(struct bm_machine *machine, const struct bm_config_unit *unit)
 {
-	struct bm_unit_policy policy = extra_policy(machine->config, unit);
+	struct bm_unit_policy policy = extra_policy(machine->settings.config, unit);
 	struct bm_program_spec spec = {
 			.name = unit->name,
 			.argv = unit->command,
@@ -191,8 +192,8 @@ struct bm_cluster_paths bm_parts_cluster(const struct bm_machine *machine)
 static void add_postgres(struct bm_machine *machine)
 {
 	struct bm_cluster_paths paths = bm_parts_cluster(machine);
-	struct bm_unit_policy policy = postgres_policy(machine->config);
-	char **argv = bm_cluster_argv(&paths, machine->config->postgres_settings);
+	struct bm_unit_policy policy = postgres_policy(machine->settings.config);
+	char **argv = bm_cluster_argv(&paths, machine->settings.config->postgres_settings);
 	char *pgpass = bm_format("PGPASSFILE=%s", machine->paths.pgpass);
 	char *home = bm_format("HOME=%s", machine->paths.home);
 	/* Bucardo's functions connect to the databases from inside its sessions. */
@@ -210,7 +211,8 @@ static void add_postgres(struct bm_machine *machine)
 			.probe = BM_PROBE_CALLBACK,
 	};
 
-	machine->postgres = bm_parts_add_program(machine, BM_ROLE_POSTGRES, &spec, &policy);
+	machine->units.postgres = bm_parts_add_program(
+			machine, BM_ROLE_POSTGRES, &spec, &policy);
 	bm_strbuf_finish(&options);
 	free(home);
 	free(pgpass);
@@ -276,7 +278,7 @@ static struct bm_conn *make_conn(struct bm_machine *machine, const char *dbname,
 static void on_bucardo_event(void *ctx, enum bm_bucardo_event event, const char *text)
 {
 	struct bm_machine *machine = ctx;
-	struct member *member = machine->bucardo_member;
+	struct slot *slot = machine->units.bucardo;
 	struct bm_error err = BM_ERROR_INIT;
 	char by[300];
 	int rc = 0;
@@ -284,23 +286,22 @@ static void on_bucardo_event(void *ctx, enum bm_bucardo_event event, const char 
 	switch (event) {
 	case BM_BUCARDO_OPERATOR_STOPPED:
 		snprintf(by, sizeof(by), "bucardo stop%s%s", text[0] != '\0' ? ": " : "", text);
-		rc = bm_stop_store(
-				machine->paths.volume, member->name, by, &member->stop, &err);
+		rc = bm_stop_store(machine->paths.volume, slot->name, by, &slot->stop, &err);
 		if (rc != 0) { /* it has happened already: respected until we end */
-			member->stop.stopped = true;
-			member->stop.at = bm_clock_wall_msec();
-			bm_text_copy(member->stop.by, sizeof(member->stop.by), by);
+			slot->stop.stopped = true;
+			slot->stop.at = bm_clock_wall_msec();
+			bm_text_copy(slot->stop.by, sizeof(slot->stop.by), by);
 		}
 		bm_events_add(machine->events, BM_LOG_WARN, "bucardo",
 				"was stopped by a person (%s) and stays stopped", by);
 		break;
 	case BM_BUCARDO_OPERATOR_STARTED:
-		rc = bm_stop_remove(machine->paths.volume, member->name, &member->stop, &err);
+		rc = bm_stop_remove(machine->paths.volume, slot->name, &slot->stop, &err);
 		bm_events_add(machine->events, BM_LOG_INFO, "bucardo",
 				"was started by a person, adopted");
 		break;
 	case BM_BUCARDO_RESTART_POSTGRES:
-		bm_parts_restart(machine->postgres, text);
+		bm_parts_restart(machine->units.postgres, text);
 		break;
 	case BM_BUCARDO_HOLD:
 		bm_events_add(machine->events, BM_LOG_ERROR, "bucardo", "holding: %s", text);
@@ -320,7 +321,7 @@ static void on_bucardo_event(void *ctx, enum bm_bucardo_event event, const char 
 
 struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *machine)
 {
-	const struct bm_config *config = machine->config;
+	const struct bm_config *config = machine->settings.config;
 
 	return (struct bm_bucardo_options){
 			.home_dir = machine->paths.home,
@@ -338,46 +339,48 @@ struct bm_bucardo_options bm_parts_bucardo_options(const struct bm_machine *mach
 static void add_bucardo(struct bm_machine *machine)
 {
 	struct bm_bucardo_options options = bm_parts_bucardo_options(machine);
-	struct bm_unit_policy policy = bucardo_policy(machine->config);
-	struct member *member = add_member(machine, BM_ROLE_BUCARDO, "bucardo");
+	struct bm_unit_policy policy = bucardo_policy(machine->settings.config);
+	struct slot *slot = add_slot(machine, BM_ROLE_BUCARDO, "bucardo");
 
-	machine->bucardo_member = member;
+	machine->units.bucardo = slot;
 	machine->bucardo = bm_bucardo_create(machine->loop, &options, &policy, machine->control,
 			on_bucardo_changed, on_bucardo_event, machine);
-	member->unit = bm_bucardo_unit(machine->bucardo);
+	slot->unit = bm_bucardo_unit(machine->bucardo);
 }
 
 /* The folder showed a cluster; what it holds is known now. */
-static void note_found(struct bm_machine *machine, const struct bm_observation *observation)
+static void record_found(struct bm_machine *machine, const struct bm_observation *observation)
 {
-	size_t used = strlen(machine->found), count = observation->sync_count, active = 0;
+	size_t used = strlen(machine->volume.found), count = observation->sync_count,
+	       active = 0;
 
-	if (strcmp(machine->found, "a control cluster") != 0) {
+	if (strcmp(machine->volume.found, "a control cluster") != 0) {
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		active += observation->syncs[i].active;
 	}
 	if (count == 0) {
-		bm_text_copy(machine->found + used, sizeof(machine->found) - used,
+		bm_text_copy(machine->volume.found + used, sizeof(machine->volume.found) - used,
 				" without a sync");
 	} else {
-		snprintf(machine->found + used, sizeof(machine->found) - used,
+		snprintf(machine->volume.found + used, sizeof(machine->volume.found) - used,
 				" with %zu sync%s, %zu active", count, count > 1 ? "s" : "",
 				active);
 	}
-	bm_events_add(machine->events, BM_LOG_INFO, "volume", "it is %s", machine->found);
+	bm_events_add(machine->events, BM_LOG_INFO, "volume", "it is %s",
+			machine->volume.found);
 }
 
 static void on_sample(void *ctx, const struct bm_observation *observation)
 {
 	struct bm_machine *machine = ctx;
 
-	if (!machine->sample_seen) {
-		note_found(machine, observation);
+	if (!machine->view.sample_seen) {
+		record_found(machine, observation);
 	}
-	machine->sample_seen = true;
-	bm_bucardo_set_stopped(machine->bucardo, machine->bucardo_member->stop.stopped);
+	machine->view.sample_seen = true;
+	bm_bucardo_set_stopped(machine->bucardo, machine->units.bucardo->stop.stopped);
 	bm_bucardo_observe(machine->bucardo, observation);
 	bm_migrations_reconcile(machine);
 	bm_databases_keep(machine, observation);
@@ -397,7 +400,7 @@ static void create_observer(struct bm_machine *machine)
 			.program = "/proc/self/exe",
 			.socket_dir = machine->paths.plain_runtime,
 			.pgpass = machine->paths.pgpass,
-			.interval_msec = machine->config->observe_interval_msec,
+			.interval_msec = machine->settings.config->observe_interval_msec,
 			.timeout_msec = 5000,
 	};
 
@@ -410,8 +413,8 @@ static void create_observer(struct bm_machine *machine)
 void bm_parts_create(struct bm_machine *machine)
 {
 	bm_parts_add_http(machine);
-	for (size_t i = 0; i < machine->config->unit_count; i++) {
-		bm_parts_add_extra(machine, &machine->config->units[i]);
+	for (size_t i = 0; i < machine->settings.config->unit_count; i++) {
+		bm_parts_add_extra(machine, &machine->settings.config->units[i]);
 	}
 	add_postgres(machine);
 	machine->admin = make_conn(machine, "postgres", "postgres", NULL, on_admin_event);
@@ -422,11 +425,11 @@ void bm_parts_create(struct bm_machine *machine)
 	bm_migrations_create(machine);
 }
 
-static void free_member(struct member *member)
+static void free_member(struct slot *slot)
 {
-	bm_program_close(member->program);
-	free(member->name);
-	free(member);
+	bm_program_close(slot->program);
+	free(slot->name);
+	free(slot);
 }
 
 void bm_parts_destroy(struct bm_machine *machine)
@@ -437,55 +440,54 @@ void bm_parts_destroy(struct bm_machine *machine)
 	bm_bucardo_close(machine->bucardo);
 	bm_conn_destroy(machine->admin);
 	bm_conn_destroy(machine->control);
-	for (size_t i = 0; i < machine->member_count; i++) {
-		free_member(machine->members[i]);
+	for (size_t i = 0; i < machine->units.count; i++) {
+		free_member(machine->units.slots[i]);
 	}
-	free(machine->members);
-	free(machine->plan_units);
-	free(machine->wants);
+	free(machine->units.slots);
+	free(machine->units.plan);
+	free(machine->units.wants);
 }
 
-struct member *bm_parts_find(struct bm_machine *machine, const char *name)
+struct slot *bm_parts_find(struct bm_machine *machine, const char *name)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		if (!machine->members[i]->retired &&
-				strcmp(machine->members[i]->name, name) == 0) {
-			return machine->members[i];
+	for (size_t i = 0; i < machine->units.count; i++) {
+		if (!machine->units.slots[i]->retired &&
+				strcmp(machine->units.slots[i]->name, name) == 0) {
+			return machine->units.slots[i];
 		}
 	}
 	return NULL;
 }
 
-pid_t bm_parts_pid(const struct member *member)
+pid_t bm_parts_pid(const struct slot *slot)
 {
-	return member->program != NULL ? bm_program_pid(member->program)
-				       : bm_bucardo_mcp_pid(member->machine->bucardo);
+	return slot->program != NULL ? bm_program_pid(slot->program)
+				     : bm_bucardo_mcp_pid(slot->machine->bucardo);
 }
 
-void bm_parts_restart(struct member *member, const char *why)
+void bm_parts_restart(struct slot *slot, const char *why)
 {
-	bm_events_add(member->machine->events, BM_LOG_INFO, member->name, "restarting: %s",
-			why);
+	bm_events_add(slot->machine->events, BM_LOG_INFO, slot->name, "restarting: %s", why);
 	/* Others depend on postgres only; the plan takes them down first. */
-	if (member->role == BM_ROLE_POSTGRES && bm_unit_state(member->unit) == BM_UNIT_READY) {
-		member->restarting = true;
-		bm_machine_tick_soon(member->machine);
+	if (slot->role == BM_ROLE_POSTGRES && bm_unit_state(slot->unit) == BM_UNIT_READY) {
+		slot->restarting = true;
+		bm_machine_tick_soon(slot->machine);
 	} else {
-		bm_unit_restart(member->unit, why);
+		bm_unit_restart(slot->unit, why);
 	}
 }
 
 void bm_parts_sweep(struct bm_machine *machine)
 {
-	for (size_t i = 0; i < machine->member_count; i++) {
-		struct member *member = machine->members[i];
-		if (!member->retired || bm_unit_state(member->unit) != BM_UNIT_DOWN) {
+	for (size_t i = 0; i < machine->units.count; i++) {
+		struct slot *slot = machine->units.slots[i];
+		if (!slot->retired || bm_unit_state(slot->unit) != BM_UNIT_DOWN) {
 			continue;
 		}
-		machine->member_count--;
-		memmove(&machine->members[i], &machine->members[i + 1],
-				(machine->member_count - i) * sizeof(member));
-		free_member(member);
+		machine->units.count--;
+		memmove(&machine->units.slots[i], &machine->units.slots[i + 1],
+				(machine->units.count - i) * sizeof(slot));
+		free_member(slot);
 		i--;
 	}
 }

@@ -19,20 +19,20 @@
 
 static bool works(struct bm_machine *machine, uint64_t now)
 {
-	pid_t pid = bm_parts_pid(machine->postgres);
+	pid_t pid = bm_parts_pid(machine->units.postgres);
 
 	return pid > 0 && bm_work_check(&machine->postgres_work, pid, now);
 }
 
-static void note_failure(struct bm_machine *machine)
+static void record_failure(struct bm_machine *machine)
 {
 	uint64_t now = bm_clock_msec();
 
-	if (machine->probe_failed_msec == 0) {
-		machine->probe_failed_msec = now;
+	if (machine->probe.failed_msec == 0) {
+		machine->probe.failed_msec = now;
 	}
-	if (!works(machine, now) || now - machine->probe_failed_msec >= FAILING_LIMIT_MSEC) {
-		machine->probe_failures++;
+	if (!works(machine, now) || now - machine->probe.failed_msec >= FAILING_LIMIT_MSEC) {
+		machine->probe.failures++;
 	}
 }
 
@@ -40,20 +40,20 @@ static void on_done(void *ctx, const struct bm_result *result)
 {
 	struct bm_machine *machine = ctx;
 
-	machine->probe_pending = false;
+	machine->probe.pending = false;
 	if (result->error == NULL) {
-		machine->probe_failures = 0;
-		machine->probe_failed_msec = 0;
-		bm_program_ready(machine->postgres->program, true);
+		machine->probe.failures = 0;
+		machine->probe.failed_msec = 0;
+		bm_program_ready(machine->units.postgres->program, true);
 	} else {
-		note_failure(machine);
+		record_failure(machine);
 	}
 	bm_machine_tick_soon(machine);
 }
 
 void bm_probe_now(struct bm_machine *machine, struct bm_conn *conn)
 {
-	machine->probe_pending = true;
+	machine->probe.pending = true;
 	bm_conn_query(conn, "SELECT 1", NULL, 0, on_done, machine);
 }
 
@@ -62,15 +62,15 @@ static void watch_start(struct bm_machine *machine)
 	uint64_t now = bm_clock_msec();
 
 	if (now - machine->postgres_work.looked_msec >= LOOK_MSEC && works(machine, now)) {
-		bm_unit_progress(machine->postgres->unit);
+		bm_unit_progress(machine->units.postgres->unit);
 	}
 }
 
 void bm_probe_control(struct bm_machine *machine)
 {
-	enum bm_unit_state state = machine->postgres == NULL
+	enum bm_unit_state state = machine->units.postgres == NULL
 			? BM_UNIT_DOWN
-			: bm_unit_state(machine->postgres->unit);
+			: bm_unit_state(machine->units.postgres->unit);
 
 	if (state != BM_UNIT_READY && state != BM_UNIT_STARTING) {
 		return;
@@ -78,11 +78,11 @@ void bm_probe_control(struct bm_machine *machine)
 	if (state == BM_UNIT_STARTING) {
 		watch_start(machine);
 	}
-	if (state == BM_UNIT_READY && machine->probe_failures >= PATIENCE) {
-		machine->probe_failures = 0;
-		machine->probe_failed_msec = 0;
-		bm_program_ready(machine->postgres->program, false);
-	} else if (!machine->probe_pending && bm_conn_is_up(machine->control)) {
+	if (state == BM_UNIT_READY && machine->probe.failures >= PATIENCE) {
+		machine->probe.failures = 0;
+		machine->probe.failed_msec = 0;
+		bm_program_ready(machine->units.postgres->program, false);
+	} else if (!machine->probe.pending && bm_conn_is_up(machine->control)) {
 		bm_probe_now(machine, machine->control);
 	}
 }

@@ -50,7 +50,7 @@ static bool has_unit(const struct bm_config *config, const struct bm_config_unit
 static void retire_changed_units(struct bm_machine *machine, const struct bm_config *old)
 {
 	for (size_t i = 0; i < old->unit_count; i++) {
-		if (!has_unit(machine->config, &old->units[i])) {
+		if (!has_unit(machine->settings.config, &old->units[i])) {
 			bm_parts_find(machine, old->units[i].name)->retired = true;
 		}
 	}
@@ -58,20 +58,21 @@ static void retire_changed_units(struct bm_machine *machine, const struct bm_con
 
 static void add_new_units(struct bm_machine *machine, const struct bm_config *old)
 {
-	for (size_t i = 0; i < machine->config->unit_count; i++) {
-		if (!has_unit(old, &machine->config->units[i])) {
-			bm_parts_add_extra(machine, &machine->config->units[i]);
+	for (size_t i = 0; i < machine->settings.config->unit_count; i++) {
+		if (!has_unit(old, &machine->settings.config->units[i])) {
+			bm_parts_add_extra(machine, &machine->settings.config->units[i]);
 		}
 	}
 }
 
 void bm_parts_add_http(struct bm_machine *machine)
 {
-	const char *at = bm_http_unit_listen(machine->config, machine->paths.http_listen);
+	const char *at = bm_http_unit_listen(
+			machine->settings.config, machine->paths.http_listen);
 	struct bm_http_unit unit;
 
 	if (at != NULL) {
-		bm_http_unit_fill(&unit, machine->config, at, machine->paths.runtime,
+		bm_http_unit_fill(&unit, machine->settings.config, at, machine->paths.runtime,
 				machine->paths.plain_runtime);
 		bm_parts_add_program(machine, BM_ROLE_HTTP, &unit.spec, &unit.policy);
 	}
@@ -79,13 +80,13 @@ void bm_parts_add_http(struct bm_machine *machine)
 
 static void replace_http(struct bm_machine *machine, const struct bm_config *old)
 {
-	struct member *member = bm_parts_find(machine, BM_HTTP_UNIT);
+	struct slot *slot = bm_parts_find(machine, BM_HTTP_UNIT);
 
-	if (bm_http_unit_is_same(old, machine->config, machine->paths.http_listen)) {
+	if (bm_http_unit_is_same(old, machine->settings.config, machine->paths.http_listen)) {
 		return;
 	}
-	if (member != NULL) {
-		member->retired = true;
+	if (slot != NULL) {
+		slot->retired = true;
 	}
 	bm_parts_add_http(machine);
 }
@@ -128,13 +129,13 @@ void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *ol
 {
 	struct bm_bucardo_options options = bm_parts_bucardo_options(machine);
 
-	if (machine->member_count == 0) {
+	if (machine->units.count == 0) {
 		return;
 	}
 	replace_http(machine, old);
 	retire_changed_units(machine, old);
 	add_new_units(machine, old);
 	bm_bucardo_configure(machine->bucardo, &options);
-	bm_migrate_configure(machine->migrate, machine->config);
-	list_what_waits(old, machine->config, later);
+	bm_migrate_configure(machine->migrate, machine->settings.config);
+	list_what_waits(old, machine->settings.config, later);
 }

@@ -10,15 +10,16 @@ static const char *name_at(const void *ctx, size_t index)
 {
 	const struct bm_machine *machine = ctx;
 
-	return index < machine->member_count ? machine->members[index]->name : NULL;
+	return index < machine->units.count ? machine->units.slots[index]->name : NULL;
 }
 
 static int no_such_unit(struct bm_machine *machine, const char *name, struct bm_error *err)
 {
 	struct bm_strbuf names = BM_STRBUF_INIT;
 
-	for (size_t i = 0; i < machine->member_count; i++) {
-		bm_strbuf_printf(&names, "%s%s", i > 0 ? ", " : "", machine->members[i]->name);
+	for (size_t i = 0; i < machine->units.count; i++) {
+		bm_strbuf_printf(&names, "%s%s", i > 0 ? ", " : "",
+				machine->units.slots[i]->name);
 	}
 	const char *meant = bm_words_nearest(name, name_at, machine);
 	bm_error_set(err, BM_ERR_CONFIG, "there is no service '%s'; %s%s%sthere are: %s", name,
@@ -29,68 +30,68 @@ static int no_such_unit(struct bm_machine *machine, const char *name, struct bm_
 	return -1;
 }
 
-static int stop_service(struct bm_machine *machine, struct member *member, const char *by,
+static int stop_service(struct bm_machine *machine, struct slot *slot, const char *by,
 		struct bm_error *err)
 {
 	char text[200];
 
 	snprintf(text, sizeof(text), "service stop (%s)", by);
-	if (bm_stop_store(machine->paths.volume, member->name, text, &member->stop, err) != 0) {
+	if (bm_stop_store(machine->paths.volume, slot->name, text, &slot->stop, err) != 0) {
 		return -1;
 	}
-	bm_events_add(machine->events, BM_LOG_INFO, member->name, "stopping, asked by %s", by);
+	bm_events_add(machine->events, BM_LOG_INFO, slot->name, "stopping, asked by %s", by);
 	return 0;
 }
 
-static int start_service(struct bm_machine *machine, struct member *member, const char *by,
+static int start_service(struct bm_machine *machine, struct slot *slot, const char *by,
 		struct bm_error *err)
 {
-	if (bm_stop_remove(machine->paths.volume, member->name, &member->stop, err) != 0) {
+	if (bm_stop_remove(machine->paths.volume, slot->name, &slot->stop, err) != 0) {
 		return -1;
 	}
-	bm_events_add(machine->events, BM_LOG_INFO, member->name, "starting, asked by %s", by);
+	bm_events_add(machine->events, BM_LOG_INFO, slot->name, "starting, asked by %s", by);
 	return 0;
 }
 
-static int restart_service(struct bm_machine *machine, struct member *member, const char *by,
+static int restart_service(struct bm_machine *machine, struct slot *slot, const char *by,
 		struct bm_error *err)
 {
 	char why[200];
 
-	if (bm_stop_remove(machine->paths.volume, member->name, &member->stop, err) != 0) {
+	if (bm_stop_remove(machine->paths.volume, slot->name, &slot->stop, err) != 0) {
 		return -1;
 	}
 	snprintf(why, sizeof(why), "asked by %s", by);
-	bm_parts_restart(member, why);
+	bm_parts_restart(slot, why);
 	return 0;
 }
 
 int bm_machine_service(struct bm_machine *machine, enum bm_service_verb verb, const char *unit,
 		const char *by, struct bm_error *err)
 {
-	static int (*const verbs[])(struct bm_machine * machine, struct member * member,
+	static int (*const verbs[])(struct bm_machine * machine, struct slot * slot,
 			const char *by, struct bm_error *err) = {
 			[BM_SERVICE_START] = start_service,
 			[BM_SERVICE_STOP] = stop_service,
 			[BM_SERVICE_RESTART] = restart_service,
 	};
-	struct member *member = bm_parts_find(machine, unit);
+	struct slot *slot = bm_parts_find(machine, unit);
 
-	if (member == NULL) {
+	if (slot == NULL) {
 		return no_such_unit(machine, unit, err);
 	}
-	if (machine->stopping) {
+	if (machine->stop.asked) {
 		return bm_error_set(err, BM_ERR_PRECONDITION, "the machine is stopping");
 	}
-	int rc = verbs[verb](machine, member, by, err);
+	int rc = verbs[verb](machine, slot, by, err);
 	bm_machine_tick_soon(machine);
 	return rc;
 }
 
 void bm_machine_show_config(struct bm_machine *machine, struct bm_strbuf *out)
 {
-	if (machine->config != NULL) {
-		bm_config_show(machine->config, out);
+	if (machine->settings.config != NULL) {
+		bm_config_show(machine->settings.config, out);
 	} else {
 		bm_strbuf_puts(out, "# no configuration: machine.yaml was refused\n");
 	}

@@ -14,12 +14,12 @@
 
 void bm_databases_keep(struct bm_machine *machine, const struct bm_observation *observation)
 {
-	machine->databases = bm_realloc(
-			machine->databases, observation->db_count, sizeof(*machine->databases));
-	machine->database_count = observation->db_count;
+	machine->view.databases = bm_realloc(machine->view.databases, observation->db_count,
+			sizeof(*machine->view.databases));
+	machine->view.database_count = observation->db_count;
 	for (size_t i = 0; i < observation->db_count; i++) {
 		const struct bm_db_sample *from = &observation->dbs[i];
-		struct kept_database *to = &machine->databases[i];
+		struct kept_database *to = &machine->view.databases[i];
 		bm_text_copy(to->name, sizeof(to->name), from->name);
 		bm_text_copy(to->role, sizeof(to->role), from->role);
 		bm_text_copy(to->error, sizeof(to->error), from->error);
@@ -30,11 +30,11 @@ void bm_databases_keep(struct bm_machine *machine, const struct bm_observation *
 
 void bm_databases_finish(struct bm_machine *machine)
 {
-	free(machine->databases);
-	free(machine->status_units);
-	free(machine->status_databases);
-	free(machine->status_syncs);
-	free(machine->status_migrations);
+	free(machine->view.databases);
+	free(machine->view.units);
+	free(machine->view.database_rows);
+	free(machine->view.syncs);
+	free(machine->view.migrations);
 }
 
 static const char *kind_of(enum bm_role role)
@@ -50,34 +50,34 @@ static const char *kind_of(enum bm_role role)
 }
 
 /* The unit only knows that it must not run; the reason is ours. */
-static bool waits_for_database(const struct bm_machine *machine, const struct member *member)
+static bool waits_for_database(const struct bm_machine *machine, const struct slot *slot)
 {
-	return member->role == BM_ROLE_BUCARDO && !member->stop.stopped &&
+	return slot->role == BM_ROLE_BUCARDO && !slot->stop.stopped &&
 			machine->unreachable.length > 0 &&
-			bm_unit_state(member->unit) == BM_UNIT_DOWN;
+			bm_unit_state(slot->unit) == BM_UNIT_DOWN;
 }
 
 static void fill_units(struct bm_machine *machine, struct bm_status *out)
 {
-	size_t count = machine->member_count;
+	size_t count = machine->units.count;
 
-	machine->status_units = bm_realloc(
-			machine->status_units, count + 1, sizeof(*machine->status_units));
+	machine->view.units = bm_realloc(
+			machine->view.units, count + 1, sizeof(*machine->view.units));
 	for (size_t i = 0; i < count; i++) {
-		const struct member *member = machine->members[i];
-		struct bm_status_unit *unit = &machine->status_units[i];
+		const struct slot *slot = machine->units.slots[i];
+		struct bm_status_unit *unit = &machine->view.units[i];
 		*unit = (struct bm_status_unit){
-				.view = bm_unit_view(member->unit),
-				.kind = kind_of(member->role),
-				.pid = bm_parts_pid(member),
-				.stopped_by = member->stop.by,
-				.stopped_at = member->stop.at,
+				.view = bm_unit_view(slot->unit),
+				.kind = kind_of(slot->role),
+				.pid = bm_parts_pid(slot),
+				.stopped_by = slot->stop.by,
+				.stopped_at = slot->stop.at,
 		};
-		if (waits_for_database(machine, member)) {
+		if (waits_for_database(machine, slot)) {
 			unit->view.why = bm_strbuf_text(&machine->unreachable);
 		}
 	}
-	out->units = machine->status_units;
+	out->units = machine->view.units;
 	out->unit_count = count;
 }
 
@@ -86,13 +86,13 @@ static void add_observer(struct bm_machine *machine, struct bm_status *out)
 {
 	struct bm_observer_view view = bm_observer_view(machine->observer);
 
-	machine->status_units[out->unit_count++] = (struct bm_status_unit){
+	machine->view.units[out->unit_count++] = (struct bm_status_unit){
 			.view = {.name = "observe",
 					.state = view.pid > 0 ? BM_UNIT_READY
 							: view.retry_at_msec > 0
 							? BM_UNIT_BACKOFF
 							: BM_UNIT_DOWN,
-					.wanted = machine->installed,
+					.wanted = machine->install.installed,
 					.since_msec = view.since_msec,
 					.restarts = view.restarts,
 					.failures = view.failures,
@@ -107,13 +107,13 @@ static void add_observer(struct bm_machine *machine, struct bm_status *out)
 
 static void fill_databases(struct bm_machine *machine, struct bm_status *out)
 {
-	size_t count = machine->database_count;
+	size_t count = machine->view.database_count;
 
-	machine->status_databases = bm_realloc(
-			machine->status_databases, count, sizeof(*machine->status_databases));
+	machine->view.database_rows = bm_realloc(machine->view.database_rows, count,
+			sizeof(*machine->view.database_rows));
 	for (size_t i = 0; i < count; i++) {
-		const struct kept_database *kept = &machine->databases[i];
-		machine->status_databases[i] = (struct bm_status_database){
+		const struct kept_database *kept = &machine->view.databases[i];
+		machine->view.database_rows[i] = (struct bm_status_database){
 				.name = kept->name,
 				.role = kept->role,
 				.error = kept->error,
@@ -121,7 +121,7 @@ static void fill_databases(struct bm_machine *machine, struct bm_status *out)
 				.since_msec = kept->since_msec,
 		};
 	}
-	out->databases = machine->status_databases;
+	out->databases = machine->view.database_rows;
 	out->database_count = count;
 }
 
@@ -143,17 +143,16 @@ static void take_pause(struct bm_sync_view *sync, const struct bm_status *status
 static void fill_syncs(struct bm_machine *machine, struct bm_status *out)
 {
 	size_t count = bm_bucardo_sync_count(machine->bucardo);
-	uint64_t since = bm_status_doubt(
-			out, machine->status_doubt, sizeof(machine->status_doubt));
+	uint64_t since = bm_status_doubt(out, machine->view.doubt, sizeof(machine->view.doubt));
 
-	machine->status_syncs = bm_realloc(
-			machine->status_syncs, count, sizeof(*machine->status_syncs));
+	machine->view.syncs = bm_realloc(
+			machine->view.syncs, count, sizeof(*machine->view.syncs));
 	for (size_t i = 0; i < count; i++) {
-		machine->status_syncs[i] = bm_bucardo_sync(machine->bucardo, i);
-		take_pause(&machine->status_syncs[i], out);
-		bm_sync_doubt(&machine->status_syncs[i], machine->status_doubt, since);
+		machine->view.syncs[i] = bm_bucardo_sync(machine->bucardo, i);
+		take_pause(&machine->view.syncs[i], out);
+		bm_sync_doubt(&machine->view.syncs[i], machine->view.doubt, since);
 	}
-	out->syncs = machine->status_syncs;
+	out->syncs = machine->view.syncs;
 	out->sync_count = count;
 }
 
@@ -161,12 +160,12 @@ static void fill_migrations(struct bm_machine *machine, struct bm_status *out)
 {
 	size_t count = bm_migrate_count(machine->migrate);
 
-	machine->status_migrations = bm_realloc(
-			machine->status_migrations, count, sizeof(*machine->status_migrations));
+	machine->view.migrations = bm_realloc(
+			machine->view.migrations, count, sizeof(*machine->view.migrations));
 	for (size_t i = 0; i < count; i++) {
-		machine->status_migrations[i] = bm_migrate_view(machine->migrate, i);
+		machine->view.migrations[i] = bm_migrate_view(machine->migrate, i);
 	}
-	out->migrations = machine->status_migrations;
+	out->migrations = machine->view.migrations;
 	out->migration_count = count;
 }
 
@@ -193,25 +192,25 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 			.pid = getpid(),
 			.now_msec = bm_clock_msec(),
 			.started_at = machine->started_at,
-			.state = machine->state,
-			.since_msec = machine->state_since_msec,
-			.ready = machine->state == BM_MACHINE_READY,
-			.why = machine->why,
-			.advice = machine->advice,
+			.state = machine->health.state,
+			.since_msec = machine->health.since_msec,
+			.ready = machine->health.state == BM_MACHINE_READY,
+			.why = machine->health.why,
+			.advice = machine->health.advice,
 			.volume = machine->paths.volume,
 			.runtime = machine->paths.runtime,
-			.found = machine->found,
+			.found = machine->volume.found,
 			.config_path = machine->paths.config,
-			.config_state = machine->config_state,
-			.config_errors = bm_strbuf_text(&machine->config_errors),
-			.pgpass_warnings = bm_strbuf_text(&machine->pgpass_warnings),
+			.config_state = machine->settings.state,
+			.config_errors = bm_strbuf_text(&machine->settings.errors),
+			.pgpass_warnings = bm_strbuf_text(&machine->settings.pgpass_warnings),
 			.orphans_reaped = bm_orphans_reaped(machine->loop),
 			.log_lines_dropped = bm_log_dropped(),
 			.longest_iteration_usec = bm_loop_longest_iteration_usec(machine->loop),
 	};
 	fill_host(&machine->host, &out->host);
 	fill_units(machine, out);
-	if (machine->member_count > 0) {
+	if (machine->units.count > 0) {
 		add_observer(machine, out);
 		fill_databases(machine, out);
 		fill_migrations(machine, out);
@@ -222,6 +221,6 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 
 bool bm_machine_is_ready(struct bm_machine *machine, const char **why)
 {
-	*why = machine->why;
-	return machine->state == BM_MACHINE_READY;
+	*why = machine->health.why;
+	return machine->health.state == BM_MACHINE_READY;
 }

@@ -1,4 +1,4 @@
-/* The marks of operators' stops on the volume. */
+/* The files of operators' stops on the volume. */
 #include "daemon/machine/stops.h"
 
 #include <errno.h>
@@ -14,30 +14,30 @@
 
 #define MARK_LIMIT_BYTES 4096
 
-static char *mark_path(const char *volume, const char *unit)
+static char *stop_path(const char *volume, const char *unit)
 {
 	return bm_format("%s/stopped/%s", volume, unit);
 }
 
-static void parse_mark(const char *text, struct bm_stop *stop)
+static void parse_stop(const char *text, struct bm_stop *stop)
 {
-	json_t *mark = json_loads(text, 0, NULL);
-	const char *by = json_string_value(json_object_get(mark, "by"));
+	json_t *object = json_loads(text, 0, NULL);
+	const char *by = json_string_value(json_object_get(object, "by"));
 
-	bm_text_copy(stop->by, sizeof(stop->by), by != NULL ? by : "an unreadable mark");
-	stop->at = json_integer_value(json_object_get(mark, "at"));
-	json_decref(mark);
+	bm_text_copy(stop->by, sizeof(stop->by), by != NULL ? by : "an unreadable file");
+	stop->at = json_integer_value(json_object_get(object, "at"));
+	json_decref(object);
 }
 
 void bm_stop_load(const char *volume, const char *unit, struct bm_stop *stop)
 {
-	char *path = mark_path(volume, unit);
+	char *path = stop_path(volume, unit);
 	struct bm_strbuf text = BM_STRBUF_INIT;
 
 	*stop = (struct bm_stop){.stopped = bm_file_exists(path)};
 	if (stop->stopped) {
 		bm_file_load(path, MARK_LIMIT_BYTES, &text, NULL);
-		parse_mark(bm_strbuf_text(&text), stop);
+		parse_stop(bm_strbuf_text(&text), stop);
 	}
 	bm_strbuf_finish(&text);
 	free(path);
@@ -57,11 +57,11 @@ int bm_stop_store(const char *volume, const char *unit, const char *by, struct b
 {
 	struct bm_stop wanted = {.stopped = true, .at = bm_clock_wall_msec()};
 	char *folder = bm_format("%s/stopped", volume);
-	char *path = mark_path(volume, unit);
+	char *path = stop_path(volume, unit);
 
 	copy_printable(wanted.by, sizeof(wanted.by), by);
-	json_t *mark = json_pack("{s:I, s:s}", "at", (json_int_t)wanted.at, "by", wanted.by);
-	char *text = json_dumps(mark, JSON_COMPACT);
+	json_t *object = json_pack("{s:I, s:s}", "at", (json_int_t)wanted.at, "by", wanted.by);
+	char *text = json_dumps(object, JSON_COMPACT);
 	int rc = bm_file_make_folders(folder, 0700, err);
 
 	if (rc == 0) {
@@ -71,7 +71,7 @@ int bm_stop_store(const char *volume, const char *unit, const char *by, struct b
 		*stop = wanted;
 	}
 	free(text);
-	json_decref(mark);
+	json_decref(object);
 	free(path);
 	free(folder);
 	return rc;
@@ -80,7 +80,7 @@ int bm_stop_store(const char *volume, const char *unit, const char *by, struct b
 int bm_stop_remove(const char *volume, const char *unit, struct bm_stop *stop,
 		struct bm_error *err)
 {
-	char *path = mark_path(volume, unit);
+	char *path = stop_path(volume, unit);
 	int rc = 0;
 
 	if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR) {

@@ -23,7 +23,7 @@ struct bm_stop {
  * stop by an unknown hand: starting something a person stopped is worse. */
 void bm_stop_load(const char *volume, const char *unit, struct bm_stop *stop);
 
-/* Write or remove the mark, and bring `stop` up to date; on failure both stay. */
+/* Write or remove the file, and bring `stop` up to date; on failure both stay. */
 int bm_stop_store(const char *volume, const char *unit, const char *by, struct bm_stop *stop,
 		struct bm_error *err);
 int bm_stop_remove(const char *volume, const char *unit, struct bm_stop *stop,

@@ -180,7 +180,7 @@ void bm_beside_configure(struct migration *migration, const struct bm_config_ver
 /* ---- while they run ---- */
 
 /* `message` says why the worker does not work. */
-static void note_failure(struct beside *beside, const char *message)
+static void record_failure(struct beside *beside, const char *message)
 {
 	uint64_t now = bm_clock_msec();
 
@@ -214,7 +214,7 @@ static void on_line(void *ctx, const struct bm_phase_line *line)
 		bm_migrate_event(beside->migration, BM_LOG_WARN, "%s: %s; %s", line->object,
 				line->why, line->hint);
 	} else if (line->event == BM_PHASE_EVENT_FAILED) {
-		note_failure(beside, line->message);
+		record_failure(beside, line->message);
 	}
 	bm_migrate_tick_soon(beside->migration->migrate);
 }
@@ -224,7 +224,7 @@ static void on_end(void *ctx, const char *how)
 	struct beside *beside = ctx;
 
 	if (how != NULL) {
-		note_failure(beside, how);
+		record_failure(beside, how);
 	}
 	bm_phase_host_close(beside->worker);
 	beside->worker = NULL;
@@ -266,7 +266,7 @@ static void start(struct migration *migration, enum beside_kind kind)
 	beside->worker = bm_phase_host_start(
 			migrate->loop, &options, request, on_line, on_end, beside, &err);
 	if (beside->worker == NULL) {
-		note_failure(beside, err.message);
+		record_failure(beside, err.message);
 	}
 	free(request);
 }

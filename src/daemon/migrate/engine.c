@@ -422,7 +422,7 @@ static void tick(void *ctx)
 				step++) {
 		}
 		bm_beside_update(migrate->migrations[i]);
-		bm_run_mark(migrate->migrations[i]);
+		bm_run_checkpoint(migrate->migrations[i]);
 	}
 	arm_retry(migrate);
 	if (migrate->allowed && !migrate->journal_due) {

@@ -37,8 +37,8 @@ struct progress {
 	char unit[16], text[160];
 	uint64_t reported_msec; /* of the last line */
 	/* for the rate: */
-	uint64_t mark_msec;
-	int64_t mark_done;
+	uint64_t checkpoint_msec;
+	int64_t checkpoint_done;
 	double rate; /* a second; below 0: unknown */
 	int still;   /* measurements in a row that saw nothing done */
 };
@@ -211,7 +211,7 @@ void bm_run_spawn(struct migration *migration, enum bm_phase phase);
 void bm_run_cancel(struct migration *migration);
 void bm_run_retry_now(struct migration *migration);
 /* Let the journal know how far the phase is; what it has is what is shown. */
-void bm_run_mark(struct migration *migration);
+void bm_run_checkpoint(struct migration *migration);
 void bm_run_forget_progress(struct migration *migration);
 
 /* beside.c: `worker reconcile`, `worker verify`. */

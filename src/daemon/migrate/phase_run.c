@@ -43,23 +43,23 @@ static void take_rate(struct progress *progress, int64_t done)
 	uint64_t now = bm_clock_msec();
 
 	if (!progress->known) {
-		progress->mark_msec = now;
-		progress->mark_done = done;
+		progress->checkpoint_msec = now;
+		progress->checkpoint_done = done;
 		progress->rate = -1;
 		return;
 	}
-	if (now - progress->mark_msec < RATE_MSEC) {
+	if (now - progress->checkpoint_msec < RATE_MSEC) {
 		return;
 	}
-	double rate = (double)(done - progress->mark_done) * 1000.0 /
-			(double)(now - progress->mark_msec);
+	double rate = (double)(done - progress->checkpoint_done) * 1000.0 /
+			(double)(now - progress->checkpoint_msec);
 	progress->still = rate > 0 ? 0 : progress->still + 1;
 	progress->rate = progress->rate < 0 ? rate : progress->rate * 0.7 + rate * 0.3;
 	if (progress->still >= STILL_TURNS) {
 		progress->rate = -1; /* what it was says nothing any more */
 	}
-	progress->mark_msec = now;
-	progress->mark_done = done;
+	progress->checkpoint_msec = now;
+	progress->checkpoint_done = done;
 }
 
 /* What was done never shrinks, and is never more than there is. */
@@ -104,7 +104,7 @@ void bm_run_forget_progress(struct migration *migration)
 			.left_msec = -1};
 }
 
-void bm_run_mark(struct migration *migration)
+void bm_run_checkpoint(struct migration *migration)
 {
 	struct progress *progress = &migration->progress;
 

@@ -60,7 +60,7 @@ struct search {
 	pid_t listed[FILES_LIMIT];
 };
 
-static bool note_listed(void *ctx, const struct tree_file *file)
+static bool record_listed(void *ctx, const struct tree_file *file)
 {
 	struct search *search = ctx;
 
@@ -104,7 +104,7 @@ static void each_process(const char *piddir,
 {
 	struct search search = {.piddir = piddir, .cb = cb, .ctx = ctx};
 
-	tree_each_file(piddir, note_listed, &search);
+	tree_each_file(piddir, record_listed, &search);
 	bm_process_each(look_at, &search);
 }
 

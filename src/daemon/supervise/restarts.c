@@ -17,7 +17,7 @@ static bool begins_restart(
 			(unit->state == BM_UNIT_STOPPING && unit->renewals > renewals);
 }
 
-static void note(struct restarts *restarts, uint64_t now_msec)
+static void record(struct restarts *restarts, uint64_t now_msec)
 {
 	bool close = restarts->last_msec != 0 &&
 			now_msec - restarts->last_msec < RESTARTS_CLOSE_MSEC;
@@ -39,7 +39,7 @@ void bm_restarts_see(
 	bool same = unit->state == BM_UNIT_BACKOFF && restarts->state == BM_UNIT_DOWN;
 
 	if (!same && begins_restart(restarts->state, restarts->renewals, unit)) {
-		note(restarts, now_msec);
+		record(restarts, now_msec);
 		snprintf(restarts->why, sizeof(restarts->why), "%s", unit->why);
 	}
 	restarts->state = unit->state;

@@ -77,7 +77,7 @@ static void await_ready(struct bm_unit *u)
 	u->host->arm(u->ctx, u->policy.start_timeout_msec);
 }
 
-static void note_ready(struct bm_unit *u)
+static void record_ready(struct bm_unit *u)
 {
 	u->ready_since_msec = u->host->now_msec(u->ctx);
 	u->was_ready = true;
@@ -221,7 +221,7 @@ static const struct bm_unit_transition transitions[BM_UNIT_STATE_COUNT][BM_UNIT_
 		[BM_UNIT_ADOPTED]        = { BM_UNIT_STARTING, await_ready,         "found running" },
 	},
 	[BM_UNIT_STARTING] = {
-		[BM_UNIT_BECAME_READY]   = { BM_UNIT_READY,    note_ready,          "ready" },
+		[BM_UNIT_BECAME_READY]   = { BM_UNIT_READY,    record_ready,          "ready" },
 		[BM_UNIT_WANT_DOWN]      = { BM_UNIT_STOPPING, ask_to_stop,         "no longer wanted" },
 		[BM_UNIT_RESTART]        = { BM_UNIT_STOPPING, stop_for_person,     "restart asked for" },
 		[BM_UNIT_RENEW]          = { BM_UNIT_STOPPING, stop_to_renew,       "restarted by the machine" },

@@ -141,6 +141,20 @@ def test_a_range_that_differs_a_paused_table_and_a_lost_analyze_are_not_ready(pa
     wait_for(lambda: check(machine)[0] == 0, 60, "ready again")
 
 
+def test_a_range_that_a_pass_was_about_to_read_again_is_no_reason_to_refuse(pair):
+    machine, source, _ = pair
+    wait_for(lambda: machine.cli("verify", "app", seconds=60).code == 0, 60, "equal")
+    # As a pass leaves it that was ended between taking the mark of a change and reading the range.
+    source.sql("DELETE FROM bucardo.machine_proofs WHERE tablename = 'public.customer'", dbname="shop")
+    code, conditions = check(machine)
+    assert code == 0, conditions
+    source.sql("UPDATE bucardo.machine_proof_states SET state = 'different' WHERE name = 'public.customer'",
+               dbname="shop")
+    _, conditions = check(machine)
+    assert "public.customer: " in conditions["proven"]["why"], conditions
+    wait_for(lambda: machine.cli("verify", "app", seconds=60).code == 0, 60, "equal again")
+
+
 def test_a_sequence_that_is_missing_and_a_table_that_is_not_captured_back(pair):
     machine, source, dest = pair
     source.sql("SELECT setval('customer_id_seq', 100000)", dbname="shop")

@@ -3,7 +3,8 @@
  *
  * Everything but `worker phase` and `worker reconcile` is bucardo-machine itself. A phase
  * worker writes its request to $FAKE_PHASES/requests and then plays the file
- * $FAKE_PHASES/NAME.PHASE; `worker reconcile` writes to "reconciles" and plays NAME.reconcile:
+ * $FAKE_PHASES/NAME.PHASE; `worker reconcile` writes to "reconciles" and plays NAME.reconcile,
+ * phase `doctor`, which is of no migration's order, writes to "looks":
  *     {...}       print this line
  *     wait FILE   until FILE is there, in the same folder
  *     exit N      end
@@ -98,12 +99,13 @@ static int work(bool reconciles)
 	if (folder == NULL || getline(&line, &size, stdin) < 0) {
 		return 2;
 	}
-	append_request(folder, reconciles ? "reconciles" : "requests", line);
 	json_t *request = json_loads(line, 0, NULL);
 	const json_t *migration = json_object_get(request, "migration");
 	const char *name = json_string_value(json_object_get(migration, "name"));
 	const char *phase = reconciles ? "reconcile"
 				       : json_string_value(json_object_get(request, "phase"));
+	bool looks = phase != NULL && strcmp(phase, "doctor") == 0;
+	append_request(folder, reconciles ? "reconciles" : looks ? "looks" : "requests", line);
 	int rc = name != NULL && phase != NULL ? play(folder, name, phase) : 2;
 	json_decref(request);
 	free(line);

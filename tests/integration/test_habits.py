@@ -37,6 +37,7 @@ def test_make_help_names_every_target_and_every_script():
 def _copy_of_the_makefile(folder):
     """A tree with one small file of each kind."""
     shutil.copy(os.path.join(REPOSITORY, "Makefile"), folder)
+    shutil.copytree(os.path.join(REPOSITORY, "scripts"), folder / "scripts")
     for path, text in (("src/main.c", "int main(void) { return 0; }\n"),
                        ("src/base/util/one.c", "int one;\n"), ("src/util/one.c", "int two;\n"),
                        ("tests/unit/test_one.c", "int main(void) { return 0; }\n")):

@@ -34,7 +34,7 @@ class Crowd:
             self.source.create_database(name)
             self.dest.create_database(name)
             self.source.sql(TABLES, dbname=name)
-        self.machine = workshop.machine(installed=True)
+        self.machine = workshop.machine()  # its first start is work too
         self.machine.write_pgpass(self.source, self.dest)
         self.machine.write_config(config(self.source, self.dest, self.names))
         self.limit = Limit(f"bm-{self.machine.name}-{time.time_ns()}", part)

@@ -59,6 +59,25 @@ static void test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen(
 	assert_false(sync.resuming);
 }
 
+/* An attempt that is undone activates what it deactivated: the status is seen before its word
+ * is heard, and our own word must not come after it. */
+static void test_a_status_that_others_have_just_changed_is_not_told_against(void **state)
+{
+	struct bm_bucardo busy = {.daemon.ready_msec = 0};
+	struct evaluated_sync sync = {.name = name, .active = false};
+
+	(void)state;
+	wish_inactive(&busy, &sync);
+	sync.wish_sent_msec = HOUR_MSEC;
+	sync.active = true;
+	wish_check(&busy, &sync, 2 * HOUR_MSEC);
+	assert_int_equal(sync.contrary_msec, 2 * HOUR_MSEC);
+	assert_int_equal(sync.wish_sent, 1);
+	wish_active(&busy, &sync);
+	assert_int_equal(sync.wish, 1);
+	assert_int_equal(sync.contrary_msec, 0);
+}
+
 static void test_a_resume_counts_as_not_told_until_it_is_declared_and_lasts_until_its_effect(
 		void **state)
 {
@@ -92,6 +111,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_a_wish_waits_for_a_master_that_was_not_told_yet),
 			cmocka_unit_test(test_a_wish_is_over_when_its_effect_is_seen),
+			cmocka_unit_test(
+					test_a_status_that_others_have_just_changed_is_not_told_against),
 			cmocka_unit_test(
 					test_a_wish_is_not_over_while_an_earlier_word_may_undo_what_is_seen),
 			cmocka_unit_test(

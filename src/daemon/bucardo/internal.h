@@ -130,6 +130,7 @@ struct evaluated_sync {
 	int wish; /* a person asked for it to be active (1), or not (-1); 0 it is */
 	uint64_t wish_sent_msec; /* when the master was told last; 0 not yet */
 	unsigned wish_sent;	 /* how often */
+	uint64_t contrary_msec;	 /* since when its status is not what it asks for; 0 it is */
 	uint64_t word_msec;	 /* when a word of that kind was last said or heard; 0 never */
 	bool resuming;		 /* the wish is a resume of its migration */
 	bool paused;		 /* by a person; only the master's memory has it */

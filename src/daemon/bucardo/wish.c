@@ -23,6 +23,7 @@ void wish_set(struct evaluated_sync *sync, int wish)
 	sync->wish = wish;
 	sync->wish_sent_msec = 0;
 	sync->wish_sent = 0;
+	sync->contrary_msec = 0;
 	sync->resuming = false;
 }
 
@@ -39,6 +40,7 @@ static void receive(struct evaluated_sync *sync, int wish)
 	if (sync->wish != wish) {
 		sync->wish = wish;
 		sync->wish_sent = 1;
+		sync->contrary_msec = 0;
 		sync->resuming = false;
 	}
 }
@@ -65,17 +67,32 @@ static bool is_received(const struct bm_bucardo *bucardo, const struct evaluated
 					bucardo->evaluation.taken_msec > master->pong_msec);
 }
 
+/*
+ * What the status shows may be a later word's, of somebody else, that is still on its way to
+ * us: a cut-over that is undone activates what it has deactivated. So a word is told again only
+ * when the status has been contrary to it for that long.
+ */
+static bool is_due(struct evaluated_sync *sync, uint64_t now)
+{
+	if (sync->contrary_msec == 0) {
+		sync->contrary_msec = now;
+	}
+	return now - sync->wish_sent_msec >= AGAIN_MSEC &&
+			(sync->wish_sent == 0 || now - sync->contrary_msec >= AGAIN_MSEC);
+}
+
 void wish_check(struct bm_bucardo *bucardo, struct evaluated_sync *sync, uint64_t now)
 {
 	const char *verb = sync->wish > 0 ? "activate" : "deactivate";
 
 	if (sync->wish != 0 && sync->active == (sync->wish > 0)) {
+		sync->contrary_msec = 0;
 		if (is_received(bucardo, sync)) {
 			end_wish(sync);
 		}
 		return;
 	}
-	if (sync->wish == 0 || now - sync->wish_sent_msec < AGAIN_MSEC) {
+	if (sync->wish == 0 || !is_due(sync, now)) {
 		return;
 	}
 	if (sync->wish > 0 && sync->wish_sent > 0 && master_has_queue(bucardo, now)) {

@@ -8,15 +8,32 @@
 #include "worker/scan/ranges.h"
 #include "worker/scan/readers.h"
 
-/* Where much is to be read, all of it is: one long run is quicker than many short ones. */
+/* More runs of ranges than this are read as one. */
+#define MOST_RUNS 8
+
+/* How many ranges are proven; `runs`: those that are not, next to each other, count once. */
+static unsigned count_proven(const struct bm_ranges *ranges, const bool *proven, unsigned *runs)
+{
+	unsigned count = 0;
+
+	*runs = 0;
+	for (unsigned i = 0; i < ranges->count; i++) {
+		count += proven[i];
+		*runs += !proven[i] && (i == 0 || proven[i - 1]);
+	}
+	return count;
+}
+
+/* Where much is to be read in many places, all of it is: one long run is quicker than many
+ * short ones. What a killed pass has left in a few places is left. */
 static void forget_few(const struct bm_ranges *ranges, struct bm_proofs *proofs)
 {
-	unsigned proven = 0;
+	unsigned runs = 0;
+	unsigned proven = proofs->proven != NULL ? count_proven(ranges, proofs->proven, &runs)
+						 : 0;
+	bool is_scattered = proven < ranges->count / 4 * 3 && runs > MOST_RUNS;
 
-	for (unsigned i = 0; proofs->proven != NULL && i < ranges->count; i++) {
-		proven += proofs->proven[i];
-	}
-	if (proven < ranges->count && (!ranges->by_order || proven < ranges->count / 4 * 3)) {
+	if (proven < ranges->count && (!ranges->by_order || is_scattered)) {
 		free(proofs->proven);
 		proofs->proven = NULL;
 		proofs->rows = 0;

@@ -87,6 +87,25 @@ struct bm_config_verify {	  /* comparing in the background */
 	uint64_t full_every_msec; /* a range is read again; default 24 h */
 };
 
+enum bm_hook_type { BM_HOOK_SQL, BM_HOOK_COMMAND, BM_HOOK_PGBOUNCER, BM_HOOK_NONE };
+enum bm_hook_when { BM_HOOK_BEFORE, BM_HOOK_AFTER, BM_HOOK_ABORT };
+const char *bm_hook_type_name(enum bm_hook_type type); /* "sql"; static */
+const char *bm_hook_when_name(enum bm_hook_when when); /* "before"; static */
+
+struct bm_config_hook { /* cutover.hooks[]: what sends applications to the other side */
+	const char *name;
+	enum bm_hook_type type;
+	enum bm_hook_when when;	       /* of sql and command; default after */
+	uint64_t timeout_msec;	       /* default 10 s */
+	const char *const *connection; /* "keyword=value" as libpq's, without a password */
+	const char *const *statements; /* of sql */
+	const char *const *command;    /* of command */
+	/* of pgbouncer: names there, the file with their lines, and how it reaches a side */
+	const char *const *databases;
+	const char *file;
+	const char *const *source, *const *destination;
+};
+
 struct bm_config_migration { /* migrations[]: a database to be moved */
 	const char *name;    /* [a-z][a-z0-9_]*, unique */
 	struct bm_config_endpoint source, destination;
@@ -106,6 +125,8 @@ struct bm_config_migration { /* migrations[]: a database to be moved */
 	uint64_t cutover_budget_msec;	       /* default 1 s */
 	enum bm_quiesce cutover_quiesce;
 	bool cutover_way_back; /* with direction forward; default false */
+	size_t hook_count;
+	const struct bm_config_hook *hooks; /* cutover.hooks[] */
 	struct bm_config_verify verify;
 };
 

@@ -167,6 +167,86 @@ static const struct {
 				"migrations[1].name: migrations[0] has this name already"},
 };
 
+#define POOLER "type: pgbouncer, connection: {host: h, user: u}, databases: [app], file: /d.ini"
+#define HOOKS(text) "name: app, " ENDS ", cutover: {hooks: [{" text "}]}"
+
+static const struct {
+	const char *yaml, *problem;
+} bad_hooks[] = {
+		{HOOKS("name: a, type: pgbouncer, connection: {host: h, user: u}, databases: [app]"),
+				"2:127: migrations[0].cutover.hooks[0]: a hook of type pgbouncer needs 'file'"},
+		{HOOKS("name: a, type: sql, connection: {host: h, user: u, dbname: d}"),
+				"needs 'statements'"},
+		{HOOKS("name: a, type: sql, connection: {host: h}, statements: [SELECT 1]"),
+				"its connection has no 'user'; host, port, dbname and user"},
+		{HOOKS("name: a, type: command"), "needs 'command'"},
+		{HOOKS("name: a, type: command, command: [x], file: /d"),
+				"a hook of type command has no 'file'"},
+		{HOOKS("name: a, when: before, " POOLER),
+				"a hook of type pgbouncer has no 'when'"},
+		{HOOKS("name: a, type: none, file: /f"), "a hook of type none has no 'file'"},
+		{HOOKS("name: a, type: nones"),
+				"found 'nones'; allowed: one of sql, command, pgbouncer, none"},
+		{HOOKS("type: none"), "hooks[0].name: missing"},
+		{HOOKS("name: a b, type: none"), "not the name of a hook"},
+		{HOOKS("name: a, type: none}, {name: a, type: none"),
+				"hooks[0] has this name already"},
+		{HOOKS("name: a, type: command, command: [x, \"password=y\"]"),
+				"holds a password"},
+		{HOOKS("name: a, type: pgbouncer, connection: {host: h, user: u, password: p}, databases: [d], file: /f"),
+				"passwords stand in pgpass"},
+		{HOOKS("name: a, source: {host: \"a b\"}, " POOLER),
+				"not a value for a line of PgBouncer's file"},
+		{HOOKS("name: a, source: {pool_size: 3}, " POOLER), "host, port and dbname"},
+		{HOOKS("name: a, timeout: 1h, " POOLER), "a duration from 100ms to 10min"},
+};
+
+static void test_bad_hooks_are_refused_with_the_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(bad_hooks); i++) {
+		struct bm_strbuf errors = BM_STRBUF_INIT, text = BM_STRBUF_INIT;
+		bm_strbuf_printf(&text, "version: 1\nmigrations: [{%s}]\n", bad_hooks[i].yaml);
+		assert_null(bm_config_parse("f", bm_strbuf_text(&text), text.length, &errors));
+		if (strstr(bm_strbuf_text(&errors), bad_hooks[i].problem) == NULL ||
+				strncmp(bm_strbuf_text(&errors), "f:2:", 4) != 0) {
+			fail_msg("%s: %s", bad_hooks[i].yaml, bm_strbuf_text(&errors));
+		}
+		bm_strbuf_finish(&errors);
+		bm_strbuf_finish(&text);
+	}
+}
+
+static void test_hooks_are_read_and_shown_as_they_were_written(void **state)
+{
+	(void)state;
+	struct bm_strbuf shown = BM_STRBUF_INIT;
+	struct bm_config *config = parse_good(
+			"version: 1\nmigrations:\n- name: a\n"
+			"  source: {host: a, dbname: d, user: u}\n"
+			"  destination: {host: b, dbname: d, user: u}\n"
+			"  cutover:\n    hooks:\n"
+			"    - {name: front, " POOLER ", source: {port: 7}}\n"
+			"    - {name: go, type: command, command: [x, y], when: before}\n");
+	const struct bm_config_migration *migration = config->migrations;
+
+	assert_int_equal(migration->hook_count, 2);
+	assert_int_equal(migration->hooks[0].type, BM_HOOK_PGBOUNCER);
+	assert_string_equal(migration->hooks[0].databases[0], "app");
+	assert_string_equal(migration->hooks[0].source[0], "port=7");
+	assert_string_equal(migration->hooks[0].connection[0], "host=h");
+	assert_null(migration->hooks[0].destination[0]);
+	assert_int_equal(migration->hooks[0].timeout_msec, 10000);
+	assert_int_equal(migration->hooks[1].type, BM_HOOK_COMMAND);
+	assert_int_equal(migration->hooks[1].when, BM_HOOK_BEFORE);
+	assert_string_equal(migration->hooks[1].command[1], "y");
+	bm_config_show(config, &shown);
+	assert_non_null(strstr(bm_strbuf_text(&shown), "- name: \"front\""));
+	bm_config_destroy(parse_good(bm_strbuf_text(&shown)));
+	bm_strbuf_finish(&shown);
+	bm_config_destroy(config);
+}
+
 static void test_a_key_is_read_by_its_former_name_too(void **state)
 {
 	(void)state;
@@ -236,6 +316,8 @@ int main(void)
 			cmocka_unit_test(test_a_short_migration_has_the_documented_defaults),
 			cmocka_unit_test(test_every_key_of_a_migration_reaches_its_member),
 			cmocka_unit_test(test_what_is_shown_can_be_loaded_and_means_the_same),
+			cmocka_unit_test(test_bad_hooks_are_refused_with_the_line),
+			cmocka_unit_test(test_hooks_are_read_and_shown_as_they_were_written),
 			cmocka_unit_test(test_a_key_is_read_by_its_former_name_too),
 			cmocka_unit_test(test_what_is_wrong_is_refused_with_the_reason),
 			cmocka_unit_test(test_the_migration_in_the_example_is_a_good_one),

@@ -118,6 +118,55 @@ const char *bm_check_migration_name(const char *name, const char *value)
 	return NULL;
 }
 
+const char *bm_check_hook_name(const char *name, const char *value)
+{
+	(void)name;
+	return is_made_of(value, LOWER, LOWER DIGITS "_-") && strlen(value) <= MOST_UNIT_NAME
+			? NULL
+			: "not the name of a hook; a-z, then a-z, 0-9, '_' and '-', at most 32 "
+			  "characters";
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+	while (*names != NULL && strcmp(*names, name) != 0) {
+		names++;
+	}
+	return *names != NULL;
+}
+
+const char *bm_check_connection(const char *name, const char *value)
+{
+	static const char *const known[] = {"host", "hostaddr", "port", "dbname", "user",
+			"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs",
+			NULL};
+
+	if (strcmp(name, "password") == 0 || strcmp(name, "passfile") == 0) {
+		return "passwords stand in pgpass, a line HOST:PORT:DATABASE:USER:PASSWORD; remove "
+		       "the key";
+	}
+	if (!is_one_of(name, known)) {
+		return "not a keyword that is taken here; host, hostaddr, port, dbname, user, "
+		       "sslmode, sslrootcert, sslcert, sslkey, target_session_attrs";
+	}
+	return value[0] != '\0' ? NULL : "empty; a value, or no such line";
+}
+
+/* It becomes part of a line of PgBouncer's. */
+const char *bm_check_pgbouncer_side(const char *name, const char *value)
+{
+	static const char *const known[] = {"host", "port", "dbname", NULL};
+
+	if (!is_one_of(name, known)) {
+		return "not taken here; host, port and dbname: what else a line of PgBouncer's file "
+		       "has stays";
+	}
+	return value[0] != '\0' && strpbrk(value, "'\"\\= \t\r\n;#") == NULL
+			? NULL
+			: "not a value for a line of PgBouncer's file; without blanks, quotes, '=', "
+			  "';' and '#'";
+}
+
 const char *bm_check_host(const char *name, const char *value)
 {
 	(void)name;

@@ -23,6 +23,9 @@ const char *bm_check_file(const char *name, const char *value);
 const char *bm_check_table_pattern(const char *name, const char *value);
 const char *bm_check_role(const char *name, const char *value);
 const char *bm_check_extension(const char *name, const char *value);
+const char *bm_check_hook_name(const char *name, const char *value);
+const char *bm_check_connection(const char *name, const char *value);
+const char *bm_check_pgbouncer_side(const char *name, const char *value);
 const char *bm_check_postgres_setting(const char *name, const char *value);
 
 /* The PostgreSQL settings that are refused, and why, for the reference; NULL after the last. */

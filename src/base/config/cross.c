@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bucardo_machine/macros.h"
 #include "base/config/load.h"
 
 static void check_backoff(const struct bm_config *config, const struct bm_node *root,
@@ -148,6 +149,108 @@ static void check_ends(const struct bm_config *config, const struct bm_node *nod
 	}
 }
 
+/* ---- hooks ---- */
+
+#define BIT(type) (1U << BM_HOOK_##type)
+
+/* Which types of hook need a key, and which may have it. */
+static const struct {
+	const char *key;
+	unsigned needed, allowed;
+} hook_keys[] = {
+		{"when", 0, BIT(SQL) | BIT(COMMAND)},
+		{"connection", BIT(SQL) | BIT(PGBOUNCER), 0},
+		{"statements", BIT(SQL), 0},
+		{"command", BIT(COMMAND), 0},
+		{"databases", BIT(PGBOUNCER), 0},
+		{"file", BIT(PGBOUNCER), 0},
+		{"source", 0, BIT(PGBOUNCER)},
+		{"destination", 0, BIT(PGBOUNCER)},
+};
+
+/* A key at its default says nothing: `config show` has all of them. */
+static const struct bm_node *said(const struct bm_node *hook, const char *key)
+{
+	const struct bm_node *at = bm_tree_find(hook, key);
+	bool is_empty = at != NULL && at->kind == BM_NODE_MAP && at->first == NULL;
+	bool is_usual = at != NULL && at->kind == BM_NODE_SCALAR && at->text != NULL &&
+			strcmp(key, "when") == 0 && strcmp(at->text, "after") == 0;
+
+	return is_empty || is_usual ? NULL : at;
+}
+
+static void check_hook_keys(const struct bm_config_hook *hook, const struct bm_node *node,
+		const char *path, struct bm_report *report)
+{
+	unsigned bit = 1U << hook->type;
+
+	for (size_t i = 0; i < BM_COUNT_OF(hook_keys); i++) {
+		const struct bm_node *at = said(node, hook_keys[i].key);
+		if (at == NULL && (hook_keys[i].needed & bit) != 0) {
+			bm_report_error(report, node->line, node->column, path,
+					"a hook of type %s needs '%s'",
+					bm_hook_type_name(hook->type), hook_keys[i].key);
+		}
+		if (at != NULL && ((hook_keys[i].needed | hook_keys[i].allowed) & bit) == 0) {
+			bm_report_error(report, at->name_line, at->name_column, path,
+					"a hook of type %s has no '%s'; remove the key",
+					bm_hook_type_name(hook->type), hook_keys[i].key);
+		}
+	}
+}
+
+/* The console's database has its name from PgBouncer. */
+static void check_hook_connection(const struct bm_config_hook *hook, const struct bm_node *node,
+		const char *path, struct bm_report *report)
+{
+	static const char *const needed[] = {"host", "user", "dbname"};
+	const struct bm_node *at = bm_tree_find(node, "connection");
+	size_t count = hook->type == BM_HOOK_SQL ? 3 : hook->type == BM_HOOK_PGBOUNCER ? 2 : 0;
+
+	for (size_t i = 0; at != NULL && at->kind == BM_NODE_MAP && i < count; i++) {
+		if (bm_tree_find(at, needed[i]) == NULL) {
+			bm_report_error(report, at->line, at->column, path,
+					"its connection has no '%s'; host, port%s and user",
+					needed[i], hook->type == BM_HOOK_SQL ? ", dbname" : "");
+		}
+	}
+}
+
+static void check_hook(const struct bm_config_migration *migration, const struct bm_node *node,
+		size_t index, size_t place, struct bm_report *report)
+{
+	const struct bm_config_hook *hook = &migration->hooks[place];
+	char path[64];
+
+	snprintf(path, sizeof(path), "migrations[%zu].cutover.hooks[%zu]", index, place);
+	if (bm_tree_find(node, "type") != NULL) {
+		check_hook_keys(hook, node, path, report);
+		check_hook_connection(hook, node, path, report);
+	}
+	for (size_t other = 0; other < place; other++) {
+		if (is_same_text(hook->name, migration->hooks[other].name)) {
+			bm_report_error(report, node->line, node->column, path,
+					"hooks[%zu] has this name already; each name once",
+					other);
+		}
+	}
+}
+
+static void check_hooks(const struct bm_config *config, const struct bm_node *node,
+		size_t index, struct bm_report *report)
+{
+	const struct bm_config_migration *migration = &config->migrations[index];
+	const struct bm_node *hooks = bm_tree_find(bm_tree_find(node, "cutover"), "hooks");
+	size_t place = 0;
+
+	if (migration->hook_count == 0) {
+		return;
+	}
+	for (const struct bm_node *one = hooks->first; one != NULL; one = one->next) {
+		check_hook(migration, one, index, place++, report);
+	}
+}
+
 static void check_migrations(const struct bm_config *config, const struct bm_node *root,
 		struct bm_report *report)
 {
@@ -160,6 +263,7 @@ static void check_migrations(const struct bm_config *config, const struct bm_nod
 			node = node->next) {
 		check_migration_name(config, node, index, report);
 		check_ends(config, node, index, report);
+		check_hooks(config, node, index, report);
 		index++;
 	}
 }

@@ -29,6 +29,8 @@ static const char *const phases_asked_for[] = {
 		"verify", "cutover", "failback", "teardown", NULL};
 static const char *const keeps[] = {"keep", "drop", NULL};
 static const char *const quiesces[] = {"lock", "manual", NULL};
+static const char *const hook_types[] = {"sql", "command", "pgbouncer", "none", NULL};
+static const char *const hook_whens[] = {"before", "after", "abort", NULL};
 static const char *const foreign_keys[] = {"trust", "check", NULL};
 static const char *const directions[] = {"both", "forward", NULL};
 static_assert(sizeof(enum bm_keep) == sizeof(unsigned), "choices are kept as unsigned");
@@ -39,6 +41,7 @@ static_assert(BM_COUNT_OF(phases_asked_for) == BM_PHASE_PLACES - BM_PHASE_COUNT 
 #define IN_CONFIG(member) .offset = offsetof(struct bm_config, member)
 #define IN_UNIT(member) .offset = offsetof(struct bm_config_unit, member)
 #define IN_MIGRATION(member) .offset = offsetof(struct bm_config_migration, member)
+#define IN_HOOK(member) .offset = offsetof(struct bm_config_hook, member)
 #define DURATION(from, to, usual)                                                              \
 	.type = BM_KEY_DURATION, .minimum = (from), .maximum = (to), .fallback = (usual)
 #define COUNT(from, to, usual)                                                                 \
@@ -276,6 +279,55 @@ const struct bm_key bm_keys[] = {
 		.help = "With direction forward: a cut-over, or its rehearsal, first captures the destination "
 			"as direction both does. From then on it is one of direction both: what is written to the "
 			"destination afterwards is replicated back, and `failback` works."},
+	{"migrations[].cutover.hooks", .type = BM_KEY_LIST, IN_MIGRATION(hooks), .maximum = 16,
+		.element_size = sizeof(struct bm_config_hook),
+		.count_offset = offsetof(struct bm_config_migration, hook_count),
+		.help = "What sends the applications to the other side (docs/cutover-hooks.md). Those "
+			"before the commit abort the attempt when they fail or take too long; those "
+			"after it are tried again until they are done."},
+	{"migrations[].cutover.hooks[].name", TEXT(bm_check_hook_name, "a-z, then a-z, 0-9, '_' and '-'"),
+		IN_HOOK(name), .required = true, .help = "Its name in messages, each name once."},
+	{"migrations[].cutover.hooks[].type", CHOICE(hook_types, BM_HOOK_NONE), IN_HOOK(type),
+		.required = true,
+		.help = "sql: `statements` on a connection; command: a program is run; pgbouncer: clients "
+			"of a PgBouncer wait for the moment and go on with the other side; none: "
+			"nothing, you tell the applications."},
+	{"migrations[].cutover.hooks[].when", CHOICE(hook_whens, BM_HOOK_AFTER), IN_HOOK(when),
+		.help = "Of sql and command. before: ahead of the freeze; after: once the other side is "
+			"open; abort: when an attempt was rolled back whose hooks `before` had begun."},
+	{"migrations[].cutover.hooks[].timeout", DURATION(100 * MS, 10 * MINUTE, 10 * SECOND),
+		IN_HOOK(timeout_msec),
+		.help = "How long it may take. Of a pgbouncer: its console's answers; PAUSE ends with a "
+			"quarter of the budget."},
+	{"migrations[].cutover.hooks[].connection", PAIRS(bm_check_connection, "KEYWORD: VALUE as for libpq"),
+		IN_HOOK(connection),
+		.help = "Of sql: {host, port, dbname, user}; of pgbouncer: its console, {host, port, "
+			"user}, a user of admin_users. The password stands in pgpass (database "
+			"`pgbouncer` for a console)."},
+	{"migrations[].cutover.hooks[].statements", WORDS(bm_check_argument, "[STATEMENT, ...]"),
+		IN_HOOK(statements),
+		.help = "Of sql: all in one transaction. search_path is pg_catalog: write schemas. "
+			"current_setting('bucardo_machine.host'), .port and .dbname are the side that "
+			"applications write to afterwards, .migration, .direction and .attempt what is "
+			"done."},
+	{"migrations[].cutover.hooks[].command", WORDS(bm_check_argument, "[PROGRAM, ARGUMENT, ...]"),
+		IN_HOOK(command),
+		.help = "Of command: the program and its arguments; no shell. The same is in its "
+			"environment: BUCARDO_MACHINE_HOST, _PORT, _DBNAME, _MIGRATION, _DIRECTION, "
+			"_ATTEMPT, _WHEN. Its last words are told."},
+	{"migrations[].cutover.hooks[].databases", WORDS(bm_check_database_name, "[NAME, ...]"),
+		IN_HOOK(databases),
+		.help = "Of pgbouncer: the names that its clients connect to."},
+	{"migrations[].cutover.hooks[].file", TEXT(bm_check_file, "an absolute path"), IN_HOOK(file),
+		.help = "Of pgbouncer: the file with the lines of these databases, which pgbouncer.ini takes "
+			"by %include. It is replaced: the machine's user has to be allowed to write "
+			"into its folder."},
+	{"migrations[].cutover.hooks[].source", PAIRS(bm_check_pgbouncer_side, "host, port, dbname"),
+		IN_HOOK(source),
+		.help = "Of pgbouncer: how it reaches the source; what is left out is as above."},
+	{"migrations[].cutover.hooks[].destination", PAIRS(bm_check_pgbouncer_side, "host, port, dbname"),
+		IN_HOOK(destination),
+		.help = "Of pgbouncer: how it reaches the destination; what is left out is as above."},
 	{"migrations[].verify", SECTION,
 		.help = "How rows of both sides are compared while it replicates (docs/verify.md)."},
 	{"migrations[].verify.continuous", .type = BM_KEY_BOOLEAN, .fallback = 1,
@@ -379,6 +431,16 @@ bool bm_phase_is_asked_for(const char *name)
 		}
 	}
 	return false;
+}
+
+const char *bm_hook_type_name(enum bm_hook_type type)
+{
+	return name_of(hook_types, BM_COUNT_OF(hook_types) - 1, type);
+}
+
+const char *bm_hook_when_name(enum bm_hook_when when)
+{
+	return name_of(hook_whens, BM_COUNT_OF(hook_whens) - 1, when);
 }
 
 const char *bm_direction_name(enum bm_direction direction)

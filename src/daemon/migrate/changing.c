@@ -150,6 +150,9 @@ static char *request_of(const struct migration *migration, enum bm_phase phase,
 	json_object_set_new(request, "quiesce",
 			json_string(migration->cutover.is_manual ? "manual" : "lock"));
 	json_object_set_new(request, "accept", tables != NULL ? tables : json_array());
+	if (migration->cutover.hooks != NULL) {
+		json_object_set(request, "hooks", migration->cutover.hooks);
+	}
 	text = json_dumps(request, JSON_COMPACT);
 	json_decref(request);
 	return text;

@@ -80,6 +80,7 @@ void bm_migrate_free(struct migration *migration)
 	bm_phase_host_close(migration->worker);
 	bm_migrate_clear(migration);
 	json_decref(migration->declared);
+	json_decref(migration->cutover.hooks);
 	free(migration->finding_views);
 	free(migration->name);
 	free(migration);
@@ -206,6 +207,7 @@ static void declare(struct bm_migrate *migrate, const struct bm_config_migration
 	migration->cutover.budget_msec = (unsigned)config->cutover_budget_msec;
 	migration->cutover.has_way_back = config->cutover_way_back;
 	migration->cutover.is_manual = config->cutover_quiesce == BM_QUIESCE_MANUAL;
+	bm_hooks_take(migration, config);
 	bm_beside_configure(migration, &config->verify);
 	migration->configured = true;
 	bm_migrate_reconcile(migration);

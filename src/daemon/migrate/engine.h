@@ -117,6 +117,7 @@ struct migration {
 	struct { /* as machine.yaml has it */
 		unsigned budget_msec;
 		bool is_manual, has_way_back;
+		struct json_t *hooks; /* NULL: none */
 	} cutover;
 
 	/* what the last step said, for the views */
@@ -175,6 +176,9 @@ struct record *bm_record_of(struct migration *migration, enum bm_phase phase);
 void bm_record_begin_anew(struct record *record);
 /* The phase of a record, by its index. */
 enum bm_phase bm_record_phase(size_t index);
+
+/* hook_request.c: the hooks of machine.yaml, as a worker's request has them. */
+void bm_hooks_take(struct migration *migration, const struct bm_config_migration *config);
 
 /* changing.c: cutover and failback. */
 bool bm_phase_is_change(enum bm_phase phase);

@@ -17,6 +17,7 @@
 
 struct json_t;
 struct bm_apply;
+struct bm_flip;
 
 struct bm_cutover_table {
 	char *name; /* quoted and qualified */
@@ -34,6 +35,7 @@ struct bm_cutover {
 	PGconn *carry;	/* with `to`: the applier's */
 	PGconn *hold;	/* with the destination: nobody else relies on which side is live */
 	struct bm_apply *apply;
+	struct bm_flip *flip; /* the hooks; NULL: there are none */
 
 	size_t table_count;
 	struct bm_cutover_table *tables;
@@ -44,10 +46,14 @@ struct bm_cutover {
 	uint64_t held_msec;	 /* writers were held up by attempts that failed */
 	uint64_t committed_msec; /* of no return; 0: not yet */
 	uint64_t opened_msec;	 /* `to` is open */
+	uint64_t flipped_msec; /* clients of poolers go on there; 0: there are none, or not yet
+				*/
 	bool is_not_ready;
-	bool is_quiet;	   /* the syncs were deactivated */
-	bool is_committed; /* known */
-	bool is_unknown;   /* whether it is */
+	bool is_pause_stuck;  /* clients of a PgBouncer do not end their transactions */
+	bool has_begun_hooks; /* those before the freeze */
+	bool is_quiet;	      /* the syncs were deactivated */
+	bool is_committed;    /* known */
+	bool is_unknown;      /* whether it is */
 
 	const char *step; /* its name */
 	char detail[400]; /* of the step: what there is to tell */
@@ -109,6 +115,25 @@ int bm_cutover_way_back(struct bm_cutover *c, struct bm_error *err);
 /* One that was broken off: Bucardo goes one way again, as the migration is declared. */
 int bm_cutover_drop_way_back(struct bm_cutover *c, struct bm_error *err);
 
+/* ---- hooks (hooks.c) ---- */
+
+/* NULL when there are none. */
+struct bm_flip *bm_cutover_hooks_create(struct bm_phase *phase, struct bm_cutover *c);
+int bm_cutover_hooks_before(struct bm_cutover *c, struct bm_error *err);
+/* Clients of PgBouncers wait: the freeze begins with it. With -1 they go on. */
+int bm_cutover_hooks_pause(struct bm_cutover *c, struct bm_error *err);
+/* Who has kept it from that: the processes of a failed pause, "1, 2"; "" nobody. */
+const char *bm_cutover_hooks_busy(const struct bm_cutover *c);
+void bm_cutover_hooks_resume(struct bm_cutover *c);
+/* At its end, however that was. */
+void bm_cutover_hooks_settle(struct bm_cutover *c);
+/* Of an attempt that was rolled back. */
+void bm_cutover_hooks_abort(struct bm_cutover *c);
+/* After the commit, once: what fails is told, and left to the next. */
+int bm_cutover_hooks_switch(struct bm_cutover *c, struct bm_error *err);
+/* Those that are left, again and again for a while. */
+int bm_cutover_hooks_finish(struct bm_cutover *c, struct bm_error *err);
+
 /* ---- besides ---- */
 
 /* The tables of `from` that applications may write to (tables.c). */
@@ -127,6 +152,10 @@ void bm_cutover_forget_tables(struct bm_cutover *c);
  * its transaction. */
 int bm_record_begin(struct bm_cutover *c, struct bm_error *err);
 int bm_record_fence(struct bm_cutover *c, struct bm_error *err);
+
+/* Which hooks after the commit are done, in the row: a line of text for each. */
+PGresult *bm_record_hooks(struct bm_cutover *c, struct bm_error *err);
+int bm_record_hook_done(struct bm_cutover *c, const char *name, struct bm_error *err);
 
 /* A new session for the freeze, once no other one of an attempt is under way on `from`; and
  * whether this attempt was committed there. */

@@ -4,13 +4,16 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
 #include "bucardo_machine/syncs.h"
+#include "worker/cutover/attempt.h"
 #include "worker/cutover/ready.h"
 #include "worker/deltas/sync_probe.h"
+#include "worker/flip/flip.h"
 
 /* clang-format off */
 const char bm_ready_settings_sql[] =
@@ -178,6 +181,40 @@ static int look_at_rehearsal(struct bm_phase *phase, json_t *condition, struct b
 	return 0;
 }
 
+/* ---- the hooks ---- */
+
+static int look_at_hooks(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+{
+	json_t *problems = json_array();
+	struct bm_flip *flip = bm_cutover_hooks_create(phase, NULL);
+	char value[48], why[600] = "";
+	size_t index;
+	const json_t *one;
+
+	(void)err;
+	bm_flip_reach(flip, problems);
+	json_array_foreach(problems, index, one)
+	{
+		size_t used = strlen(why);
+		snprintf(why + used, sizeof(why) - used, "%shook '%s': %s",
+				index > 0 ? "; " : "",
+				json_string_value(json_object_get(one, "object")),
+				json_string_value(json_object_get(one, "why")));
+	}
+	snprintf(value, sizeof(value), "%zu of %zu", json_array_size(problems),
+			json_array_size(phase->request.cutover.hooks));
+	json_object_set_new(condition, "state",
+			json_string(why[0] == '\0' ? "ready" : "not_ready"));
+	json_object_set_new(condition, "value", json_string(flip != NULL ? value : "no hooks"));
+	json_object_set_new(condition, "why", bm_json_text(why));
+	json_object_set_new(condition, "hint",
+			json_string(why[0] == '\0' ? ""
+						   : "docs/cutover-hooks.md says what each needs"));
+	bm_flip_destroy(flip);
+	json_decref(problems);
+	return 0;
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -207,6 +244,7 @@ const struct bm_ready_row bm_ready_rows[] = {
 { .name = "foreign writers", .limit = "none", .place = BM_READY_TO, .sql = foreign_sql, .passes = true },
 { .name = "maintenance", .limit = "none", .place = BM_READY_FROM, .sql = maintenance_sql, .passes = true },
 { .name = "without a key", .limit = "half the budget", .look = bm_cutover_look_at_keyless },
+{ .name = "hooks", .limit = "all can be reached", .look = look_at_hooks },
 { .name = "backlog", .limit = "", .look = look_at_backlog, .passes = true },
 { .name = "writers", .limit = "a quarter of the budget", .place = BM_READY_FROM, .sql = writers_sql,
   .passes = true, .looks_twice = true },

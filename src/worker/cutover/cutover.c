@@ -8,6 +8,7 @@
  *     carry     what waits, in passes, until little is left
  *     verify    what changed since it was proven is compared again
  *     hold      nobody else relies on which side is live
+ *     hooks     those that come before
  *     lock      writers stop: the freeze begins
  *     drain     the last keys
  *     keyless   tables without a key are copied again where they differ
@@ -17,6 +18,7 @@
  *     commit    the point of no return
  *     sequences once more: nextval() heeds no lock
  *     open      the other side
+ *     hooks     applications are sent there
  *     replicate the other way
  *     seen      to work
  *
@@ -37,12 +39,13 @@
 #include "worker/apply/apply.h"
 #include "worker/cutover/attempt.h"
 #include "worker/cutover/ready.h"
+#include "worker/flip/flip.h"
 #include "worker/session/ask.h"
 
 static int be_ready(struct bm_cutover *c, struct bm_error *err);
 
 struct step {
-	const char *name, *text;
+	const char *name, *text; /* one named "hooks" only where there are any */
 	int (*run)(struct bm_cutover *c, struct bm_error *err);
 };
 
@@ -55,6 +58,7 @@ static const struct step before[] = {
 		{"carry", "carrying what waits", bm_cutover_carry},
 		{"verify", "comparing what changed since it was proven", bm_cutover_verify},
 		{"hold", "keeping everybody else from changing sides", bm_cutover_hold},
+		{"hooks", "running the hooks that come before", bm_cutover_hooks_before},
 };
 
 static const struct step frozen[] = {
@@ -75,9 +79,14 @@ static const struct step opening[] = {
 		{"open", "opening the other side", bm_cutover_open},
 };
 
+static const struct step flipping[] = {
+		{"hooks", "sending applications to the other side", bm_cutover_hooks_switch},
+};
+
 static const struct step after[] = {
 		{"replicate", "replicating the other way", bm_cutover_wake},
 		{"seen", "waiting for the first run the other way", bm_cutover_seen},
+		{"hooks", "finishing the hooks", bm_cutover_hooks_finish},
 };
 
 /* Of mode way_back. */
@@ -89,7 +98,7 @@ static const struct step preparing[] = {
 
 #define STEPS                                                                                  \
 	(BM_COUNT_OF(before) + BM_COUNT_OF(frozen) + BM_COUNT_OF(commit) +                     \
-			BM_COUNT_OF(opening) + BM_COUNT_OF(after))
+			BM_COUNT_OF(opening) + BM_COUNT_OF(flipping) + BM_COUNT_OF(after))
 
 static int do_step(struct bm_cutover *c, const struct step *step, struct bm_error *err)
 {
@@ -116,7 +125,9 @@ static int do_steps(struct bm_cutover *c, const struct step *steps, size_t count
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		rc = do_step(c, &steps[i], err);
+		if (c->flip != NULL || strcmp(steps[i].name, "hooks") != 0) {
+			rc = do_step(c, &steps[i], err);
+		}
 	}
 	return rc;
 }
@@ -173,9 +184,13 @@ static void put_evidence(struct bm_cutover *c, const char *result, uint64_t end_
 	json_object_set_new(evidence, "mode", json_string(modes[c->request->mode]));
 	json_object_set_new(evidence, "result", json_string(result));
 	json_object_set_new(evidence, "held_msec", json_integer((json_int_t)c->held_msec));
-	put_msec(c, "freeze_msec", c->began_msec, end_msec);
+	put_msec(c, "freeze_msec", c->began_msec,
+			c->flipped_msec > end_msec ? c->flipped_msec : end_msec);
 	put_msec(c, "unwritable_msec", c->committed_msec, c->opened_msec);
 	json_object_set(evidence, "steps", c->steps);
+	if (c->flip != NULL) {
+		json_object_set(evidence, "hooks", bm_flip_report(c->flip));
+	}
 }
 
 /* ---- nothing has happened ---- */
@@ -195,6 +210,7 @@ static uint64_t roll_back(struct bm_cutover *c)
 		}
 		PQclear(done);
 	}
+	bm_cutover_hooks_resume(c);
 	return bm_clock_msec();
 }
 
@@ -208,6 +224,7 @@ static void undo(struct bm_cutover *c)
 	if (c->is_quiet && bm_cutover_wake(c, &failed) != 0) {
 		bm_report_note("the syncs are not active again: %s", failed.message);
 	}
+	bm_cutover_hooks_abort(c);
 }
 
 static int aborted(struct bm_cutover *c, struct bm_error *err)
@@ -259,7 +276,8 @@ static int replicate(struct bm_cutover *c, struct bm_error *err)
 
 static int go_forward(struct bm_cutover *c, struct bm_error *err)
 {
-	return DO(c, opening, err) == 0 ? replicate(c, err) : to_be_finished(c, err);
+	return DO(c, opening, err) == 0 && DO(c, flipping, err) == 0 ? replicate(c, err)
+								     : to_be_finished(c, err);
 }
 
 static int rehearsed(struct bm_cutover *c)
@@ -311,7 +329,7 @@ static int finish(struct bm_cutover *c, struct bm_error *err)
 				"keeping everybody else from changing sides", bm_cutover_hold};
 		return do_step(c, &hold, err) == 0 ? go_forward(c, err) : -1;
 	}
-	return replicate(c, err);
+	return DO(c, flipping, err) == 0 ? replicate(c, err) : to_be_finished(c, err);
 }
 
 static int make_way_back(struct bm_cutover *c, struct bm_error *err)
@@ -351,11 +369,14 @@ int bm_cutover_run(struct bm_phase *phase, struct bm_error *err)
 		return bm_cutover_check(phase, err);
 	}
 	c.steps = json_array();
+	c.flip = bm_cutover_hooks_create(phase, &c);
 	/* Statements of ours hold nobody up. */
 	phase->limits_sql = "SELECT set_config('lock_timeout', '100ms', false)";
 	phase->catalog = c.from;
 	int rc = begin(&c, err);
 	bm_apply_destroy(c.apply);
+	bm_cutover_hooks_settle(&c);
+	bm_flip_destroy(c.flip);
 	PQfinish(c.freeze);
 	PQfinish(c.carry);
 	PQfinish(c.hold);

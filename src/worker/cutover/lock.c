@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/fence.h"
 #include "base/protocol/report.h"
@@ -30,6 +31,13 @@ static const char blockers_sql[] =
 #include "worker/cutover/sql/blockers.sql.inc"
 ;
 /* clang-format on */
+
+static const char busy_sql[] =
+		"SELECT string_agg(format('pid %s, application ''%s'', %s for %s s: %s', a.pid, a.application_name, a.state,"
+		" round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1),"
+		" left(regexp_replace(a.query, '\\s+', ' ', 'g'), 120)), '; ' ORDER BY a.xact_start),"
+		" string_agg(a.pid::text, ', ' ORDER BY a.xact_start) FROM pg_stat_activity a"
+		" WHERE a.pid = ANY ($1::int[]) AND a.xact_start IS NOT NULL";
 
 struct blockers {
 	char text[400], pids[64];
@@ -107,15 +115,47 @@ static void name_blockers(struct bm_cutover *c, struct blockers *out)
 	PQclear(rows);
 }
 
+/* Of clients of a PgBouncer that do not end their transactions. */
+static void name_busy(struct bm_cutover *c, struct blockers *out)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	char *pids = bm_format("{%s}", bm_cutover_hooks_busy(c));
+	const char *const params[] = {pids};
+	PGresult *rows = strcmp(pids, "{}") != 0
+			? bm_phase_ask(c->phase, c->from, busy_sql, 1, params, &ignored)
+			: NULL;
+
+	if (rows != NULL && PQgetvalue(rows, 0, 0)[0] != '\0') {
+		snprintf(out->text, sizeof(out->text), "%s", PQgetvalue(rows, 0, 0));
+		snprintf(out->pids, sizeof(out->pids), "%s", PQgetvalue(rows, 0, 1));
+	}
+	PQclear(rows);
+	free(pids);
+}
+
+/* Writers, and clients of PgBouncers, go on. */
+static void let_go(struct bm_cutover *c)
+{
+	roll_back(c);
+	bm_cutover_hooks_resume(c);
+	c->held_msec += c->began_msec != 0 ? bm_clock_msec() - c->began_msec : 0;
+	c->began_msec = 0;
+}
+
 /* One attempt; with -1 the transaction is over. */
 static int try_lock(struct bm_cutover *c, const char *sql, struct blockers *blockers,
 		struct bm_error *err)
 {
-	if (begin(c, err) != 0) {
-		roll_back(c);
+	if (bm_cutover_hooks_pause(c, err) != 0) {
+		name_busy(c, blockers);
+		let_go(c);
 		return -1;
 	}
-	c->began_msec = bm_clock_msec();
+	if (begin(c, err) != 0) {
+		let_go(c);
+		return -1;
+	}
+	c->began_msec = c->began_msec != 0 ? c->began_msec : bm_clock_msec();
 	int rc = bm_ask_send(c->freeze, sql, 0, NULL, err);
 	if (rc == 0 && PQflush(c->freeze) >= 0 && !is_answered(c->freeze, LOOK_AFTER_MSEC)) {
 		name_blockers(c, blockers);
@@ -123,9 +163,7 @@ static int try_lock(struct bm_cutover *c, const char *sql, struct blockers *bloc
 	PGresult *locked = rc == 0 ? bm_ask_wait(c->freeze, bm_budget_left(c) + 300, err)
 				   : NULL;
 	if (locked == NULL) {
-		roll_back(c);
-		c->held_msec += bm_clock_msec() - c->began_msec;
-		c->began_msec = 0;
+		let_go(c);
 	}
 	PQclear(locked);
 	return locked != NULL ? 0 : -1;
@@ -155,6 +193,11 @@ static int explain(struct bm_cutover *c, const struct blockers *blockers, struct
 				   "pg_stat_activity WHERE pid IN (%.64s); then ask again"
 				 : "ask again at a quieter moment, or with a larger budget%.0s",
 			blockers->pids);
+	if (c->is_pause_stuck) {
+		struct bm_error why = *err;
+		return bm_error_set(err, BM_ERR_PRECONDITION, "%s, %d times%s%s", why.message,
+				ATTEMPTS, is_named ? ": in its way is " : "", blockers->text);
+	}
 	return bm_error_set(err, BM_ERR_PRECONDITION,
 			"the lock on the tables of the %s was not to be had %d times within %u "
 			"ms%s%s",
@@ -167,8 +210,9 @@ static int go_without(struct bm_cutover *c, struct bm_error *err)
 {
 	int rc = bm_cutover_carry_once(c, err);
 
+	rc = rc == 0 ? bm_cutover_hooks_pause(c, err) : -1;
 	rc = rc == 0 ? begin(c, err) : -1;
-	c->began_msec = bm_clock_msec();
+	c->began_msec = c->began_msec != 0 ? c->began_msec : bm_clock_msec();
 	snprintf(c->detail, sizeof(c->detail), "none is taken: a person keeps writers off");
 	return rc == 0 ? bm_budget_tell(c, err) : -1;
 }

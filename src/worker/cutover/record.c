@@ -32,11 +32,14 @@ static const char make_sql[] =
 " serial bigint NOT NULL, turn bigint NOT NULL, direction text NOT NULL, state text NOT NULL,"
 " at timestamptz NOT NULL DEFAULT clock_timestamp())";
 
+static const char widen_sql[] =
+"ALTER TABLE %s.machine_cutovers ADD COLUMN IF NOT EXISTS hooks text[] NOT NULL DEFAULT '{}'";
+
 static const char begin_sql[] =
 "INSERT INTO %s.machine_cutovers AS c (migration, number, serial, turn, direction, state)"
 " VALUES ($1, $2::bigint, 1, $3::bigint, $4, 'begun') ON CONFLICT (migration) DO UPDATE SET number ="
 " excluded.number, serial = c.serial + 1, turn = excluded.turn, direction = excluded.direction,"
-" state = 'begun', at = clock_timestamp() RETURNING serial";
+" state = 'begun', at = clock_timestamp(), hooks = DEFAULT RETURNING serial";
 
 static const char fence_sql[] =
 "UPDATE %s.machine_cutovers SET state = 'fenced', at = clock_timestamp() WHERE migration = $1"
@@ -44,6 +47,15 @@ static const char fence_sql[] =
 
 static const char read_sql[] =
 "SELECT state = 'fenced' FROM %s.machine_cutovers WHERE migration = $1 AND number = $2::bigint"
+" AND direction = $4 AND turn >= $3::bigint - 1";
+
+/* The hooks after the commit that are done. */
+static const char hooks_sql[] =
+"SELECT unnest(hooks) FROM %s.machine_cutovers WHERE migration = $1 AND number = $2::bigint"
+" AND direction = $4 AND turn >= $3::bigint - 1";
+
+static const char hook_done_sql[] =
+"UPDATE %s.machine_cutovers SET hooks = hooks || $5::text WHERE migration = $1 AND number = $2::bigint"
 " AND direction = $4 AND turn >= $3::bigint - 1";
 
 /* Whoever of ours holds it is of an attempt whose worker is gone. */
@@ -57,7 +69,7 @@ static const char end_sql[] =
 /* A statement about the row of this attempt, with its four parameters. */
 struct about {
 	char *sql, number[24], turn[24];
-	const char *params[4];
+	const char *params[5];
 };
 
 static void begin_about(const struct bm_cutover *c, const char *sql, struct about *about)
@@ -82,6 +94,11 @@ int bm_record_begin(struct bm_cutover *c, struct bm_error *err)
 	begin_about(c, make_sql, &about);
 	int rc = bm_phase_do(c->phase, c->from, about.sql, 0, NULL, err);
 	free(about.sql);
+	if (rc == 0) {
+		begin_about(c, widen_sql, &about);
+		rc = bm_phase_do(c->phase, c->from, about.sql, 0, NULL, err);
+		free(about.sql);
+	}
 	if (rc == 0) {
 		begin_about(c, begin_sql, &about);
 		rows = bm_phase_ask(c->phase, c->from, about.sql, 4, about.params, err);
@@ -110,6 +127,27 @@ int bm_record_fence(struct bm_cutover *c, struct bm_error *err)
 				"somebody else has begun an attempt meanwhile");
 	}
 	return count == 1 ? 0 : -1;
+}
+
+PGresult *bm_record_hooks(struct bm_cutover *c, struct bm_error *err)
+{
+	struct about about;
+
+	begin_about(c, hooks_sql, &about);
+	PGresult *rows = bm_phase_ask(c->phase, c->from, about.sql, 4, about.params, err);
+	free(about.sql);
+	return rows;
+}
+
+int bm_record_hook_done(struct bm_cutover *c, const char *name, struct bm_error *err)
+{
+	struct about about;
+
+	begin_about(c, hook_done_sql, &about);
+	about.params[4] = name;
+	int rc = bm_phase_do(c->phase, c->from, about.sql, 5, about.params, err);
+	free(about.sql);
+	return rc;
 }
 
 /* ---- was it committed? ---- */

@@ -16,6 +16,7 @@
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/spawn.h"
+#include "bucardo_machine/strbuf.h"
 
 /* The dump of a schema with a hundred thousand objects, behind other people's locks. */
 #define LIMIT_MSEC ((uint64_t)2 * 60 * 60 * 1000)
@@ -59,6 +60,7 @@ struct run {
 	struct bm_job *job;
 	const char *program;
 	struct bm_error *err;
+	struct bm_strbuf *said; /* NULL: nobody wants it */
 	int rc;
 };
 
@@ -68,6 +70,9 @@ static void on_done(void *ctx, const struct bm_job_result *result)
 	char how[BM_EXIT_TEXT_SIZE];
 
 	run->job = NULL;
+	if (run->said != NULL) {
+		bm_strbuf_puts(run->said, result->tail);
+	}
 	if (result->error.code != BM_ERR_NONE) {
 		*run->err = result->error;
 	} else if (bm_exit_code(result->status) != 0) {
@@ -91,10 +96,17 @@ static void on_signal(void *ctx, int signo)
 
 int bm_tool_run(const char *const *argv, struct bm_error *err)
 {
+	return bm_tool_run_limited(argv, NULL, LIMIT_MSEC, NULL, err);
+}
+
+int bm_tool_run_limited(const char *const *argv, const char *const *env, uint64_t limit_msec,
+		struct bm_strbuf *said, struct bm_error *err)
+{
 	const char *slash = strrchr(argv[0], '/');
 	struct run run = {
 			.program = slash != NULL ? slash + 1 : argv[0],
 			.err = err,
+			.said = said,
 			.rc = -1,
 	};
 	sigset_t before;
@@ -112,7 +124,7 @@ int bm_tool_run(const char *const *argv, struct bm_error *err)
 	}
 	bm_loop_on_signal(run.loop, on_signal, &run);
 	run.job = bm_job_start(
-			run.loop, run.program, argv, NULL, NULL, LIMIT_MSEC, on_done, &run);
+			run.loop, run.program, argv, env, NULL, limit_msec, on_done, &run);
 	bm_loop_run(run.loop);
 	bm_loop_destroy(run.loop);
 	sigprocmask(SIG_SETMASK, &before, NULL);

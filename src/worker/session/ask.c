@@ -298,3 +298,9 @@ PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind sess
 	}
 	return conn;
 }
+
+PGconn *bm_ask_connect_plain(
+		const struct bm_conninfo *info, uint64_t limit_msec, struct bm_error *err)
+{
+	return open_session(info, bm_clock_msec() + limit_msec, err);
+}

@@ -23,6 +23,11 @@
 PGconn *bm_ask_connect(const struct bm_conninfo *info, enum bm_session_kind session,
 		uint64_t limit_msec, struct bm_error *err);
 
+/* The same without settings, for what is no database: a PgBouncer's console. Asked with
+ * bm_ask_script() only. */
+PGconn *bm_ask_connect_plain(
+		const struct bm_conninfo *info, uint64_t limit_msec, struct bm_error *err);
+
 /*
  * Send `sql` (one statement, text parameters) and wait for its result within
  * `limit_msec`. NULL with `err` set: BM_ERR_SQL with sqlstate when the server

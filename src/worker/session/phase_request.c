@@ -138,6 +138,7 @@ static int take_cutover(
 	out->rehearsed_at = (int64_t)json_integer_value(json_object_get(root, "rehearsed_at"));
 	out->has_way_back = json_is_true(json_object_get(root, "way_back"));
 	out->accept = take_words(root, "accept");
+	out->hooks = json_object_get(root, "hooks");
 	out->number = number < 1 ? 0 : (uint64_t)number;
 	if (mode == NULL) {
 		return 0;

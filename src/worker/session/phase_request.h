@@ -49,6 +49,7 @@ struct bm_cutover_request {
 	bool is_manual;	      /* a person keeps writers off: no lock is taken */
 	/* Tables that may be unproven, as schema.table, NULL at the end; NULL: none. */
 	const char *const *accept;
+	const struct json_t *hooks; /* a list of them (worker/flip); NULL: none */
 };
 
 /* How the background compares. */

@@ -1,6 +1,7 @@
 """Hooks of a cut-over: clients of a PgBouncer wait for the moment and go on at the other side, without an error."""
 
 import contextlib
+import pathlib
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from support import compare, declared
 from support.cutover import Gate, Slow, proven
 from support.flipped import PASSWORD, Clients, Flipped, command_hook, sql_hook, yaml_of
+from support.users import give
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -26,6 +28,15 @@ def pooler(shared_workshop, sides):
     with Flipped(sides, shared_workshop.folder) as front:
         sides.machine.write_pgpass(sides.source, sides.dest, front)
         yield front
+
+
+@pytest.fixture(name="place")
+def _place(sides, tmp_path):
+    """A folder that the machine's user may write to."""
+    place = pathlib.Path(sides.machine.folder) / tmp_path.name
+    place.mkdir()
+    give(place)
+    return place
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +110,9 @@ def test_two_poolers_and_clients_that_come_meanwhile(sides, front, shared_worksh
     assert not [error for some in (clients, others, *newcomers) for error in some.errors]
 
 
-def test_a_rehearsal_pauses_and_resumes_and_switches_nothing(sides, front, tmp_path):
-    mark = tmp_path / "mark"
+@pytest.mark.full
+def test_a_rehearsal_pauses_and_resumes_and_switches_nothing(sides, front, place):
+    mark = place / "mark"
     sides.ready("cutover")
     with Clients(front, sides, 2) as clients:
         clients.wait_more()
@@ -112,6 +124,7 @@ def test_a_rehearsal_pauses_and_resumes_and_switches_nothing(sides, front, tmp_p
     assert "a rehearsal runs none" in step["detail"], step
 
 
+@pytest.mark.full
 def test_a_transaction_that_does_not_end_is_named_and_clients_go_on(sides, front):
     sides.ready("cutover")
     slow = front.connect(DB, autocommit=False)
@@ -153,9 +166,8 @@ def test_what_cannot_be_reached_is_not_ready(sides, front, shared_workshop):
 
 @pytest.mark.parametrize("script, words", [("echo no disk; exit 3", ("exit code 3", "no disk")),
                                            ("echo waiting; sleep 60", ("did not end within",))], ids=["fails", "hangs"])
-def test_a_hook_before_the_commit_that_fails_aborts(sides, front, tmp_path, script, words):
-    facts = tmp_path / "facts"
-    tmp_path.chmod(0o777)
+def test_a_hook_before_the_commit_that_fails_aborts(sides, front, place, script, words):
+    facts = place / "facts"
     hooks = [front.hook(), command_hook("lights", script, "before", timeout_msec=700),
              command_hook("back", f"env > {facts}", "abort")]
     sides.ready("cutover")
@@ -170,9 +182,8 @@ def test_a_hook_before_the_commit_that_fails_aborts(sides, front, tmp_path, scri
     assert "BUCARDO_MACHINE_DIRECTION=cutover\n" in told and "BUCARDO_MACHINE_MIGRATION=app\n" in told
 
 
-def test_what_fails_after_the_commit_is_tried_again_until_it_is_done(sides, front, tmp_path):
-    go, tries = tmp_path / "go", tmp_path / "tries"
-    tmp_path.chmod(0o777)
+def test_what_fails_after_the_commit_is_tried_again_until_it_is_done(sides, front, place):
+    go, tries = place / "go", place / "tries"
     sides.dest.sql("CREATE TABLE IF NOT EXISTS public.told (host text, port text, direction text)", dbname=DB)
     hooks = [command_hook("cache", f"echo x >> {tries}; test -e {go} || {{ echo not yet; exit 1; }}"), front.hook(),
              sql_hook("told", sides.dest, DB, "INSERT INTO public.told SELECT current_setting('bucardo_machine.host'),"
@@ -193,6 +204,7 @@ def test_what_fails_after_the_commit_is_tried_again_until_it_is_done(sides, fron
     assert hook_of(run.evidence, "told")["tries"] == 1
 
 
+@pytest.mark.full
 def test_a_pooler_that_is_away_after_the_commit_is_switched_when_it_is_back(sides, front):
     sides.ready("cutover")
     run = sides.start("cutover", budget_msec=8000, hooks=[front.hook()])
@@ -210,10 +222,9 @@ def test_a_pooler_that_is_away_after_the_commit_is_switched_when_it_is_back(side
     assert not clients.errors
 
 
-def test_a_worker_killed_before_the_switch_is_finished(sides, front, tmp_path):
+def test_a_worker_killed_before_the_switch_is_finished(sides, front, place):
     """Each hook that was done is not done again."""
-    calls = tmp_path / "calls"
-    tmp_path.chmod(0o777)
+    calls = place / "calls"
     hooks = [front.hook(), command_hook("once", f"echo x >> {calls}"), command_hook("slow", "sleep 30", timeout_msec=40000)]
     sides.ready("cutover")
     with Clients(front, sides, 2) as clients:
@@ -240,6 +251,7 @@ def test_a_worker_killed_before_the_switch_is_finished(sides, front, tmp_path):
     assert front.leads_to() == sides.dest
 
 
+@pytest.mark.full
 def test_a_worker_killed_while_clients_wait_is_undone_and_they_go_on(sides, front):
     sides.ready("cutover")
     with Clients(front, sides, 2) as clients:
@@ -254,6 +266,7 @@ def test_a_worker_killed_while_clients_wait_is_undone_and_they_go_on(sides, fron
     assert not clients.errors and front.leads_to() == sides.source and sides.writable() == [sides.source]
 
 
+@pytest.mark.full
 def test_no_password_of_a_console_is_in_a_line_of_ours(sides, front):
     sides.ready("cutover")
     run = sides.start("cutover", budget_msec=8000, hooks=[front.hook()])

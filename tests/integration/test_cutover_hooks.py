@@ -74,9 +74,9 @@ def test_clients_wait_and_go_on_at_the_other_side(sides, front, rounds):
             assert not front.is_paused() and hook_of(done, "front")["state"] == "done", done["hooks"]
     print("freeze and worst wait, ms:", waits)
     assert not clients.errors, clients.errors[:3]
-    # 50 ms on a calm host; that of tests is none. A login that PgBouncer takes for failed costs 15 s.
+    # 50 ms on a calm host (15 were seen); that of tests is none. A login that PgBouncer takes for failed costs 15 s.
     late = sorted(worst - freeze for freeze, worst in waits)
-    assert late[len(late) // 2] < 2000 and late[-1] < 5000, waits
+    assert late[len(late) // 2] < 500 and late[-1] < 2500, waits
     compare.wait_equal(sides.source, sides.dest, DB, 60, sequences=False)
     clients.check()
 

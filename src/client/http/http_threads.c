@@ -4,14 +4,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "client/history/history_keeper.h"
+#include "client/history/history_recorder.h"
 #include "client/report/report_page.h"
 
 #define WAIT_MSEC 1000
 
 struct shelf {
 	const char *runtime;
-	struct history_keeper *keeper; /* NULL: the report's */
+	struct history_recorder *recorder; /* NULL: the report's */
 	struct http_asker *asker;
 };
 
@@ -32,17 +32,18 @@ static json_t *as_answer(char *page, const struct bm_error *err)
 static json_t *talk(void *ctx, const struct http_wanted *wanted, struct bm_error *err)
 {
 	const struct shelf *shelf = ctx;
-	char *page = shelf->keeper == NULL ? report_page(shelf->runtime, wanted->name, err)
-					   : history_keeper_read(shelf->keeper, wanted->name,
-							     wanted->from, wanted->to, err);
+	char *page = shelf->recorder == NULL
+			? report_page(shelf->runtime, wanted->name, err)
+			: history_recorder_read(shelf->recorder, wanted->name, wanted->from,
+					  wanted->to, err);
 
 	return as_answer(page, err);
 }
 
 static unsigned due_msec(const struct shelf *shelf)
 {
-	uint64_t due = shelf->keeper != NULL ? history_keeper_due_msec(shelf->keeper)
-					     : WAIT_MSEC;
+	uint64_t due = shelf->recorder != NULL ? history_recorder_due_msec(shelf->recorder)
+					       : WAIT_MSEC;
 
 	return due < WAIT_MSEC ? (unsigned)due : WAIT_MSEC;
 }
@@ -54,7 +55,7 @@ static void *work(void *ctx)
 	while (true) {
 		http_asker_work(shelf->asker, due_msec(shelf));
 		if (due_msec(shelf) == 0) {
-			history_keeper_step(shelf->keeper);
+			history_recorder_step(shelf->recorder);
 		}
 	}
 	return NULL;
@@ -77,14 +78,14 @@ struct http_asker *http_history_start(
 		const char *runtime, const char *socket_dir, struct bm_error *err)
 {
 	history_shelf.runtime = runtime;
-	history_shelf.keeper = history_keeper_create(runtime, socket_dir);
+	history_shelf.recorder = history_recorder_create(runtime, socket_dir);
 	return begin(&history_shelf, err);
 }
 
 json_t *http_history_attempts(void)
 {
-	char *text = history_shelf.keeper != NULL
-			? history_keeper_attempts(history_shelf.keeper)
+	char *text = history_shelf.recorder != NULL
+			? history_recorder_attempts(history_shelf.recorder)
 			: NULL;
 	json_t *attempts = text != NULL ? json_loads(text, 0, NULL) : NULL;
 

@@ -140,7 +140,7 @@ def test_it_works_in_every_phase_and_in_the_midst_of_a_copy(workshop):
         dest.create_database(f"d{number}")
         text += (f"  - name: m_{name}\n    source: {declared.endpoint(source, 'shop')}\n"
                  f"    destination: {declared.endpoint(dest, f'd{number}')}\n")
-        text += f"    run_until: {name}\n" if name != "slow" else "    copy: {max_rate: 100kB}\n"
+        text += f"    run_until: {name}\n" if name != "slow" else "    copy: {max_rate: 20kB}\n"
     machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(text)

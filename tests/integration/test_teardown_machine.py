@@ -133,14 +133,14 @@ def test_it_works_in_every_phase_and_in_the_midst_of_a_copy(workshop):
     source, dest = workshop.server("source"), workshop.server("dest")
     source.create_database("shop").sql(SHOP, dbname="shop")
     source.sql("CREATE TABLE big (id int PRIMARY KEY, v text);"
-               " INSERT INTO big SELECT i, repeat('x', 1000) FROM generate_series(1, 3000) i", dbname="shop")
+               " INSERT INTO big SELECT i, repeat('x', 1000) FROM generate_series(1, 12000) i", dbname="shop")
     before = dump(source, "shop"), catalog(source, "shop")
     text = "version: 1\nmigrations:\n"
     for number, name in enumerate((*PHASES, "slow")):
         dest.create_database(f"d{number}")
         text += (f"  - name: m_{name}\n    source: {declared.endpoint(source, 'shop')}\n"
                  f"    destination: {declared.endpoint(dest, f'd{number}')}\n")
-        text += f"    run_until: {name}\n" if name != "slow" else "    copy: {max_rate: 20kB}\n"
+        text += f"    run_until: {name}\n" if name != "slow" else "    copy: {max_rate: 100kB}\n"
     machine = workshop.machine(installed=True)
     machine.write_pgpass(source, dest)
     machine.write_config(text)

@@ -77,7 +77,8 @@ static void learn(struct bundle *bundle, const char *path, bool is_pgpass)
 	bm_strbuf_finish(&text);
 }
 
-/* Files that machine.yaml names, whose first line is a secret. */
+/* Files that machine.yaml names, whose first line is a secret. The text is searched, not read
+ * as YAML: a file that is refused for an error is in the bundle as well. */
 static void learn_files(struct bundle *bundle)
 {
 	struct bm_error err = BM_ERROR_INIT;

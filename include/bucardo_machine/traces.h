@@ -62,6 +62,9 @@ struct bm_traces_events {
 	void (*report)(void *ctx, const char *what, const char *statement);
 	/* Before each statement: how many are known to follow. NULL: not heard. */
 	void (*step)(void *ctx, int left, const char *statement);
+	/* A statement has waited some seconds for a lock; `holders` names the transactions that
+	 * have it. It is tried again, and told once for each statement. NULL: not heard. */
+	void (*waits)(void *ctx, const char *holders, const char *statement);
 	void *ctx;
 };
 

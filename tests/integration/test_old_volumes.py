@@ -6,6 +6,7 @@ import re
 import pytest
 from support import compare, volumes
 from support.declared import wait_live, wait_view, yaml
+from support.leaving import assert_control_is_clean
 from support.samples import REPOSITORY
 from support.waiting import wait_for
 
@@ -14,6 +15,13 @@ pytestmark = pytest.mark.timeout(200)
 VERSIONS = sorted(name for name in os.listdir(volumes.HERE) if os.path.isdir(os.path.join(volumes.HERE, name))
                   and name[0] != "_")
 OWN_FUNCTIONS = "SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text LIKE 'bucardo%%' AND proname !~ '^(bucardo|delta)_'"
+
+TRACES = """
+    SELECT 'schema', nspname::text FROM pg_namespace WHERE nspname ~ 'bucardo' UNION ALL
+    SELECT 'trigger', tgrelid::regclass || ' ' || tgname FROM pg_trigger WHERE tgname ~ 'bucardo|machine' UNION ALL
+    SELECT 'function', oid::regprocedure::text FROM pg_proc WHERE proname ~ 'bucardo' UNION ALL
+    SELECT 'event trigger', evtname::text FROM pg_event_trigger UNION ALL
+    SELECT 'setting', setconfig::text FROM pg_db_role_setting"""
 
 
 def our_functions():
@@ -60,6 +68,12 @@ def test_a_volume_of_an_earlier_version_is_taken_over(scene, version):
     assert now["phases"] == live["phases"]
     assert {row[0] for side in (source, dest) for row in side.sql(OWN_FUNCTIONS, dbname=volumes.DBNAME)} <= our_functions()
     assert machine.state() == "ready", machine.status_json()
+    # And it can be torn down: what an older program made there goes too.
+    result = machine.cli("teardown", "app", "--yes", seconds=90)
+    assert result.code == 0, result.output
+    for side in (source, dest):
+        assert side.sql(TRACES, dbname=volumes.DBNAME) == []
+    assert_control_is_clean(machine, "app")
 
 
 def all_of(machine, source, dest):

@@ -54,9 +54,30 @@ def test_it_says_what_it_means_and_asks(pair):
     assert machine.cli("teardown", "ap", "--yes").code == 1
 
 
+BLOCKED = ("SELECT count(*) FROM pg_stat_activity WHERE datname = 'app' AND application_name ~ '^bucardo KID'"
+           " AND wait_event_type = 'Lock'")
+
+
+def holder_is_named(machine, pid):
+    """Who is in the way of the teardown is told by its process."""
+    return f"the lock is held by pid {pid}, application" in machine.log()
+
+
 def test_one_of_two_migrations_of_a_source_goes_and_the_other_goes_on(pair):
     machine, source, dest, before = pair
     master = machine.unit("bucardo")["pid"]
+    # A run of it waits for the lock of somebody on the destination, who stays for long.
+    blocker = dest.connect("app")
+    blocker.cursor().execute('BEGIN; LOCK TABLE "Odd Name" IN SHARE MODE')
+    source.sql("INSERT INTO \"Odd Name\" VALUES (900, 'waits')", dbname="shop")
+    wait_for(lambda: dest.value(BLOCKED), 30, "a run waits for the lock", explain=machine.log_tail)
+    ask(machine, "app")
+    wait_for(lambda: not dest.value(BLOCKED), 60, "the run is ended", explain=machine.log_tail)
+    wait_for(lambda: holder_is_named(machine, blocker.info.backend_pid), 60, "the holder of the lock is named",
+             explain=machine.log_tail)
+    assert "lock" in str(declared.view(machine)["progress"]), declared.view(machine)
+    source.sql("UPDATE \"Odd Name\" SET v = 'goes on' WHERE id = 2", dbname="shop")
+    blocker.close()
     result = machine.cli("teardown", "app", "--yes", seconds=90)
     assert result.code == 0, result.output
     assert "nothing of ours is left on the source" in result.output
@@ -101,8 +122,12 @@ def test_what_is_torn_down_does_not_begin_anew_until_it_was_forgotten(pair):
 
 def test_killed_anywhere_it_goes_on_also_after_the_sides_changed_places(pair, rng=random.Random(3)):
     machine, source, dest, before = pair
-    dest.sql("SELECT bucardo_machine.lift_fence()", dbname="app")
-    declared.wait_view(machine, lambda v: v["reconcile"]["live"]["side"] == "destination", "it is live")
+    for dbname in ("app", "two"):
+        dest.sql("SELECT bucardo_machine.lift_fence()", dbname=dbname)
+        declared.wait_view(machine, lambda v: v["reconcile"]["live"]["side"] == "destination", "it is live", name=dbname)
+    # One of them stays so, the other changed its places back.
+    dest.sql("SELECT bucardo_machine.raise_fence(true)", dbname="two")
+    declared.wait_view(machine, lambda v: v["reconcile"]["live"]["side"] == "source", "it was given back", name="two")
     dest.sql("INSERT INTO \"Odd Name\" VALUES (2000, 'back')", dbname="app")
     wait_for(lambda: source.value("SELECT count(*) FROM \"Odd Name\" WHERE id = 2000", dbname="shop"), 30, "carried back")
     look = machine.cli("teardown", "two", "app")

@@ -75,6 +75,16 @@ static void on_stuck(void *ctx, const char *what, const char *statement)
 	cli_teardown_print_left(side->call, "stuck", side->role, what, statement);
 }
 
+static void on_wait(void *ctx, const char *holders, const char *statement)
+{
+	const struct side *side = ctx;
+
+	fprintf(stderr,
+			"bucardo-machine: teardown: %s: waits, and tries again: %.200s; the lock is "
+			"held by %s; to go on at once end that transaction\n",
+			side->role, statement, holders);
+}
+
 static void on_left(void *ctx, const char *what, const char *statement)
 {
 	const struct side *side = ctx;
@@ -180,7 +190,9 @@ static void remove_all(struct side *side)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	const struct bm_traces_events removing = {.report = on_stuck, .ctx = side},
+	const struct bm_traces_events removing = {.report = on_stuck,
+						      .waits = on_wait,
+						      .ctx = side},
 				      searching = {.report = on_left, .ctx = side};
 
 	if (bm_traces_remove(side->traces, side->targets, &removing, &err) != 0) {

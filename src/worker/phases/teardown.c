@@ -165,6 +165,19 @@ static void on_step(void *ctx, int left, const char *statement)
 	side->done++;
 }
 
+static void on_wait(void *ctx, const char *holders, const char *statement)
+{
+	struct side *side = ctx;
+	const char *name = bm_side_name(side->which);
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s: waits for a lock that %.110s has", name, holders);
+	bm_report_progress(side->done, side->done + 1, "objects", text);
+	bm_report_note("the teardown waits on the %s, and tries again: %.200s; the lock is held by "
+		       "%s; to go on at once end that transaction",
+			name, statement, holders);
+}
+
 static void close_side(struct side *side)
 {
 	bm_traces_close(side->traces);
@@ -302,8 +315,8 @@ static void note_result(const struct side *side, int left)
 
 static int remove_side(struct side *side, struct bm_error *err)
 {
-	const struct bm_traces_events removing = {on_report, on_step, side},
-				      searching = {on_report, NULL, side};
+	const struct bm_traces_events removing = {on_report, on_step, on_wait, side},
+				      searching = {.report = on_report, .ctx = side};
 
 	wait_for_sessions(side);
 	if (bm_traces_remove(side->traces, side->names, &removing, err) != 0) {

@@ -17,6 +17,8 @@
 /* ... and gets so much time to itself before we ask again, at least and at most. */
 #define PAUSE_MSEC 100
 #define PAUSE_MOST_MSEC 3000
+/* Who has the lock is told after this pause, some seconds after the first try. */
+#define TELL_FROM_MSEC 1600
 
 /* A lock that nobody lets go of: told then, and left. */
 #define GIVE_UP_AFTER_MSEC ((uint64_t)3 * 60 * 1000)
@@ -38,6 +40,9 @@ static const char count_all[] =
 ;
 static const char waiting[] =
 #include "worker/phases/sql/traces_waiting.sql.inc"
+;
+static const char holders[] =
+#include "worker/phases/sql/traces_holders.sql.inc"
 ;
 
 /* Of a run that was killed some of these tables are gone: each is asked for only if it is there. */
@@ -269,9 +274,21 @@ static bool may_pass(const struct bm_error *err)
 	return strcmp(err->sqlstate, "55P03") == 0 || strcmp(err->sqlstate, "40P01") == 0;
 }
 
+static void tell_holders(struct bm_traces *traces, const char *statement,
+		const struct bm_traces_events *events)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *rows = bm_sql_params(traces->conn, holders, 1, &statement, &ignored);
+
+	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
+		events->waits(events->ctx, PQgetvalue(rows, 0, 0), statement);
+	}
+	PQclear(rows);
+}
+
 /* Statements of one text are one transaction. */
 static int drop(struct bm_traces *traces, const char *statement, uint64_t until,
-		struct bm_error *err)
+		const struct bm_traces_events *events, struct bm_error *err)
 {
 	int pause = PAUSE_MSEC;
 
@@ -280,6 +297,9 @@ static int drop(struct bm_traces *traces, const char *statement, uint64_t until,
 			return -1;
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
+		if (pause == TELL_FROM_MSEC && events->waits != NULL) {
+			tell_holders(traces, statement, events);
+		}
 		poll(NULL, 0, pause);
 		pause = pause * 2 < PAUSE_MOST_MSEC ? pause * 2 : PAUSE_MOST_MSEC;
 	}
@@ -302,7 +322,7 @@ static int work_off(struct bm_traces *traces, const PGresult *statements, int st
 		if (events->step != NULL) {
 			events->step(events->ctx, count - row, statement);
 		}
-		if (drop(traces, statement, until, err) == 0) {
+		if (drop(traces, statement, until, events, err) == 0) {
 			continue;
 		}
 		if (PQstatus(traces->conn) != CONNECTION_OK) {
@@ -355,7 +375,7 @@ int bm_traces_remove(struct bm_traces *traces, const char *const *names,
 {
 	uint64_t until = bm_clock_msec() + GIVE_UP_AFTER_MSEC;
 	/* Of two that go at once the second is the last one; given back with the session. */
-	int rc = drop(traces, ONE_AT_A_TIME, until, err);
+	int rc = drop(traces, ONE_AT_A_TIME, until, events, err);
 	int shared = rc == 0 ? is_shared(traces, names, err) : -1;
 
 	if (shared > 0) {

@@ -3,7 +3,7 @@
 import pytest
 
 from support import compare, declared
-from support.cutover import Writers, proven
+from support.cutover import Slow, Writers, proven
 from support.verify import verify_migration
 
 pytestmark = pytest.mark.timeout(600)
@@ -24,9 +24,11 @@ def replicate(sides, statement):
     equal(sides)
 
 
+PURGE = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT bucardo.machine_purge('app_sync', 1000000); COMMIT"
+
+
 def purge(sides):
-    sides.source.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT bucardo.machine_purge('app_sync', 1000000); COMMIT",
-                     dbname=DB)
+    sides.source.sql(PURGE, dbname=DB)
     assert sides.source.value("SELECT count(*) FROM bucardo.machine_proof_marks WHERE tablename = 'public.account'",
                               dbname=DB) > 0
 
@@ -76,3 +78,44 @@ def test_a_truncate_that_waits_is_done_by_bucardo_first(sides):
     assert sides.dest.value("SELECT count(*) FROM \"Odd name\"", dbname=DB) == 0
     equal(sides)
     sides.failback()
+
+
+def applied_keys(sides, count):
+    """Keys that were applied and not purged, each of a transaction of its own; the statistics of both tables are of a
+    moment in which one transaction had written all: a plan made of them reads all marks for each key."""
+    sides.source.sql(PURGE, dbname=DB)
+    sides.source.sql(f"""
+        ALTER TABLE bucardo.delta_public_entry SET (autovacuum_enabled = off);
+        ALTER TABLE bucardo.track_public_entry SET (autovacuum_enabled = off);
+        INSERT INTO bucardo.delta_public_entry (id, txntime) SELECT -i, now() FROM generate_series(1, {count}) i;
+        INSERT INTO bucardo.track_public_entry SELECT now(), target FROM bucardo.machine_syncs;
+        ANALYZE bucardo.delta_public_entry, bucardo.track_public_entry;
+        DELETE FROM bucardo.delta_public_entry WHERE txntime = now();
+        DELETE FROM bucardo.track_public_entry WHERE txntime = now();
+        INSERT INTO bucardo.delta_public_entry (id, txntime)
+            SELECT -i, '2026-01-01'::timestamptz + i * interval '1 microsecond' FROM generate_series(1, {count}) i;
+        INSERT INTO bucardo.track_public_entry SELECT d.txntime, m.target FROM bucardo.delta_public_entry d,
+            bucardo.machine_syncs m WHERE d.id < 0""", dbname=DB)
+
+
+def unpurged(sides):
+    return sides.source.value("SELECT count(*) FROM bucardo.delta_public_entry", dbname=DB)
+
+
+def test_applied_keys_that_nobody_can_purge_do_not_use_up_the_budget(sides):
+    sides.ready("cutover")
+    applied_keys(sides, 25000)
+    # A purge that cannot have each of them leaves all.
+    with Slow(sides.source, DB, "SELECT FROM bucardo.delta_public_entry LIMIT 1 FOR UPDATE"):
+        evidence = sides.cutover()
+        assert evidence["freeze_msec"] < 1000 and unpurged(sides) >= 25000, evidence
+    sides.failback()
+
+
+def test_many_applied_keys_are_purged_before_the_freeze(sides):
+    sides.ready("cutover")
+    applied_keys(sides, 60000)
+    evidence = sides.ask("cutover", mode="rehearse").evidence
+    carry = next(s for s in evidence["steps"] if s["name"] == "carry")
+    assert carry["detail"].endswith("and what was applied is purged"), evidence
+    assert unpurged(sides) < 1000 and evidence["result"] == "rehearsed", evidence

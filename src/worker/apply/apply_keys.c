@@ -16,7 +16,11 @@ static const char state_sql[] =
 static const char definition_sql[] =
 #include "worker/verify/sql/verify_definition.sql.inc"
 ;
-static const char plan_sql[] = "SELECT pg_catalog.set_config('plan_cache_mode', $1, true)";
+/* $1: how a question is planned, $2: whether by reading a table whole, or one of the two tables again for each row of the other. */
+static const char plan_sql[] =
+"SELECT pg_catalog.set_config('plan_cache_mode', $1, true), pg_catalog.set_config('enable_seqscan', $2, true),"
+" pg_catalog.set_config('enable_bitmapscan', $2, true), pg_catalog.set_config('enable_hashjoin', $2, true),"
+" pg_catalog.set_config('enable_nestloop', $2, true)";
 static const char heal_sql[] =
 "SELECT bucardo.machine_heal_table($1, $2, coalesce(bucardo.machine_targets_of($1), ARRAY[$3]))";
 static const char unpark_sql[] = "SELECT bucardo.machine_unpark($1, 9223372036854775807)";
@@ -71,21 +75,29 @@ int bm_apply_name_failed(const struct bm_apply *apply, size_t place, struct bm_e
 /* Tables that are named. */
 #define NAMED 5
 
-/* A plan for each question was made when it was prepared. */
+/* A plan for each question was made when it was prepared, or is made anew after an ANALYZE. It
+ * goes once along both indexes by txntime, whatever the statistics say: those of a moment in
+ * which one transaction had written all let it read all marks for each key. */
+static size_t add_plan(struct bm_pipeline *pipeline, bool is_ours)
+{
+	const char *const ours[] = {"force_generic_plan", "off"};
+	const char *const usual[] = {"auto", "on"};
+
+	return bm_pipeline_add(pipeline, plan_sql, 2, is_ours ? ours : usual);
+}
+
 static size_t add_asks(struct bm_apply *apply, struct bm_pipeline *pipeline)
 {
-	const char *const generic[] = {"force_generic_plan"};
-	const char *const usual[] = {"auto"};
 	size_t first = 0;
 
-	bm_pipeline_add(pipeline, plan_sql, 1, generic);
+	add_plan(pipeline, true);
 	for (size_t i = 0; i < apply->count; i++) {
 		const char *const params[] = {apply->tables[i].target};
 		size_t place = bm_pipeline_execute(
 				pipeline, apply->tables[i].ask_name, 1, params);
 		first = i == 0 ? place : first;
 	}
-	bm_pipeline_add(pipeline, plan_sql, 1, usual);
+	add_plan(pipeline, false);
 	return first;
 }
 
@@ -329,10 +341,16 @@ static int take_all(struct bm_apply *apply, struct bm_error *err)
 	int rc = bm_pipeline_begin(
 			&pipeline, apply->conns[BM_APPLY_FROM], apply->deadline_msec, err);
 
+	if (rc == 0) {
+		place = add_plan(&pipeline, true) + 1;
+	}
 	for (size_t i = 0; rc == 0 && i < apply->count; i++) {
 		if (is_touched(&apply->tables[i])) {
 			add_table(&apply->tables[i], &pipeline);
 		}
+	}
+	if (rc == 0) {
+		add_plan(&pipeline, false);
 	}
 	if (rc == 0 && bm_pipeline_end(&pipeline, &failed, err) != 0) {
 		rc = bm_apply_name_failed(apply, failed, err);
@@ -363,8 +381,6 @@ int bm_apply_take_keys(struct bm_apply *apply, struct bm_error *err)
 
 /* ---- preparing ---- */
 
-/* Planned once, for good: with tables that are still small the plan would read them whole, and
- * they may have grown when it is used. */
 int bm_apply_prepare(struct bm_apply *apply, struct bm_error *err)
 {
 	struct bm_pipeline pipeline;
@@ -379,7 +395,6 @@ int bm_apply_prepare(struct bm_apply *apply, struct bm_error *err)
 	}
 	if (rc == 0) {
 		bm_pipeline_add(&pipeline, "BEGIN", 0, NULL);
-		bm_pipeline_add(&pipeline, "SET LOCAL enable_seqscan = off", 0, NULL);
 		add_asks(apply, &pipeline);
 		bm_pipeline_add(&pipeline, "ROLLBACK", 0, NULL);
 		rc = bm_pipeline_end(&pipeline, NULL, err);

@@ -63,9 +63,10 @@ void bm_apply_ask_sql(const struct bm_apply_table *table, struct bm_strbuf *out)
 	bm_strbuf_puts(out, "SELECT EXISTS (SELECT 1 ");
 	put_waiting(table, out);
 	bm_strbuf_printf(out,
-			"), EXISTS (SELECT 1 FROM bucardo.%s d WHERE EXISTS (SELECT 1 FROM bucardo.%s t"
-			" WHERE t.txntime = d.txntime AND t.target = $1) GROUP BY d.txntime"
-			" HAVING min(d.xmin::text) <> max(d.xmin::text))",
+			"), EXISTS (SELECT 1 FROM (SELECT x.txntime, x.txntime = lag(x.txntime) OVER w"
+			" AND x.xmin <> lag(x.xmin) OVER w AS is_twin FROM bucardo.%s x"
+			" WINDOW w AS (ORDER BY x.txntime)) d WHERE d.is_twin AND EXISTS (SELECT 1"
+			" FROM bucardo.%s t WHERE t.txntime = d.txntime AND t.target = $1))",
 			table->delta, table->track);
 }
 

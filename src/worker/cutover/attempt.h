@@ -142,6 +142,9 @@ int bm_cutover_read_tables(struct bm_cutover *c, struct bm_error *err);
 int bm_cutover_order_tables(struct bm_cutover *c, struct bm_error *err);
 /* The applier with its sessions `freeze` and `carry` (drain.c). */
 int bm_cutover_begin_applier(struct bm_cutover *c, struct bm_error *err);
+/* Passes until little waits; and away with the keys that were applied (drain.c). */
+int bm_cutover_carry_all(struct bm_cutover *c, struct bm_error *err);
+int bm_cutover_purge(struct bm_cutover *c, struct bm_error *err);
 /* A last pass just before the lock (drain.c). */
 int bm_cutover_carry_once(struct bm_cutover *c, struct bm_error *err);
 /* In the freeze's transaction nothing may wait any more that the other side does not have. */

@@ -101,20 +101,22 @@ const char bm_ready_control_sql[] = "SELECT set_config('bucardo_machine.migratio
 static int count(struct bm_phase *phase, const PGresult *syncs, struct bm_backlog *total,
 		struct bm_error *err)
 {
-	PGconn *conn = bm_phase_conn(phase, bm_cutover_from(phase), err);
+	enum bm_side from = bm_cutover_from(phase);
+	PGconn *conn = bm_phase_conn(phase, from, err);
 	struct bm_backlog one;
 
-	for (int i = 0; conn != NULL && i < PQntuples(syncs); i++) {
-		if (bm_sync_probe_backlog(conn, PQgetvalue(syncs, i, 0),
-				    PQgetvalue(syncs, i, 1), COUNT_LIMIT_MSEC, &one,
-				    err) != 0) {
-			return -1;
-		}
-		total->rows += one.rows;
-		total->lag_msec = one.lag_msec > total->lag_msec ? one.lag_msec
-								 : total->lag_msec;
+	/* Applied keys that are not purged: none of them reads all marks. */
+	int rc = conn != NULL
+			? bm_phase_do(phase, from, "SET enable_nestloop = off", 0, NULL, err)
+			: -1;
+	for (int i = 0; rc == 0 && i < PQntuples(syncs); i++) {
+		rc = bm_sync_probe_backlog(conn, PQgetvalue(syncs, i, 0),
+				PQgetvalue(syncs, i, 1), COUNT_LIMIT_MSEC, &one, err);
+		total->rows += rc == 0 ? one.rows : 0;
+		total->lag_msec = rc == 0 && one.lag_msec > total->lag_msec ? one.lag_msec
+									    : total->lag_msec;
 	}
-	return conn != NULL ? 0 : -1;
+	return rc == 0 ? bm_phase_do(phase, from, "RESET enable_nestloop", 0, NULL, err) : -1;
 }
 
 static void tell_backlog(

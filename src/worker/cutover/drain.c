@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "base/protocol/report.h"
 #include "worker/apply/apply.h"
@@ -14,6 +16,18 @@
 #define LITTLE 100
 #define PASSES_LIMIT_MSEC 60000
 #define PASS_LIMIT_MSEC 120000
+
+/* clang-format off */
+static const char purge_sql[] =
+"SELECT bucardo.machine_purge(r.sync, 10000000) FROM bucardo.machine_runs r JOIN bucardo.machine_syncs m USING (sync)"
+" WHERE r.migration = $1";
+
+/* Delta tables of more than 50,000 keys or so, with their tables of marks. */
+static const char many_sql[] =
+"SELECT string_agg(format('bucardo.%s, bucardo.%s', d.deltaname, d.trackname), ', ')"
+" FROM bucardo.machine_runs r JOIN bucardo.machine_syncs m USING (sync) JOIN bucardo.bucardo_delta_names d USING (sync)"
+" WHERE r.migration = $1 AND pg_relation_size(to_regclass('bucardo.' || d.deltaname)) > 2500000";
+/* clang-format on */
 
 int bm_cutover_begin_applier(struct bm_cutover *c, struct bm_error *err)
 {
@@ -42,7 +56,7 @@ static bool is_worth_another(const struct bm_apply_result *last, uint64_t keys, 
 			bm_clock_msec() - begun_msec < PASSES_LIMIT_MSEC;
 }
 
-int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
+int bm_cutover_carry_all(struct bm_cutover *c, struct bm_error *err)
 {
 	struct bm_apply_result result = {0};
 	uint64_t keys = 0, before = 0, begun_msec = bm_clock_msec();
@@ -56,6 +70,57 @@ int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
 	} while (rc == 0 && is_worth_another(&result, before, passes, begun_msec));
 	snprintf(c->detail, sizeof(c->detail), "%" PRIu64 " keys in %d passes", keys, passes);
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying what waits");
+}
+
+/* ---- keys that were applied already ---- */
+
+int bm_cutover_purge(struct bm_cutover *c, struct bm_error *err)
+{
+	struct bm_phase *phase = c->phase;
+	struct bm_error ignored = BM_ERROR_INIT;
+
+	if (bm_phase_do(phase, c->from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", 0,
+			    NULL, err) != 0) {
+		return -1;
+	}
+	int rc = bm_phase_do(phase, c->from, purge_sql, 1, &phase->request.name, err);
+	int ended = bm_phase_do(phase, c->from, rc == 0 ? "COMMIT" : "ROLLBACK", 0, NULL,
+			rc == 0 ? err : &ignored);
+	return rc == 0 && ended == 0 ? 0 : -1;
+}
+
+/* What is in the way of that stays, and is asked for in the freeze. */
+static void clean(struct bm_cutover *c, const char *what, const char *tables)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	char *sql = bm_format("%s %s", what, tables);
+
+	bm_phase_do(c->phase, c->from, sql, 0, NULL, &ignored);
+	free(sql);
+}
+
+/* Each question in the freeze goes over the keys that were applied and are not purged. */
+static int purge_many(struct bm_cutover *c, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(
+			c->phase, c->from, many_sql, 1, &c->phase->request.name, err);
+	const char *tables = rows != NULL ? PQgetvalue(rows, 0, 0) : "";
+	int rc = rows != NULL ? 0 : -1;
+
+	if (tables[0] != '\0') {
+		clean(c, "ANALYZE", tables);
+		rc = bm_cutover_purge(c, err);
+		clean(c, "VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE false)", tables);
+		snprintf(c->detail + strlen(c->detail), sizeof(c->detail) - strlen(c->detail),
+				", and what was applied is purged");
+	}
+	PQclear(rows);
+	return rc == 0 ? 0 : bm_error_wrap(err, "purging what was applied");
+}
+
+int bm_cutover_carry(struct bm_cutover *c, struct bm_error *err)
+{
+	return bm_cutover_carry_all(c, err) == 0 ? purge_many(c, err) : -1;
 }
 
 /* What came meanwhile: each key that is carried now is not carried in the freeze, and one that

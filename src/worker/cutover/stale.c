@@ -32,9 +32,6 @@
 static const char stale_sql[] =
 #include "worker/cutover/sql/stale_tables.sql.inc"
 ;
-static const char purge_sql[] =
-"SELECT bucardo.machine_purge(r.sync, 10000000) FROM bucardo.machine_runs r JOIN bucardo.machine_syncs m USING (sync)"
-" WHERE r.migration = $1";
 /* clang-format on */
 
 struct stale {
@@ -261,25 +258,6 @@ static int count_stale(struct stale *s, enum bm_side side, long *count, struct b
 	return rc;
 }
 
-/* More keys than are looked at one by one: their ranges are. */
-static int purge(struct stale *s, struct bm_error *err)
-{
-	struct bm_cutover *c = s->c;
-	PGconn *conn = bm_phase_conn(c->phase, c->from, err);
-
-	if (conn == NULL ||
-			bm_phase_do(c->phase, c->from,
-					"BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", 0,
-					NULL, err) != 0) {
-		return -1;
-	}
-	int rc = bm_phase_do(c->phase, c->from, purge_sql, 1, &c->phase->request.name, err);
-	struct bm_error ignored = BM_ERROR_INIT;
-	int ended = bm_phase_do(c->phase, c->from, rc == 0 ? "COMMIT" : "ROLLBACK", 0, NULL,
-			rc == 0 ? err : &ignored);
-	return rc == 0 && ended == 0 ? 0 : -1;
-}
-
 static int all_passes(struct stale *s, struct bm_error *err)
 {
 	long stale = 1;
@@ -290,7 +268,8 @@ static int all_passes(struct stale *s, struct bm_error *err)
 		bm_apply_forget(s->c->apply);
 		rc = pass(s, err);
 		if (rc == 0 && s->is_untold) {
-			rc = purge(s, err);
+			/* More keys than are looked at one by one: their ranges are. */
+			rc = bm_cutover_purge(s->c, err);
 		}
 		stale = s->is_untold;
 		if (rc == 0) {
@@ -319,7 +298,7 @@ int bm_cutover_verify(struct bm_cutover *c, struct bm_error *err)
 	int rc = read_tables(&s, err) == 0 ? all_passes(&s, err) : -1;
 
 	/* What came meanwhile. */
-	rc = rc == 0 ? bm_cutover_carry(c, err) : -1;
+	rc = rc == 0 ? bm_cutover_carry_all(c, err) : -1;
 	snprintf(c->detail, sizeof(c->detail), "%lld ranges of %zu tables were stale",
 			(long long)s.ranges, json_object_size(s.tables));
 	json_decref(s.tables);

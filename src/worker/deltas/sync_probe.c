@@ -32,6 +32,7 @@ int bm_sync_probe_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 	return ask_and_forget(conn,
 			"SELECT set_config('statement_timeout', $1, false),"
 			" set_config('lock_timeout', '1000', false),"
+			" set_config('enable_nestloop', 'off', false),"
 			" set_config('default_transaction_read_only', 'on', false)",
 			1, params, limit_msec, err);
 }

@@ -2,7 +2,7 @@
 -- in other words: that one asks for a mark of this target OR of another kind, finds no index
 -- for it, and compares each change that was applied with each mark. 25,000 took it 25 s.
 CREATE OR REPLACE FUNCTION bucardo.machine_delta_check(my_sync text, my_target text)
-  RETURNS SETOF text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
+  RETURNS SETOF text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $machine$
 DECLARE n record; waits boolean;
 BEGIN
   FOR n IN SELECT * FROM bucardo.bucardo_delta_names WHERE sync = my_sync ORDER BY tablename LOOP

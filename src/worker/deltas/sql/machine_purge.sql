@@ -5,7 +5,7 @@
 -- migration that is stopped (identity.h), nor while two snapshots are taken to compare both sides
 -- (purge_lock.h has the number).
 CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $machine$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET lock_timeout = '200ms' AS $machine$
 DECLARE n record; marked text; touched bigint; healed_rows bigint := 0; done bigint := 0;
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN

@@ -2,7 +2,7 @@
 -- have yet: rows, deferred rows and truncates, also where the table is paused. One that is gone
 -- (machine_keys knows those that got another name) has none that could go over anything.
 CREATE OR REPLACE FUNCTION bucardo.machine_waiting(my_migration text) RETURNS SETOF text
-  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $machine$
 DECLARE n record; waits boolean;
 BEGIN
   RETURN QUERY SELECT DISTINCT quote_ident(t.sname) || '.' || quote_ident(t.tname)

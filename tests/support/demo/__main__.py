@@ -30,6 +30,8 @@ def main():
     parser.add_argument("--dashboard-picture", action="store_true", help="write docs/dashboard.png")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # Whoever was started in the background of a script inherits that SIGINT is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = tempfile.mkdtemp(prefix="bm-demo-", dir="/tmp")
     os.chmod(folder, 0o755)
     built = os.environ.get("BM_BINARY") or os.path.join(REPOSITORY, "build", "bucardo-machine")

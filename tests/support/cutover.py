@@ -72,8 +72,13 @@ class Sides:
 
     def ready(self, phase, **request):
         """Wait until it is: the sequences, say, follow some seconds after the sides have changed places."""
-        wait_for(lambda: self.start(phase, "check", number=0, **request).wait(60).evidence["result"] == "ready", 90,
-                 f"ready for {phase}", every=0.5)
+        found = {}
+
+        def is_ready():
+            found.update(self.start(phase, "check", number=0, **request).wait(60).evidence)
+            return found["result"] == "ready"
+        wait_for(is_ready, 90, f"ready for {phase}", every=0.5, explain=lambda: str(
+            [c for c in found.get("conditions", []) if c["state"] not in ("ready", "accepted")]))
 
     def change(self, phase, **request):
         self.ready(phase, **request)

@@ -48,6 +48,7 @@ struct bm_cutover {
 	uint64_t opened_msec;	 /* `to` is open */
 	uint64_t flipped_msec; /* clients of poolers go on there; 0: there are none, or not yet
 				*/
+	bool has_objects;      /* large ones, which are not accepted as they are */
 	bool is_not_ready;
 	bool is_pause_stuck;  /* clients of a PgBouncer do not end their transactions */
 	bool has_begun_hooks; /* those before the freeze */
@@ -101,16 +102,20 @@ int bm_cutover_hold(struct bm_cutover *c, struct bm_error *err);    /* sides.c *
 int bm_cutover_lock(struct bm_cutover *c, struct bm_error *err);    /* lock.c */
 int bm_cutover_drain(struct bm_cutover *c, struct bm_error *err);   /* drain.c */
 int bm_cutover_keyless(struct bm_cutover *c, struct bm_error *err); /* keyless.c */
-int bm_cutover_prove(struct bm_cutover *c, struct bm_error *err);   /* drain.c */
-int bm_cutover_lead(struct bm_cutover *c, struct bm_error *err);    /* sides.c: sequences */
-int bm_cutover_fence(struct bm_cutover *c, struct bm_error *err);   /* barrier.c */
-int bm_cutover_commit(struct bm_cutover *c, struct bm_error *err);  /* record.c */
-int bm_cutover_open(struct bm_cutover *c, struct bm_error *err);    /* sides.c */
-int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err);    /* quiet.c */
-int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err);    /* quiet.c */
+/* large_objects.c: at leisure, in the freeze, and what slipped through until the commit. */
+int bm_cutover_objects(struct bm_cutover *c, struct bm_error *err);
+int bm_cutover_objects_frozen(struct bm_cutover *c, struct bm_error *err);
+int bm_cutover_objects_late(struct bm_cutover *c, struct bm_error *err);
+int bm_cutover_prove(struct bm_cutover *c, struct bm_error *err);  /* drain.c */
+int bm_cutover_lead(struct bm_cutover *c, struct bm_error *err);   /* sides.c: sequences */
+int bm_cutover_fence(struct bm_cutover *c, struct bm_error *err);  /* barrier.c */
+int bm_cutover_commit(struct bm_cutover *c, struct bm_error *err); /* record.c */
+int bm_cutover_open(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
+int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
+int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
 
 /* Mode way_back, of direction forward: the sides are captured as with direction both, and
- * Bucardo takes them so. What is there already stays (way_back.c). */
+ * Bucardo takes them so. What is there already stays (quiet.c). */
 int bm_cutover_way_back(struct bm_cutover *c, struct bm_error *err);
 /* One that was broken off: Bucardo goes one way again, as the migration is declared. */
 int bm_cutover_drop_way_back(struct bm_cutover *c, struct bm_error *err);
@@ -150,6 +155,14 @@ int bm_cutover_carry_once(struct bm_cutover *c, struct bm_error *err);
 /* In the freeze's transaction nothing may wait any more that the other side does not have. */
 int bm_cutover_check_drained(struct bm_cutover *c, struct bm_error *err);
 void bm_cutover_forget_tables(struct bm_cutover *c);
+/* Sessions `freeze` and `carry`, unless they are there (drain.c). */
+int bm_cutover_connect_both(struct bm_cutover *c, struct bm_error *err);
+/* Sets has_objects (large_objects.c). */
+int bm_cutover_find_objects(struct bm_cutover *c, struct bm_error *err);
+/* Large objects that were written since, just before the lock; and, at the end of it all,
+ * whether somebody has written some of the side that was left (large_objects.c). */
+int bm_cutover_objects_once(struct bm_cutover *c, struct bm_error *err);
+void bm_cutover_objects_watch(struct bm_cutover *c);
 
 /* The row of this attempt on `from` (record.c): written before the freeze, and as "fenced" in
  * its transaction. */

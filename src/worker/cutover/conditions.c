@@ -246,6 +246,7 @@ const struct bm_ready_row bm_ready_rows[] = {
 { .name = "foreign writers", .limit = "none", .place = BM_READY_TO, .sql = foreign_sql, .passes = true },
 { .name = "maintenance", .limit = "none", .place = BM_READY_FROM, .sql = maintenance_sql, .passes = true },
 { .name = "without a key", .limit = "half the budget", .look = bm_cutover_look_at_keyless },
+{ .name = BM_CUTOVER_OBJECTS, .limit = "half the budget", .look = bm_cutover_look_at_objects },
 { .name = "hooks", .limit = "all can be reached", .look = look_at_hooks },
 { .name = "backlog", .limit = "", .look = look_at_backlog, .passes = true },
 { .name = "writers", .limit = "a quarter of the budget", .place = BM_READY_FROM, .sql = writers_sql,

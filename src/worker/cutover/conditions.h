@@ -11,6 +11,9 @@
 
 struct json_t;
 
+/* The name of that condition, and of what a person accepts by it. */
+#define BM_CUTOVER_OBJECTS "large objects"
+
 /* Where it is asked: the side that is left and the one that becomes live, or one of the two
  * whichever it is. */
 enum bm_ready_place {
@@ -45,6 +48,11 @@ extern const size_t bm_ready_row_count;
 
 /* Whether tables without a key can be copied again within the budget (keyless.c). */
 int bm_cutover_look_at_keyless(
+		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
+
+/* Whether large objects can be kept from being written, and copied again, within it
+ * (large_objects.c). */
+int bm_cutover_look_at_objects(
 		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
 
 /* The names of the captured tables; what the other questions need, at a side and in the control

@@ -4,6 +4,7 @@
  *     ready     every condition, without any lock
  *     look      which side is live
  *     arm       the fence's triggers on the side that is left, switched off
+ *     large objects are made the same, where there are any
  *     quiet     Bucardo lets go of the syncs
  *     carry     what waits, in passes, until little is left
  *     verify    what changed since it was proven is compared again
@@ -12,11 +13,13 @@
  *     lock      writers stop: the freeze begins
  *     drain     the last keys
  *     keyless   tables without a key are copied again where they differ
+ *     large objects that were written since
  *     sequences of the side that becomes live are set ahead
  *     prove     what was carried is the same on both sides
  *     fence     switched on, with the row that says which attempt it is
  *     commit    the point of no return
  *     sequences once more: nextval() heeds no lock
+ *     large objects once more: who waited for their lock has written them now
  *     open      the other side
  *     hooks     applications are sent there
  *     replicate the other way
@@ -54,6 +57,7 @@ static const struct step before[] = {
 		{"look", "asking which side is live", bm_cutover_look},
 		{"arm", "putting the fence's triggers on the tables, switched off",
 				bm_cutover_arm},
+		{"large objects", "making large objects the same", bm_cutover_objects},
 		{"quiet", "waiting until Bucardo rests", bm_cutover_quiet},
 		{"carry", "carrying what waits", bm_cutover_carry},
 		{"verify", "comparing what changed since it was proven", bm_cutover_verify},
@@ -65,6 +69,7 @@ static const struct step frozen[] = {
 		{"lock", "locking the tables", bm_cutover_lock},
 		{"drain", "carrying the last keys", bm_cutover_drain},
 		{"keyless", "copying tables without a key again", bm_cutover_keyless},
+		{"large objects", "copying large objects again", bm_cutover_objects_frozen},
 		{"sequences", "setting the sequences ahead", bm_cutover_lead},
 		{"prove", "comparing what was carried", bm_cutover_prove},
 		{"fence", "raising the fence", bm_cutover_fence},
@@ -76,6 +81,7 @@ static const struct step commit[] = {
 
 static const struct step opening[] = {
 		{"sequences", "setting the sequences once more", bm_cutover_lead},
+		{"large objects", "copying large objects once more", bm_cutover_objects_late},
 		{"open", "opening the other side", bm_cutover_open},
 };
 
@@ -119,13 +125,20 @@ static int do_step(struct bm_cutover *c, const struct step *step, struct bm_erro
 	return rc;
 }
 
+static bool has_step(const struct bm_cutover *c, const char *name)
+{
+	return strcmp(name, "hooks") == 0		     ? c->flip != NULL
+			: strcmp(name, "large objects") == 0 ? c->has_objects
+							     : true;
+}
+
 static int do_steps(struct bm_cutover *c, const struct step *steps, size_t count,
 		struct bm_error *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (c->flip != NULL || strcmp(steps[i].name, "hooks") != 0) {
+		if (has_step(c, steps[i].name)) {
 			rc = do_step(c, &steps[i], err);
 		}
 	}
@@ -267,6 +280,7 @@ static int replicate(struct bm_cutover *c, struct bm_error *err)
 		return to_be_finished(c, err);
 	}
 	bm_cutover_rest(c, c->to);
+	bm_cutover_objects_watch(c);
 	put_evidence(c, "done", c->opened_msec);
 	bm_report_note("applications write to the %s now%s", bm_side_name(c->to),
 			c->began_msec == 0 ? ", as an attempt had decided whose worker was gone"
@@ -327,7 +341,9 @@ static int finish(struct bm_cutover *c, struct bm_error *err)
 	if (!is_open) {
 		static const struct step hold = {"hold",
 				"keeping everybody else from changing sides", bm_cutover_hold};
-		return do_step(c, &hold, err) == 0 ? go_forward(c, err) : -1;
+		return bm_cutover_find_objects(c, err) == 0 && do_step(c, &hold, err) == 0
+				? go_forward(c, err)
+				: -1;
 	}
 	return DO(c, flipping, err) == 0 ? replicate(c, err) : to_be_finished(c, err);
 }

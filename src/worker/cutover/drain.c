@@ -29,14 +29,19 @@ static const char many_sql[] =
 " WHERE r.migration = $1 AND pg_relation_size(to_regclass('bucardo.' || d.deltaname)) > 2500000";
 /* clang-format on */
 
-int bm_cutover_begin_applier(struct bm_cutover *c, struct bm_error *err)
+int bm_cutover_connect_both(struct bm_cutover *c, struct bm_error *err)
 {
-	c->freeze = bm_cutover_connect(c, c->from, err);
+	c->freeze = c->freeze != NULL ? c->freeze : bm_cutover_connect(c, c->from, err);
 	if (c->freeze == NULL) {
 		return -1;
 	}
-	c->carry = bm_cutover_connect(c, c->to, err);
-	if (c->carry == NULL) {
+	c->carry = c->carry != NULL ? c->carry : bm_cutover_connect(c, c->to, err);
+	return c->carry != NULL ? 0 : -1;
+}
+
+int bm_cutover_begin_applier(struct bm_cutover *c, struct bm_error *err)
+{
+	if (bm_cutover_connect_both(c, err) != 0) {
 		return -1;
 	}
 	c->apply = bm_apply_create(c->freeze, c->carry, c->phase->request.name, c->from, err);

@@ -51,7 +51,10 @@ static char *lock_statement(const struct bm_cutover *c)
 		bm_strbuf_printf(&sql, "%s ONLY %s", i == 0 ? "LOCK TABLE" : ",",
 				c->tables[i].name);
 	}
-	bm_strbuf_puts(&sql, " IN EXCLUSIVE MODE");
+	bm_strbuf_printf(&sql, "%s IN EXCLUSIVE MODE",
+			c->has_objects ? ", pg_catalog.pg_largeobject,"
+					 " pg_catalog.pg_largeobject_metadata"
+				       : "");
 	return bm_strbuf_detach(&sql);
 }
 
@@ -208,8 +211,9 @@ static int explain(struct bm_cutover *c, const struct blockers *blockers, struct
 /* A person has stopped the application: that nothing is written is proven after the fence. */
 static int go_without(struct bm_cutover *c, struct bm_error *err)
 {
-	int rc = bm_cutover_carry_once(c, err);
+	int rc = bm_cutover_objects_once(c, err);
 
+	rc = rc == 0 ? bm_cutover_carry_once(c, err) : -1;
 	rc = rc == 0 ? bm_cutover_hooks_pause(c, err) : -1;
 	rc = rc == 0 ? begin(c, err) : -1;
 	c->began_msec = c->began_msec != 0 ? c->began_msec : bm_clock_msec();
@@ -232,6 +236,7 @@ static int lock_all(struct bm_cutover *c, struct bm_error *err)
 			poll(NULL, 0, PAUSE_MSEC * (attempt - 1));
 		}
 		rc = bm_cutover_order_tables(c, err);
+		rc = rc == 0 ? bm_cutover_objects_once(c, err) : -1;
 		rc = rc == 0 ? bm_cutover_carry_once(c, err) : -1;
 		char *sql = lock_statement(c);
 		rc = rc == 0 ? try_lock(c, sql, &blockers, err) : -1;

@@ -135,7 +135,7 @@ int bm_cutover_look(struct bm_cutover *c, struct bm_error *err)
 		return bm_error_set(err, BM_ERR_PRECONDITION, "the %s is the live side already",
 				bm_side_name(c->to));
 	}
-	return 0;
+	return bm_cutover_find_objects(c, err);
 }
 
 /* ---- held ---- */

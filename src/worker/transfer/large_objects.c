@@ -73,7 +73,7 @@ static const char about_sql[] =
 static const char begin_sql[] =
 #include "worker/transfer/sql/large_objects_begin.sql.inc"
 ;
-static const char finish_sql[] =
+const char bm_large_objects_finish_sql[] =
 #include "worker/transfer/sql/large_objects_finish.sql.inc"
 ;
 /* clang-format on */
@@ -89,7 +89,7 @@ static const char values_sql[] =
 		" generate_series(0, lo_lseek64(lo_open(m.oid, 262144), 0, 2) - 1, 1048576) p (at)"
 		" WHERE %s) TO STDOUT (FORMAT binary)";
 
-static const char put_sql[] =
+const char bm_large_objects_put_sql[] =
 		"SELECT count(lo_create(loid)) FROM pg_temp.bm_about;"
 		"SELECT count(*) FROM (SELECT lo_put(loid, at, data) FROM pg_temp.bm_page"
 		" OFFSET 0) p";
@@ -104,25 +104,40 @@ static bool may_read_pages(PGconn *source)
 	return may;
 }
 
-/* The temporary tables, and what the rules say about roles. */
-static int begin(struct bm_pool_thread *thread, struct bm_error *err)
+void bm_large_objects_begin_sql(const struct bm_role_rules *rules, struct bm_strbuf *sql)
 {
-	const struct bm_role_rules *rules = &thread->transfer->options.roles;
-	struct bm_strbuf sql = BM_STRBUF_INIT;
-
-	bm_strbuf_puts(&sql, begin_sql);
-	bm_strbuf_printf(&sql, "INSERT INTO pg_temp.bm_rules VALUES (%s, %s);",
+	bm_strbuf_puts(sql, begin_sql);
+	bm_strbuf_printf(sql, "INSERT INTO pg_temp.bm_rules VALUES (%s, %s);",
 			rules->drop_owners ? "true" : "false",
 			rules->drop_grants ? "true" : "false");
 	for (const char *const *pair = rules->names; pair != NULL && *pair != NULL; pair++) {
 		char *old = bm_strndup(*pair, strcspn(*pair, "="));
-		bm_strbuf_puts(&sql, "INSERT INTO pg_temp.bm_renamed VALUES (");
-		bm_quote_literal(&sql, old);
-		bm_strbuf_puts(&sql, ", ");
-		bm_quote_literal(&sql, bm_roles_map(rules, old));
-		bm_strbuf_puts(&sql, ");");
+		bm_strbuf_puts(sql, "INSERT INTO pg_temp.bm_renamed VALUES (");
+		bm_quote_literal(sql, old);
+		bm_strbuf_puts(sql, ", ");
+		bm_quote_literal(sql, bm_roles_map(rules, old));
+		bm_strbuf_puts(sql, ");");
 		free(old);
 	}
+}
+
+char *bm_large_objects_about_sql(const char *condition)
+{
+	return bm_format(about_sql, condition);
+}
+
+char *bm_large_objects_pages_sql(const char *condition, bool may_read_pages)
+{
+	return may_read_pages ? bm_format(pages_sql, condition)
+			      : bm_format(values_sql, condition);
+}
+
+/* The temporary tables, and what the rules say about roles. */
+static int begin(struct bm_pool_thread *thread, struct bm_error *err)
+{
+	struct bm_strbuf sql = BM_STRBUF_INIT;
+
+	bm_large_objects_begin_sql(&thread->transfer->options.roles, &sql);
 	int rc = bm_sql_do(thread->destination, bm_strbuf_text(&sql), err);
 	bm_strbuf_finish(&sql);
 	return rc;
@@ -132,7 +147,7 @@ static int begin(struct bm_pool_thread *thread, struct bm_error *err)
 static int finish(struct bm_pool_thread *thread, struct bm_error *err)
 {
 	struct bm_transfer *t = thread->transfer;
-	PGresult *told = bm_sql_do(thread->destination, finish_sql, err) != 0
+	PGresult *told = bm_sql_do(thread->destination, bm_large_objects_finish_sql, err) != 0
 			? NULL
 			: bm_sql(thread->destination,
 					  "SELECT DISTINCT what FROM pg_temp.bm_told ORDER BY 1",
@@ -167,9 +182,9 @@ void bm_large_objects_report(struct bm_transfer *t)
 int bm_large_objects_copy(
 		struct bm_pool_thread *thread, struct bm_chunk *chunk, struct bm_error *err)
 {
-	char *about = bm_format(about_sql, chunk->condition);
-	char *pages = may_read_pages(thread->source) ? bm_format(pages_sql, chunk->condition)
-						     : bm_format(values_sql, chunk->condition);
+	char *about = bm_large_objects_about_sql(chunk->condition);
+	char *pages = bm_large_objects_pages_sql(
+			chunk->condition, may_read_pages(thread->source));
 	struct bm_relay_item items[] = {
 			{.name = BM_LARGE_OBJECTS,
 					.copy_out = about,
@@ -186,7 +201,7 @@ int bm_large_objects_copy(
 				&thread->active->rows, err);
 	}
 	if (rc == 0) {
-		rc = bm_sql_do(thread->destination, put_sql, err);
+		rc = bm_sql_do(thread->destination, bm_large_objects_put_sql, err);
 	}
 	rc = rc == 0 ? finish(thread, err) : -1;
 	chunk->rows = items[0].rows;

@@ -22,4 +22,15 @@ int bm_large_objects_copy(
 /* What could not be kept of them besides their bytes. From the main thread. */
 void bm_large_objects_report(struct bm_transfer *t);
 
+/*
+ * The statements of it, in their order, all in one transaction of the destination. begin: the
+ * temporary tables, and the rules for roles in them; about and pages: COPY ... TO STDOUT on the
+ * source for pg_temp.bm_about and, in binary, pg_temp.bm_page; put: makes the objects of
+ * bm_about and writes the pages; finish: what belongs to them besides, and pg_temp.bm_told.
+ */
+void bm_large_objects_begin_sql(const struct bm_role_rules *rules, struct bm_strbuf *sql);
+char *bm_large_objects_about_sql(const char *condition); /* free() */
+char *bm_large_objects_pages_sql(const char *condition, bool may_read_pages);
+extern const char bm_large_objects_put_sql[], bm_large_objects_finish_sql[];
+
 #endif

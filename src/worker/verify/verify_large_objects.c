@@ -18,7 +18,7 @@
 /* clang-format off */
 static const char objects_sql[] =
 #include "worker/verify/sql/verify_large_objects.sql.inc"
-;
+" WHERE m.oid > $1::oid AND m.oid <= $2::oid ORDER BY m.oid";
 /* clang-format on */
 
 enum { OID, BYTES, DIGEST };

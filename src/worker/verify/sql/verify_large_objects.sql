@@ -1,4 +1,4 @@
--- verify_large_objects - the large objects of one side from behind $1 up to $2: OID, bytes and a digest of all of them
+-- verify_large_objects - the large objects of one side: OID, bytes and a digest of all of them
 -- (NULL: our role may not read it). A page at a time, of which only the digest is kept.
 SELECT m.oid, b.bytes, b.digest
 FROM pg_largeobject_metadata m CROSS JOIN LATERAL (SELECT pg_has_role(m.lomowner, 'USAGE')
@@ -11,4 +11,3 @@ CROSS JOIN LATERAL (
     UNION ALL SELECT p.at + 1048576, length(x), sha256(x)
       FROM page p CROSS JOIN LATERAL lo_get(m.oid, p.at + 1048576, 1048576) x WHERE p.bytes = 1048576)
   SELECT sum(bytes) AS bytes, encode(sha256(string_agg(digest, ''::bytea ORDER BY at)), 'hex') AS digest FROM page) b
-WHERE m.oid > $1::oid AND m.oid <= $2::oid ORDER BY m.oid

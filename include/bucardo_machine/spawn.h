@@ -42,7 +42,7 @@ typedef void bm_exit_cb(void *ctx, pid_t pid, int status);
  * Start a program; `cb` is called once, from the loop, when it ended. Returns
  * the pid, or -1 with `err` set: BM_ERR_CONFIG with os_errno ENOENT, EACCES,
  * ... when the program cannot be executed or the folder not entered (exec's own
- * verdict, not a guess), BM_ERR_TRANSIENT when the system is short of
+ * answer, not a guess), BM_ERR_TRANSIENT when the system is short of
  * something (EAGAIN, ENOMEM, EMFILE). Descriptors in `spawn` stay the caller's.
  */
 pid_t bm_spawn(struct bm_loop *loop, const struct bm_spawn *spawn, bm_exit_cb *cb, void *ctx,

@@ -219,15 +219,15 @@ static void test_another_copy_alone_is_told_from_another_definition(void **state
 
 	now.copy_jobs = 9;
 	now.copy_max_rate = 5000000;
-	json_t *paced = bm_definition_create(&now);
+	json_t *faster = bm_definition_create(&now);
 	now.source.host = "c";
 	json_t *other = bm_definition_create(&now);
 	assert_true(bm_definition_is_same_but_copy(was, was));
-	assert_true(bm_definition_is_same_but_copy(was, paced));
+	assert_true(bm_definition_is_same_but_copy(was, faster));
 	assert_false(bm_definition_is_same_but_copy(was, other));
 	assert_int_equal(json_object_size(json_object_get(was, "copy")), 3); /* untouched */
 	json_decref(was);
-	json_decref(paced);
+	json_decref(faster);
 	json_decref(other);
 }
 

@@ -16,7 +16,7 @@ struct check {
 	struct bm_strbuf *warnings;
 	size_t count;
 	size_t entries;
-	bool told_crlf;
+	bool reported_crlf;
 };
 
 /* One line without its end; the fields point into it. */
@@ -171,8 +171,8 @@ static void check_line(struct check *check, size_t number, const char *text, siz
 
 	if (length > 0 && text[length - 1] == '\r') {
 		entry.length--;
-		if (!check->told_crlf) {
-			check->told_crlf = true;
+		if (!check->reported_crlf) {
+			check->reported_crlf = true;
 			warn(check, number,
 					"ends with CR LF, which not every program takes; "
 					"save the file with LF line ends");

@@ -29,7 +29,7 @@ struct run {
 	struct bm_control *control;
 	struct bm_timer *retry;
 	char *volume, *runtime, *pgpass;
-	struct bm_error told; /* the reason the log has already */
+	struct bm_error logged; /* the reason the log has already */
 };
 
 /* Children work in other folders than we do. */
@@ -57,12 +57,12 @@ static void open_control(void *ctx)
 		run->control = bm_control_open(run->loop, path, run->machine, &err);
 	}
 	if (run->control == NULL) {
-		if (strcmp(run->told.message, err.message) != 0) {
+		if (strcmp(run->logged.message, err.message) != 0) {
 			bm_log(BM_LOG_ERROR, "control", BM_FIELDS(bm_str("err", err.message)),
 					"nobody can ask the machine: its control socket cannot be "
 					"opened; trying again. Folder '%s' must be writable for user %u",
 					run->runtime, (unsigned)geteuid());
-			run->told = err;
+			run->logged = err;
 		}
 		bm_timer_arm(run->retry, CONTROL_RETRY_MSEC);
 	}

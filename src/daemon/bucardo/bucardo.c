@@ -63,7 +63,7 @@ struct bm_bucardo *bm_bucardo_create(struct bm_loop *loop,
 	bucardo->stop_file = bm_format("%s/fullstopbucardo", bucardo->piddir);
 	bucardo->reason_file = bm_format("%s/restart.reason.txt", bucardo->piddir);
 	bucardo->log_dir = bm_format("%s/log", bucardo->piddir);
-	bucardo->told_dir = bm_format("%s/bucardo", options->socket_dir);
+	bucardo->piddir_name = bm_format("%s/bucardo", options->socket_dir);
 	bucardo->daemon.timer = bm_timer_create(loop, on_unit_timer, bucardo);
 	bucardo->daemon.pulse = bm_timer_create(loop, daemon_pulse, bucardo);
 	bucardo->unit = bm_unit_create(
@@ -87,7 +87,7 @@ void bm_bucardo_close(struct bm_bucardo *bucardo)
 	free(bucardo->stop_file);
 	free(bucardo->reason_file);
 	free(bucardo->log_dir);
-	free(bucardo->told_dir);
+	free(bucardo->piddir_name);
 	free(bucardo);
 }
 

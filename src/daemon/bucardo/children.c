@@ -49,7 +49,7 @@ static void on_member_gone(void *ctx, pid_t pid)
 }
 
 /* A KID that takes the place of a lost one does not know what was to be done. A
- * sync that fails again and again is left to Bucardo's own pace. */
+ * sync that fails again and again is left to Bucardo's own retries. */
 static void on_new_kid(struct bm_bucardo *bucardo, const char *name)
 {
 	struct evaluated_sync *sync = evaluate_find(bucardo, name);

@@ -82,7 +82,7 @@ static int write_rc(const struct bm_bucardo *bucardo, struct bm_error *err)
 			"dbhost = %s\ndbname = bucardo\ndbuser = bucardo\n"
 			"# log.bucardo in this folder is a pipe into the machine's log\n"
 			"logdest = %s/log\n",
-			bucardo->options.socket_dir, bucardo->told_dir);
+			bucardo->options.socket_dir, bucardo->piddir_name);
 	int rc = bm_file_replace(path, bm_strbuf_text(&text), text.length, 0600, err);
 	bm_strbuf_finish(&text);
 	free(path);
@@ -106,7 +106,7 @@ static int prepare_files(struct bm_bucardo *bucardo, struct bm_error *err)
 static bool build_places(void *ctx, struct bm_strbuf *sql)
 {
 	const struct installation *i = ctx;
-	const char *dir = i->bucardo->told_dir;
+	const char *dir = i->bucardo->piddir_name;
 	const char *names[] = {"piddir", "reason_file", "warning_file", "log_conflict_file"};
 	const char *files[] = {"", "/restart.reason.txt", "/warning.log", "/conflict.log"};
 
@@ -240,7 +240,7 @@ static void run_install(struct installation *i)
 	const char *argv[] = {"bucardo", "--dbuser=postgres", "--dbname=postgres", NULL, NULL,
 			"--batch", "--quiet", "install", NULL};
 	char *host = bm_format("--dbhost=%s", b->options.socket_dir);
-	char *piddir = bm_format("--piddir=%s", b->told_dir);
+	char *piddir = bm_format("--piddir=%s", b->piddir_name);
 	struct launch_env env;
 
 	argv[3] = host;

@@ -58,9 +58,9 @@ void daemon_close(struct bm_bucardo *bucardo);
 struct output {
 	struct bm_lines *pipe; /* stdout and stderr of the master we started */
 	struct bm_lines *fifo; /* log.bucardo of the trees that persons start */
-	struct told {	       /* lines that would repeat, with the time they were last told */
+	struct logged {	       /* lines that would repeat, with the time they were last told */
 		uint64_t hash, msec;
-	} told[16];
+	} logged[16];
 	uint64_t refused_msec; /* when a session was last refused */
 	char refused[80];      /* the connection that was refused then */
 };
@@ -266,7 +266,7 @@ struct bm_bucardo {
 	void *ctx;
 	struct bm_unit *unit;
 	char *piddir, *stop_file, *reason_file, *log_dir;
-	char *told_dir; /* the piddir as Bucardo is told it: a path that it can deal with */
+	char *piddir_name; /* the piddir as Bucardo is told it: a path that it can deal with */
 	struct daemon daemon;
 	struct output output;
 	struct children children;

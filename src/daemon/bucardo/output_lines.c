@@ -90,16 +90,16 @@ static uint64_t hash_words(const char *text)
 static bool was_reported_lately(struct output *output, const char *text)
 {
 	uint64_t hash = hash_words(text), now = bm_clock_msec();
-	struct told *oldest = &output->told[0];
+	struct logged *oldest = &output->logged[0];
 
-	for (size_t i = 0; i < BM_COUNT_OF(output->told); i++) {
-		struct told *told = &output->told[i];
-		if (told->hash == hash && now - told->msec < REPEAT_MSEC) {
+	for (size_t i = 0; i < BM_COUNT_OF(output->logged); i++) {
+		struct logged *one = &output->logged[i];
+		if (one->hash == hash && now - one->msec < REPEAT_MSEC) {
 			return true;
 		}
-		oldest = told->msec < oldest->msec ? told : oldest;
+		oldest = one->msec < oldest->msec ? one : oldest;
 	}
-	*oldest = (struct told){hash, now};
+	*oldest = (struct logged){hash, now};
 	return false;
 }
 

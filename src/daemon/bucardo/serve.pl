@@ -33,7 +33,7 @@ sub take_iteration {
 	}
 	learn($self, $_) for @names;
 	$said->{"activate_sync_$_"} = {count => 1, firstpid => 0, pid => {}} for @names;
-	tell_queue(@names);
+	report_queue(@names);
 }
 
 # Bucardo calls one that is not active deactivated already, and leaves what the table says: the next start would run it.
@@ -46,7 +46,7 @@ sub call_off {
 }
 
 # The machine reads this line (master.c).
-sub tell_queue {
+sub report_queue {
 	printf STDERR "bucardo-machine: the master activates one sync after the other, %d wait for %s\n",
 		scalar @queue, join ', ', @_;
 }
@@ -77,7 +77,7 @@ sub keep {
 # As Bucardo gathers what was said, and the place of each word: of "deactivate" and "activate" that come at once, the later
 # one counts.
 my $place = 0;
-sub hear_in_order {
+sub read_in_order {
 	my ($dbh) = @_;
 	my %said;
 	while (my $one = $dbh->func('pg_notifies')) {
@@ -109,7 +109,7 @@ sub serve_our_way {
 		my ($self, $dbh) = @_;
 		return $hear->(@_) if $self->{logprefix} ne 'MCP' || $dbh != $self->{masterdbh};
 		forget_removed($self) if !$is_validating;
-		my $said = hear_in_order($dbh);
+		my $said = read_in_order($dbh);
 		$is_validating ? keep($self, $said) : take_iteration($self, $said);
 		return $said;
 	};

@@ -199,7 +199,8 @@ static const char *word_of(const json_t *evidence, const char *member)
 	return text != NULL ? text : "";
 }
 
-static void tell(struct migration *migration, const json_t *evidence, const char *message)
+static void report_attempt(
+		struct migration *migration, const json_t *evidence, const char *message)
 {
 	const struct changing *changing = &migration->changing;
 	const char *what = bm_phase_name(changing->phase);
@@ -284,7 +285,7 @@ void bm_changing_end(struct migration *migration, const struct bm_phase_line *li
 	record->revision.generation++;
 	changing->rehearsed_at = rehearsed ? record->ended_at : changing->rehearsed_at;
 	free(evidence);
-	tell(migration, line->evidence, message);
+	report_attempt(migration, line->evidence, message);
 	drop_wish(migration);
 }
 

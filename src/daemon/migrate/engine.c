@@ -131,7 +131,7 @@ static void restart_workers(struct migration *migration)
 	bool same = bm_definition_is_same_but_copy(migration->definition, migration->declared);
 	bool runs = migration->worker_phase < BM_PHASE_COUNT;
 
-	if (same && !(runs && bm_phase_row(migration->worker_phase)->paced)) {
+	if (same && !(runs && bm_phase_row(migration->worker_phase)->follows_copy)) {
 		bm_migrate_event(migration, BM_LOG_INFO,
 				"its changed definition is taken over: `copy` alone is another, "
 				"nothing is restarted for it");

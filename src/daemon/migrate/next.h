@@ -20,12 +20,13 @@ struct bm_phase_row {
 	const char *beside; /* the worker that runs on beside it; NULL: none */
 	const char *unit;   /* of its progress, before its worker says so */
 	bool flows;	    /* its units are alike: how many a second says something */
-	bool tells_left; /* its worker says how long it will still take, or that is not known */
-	unsigned needs;	 /* a set of 1 << enum bm_phase: done before it begins */
+	bool reports_left;  /* its worker says how long it will still take, or that is not known
+			     */
+	unsigned needs;	    /* a set of 1 << enum bm_phase: done before it begins */
 	const char *comment; /* what it does, a sentence for `plan` */
 	const char *detect;  /* by what its worker knows what is done of it */
 	bool anew;	     /* nothing is: each try looks at everything again */
-	bool paced;	     /* `copy:` of machine.yaml counts: another one starts it anew */
+	bool follows_copy;   /* `copy:` of machine.yaml counts: another one starts it anew */
 	const char *cancel;  /* what is left of it when its worker is killed */
 	bool reversible;     /* the source is what it was; false: a point of no return */
 	const char *undo;    /* how to take it back, for `plan`; "" nothing to take back */

@@ -88,7 +88,7 @@ static void fill_time(const struct progress *progress, struct bm_migration_view 
 	if (row->flows && progress->rate >= 0) {
 		view->rate = (int64_t)progress->rate;
 	}
-	if (row->tells_left) {
+	if (row->reports_left) {
 		view->eta_msec = progress->left_msec;
 	} else if (row->flows && progress->rate >= 1 && progress->total > 0) {
 		view->eta_msec = (int64_t)((double)left * 1000.0 / progress->rate);

@@ -122,7 +122,7 @@ int bm_cluster_find(char *bin_dir, size_t size, unsigned *major, struct bm_error
 /* ---- calling the server ---- */
 
 /*
- * A database of a few hundred rows with a handful of clients: small in memory,
+ * A database of a few hundred rows with a few clients: small in memory,
  * quick to recover, and safe. In argv and not in postgresql.conf, so that a new
  * version of the machine brings its own, and what the user asks for (which comes
  * after them) wins by standing last.

@@ -59,7 +59,7 @@ void bm_conn_release(struct bm_conn *conn)
 	free(conn->user);
 	free(conn->application_name);
 	free(conn->listen_sql);
-	free(conn->told);
+	free(conn->reason);
 	free(conn);
 }
 
@@ -75,8 +75,8 @@ void bm_conn_close(struct bm_conn *conn)
 {
 	bm_conn_drop(conn, BM_ERR_TRANSIENT, "the connection was closed");
 	conn->state = BM_CONN_CLOSED;
-	free(conn->told);
-	conn->told = NULL;
+	free(conn->reason);
+	conn->reason = NULL;
 }
 
 void bm_conn_destroy(struct bm_conn *conn)
@@ -113,8 +113,8 @@ void bm_conn_query(struct bm_conn *conn, const char *sql, const char *const *par
 		bm_timer_arm(conn->delivery, 0);
 	} else {
 		bm_conn_fail_later(conn, statement, BM_ERR_TRANSIENT,
-				conn->told != NULL ? conn->told
-						   : "PostgreSQL is not connected");
+				conn->reason != NULL ? conn->reason
+						     : "PostgreSQL is not connected");
 	}
 }
 

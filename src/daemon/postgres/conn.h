@@ -42,7 +42,7 @@ struct bm_conn {
 
 	struct bm_timer *timer;
 	struct bm_timer *delivery; /* "soon": what must not happen inside a caller's call */
-	char *told;		   /* why it is down; NULL when that was not told */
+	char *reason;		   /* why it is down; NULL when that was not told */
 	unsigned depth;		   /* loop callbacks on the stack */
 	bool destroyed;
 };

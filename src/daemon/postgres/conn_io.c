@@ -77,16 +77,16 @@ static void lose(struct bm_conn *conn, enum bm_error_code running_code, const ch
 	char *text = bm_pq_one_line(reason);
 
 	bm_conn_drop(conn, running_code, text);
-	free(conn->told);
-	conn->told = bm_strdup(text);
+	free(conn->reason);
+	conn->reason = bm_strdup(text);
 	conn->state = BM_CONN_WAITING;
 	bm_timer_arm(conn->timer, conn->retry_msec);
-	conn->cb(conn->ctx, BM_CONN_DOWN, text); /* may close, which frees `told` */
+	conn->cb(conn->ctx, BM_CONN_DOWN, text); /* may close, which frees `reason` */
 	free(text);
 }
 
 /* What libpq or the server said last; the server's own words are better. */
-static void lose_as_told(struct bm_conn *conn)
+static void lose_with_reason(struct bm_conn *conn)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
@@ -161,7 +161,7 @@ static void begin_attempt(struct bm_conn *conn)
 	}
 	PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
 	if (PQstatus(conn->pg) == CONNECTION_BAD) {
-		lose_as_told(conn);
+		lose_with_reason(conn);
 	} else if (watch_socket(conn, BM_IO_WRITE)) {
 		bm_timer_arm(conn->timer, conn->connect_timeout_msec);
 	}
@@ -191,8 +191,8 @@ static void become_up(struct bm_conn *conn)
 {
 	conn->state = BM_CONN_CONNECTED;
 	bm_timer_disarm(conn->timer);
-	free(conn->told);
-	conn->told = NULL;
+	free(conn->reason);
+	conn->reason = NULL;
 	conn->cb(conn->ctx, BM_CONN_UP, NULL);
 }
 
@@ -202,7 +202,7 @@ static bool flush(struct bm_conn *conn)
 	int rest = PQflush(conn->pg);
 
 	if (rest < 0) {
-		lose_as_told(conn);
+		lose_with_reason(conn);
 		return false;
 	}
 	return watch_socket(conn, rest > 0 ? BM_IO_READ | BM_IO_WRITE : BM_IO_READ);
@@ -216,7 +216,7 @@ static void run(struct bm_conn *conn, struct bm_statement *statement)
 		bm_timer_arm(conn->timer, conn->query_timeout_msec);
 	}
 	if (!bm_statement_send(statement, conn->pg)) {
-		lose_as_told(conn);
+		lose_with_reason(conn);
 		return;
 	}
 	flush(conn);
@@ -273,7 +273,7 @@ static void go_on_connecting(struct bm_conn *conn)
 		on_connected(conn);
 		break;
 	default:
-		lose_as_told(conn);
+		lose_with_reason(conn);
 		break;
 	}
 }
@@ -316,7 +316,7 @@ static void read_results(struct bm_conn *conn)
 			PQclear(conn->result);
 			conn->result = result;
 		} else if (PQstatus(conn->pg) == CONNECTION_BAD) {
-			lose_as_told(conn);
+			lose_with_reason(conn);
 		} else {
 			finish_running(conn);
 		}
@@ -344,7 +344,7 @@ static void talk(struct bm_conn *conn)
 	unsigned generation = conn->generation;
 
 	if (PQconsumeInput(conn->pg) == 0) {
-		lose_as_told(conn);
+		lose_with_reason(conn);
 		return;
 	}
 	if (!flush(conn)) {

@@ -33,7 +33,7 @@ struct bm_phase_host {
 	struct bm_worker_child *child;
 	struct bm_timer *linger;
 	struct bm_watchdog *silence;
-	bool has_result, lines_ended, told;
+	bool has_result, lines_ended, is_reported;
 	char how[BM_EXIT_TEXT_SIZE + 128];
 };
 
@@ -42,8 +42,8 @@ struct bm_phase_host {
 /* Last in every callback: the receiver may close the host. */
 static void report_end(struct bm_phase_host *host, const char *how)
 {
-	if (!host->told) {
-		host->told = true;
+	if (!host->is_reported) {
+		host->is_reported = true;
 		host->on_end(host->ctx, host->has_result ? NULL : how);
 	}
 }
@@ -89,7 +89,7 @@ static void take_line(struct bm_phase_host *host, const char *text, size_t lengt
 	struct bm_phase_decoded decoded;
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (host->has_result || host->told) {
+	if (host->has_result || host->is_reported) {
 		return; /* a result is the last that counts */
 	}
 	if (bm_phase_line_decode(text, length, &decoded, &err) != 0) {

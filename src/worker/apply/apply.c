@@ -132,7 +132,7 @@ static int check_state(struct bm_apply *apply, struct bm_error *err)
 	return 0;
 }
 
-static int say(PGconn *conn, const char *sql, uint64_t limit_msec, struct bm_error *err)
+static int run_within(PGconn *conn, const char *sql, uint64_t limit_msec, struct bm_error *err)
 {
 	PGresult *done = bm_ask(conn, sql, 0, NULL, limit_msec, err);
 
@@ -150,8 +150,8 @@ static void undo_one(PGconn *conn, const char *first, const char *then, uint64_t
 		return;
 	}
 	if (state == PQTRANS_ACTIVE || state == PQTRANS_UNKNOWN ||
-			say(conn, first, limit_msec, &ignored) != 0 ||
-			(then != NULL && say(conn, then, limit_msec, &ignored) != 0)) {
+			run_within(conn, first, limit_msec, &ignored) != 0 ||
+			(then != NULL && run_within(conn, then, limit_msec, &ignored) != 0)) {
 		bm_pipeline_cut(conn);
 	}
 }
@@ -169,9 +169,9 @@ static void undo(struct bm_apply *apply)
 }
 
 /* The rows are there: the marks may be. */
-static int mark(struct bm_apply *apply, struct bm_error *err)
+static int write_marks(struct bm_apply *apply, struct bm_error *err)
 {
-	return say(apply->conns[BM_APPLY_FROM],
+	return run_within(apply->conns[BM_APPLY_FROM],
 			       apply->is_callers ? "RELEASE SAVEPOINT bm_apply" : "COMMIT",
 			       bm_apply_left(apply), err) == 0
 			? 0
@@ -215,7 +215,7 @@ static int pass_once(struct bm_apply *apply, struct bm_error *err)
 	if (rc == 0 && apply->result.keys > 0) {
 		rc = bm_apply_rows(apply, err);
 	}
-	rc = rc == 0 ? mark(apply, err) : rc;
+	rc = rc == 0 ? write_marks(apply, err) : rc;
 	if (rc != 0) {
 		undo(apply);
 	}

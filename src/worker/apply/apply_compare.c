@@ -188,7 +188,7 @@ struct found {
 	struct bm_strbuf key; /* of the first one */
 };
 
-static void note(struct found *found, const PGresult *rows, int row, size_t columns)
+static void record(struct found *found, const PGresult *rows, int row, size_t columns)
 {
 	for (size_t i = 0; found->rows == 0 && i < columns; i++) {
 		bm_strbuf_printf(&found->key, "%s%s", i > 0 ? ", " : "",
@@ -208,19 +208,19 @@ static void merge(const PGresult *a, const PGresult *b, size_t columns, struct f
 				? -1
 				: bm_keys_compare_rows(a, row_a, b, row_b, columns);
 		if (order < 0) {
-			note(found, a, row_a, columns);
+			record(found, a, row_a, columns);
 		} else if (order > 0) {
-			note(found, b, row_b, columns);
+			record(found, b, row_b, columns);
 		} else if (strcmp(PQgetvalue(a, row_a, (int)columns),
 					   PQgetvalue(b, row_b, (int)columns)) != 0) {
-			note(found, a, row_a, columns);
+			record(found, a, row_a, columns);
 		}
 		row_a += order <= 0;
 		row_b += order >= 0;
 	}
 }
 
-static int tell(struct bm_apply *apply, size_t place, struct bm_strbuf *out,
+static int report_table(struct bm_apply *apply, size_t place, struct bm_strbuf *out,
 		struct bm_error *err)
 {
 	struct bm_pipeline pipelines[BM_APPLY_ENDS] = {0};
@@ -249,7 +249,7 @@ static int tell(struct bm_apply *apply, size_t place, struct bm_strbuf *out,
 	return rc;
 }
 
-static void tell_uncompared(const struct bm_apply *apply, struct bm_strbuf *out)
+static void report_uncompared(const struct bm_apply *apply, struct bm_strbuf *out)
 {
 	for (size_t i = 0; i < apply->count; i++) {
 		const struct bm_apply_table *table = &apply->tables[i];
@@ -267,7 +267,7 @@ static void tell_uncompared(const struct bm_apply *apply, struct bm_strbuf *out)
 	}
 }
 
-static int tell_all(struct bm_apply *apply, const struct bm_sums *sums, struct bm_strbuf *out,
+static int report_all(struct bm_apply *apply, const struct bm_sums *sums, struct bm_strbuf *out,
 		struct bm_error *err)
 {
 	size_t differing = 0;
@@ -275,7 +275,7 @@ static int tell_all(struct bm_apply *apply, const struct bm_sums *sums, struct b
 
 	for (size_t i = 0; rc == 0 && i < apply->count; i++) {
 		if (bm_sums_differ(sums, i) && differing++ < NAMED) {
-			rc = tell(apply, i, out, err);
+			rc = report_table(apply, i, out, err);
 		}
 	}
 	if (differing > NAMED) {
@@ -296,8 +296,8 @@ int bm_apply_compare(struct bm_apply *apply, uint64_t limit_msec, char **differe
 	bm_sums_init(&sums, 0, apply->count);
 	int rc = sum_up(apply, &sums, err);
 	if (rc == 0) {
-		tell_uncompared(apply, &text);
-		rc = tell_all(apply, &sums, &text, err);
+		report_uncompared(apply, &text);
+		rc = report_all(apply, &sums, &text, err);
 	}
 	if (rc == 0 && text.length > 0) {
 		*difference = bm_strbuf_detach(&text);

@@ -21,7 +21,7 @@ static const char plan_sql[] =
 "SELECT pg_catalog.set_config('plan_cache_mode', $1, true), pg_catalog.set_config('enable_seqscan', $2, true),"
 " pg_catalog.set_config('enable_bitmapscan', $2, true), pg_catalog.set_config('enable_hashjoin', $2, true),"
 " pg_catalog.set_config('enable_nestloop', $2, true)";
-static const char heal_sql[] =
+static const char requeue_sql[] =
 "SELECT bucardo.machine_heal_table($1, $2, coalesce(bucardo.machine_targets_of($1), ARRAY[$3]))";
 static const char unpark_sql[] = "SELECT bucardo.machine_unpark($1, 9223372036854775807)";
 static const char limits_sql[] =
@@ -273,13 +273,13 @@ static void add_table(struct bm_apply_table *table, struct bm_pipeline *pipeline
 {
 	const char *const name[] = {table->name};
 	const char *const target[] = {table->target};
-	const char *const heal[] = {table->delta, table->track, table->target};
+	const char *const requeue[] = {table->delta, table->track, table->target};
 	char *lock = bm_format("LOCK TABLE ONLY %s IN ACCESS SHARE MODE", table->name);
 
 	table->places[0] = bm_pipeline_add(pipeline, lock, 0, NULL);
 	bm_pipeline_add(pipeline, definition_sql, 1, name);
 	if (table->has_twins) {
-		bm_pipeline_add(pipeline, heal_sql, 3, heal);
+		bm_pipeline_add(pipeline, requeue_sql, 3, requeue);
 	}
 	bm_pipeline_add(pipeline, table->keys_sql, 1, target);
 	free(lock);

@@ -69,7 +69,7 @@ static int compare(struct bm_phase *phase, struct bm_apply *apply, const struct 
 	return rc;
 }
 
-static void tell_usage(struct bm_phase *phase)
+static void report_usage(struct bm_phase *phase)
 {
 	struct rusage usage;
 
@@ -130,7 +130,7 @@ static int run(struct bm_phase *phase, struct bm_error *err)
 	if (rc == 0 && wish.compares) {
 		rc = compare(phase, apply, &wish, err);
 	}
-	tell_usage(phase);
+	report_usage(phase);
 	bm_apply_destroy(apply);
 	return rc;
 }

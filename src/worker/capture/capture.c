@@ -134,7 +134,7 @@ static size_t pick(const struct queue *queue, size_t *from, struct bm_selected_t
 	return count;
 }
 
-static void note_taken(struct queue *queue, const size_t *places, size_t count)
+static void record_taken(struct queue *queue, const size_t *places, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		queue->group->is_done[places[i]] = true;
@@ -148,8 +148,8 @@ static void note_taken(struct queue *queue, const size_t *places, size_t count)
 }
 
 /* A lock was not to be had: of one of several tables, or of this one. */
-static int note_locked(struct queue *queue, const struct bm_selected_table *table, size_t count,
-		struct bm_error *err)
+static int record_locked(struct queue *queue, const struct bm_selected_table *table,
+		size_t count, struct bm_error *err)
 {
 	char holder[200];
 
@@ -203,7 +203,7 @@ static int go_over(struct queue *queue, struct bm_error *err)
 			return (int)left;
 		}
 		if (take(queue, tables, count, err) == 0) {
-			note_taken(queue, places, count);
+			record_taken(queue, places, count);
 			continue;
 		}
 		if (strcmp(err->sqlstate, lock_not_available) != 0) {
@@ -211,7 +211,7 @@ static int go_over(struct queue *queue, struct bm_error *err)
 			queue->capture->phase->hint[0] = '\0';
 			return -1;
 		}
-		if (note_locked(queue, tables[0], count, err) != 0) {
+		if (record_locked(queue, tables[0], count, err) != 0) {
 			return -1;
 		}
 		left += count == 1;

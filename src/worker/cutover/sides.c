@@ -210,7 +210,7 @@ int bm_cutover_hold(struct bm_cutover *c, struct bm_error *err)
 
 int bm_cutover_lead(struct bm_cutover *c, struct bm_error *err)
 {
-	struct bm_pass pass = {.phase = c->phase, .live = c->from, .told = json_object()};
+	struct bm_pass pass = {.phase = c->phase, .live = c->from, .reported = json_object()};
 	long set = 0;
 
 	snprintf(pass.epoch, sizeof(pass.epoch), "%s %" PRId64 " %s", c->phase->request.name,
@@ -219,7 +219,7 @@ int bm_cutover_lead(struct bm_cutover *c, struct bm_error *err)
 	c->phase->limit_msec = bm_budget_holds(c) ? bm_budget_left(c) + 1 : 0;
 	int rc = bm_sequences_lead(&pass, &set, err);
 	c->phase->limit_msec = 0;
-	json_decref(pass.told);
+	json_decref(pass.reported);
 	snprintf(c->detail, sizeof(c->detail), "%ld stand ahead", set);
 	if (rc != 0) {
 		bm_budget_check(c, err);

@@ -23,7 +23,7 @@ void bm_compare_add(struct bm_comparison *it, char *difference, char *hint, bool
 /* The one that was added last: "twice", it is not paused, and what is applied may come out
  * otherwise, so all rows are sent again once it is fixed; "unsure", until it was seen rows may
  * have been lost: all are sent again then, also those that are gone. */
-void bm_compare_mark(struct bm_comparison *it, const char *member);
+void bm_compare_flag(struct bm_comparison *it, const char *member);
 
 /* "" when there is no such member. */
 const char *bm_compare_text(const struct json_t *object, const char *member);

@@ -103,7 +103,7 @@ static void report_trigger(struct bm_comparison *it, const json_t *live, const j
 					it->table, name),
 			breaks);
 	if (is_twice || breaks) {
-		bm_compare_mark(it, breaks ? "unsure" : "twice");
+		bm_compare_flag(it, breaks ? "unsure" : "twice");
 	}
 }
 
@@ -120,7 +120,7 @@ static void report_rule(struct bm_comparison *it, const json_t *rule)
 					it->table, name),
 			breaks);
 	if (breaks) {
-		bm_compare_mark(it, "unsure");
+		bm_compare_flag(it, "unsure");
 	}
 }
 
@@ -136,7 +136,7 @@ static void report_hidden(struct bm_comparison *it, const json_t *alarm, const c
 						    side, it->table)
 				  : bm_format("on the %s: ALTER ROLE %s BYPASSRLS", side, role),
 			true);
-	bm_compare_mark(it, "unsure");
+	bm_compare_flag(it, "unsure");
 }
 
 static bool is_of(const json_t *alarm, const char *what)

@@ -99,7 +99,7 @@ void bm_compare_add(struct bm_comparison *it, char *difference, char *hint, bool
 	free(hint);
 }
 
-void bm_compare_mark(struct bm_comparison *it, const char *member)
+void bm_compare_flag(struct bm_comparison *it, const char *member)
 {
 	json_object_set_new(json_array_get(it->out, json_array_size(it->out) - 1), member,
 			json_true());

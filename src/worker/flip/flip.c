@@ -125,20 +125,20 @@ static int name_it(const struct bm_hook *hook, struct bm_error *err)
 	return bm_error_wrap(err, "hook '%s' (%s)", hook->name, hook->type);
 }
 
-static void tell(struct bm_flip *flip, struct bm_hook *hook, const char *state,
+static void report_hook(struct bm_flip *flip, struct bm_hook *hook, const char *state,
 		uint64_t begun_msec, const char *why)
 {
-	if (hook->told == NULL) {
-		hook->told = json_pack("{s:s, s:s, s:s}", "name", hook->name, "type",
+	if (hook->reported == NULL) {
+		hook->reported = json_pack("{s:s, s:s, s:s}", "name", hook->name, "type",
 				hook->type, "when", is_pooler(hook) ? "" : hook->when);
-		json_array_append_new(flip->report, hook->told);
+		json_array_append_new(flip->report, hook->reported);
 	}
-	json_object_set_new(hook->told, "state", json_string(state));
-	json_object_set_new(hook->told, "tries", json_integer(hook->tries));
-	json_object_set_new(hook->told, "msec",
+	json_object_set_new(hook->reported, "state", json_string(state));
+	json_object_set_new(hook->reported, "tries", json_integer(hook->tries));
+	json_object_set_new(hook->reported, "msec",
 			json_integer((json_int_t)(bm_clock_msec() - begun_msec)));
-	json_object_set_new(hook->told, "why", bm_json_text(why));
-	json_object_set_new(hook->told, "output", bm_json_text(hook->said));
+	json_object_set_new(hook->reported, "why", bm_json_text(why));
+	json_object_set_new(hook->reported, "output", bm_json_text(hook->said));
 }
 
 json_t *bm_flip_report(struct bm_flip *flip)
@@ -156,7 +156,8 @@ static int run(struct bm_flip *flip, struct bm_hook *hook, struct bm_error *err)
 	hook->tries++;
 	hook->said[0] = '\0';
 	rc = hook->kind->run(hook, err);
-	tell(flip, hook, rc == 0 ? "done" : "failed", begun_msec, rc == 0 ? "" : err->message);
+	report_hook(flip, hook, rc == 0 ? "done" : "failed", begun_msec,
+			rc == 0 ? "" : err->message);
 	return rc == 0 ? 0 : name_it(hook, err);
 }
 

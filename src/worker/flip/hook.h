@@ -25,7 +25,7 @@ struct bm_hook {
 	PGconn *console;      /* of pgbouncer */
 	PGconn *pauser;	      /* the same, for PAUSE: one that waits takes no other command */
 	char login_retry[32]; /* its server_login_retry, while ours is in force; "" it is not */
-	json_t *told;	      /* its object in the report; borrowed; NULL: not yet */
+	json_t *reported;     /* its object in the report; borrowed; NULL: not yet */
 };
 
 struct bm_hook_kind {

@@ -274,7 +274,7 @@ static int read_setting(struct bm_hook *hook, const char *name, char *out, size_
 	return rows != NULL ? 0 : -1;
 }
 
-static int tell(struct bm_hook *hook, const char *command, struct bm_error *err)
+static int run_command(struct bm_hook *hook, const char *command, struct bm_error *err)
 {
 	PGresult *result = ask(hook, command, err);
 
@@ -289,7 +289,7 @@ static int hasten(struct bm_hook *hook, struct bm_error *err)
 					sizeof(hook->login_retry), err) != 0) {
 		return -1;
 	}
-	return tell(hook, "SET server_login_retry = '" LOGIN_RETRY "'", err);
+	return run_command(hook, "SET server_login_retry = '" LOGIN_RETRY "'", err);
 }
 
 /* Where it is ours already, of a process before this one, the file has the other. */
@@ -303,7 +303,7 @@ int bm_pooler_settle(struct bm_hook *hook, struct bm_error *err)
 	bool is_ours = strtod(hook->login_retry, NULL) <= strtod(LOGIN_RETRY, NULL);
 	snprintf(command, sizeof(command), "SET server_login_retry = '%s'", hook->login_retry);
 	hook->login_retry[0] = '\0';
-	return tell(hook, is_ours ? "RELOAD" : command, err);
+	return run_command(hook, is_ours ? "RELOAD" : command, err);
 }
 
 /* ---- PAUSE, RESUME ---- */
@@ -392,7 +392,7 @@ int bm_pooler_resume(struct bm_hook *hook, struct bm_error *err)
 
 int bm_pooler_switch(struct bm_hook *hook, struct bm_error *err)
 {
-	if (write_file(hook, err) != 0 || tell(hook, "RELOAD", err) != 0) {
+	if (write_file(hook, err) != 0 || run_command(hook, "RELOAD", err) != 0) {
 		return -1;
 	}
 	return check_databases(hook, true, err) == 0 ? bm_pooler_resume(hook, err) : -1;
@@ -452,7 +452,7 @@ static int check_file(struct bm_hook *hook, struct bm_error *err)
 
 int bm_pooler_reach(struct bm_hook *hook, struct bm_error *err)
 {
-	if (tell(hook, "SHOW VERSION", err) != 0) {
+	if (run_command(hook, "SHOW VERSION", err) != 0) {
 		return -1;
 	}
 	return check_file(hook, err) == 0 && check_databases(hook, false, err) == 0 &&

@@ -333,7 +333,7 @@ static int look(struct bm_phase *phase, const char *owner, struct both *both,
 }
 
 /* Where nothing is remembered nothing can be marked; the run refuses of that. */
-static void mark_stopped(struct bm_phase *phase, const char *owner, const char *why)
+static void record_stopped(struct bm_phase *phase, const char *owner, const char *why)
 {
 	const char *const params[] = {phase->request.name, owner, why};
 
@@ -358,7 +358,7 @@ static void report_stopped(struct bm_pass *pass, const char *owner, const struct
 				: both->destination;
 		bm_identity_hint_foreign(state, name, hint, sizeof(hint));
 	} else {
-		mark_stopped(pass->phase, owner, why);
+		record_stopped(pass->phase, owner, why);
 		bm_identity_hint_replaced(name, hint, sizeof(hint));
 	}
 	json_object_set_new(pass->phase->evidence, "stopped",

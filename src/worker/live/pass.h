@@ -38,7 +38,7 @@ struct bm_pass {
 	const PGconn *announced; /* the session that says that this worker lives */
 	struct json_t *left;	 /* what the live side has that is not applied back */
 	uint64_t left_at_msec;	 /* when to look for it again */
-	struct json_t *told;	 /* names of what a note was printed about */
+	struct json_t *reported; /* names of what a note was printed about */
 	struct json_t *seen; /* table -> fingerprint, of the source's last check; NULL none */
 	struct json_t *ignored; /* table -> fingerprint, of those that are not for us */
 	struct json_t *keyless; /* table -> what is wrong with its key */
@@ -58,7 +58,7 @@ struct bm_pass {
 /* Print a note about `what`, once. */
 void bm_pass_note(struct bm_pass *pass, const char *what, const char *text);
 
-/* Forget it, so that it is news when it comes again; true when it had been told. */
+/* Forget it, so that it is news when it comes again; true when it had been printed. */
 bool bm_pass_forget(struct bm_pass *pass, const char *what);
 
 /* The side that is kept equal to the live one. */

@@ -141,7 +141,8 @@ static int owe_all(struct bm_pass *pass, struct bm_error *err)
 
 static int resend(struct bm_phase *phase, const char *owner, struct bm_error *err)
 {
-	struct bm_pass pass = {.phase = phase, .told = json_object(), .ignored = json_object()};
+	struct bm_pass pass = {
+			.phase = phase, .reported = json_object(), .ignored = json_object()};
 	(void)owner;
 	int rc = register_all(phase, err);
 
@@ -163,7 +164,7 @@ static int resend(struct bm_phase *phase, const char *owner, struct bm_error *er
 	if (rc == 0) {
 		rc = owe_all(&pass, err);
 	}
-	json_decref(pass.told);
+	json_decref(pass.reported);
 	json_decref(pass.ignored);
 	return rc == 0 ? bm_identity_accept(phase, err) : -1;
 }

@@ -65,7 +65,7 @@ struct side {
 	struct bm_traces *traces;
 	const char *names[2];
 	struct bm_strbuf others;
-	json_t *told; /* what is left, or could not be removed */
+	json_t *reported; /* what is left, or could not be removed */
 	uint64_t done;
 };
 
@@ -150,7 +150,7 @@ static void on_report(void *ctx, const char *what, const char *statement)
 {
 	struct side *side = ctx;
 
-	json_array_append_new(side->told,
+	json_array_append_new(side->reported,
 			json_pack("{s:o, s:o}", "what", bm_json_text(what), "statement",
 					bm_json_text(statement)));
 }
@@ -182,7 +182,7 @@ static void close_side(struct side *side)
 {
 	bm_traces_close(side->traces);
 	bm_strbuf_finish(&side->others);
-	json_decref(side->told);
+	json_decref(side->reported);
 	*side = (struct side){.others = BM_STRBUF_INIT};
 }
 
@@ -244,7 +244,7 @@ static int open_side(struct bm_phase *phase, enum bm_side which, struct side *si
 			.which = which,
 			.names = {phase->request.name},
 			.others = BM_STRBUF_INIT,
-			.told = json_array()};
+			.reported = json_array()};
 	if (check_owner(side, err) != 0) {
 		return -1;
 	}
@@ -284,7 +284,7 @@ static void put_side(struct side *side, const char *state, const char *why)
 			bm_side_name(side->which), "state", state, "place",
 			bm_json_text(side->traces != NULL ? bm_traces_place(side->traces) : ""),
 			"others", bm_json_text(bm_strbuf_text(&side->others)), "left",
-			side->told);
+			side->reported);
 
 	if (why != NULL) {
 		json_object_set_new(object, "why", bm_json_text(why));
@@ -296,7 +296,7 @@ static void put_side(struct side *side, const char *state, const char *why)
 	json_array_append_new(sides, object);
 }
 
-static void note_result(const struct side *side, int left)
+static void report_result(const struct side *side, int left)
 {
 	const char *name = bm_side_name(side->which), *place = bm_traces_place(side->traces);
 
@@ -305,8 +305,8 @@ static void note_result(const struct side *side, int left)
 				side->others.length > 0 ? ", but what is used by " : "",
 				bm_strbuf_text(&side->others));
 	}
-	for (size_t i = 0; left > 0 && i < json_array_size(side->told); i++) {
-		const json_t *one = json_array_get(side->told, i);
+	for (size_t i = 0; left > 0 && i < json_array_size(side->reported); i++) {
+		const json_t *one = json_array_get(side->reported, i);
 		bm_report_note("left on the %s, %s: %s; what removes it: %s", name, place,
 				json_string_value(json_object_get(one, "what")),
 				json_string_value(json_object_get(one, "statement")));
@@ -320,7 +320,7 @@ static int remove_side(struct side *side, struct bm_error *err)
 
 	wait_for_sessions(side);
 	if (bm_traces_remove(side->traces, side->names, &removing, err) != 0) {
-		const json_t *first = json_array_get(side->told, 0);
+		const json_t *first = json_array_get(side->reported, 0);
 		if (first != NULL) {
 			snprintf(side->phase->hint, sizeof(side->phase->hint),
 					"on the %s: %.300s; it was refused: %.500s",
@@ -330,12 +330,12 @@ static int remove_side(struct side *side, struct bm_error *err)
 		}
 		return -1;
 	}
-	json_array_clear(side->told);
+	json_array_clear(side->reported);
 	int left = bm_traces_left(side->traces, side->names, &searching, err);
 	if (left < 0) {
 		return -1;
 	}
-	note_result(side, left);
+	report_result(side, left);
 	put_side(side, left == 0 ? "clean" : "left", NULL);
 	return 0;
 }
@@ -356,7 +356,7 @@ static int tear_down_side(struct bm_phase *phase, enum bm_side which, struct bm_
 	int rc;
 
 	if (is_without(phase, which)) {
-		side = (struct side){.phase = phase, .which = which, .told = json_array()};
+		side = (struct side){.phase = phase, .which = which, .reported = json_array()};
 		put_side(&side, "without", NULL);
 		close_side(&side);
 		return 0;

@@ -274,7 +274,7 @@ static bool may_pass(const struct bm_error *err)
 	return strcmp(err->sqlstate, "55P03") == 0 || strcmp(err->sqlstate, "40P01") == 0;
 }
 
-static void tell_holders(struct bm_traces *traces, const char *statement,
+static void report_holders(struct bm_traces *traces, const char *statement,
 		const struct bm_traces_events *events)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
@@ -298,7 +298,7 @@ static int drop(struct bm_traces *traces, const char *statement, uint64_t until,
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
 		if (pause == TELL_FROM_MSEC && events->waits != NULL) {
-			tell_holders(traces, statement, events);
+			report_holders(traces, statement, events);
 		}
 		poll(NULL, 0, pause);
 		pause = pause * 2 < PAUSE_MOST_MSEC ? pause * 2 : PAUSE_MOST_MSEC;

@@ -46,15 +46,15 @@ static const char limits_sql[] = "SELECT set_config('lock_timeout', '300ms', fal
 
 void bm_pass_note(struct bm_pass *pass, const char *what, const char *text)
 {
-	if (json_object_get(pass->told, what) == NULL) {
-		json_object_set_new(pass->told, what, json_true());
+	if (json_object_get(pass->reported, what) == NULL) {
+		json_object_set_new(pass->reported, what, json_true());
 		bm_report_note("%s", text);
 	}
 }
 
 bool bm_pass_forget(struct bm_pass *pass, const char *what)
 {
-	return json_object_del(pass->told, what) == 0;
+	return json_object_del(pass->reported, what) == 0;
 }
 
 /* A pass that takes long shows that it goes on. */
@@ -70,7 +70,7 @@ static void on_ask(void)
 }
 
 /* What a server refuses is told and tried again; a lost connection ends the worker. */
-static int note_refusal(
+static int report_refusal(
 		struct bm_pass *pass, const char *name, json_t *problems, struct bm_error *err)
 {
 	if (err->code != BM_ERR_SQL) {
@@ -90,7 +90,7 @@ static int do_part(struct bm_pass *pass, const char *name,
 		bm_pass_forget(pass, name);
 		return 0;
 	}
-	return note_refusal(pass, name, problems, err);
+	return report_refusal(pass, name, problems, err);
 }
 
 /* Somebody who lifts or raises the fence waits until they are set once more, and wants to know
@@ -142,7 +142,7 @@ static int keep_identity(struct bm_pass *pass, json_t *problems, struct bm_error
 
 	pass->was_stopped = rc != 0;
 	if (rc < 0) {
-		return note_refusal(pass, "identity", problems, err) == 0 ? 1 : -1;
+		return report_refusal(pass, "identity", problems, err) == 0 ? 1 : -1;
 	}
 	return again ? prepare(pass, err) : rc;
 }
@@ -237,7 +237,7 @@ static int rest(struct bm_pass *pass, uint64_t sequences_msec, struct bm_error *
 static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_pass pass = {.phase = phase,
-			.told = json_object(),
+			.reported = json_object(),
 			.ignored = json_object(),
 			.keyless = json_object()};
 	json_t *last = NULL;
@@ -254,7 +254,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 		rc = rest(&pass, sequences_msec, err);
 	}
 	json_decref(last);
-	json_decref(pass.told);
+	json_decref(pass.reported);
 	json_decref(pass.seen);
 	json_decref(pass.ignored);
 	json_decref(pass.keyless);

@@ -283,7 +283,7 @@ static void report_missing(struct bm_pass *pass, json_t *missing, const char *na
 	PQclear(rows);
 }
 
-static void note_left(struct bm_pass *pass, const char *name)
+static void report_left(struct bm_pass *pass, const char *name)
 {
 	char *text = bm_format("sequence %s was moved on at the %s by somebody else: it is set "
 			       "only when it would fall behind",
@@ -302,7 +302,7 @@ static void take_rows(struct bm_pass *pass, const PGresult *rows, struct tally *
 		if (strcmp(state, "carried") == 0) {
 			tally->transferred++;
 		} else if (strcmp(state, "left") == 0) {
-			note_left(pass, name);
+			report_left(pass, name);
 			if (json_array_size(tally->left) < MOST_NAMES) {
 				json_array_append_new(tally->left, json_string(name));
 			}

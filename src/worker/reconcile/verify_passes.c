@@ -14,7 +14,7 @@
 #include "bucardo_machine/verify.h"
 #include "worker/live/pass.h"
 #include "worker/reconcile/verify_load.h"
-#include "worker/reconcile/verify_told.h"
+#include "worker/reconcile/verify_news.h"
 #include "worker/session/serve.h"
 #include "worker/scan/proofs.h"
 
@@ -49,15 +49,15 @@ struct watch {
 	bool has_told;
 	json_t *last; /* line */
 	uint64_t last_msec, looked_msec;
-	uint64_t tell_at_msec; /* not before: reading what is known is work too */
-	uint64_t busy_msec;    /* of this pass, without its rests */
-	struct bm_error err;   /* why a pass was ended */
+	uint64_t report_at_msec; /* not before: reading what is known is work too */
+	uint64_t busy_msec;	 /* of this pass, without its rests */
+	struct bm_error err;	 /* why a pass was ended */
 	bool has_failed;
 };
 
 /* ---- what is told ---- */
 
-static int tell(struct watch *watch, struct bm_error *err)
+static int report_states(struct watch *watch, struct bm_error *err)
 {
 	uint64_t begun_msec = bm_clock_msec();
 	struct bm_phase *phase = watch->phase;
@@ -71,16 +71,16 @@ static int tell(struct watch *watch, struct bm_error *err)
 		bm_proof_states_finish(&now);
 		return -1;
 	}
-	bm_verify_tell(name, &now, rows, phase->evidence);
+	bm_verify_report(name, &now, rows, phase->evidence);
 	json_decref(rows);
 	if (watch->has_told) {
-		bm_verify_tell_news(name, &watch->states, &now);
+		bm_verify_report_news(name, &watch->states, &now);
 	}
 	bm_proof_states_finish(&watch->states);
 	watch->states = now;
 	watch->has_told = true;
 	uint64_t at = bm_clock_msec(), rest_msec = (at - begun_msec) * TELL_FACTOR;
-	watch->tell_at_msec = at + (rest_msec > STATES_MSEC ? rest_msec : STATES_MSEC);
+	watch->report_at_msec = at + (rest_msec > STATES_MSEC ? rest_msec : STATES_MSEC);
 	if (watch->last == NULL || !json_equal(watch->last, phase->evidence) ||
 			at - watch->last_msec >= QUIET_MSEC) {
 		json_decref(watch->last);
@@ -91,12 +91,12 @@ static int tell(struct watch *watch, struct bm_error *err)
 	return 0;
 }
 
-static int tell_if_due(struct watch *watch, struct bm_error *err)
+static int report_if_due(struct watch *watch, struct bm_error *err)
 {
-	return bm_clock_msec() >= watch->tell_at_msec ? tell(watch, err) : 0;
+	return bm_clock_msec() >= watch->report_at_msec ? report_states(watch, err) : 0;
 }
 
-static int tell_first_proof(struct watch *watch, struct bm_error *err)
+static int report_first_proof(struct watch *watch, struct bm_error *err)
 {
 	PGconn *source = bm_phase_conn(watch->phase, BM_SIDE_SOURCE, err);
 	int first = source == NULL
@@ -123,7 +123,7 @@ static int is_wanted_by_a_person(struct watch *watch, struct bm_error *err)
 	}
 	watch->looked_msec = now;
 	int wanted = bm_proofs_are_wanted(source, watch->phase->request.name, err);
-	return wanted < 0 || tell_if_due(watch, err) != 0 ? -1 : wanted;
+	return wanted < 0 || report_if_due(watch, err) != 0 ? -1 : wanted;
 }
 
 /* Our own session may be lost as those of the pass: it is made again. */
@@ -221,12 +221,12 @@ static int run_pass(struct watch *watch, struct bm_error *err)
 static int rest_between(struct watch *watch, uint64_t msec, struct bm_error *err)
 {
 	uint64_t end_msec = bm_clock_msec() + msec, now;
-	int rc = tell_if_due(watch, err);
+	int rc = report_if_due(watch, err);
 
 	while (rc == 0 && (now = bm_clock_msec()) < end_msec) {
 		uint64_t left = end_msec - now;
 		poll(NULL, 0, (int)(left < LOOK_MSEC ? left : LOOK_MSEC));
-		rc = tell_if_due(watch, err);
+		rc = report_if_due(watch, err);
 	}
 	return rc;
 }
@@ -253,9 +253,9 @@ static int verify_for_ever(struct bm_phase *phase, struct bm_error *err)
 	int rc = rest_between(&watch, interval < FIRST_MSEC ? interval : FIRST_MSEC, err);
 	while (rc == 0) {
 		int ended = run_pass(&watch, err);
-		rc = ended < 0 ? -1 : tell(&watch, err);
+		rc = ended < 0 ? -1 : report_states(&watch, err);
 		if (rc == 0 && ended == 0) {
-			rc = tell_first_proof(&watch, err);
+			rc = report_first_proof(&watch, err);
 		}
 		if (rc == 0) {
 			rc = rest_between(

@@ -249,7 +249,7 @@ static bool may_try_path(struct bm_pool_thread *thread, const struct bm_batch *b
 	}
 	if (!table->needs_path) {
 		char *name = bm_format("the rows of %s", table->name);
-		bm_path_note(thread->transfer, NULL, name);
+		bm_path_record(thread->transfer, NULL, name);
 		free(name);
 	}
 	table->needs_path = true;
@@ -389,7 +389,7 @@ static unsigned last_wave(const struct bm_transfer *t)
 }
 
 /* What is copied from now on meets keys and foreign keys. */
-static void note_indexed(struct bm_transfer *t)
+static void record_indexed(struct bm_transfer *t)
 {
 	for (size_t i = 0; i < t->ledger.object_count; i++) {
 		t->is_indexed = t->is_indexed || t->ledger.objects[i].done;
@@ -408,7 +408,7 @@ static int copy_missing(struct bm_transfer *t, unsigned *lost, struct bm_error *
 		rc = rc == 0 ? copy_wave(t, wave, false, err) : -1;
 	}
 	rc = rc == 0 ? copy_wave(t, 0, true, err) : -1;
-	note_indexed(t);
+	record_indexed(t);
 	if (rc == 0) {
 		rc = bm_control_hold(t, err);
 	}
@@ -469,7 +469,7 @@ int bm_transfer_copy(struct bm_transfer *t, struct bm_error *err)
 {
 	int rc = 0;
 
-	note_indexed(t);
+	record_indexed(t);
 	begin_progress(t);
 	report_continuing(t);
 	bm_outlook_report_cost(t);

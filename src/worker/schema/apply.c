@@ -116,7 +116,7 @@ static int run_with_path(
 		char *name = name_of(entry);
 		rc = savepoint_run(t, sql, &why);
 		if (rc == 0) {
-			bm_path_note(t, path, name);
+			bm_path_record(t, path, name);
 		}
 		free(name);
 		free(sql);

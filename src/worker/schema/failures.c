@@ -154,7 +154,7 @@ static void add_name(struct bm_strbuf *names, const char *name, const char *why)
 }
 
 struct telling {
-	struct bm_strbuf needed, noted, along;
+	struct bm_strbuf needed, ignored, along;
 	unsigned count; /* that have to be there */
 };
 
@@ -171,7 +171,7 @@ static void report_one(struct bm_failures *failures, size_t i, struct telling *t
 			add_name(&telling->needed, object->name, why);
 		}
 	} else if (kind->hint == NULL) {
-		add_name(&telling->noted, object->name, why);
+		add_name(&telling->ignored, object->name, why);
 	} else {
 		bool empty = object->stage == BM_STAGE_REFRESH;
 		char *text = bm_format(
@@ -198,8 +198,8 @@ int bm_failures_report(struct bm_failures *failures, struct bm_error *err)
 			bm_path_other(t, "", t->ledger.objects[i].name, &why);
 		}
 	}
-	if (telling.noted.length > 0) {
-		bm_transfer_note(t, "left out: %s", bm_strbuf_text(&telling.noted));
+	if (telling.ignored.length > 0) {
+		bm_transfer_note(t, "left out: %s", bm_strbuf_text(&telling.ignored));
 	}
 	if (telling.along.length > 0) {
 		bm_transfer_note(t, "left out with what it belongs to: %s",
@@ -213,7 +213,7 @@ int bm_failures_report(struct bm_failures *failures, struct bm_error *err)
 				bm_strbuf_text(&telling.needed));
 	}
 	bm_strbuf_finish(&telling.needed);
-	bm_strbuf_finish(&telling.noted);
+	bm_strbuf_finish(&telling.ignored);
 	bm_strbuf_finish(&telling.along);
 	return rc;
 }

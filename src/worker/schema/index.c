@@ -154,7 +154,7 @@ static int run_with_path(struct bm_pool_thread *thread, struct bm_post_object *o
 	int rc = path != NULL ? bm_objects_make(thread, &object, 1, path, &why) : -1;
 
 	if (rc == 0) {
-		bm_path_note(thread->transfer, path, object->name);
+		bm_path_record(thread->transfer, path, object->name);
 	} else if (path == NULL) {
 		bm_path_refused(err, &why);
 	}

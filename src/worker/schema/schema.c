@@ -104,7 +104,7 @@ static int make_schema(struct bm_transfer *t, const PGresult *filter, struct bm_
 
 	if (bm_dump_read(t, filter, &before, &after, err) == 0 &&
 			bm_extensions_apply(t, &before, &extensions, err) == 0 &&
-			bm_path_mark(t, &before, &after, err) == 0 &&
+			bm_path_flag(t, &before, &after, err) == 0 &&
 			bm_roles_read(t, &roles, err) == 0) {
 		bm_roles_apply(t, &roles, &before, &owners, true);
 		bm_roles_apply(t, &roles, &after, NULL, false);
@@ -135,7 +135,7 @@ int bm_transfer_schema(struct bm_transfer *t, struct bm_error *err)
 	if (rc == 0) {
 		rc = bm_tables_read(t->snapshot_session, t->outside, &t->tables, err);
 	}
-	rc = rc == 0 ? bm_tables_mark_late(t->snapshot_session, &t->tables, err) : -1;
+	rc = rc == 0 ? bm_tables_flag_late(t->snapshot_session, &t->tables, err) : -1;
 	t->is_resumed = t->ledger.schema_done;
 	if (rc == 0 && !t->ledger.schema_done) {
 		report_selection(t, filter);

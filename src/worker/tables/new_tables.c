@@ -160,7 +160,7 @@ static int make_table(struct bm_table_check *check, const char *table, struct bm
 
 /* ---- taking in ---- */
 
-static int note_taken(struct bm_table_check *check, const struct bm_capture_group *group,
+static int report_captured(struct bm_table_check *check, const struct bm_capture_group *group,
 		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -180,7 +180,7 @@ static int take_some(struct bm_table_check *check, struct bm_capture *capture,
 {
 	*err = (struct bm_error)BM_ERROR_INIT;
 	if (bm_capture_take(capture, group, tables, count, err) == 0) {
-		return note_taken(check, group, tables, count, err);
+		return report_captured(check, group, tables, count, err);
 	}
 	if (err->code != BM_ERR_SQL) {
 		return bm_error_wrap(err, "capturing %s", tables[0]->quoted);
@@ -284,7 +284,7 @@ static int take_group(struct bm_table_check *check, struct bm_capture *capture,
 }
 
 /* Tables that Bucardo cannot replicate, or that are not selected. */
-static void note_others(struct bm_table_check *check, const struct bm_capture *capture)
+static void report_others(struct bm_table_check *check, const struct bm_capture *capture)
 {
 	const char *name;
 	json_t *print;
@@ -324,7 +324,7 @@ static int take_all(
 			return -1;
 		}
 	}
-	note_others(check, capture);
+	report_others(check, capture);
 	return 0;
 }
 

@@ -32,8 +32,8 @@ static const char failed_sql[] =
 #include "worker/tables/sql/failed_run.sql.inc"
 ;
 
-static const char note_sql[] =
-#include "worker/tables/sql/refused_note.sql.inc"
+static const char record_sql[] =
+#include "worker/tables/sql/refused_record.sql.inc"
 ;
 
 static const char refuse_sql[] =
@@ -165,14 +165,14 @@ static char *prints_of(const struct bm_table_check *check, const char *table)
 	return bm_format("%s/%s", source != NULL ? source : "", dest != NULL ? dest : "");
 }
 
-static int note(struct bm_table_check *check, const char *sync, const char *table,
+static int record(struct bm_table_check *check, const char *sync, const char *table,
 		const PGresult *failed, const char *side, bool twice, struct bm_error *err)
 {
 	char *prints = prints_of(check, table);
-	const char *const noted[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
+	const char *const recorded[] = {sync, table, PQgetvalue(failed, 0, SAID), side,
 			PQgetvalue(failed, 0, ENDED), prints};
 	const char *const params[] = {sync, table, twice ? "2" : "1", MOST_REFUSED};
-	int rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, note_sql, 6, noted, err);
+	int rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, record_sql, 6, recorded, err);
 
 	if (rc == 0) {
 		rc = bm_phase_do(check->pass->phase, BM_SIDE_CONTROL, refuse_sql, 4, params,
@@ -201,7 +201,7 @@ static int take_failure(struct bm_table_check *check, const char *sync,
 		int index = bm_refused_find(PQgetvalue(failed, 0, ERROR), phase->request.name,
 				tables, count, &side, &twice);
 		if (index >= 0) {
-			rc = note(check, sync, tables[index], failed, side, twice, err);
+			rc = record(check, sync, tables[index], failed, side, twice, err);
 		}
 	}
 	free(tables);

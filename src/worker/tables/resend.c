@@ -152,7 +152,7 @@ int bm_resend_request(
 			2, params, err);
 }
 
-void bm_resend_note_later(json_t *later, const char *table, const json_t *drift)
+void bm_resend_record_later(json_t *later, const char *table, const json_t *drift)
 {
 	size_t index;
 	const json_t *one;

@@ -35,10 +35,11 @@ int bm_resend_run(struct bm_pass *pass, const struct json_t *running, struct bm_
 int bm_resend_request(
 		struct bm_pass *pass, const char *table, const char *why, struct bm_error *err);
 
-/* Tables that are sent again once they are fixed: bm_resend_note_later() puts those into
- * `later` that a comparison has marked so (bm_compare_mark()), bm_resend_hold() requests them;
+/* Tables that are sent again once they are fixed: bm_resend_record_later() puts those into
+ * `later` that a comparison has flagged so (bm_compare_flag()), bm_resend_hold() requests them;
  * they are due when a call does not name them any more. */
-void bm_resend_note_later(struct json_t *later, const char *table, const struct json_t *drift);
+void bm_resend_record_later(
+		struct json_t *later, const char *table, const struct json_t *drift);
 int bm_resend_hold(struct bm_pass *pass, const struct json_t *later, struct bm_error *err);
 
 /* Names of the tables that are requested with a reason, and that; NULL with `err`. */

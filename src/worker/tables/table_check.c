@@ -250,13 +250,13 @@ static int evaluate(struct sync_check *it, const char *table, bool is_resting, b
 	if (rc == 0 && *breaks && rewritten) {
 		rc = bm_resend_request_rows(check->pass, table, err);
 	}
-	bm_resend_note_later(check->later, table, drift);
+	bm_resend_record_later(check->later, table, drift);
 	bm_table_check_report_drift(check, drift);
 	json_decref(drift);
 	return rc;
 }
 
-static void note_change(struct sync_check *it, const char *table)
+static void record_change(struct sync_check *it, const char *table)
 {
 	const json_t *before = json_object_get(it->check->pass->seen, table);
 
@@ -294,7 +294,7 @@ static int check_table(
 	}
 	if (!breaks) {
 		json_object_set_new(it->check->running, table, json_true());
-		note_change(it, table);
+		record_change(it, table);
 	} else if (has(it->check->source, table) || has(it->check->destination, table)) {
 		report_paused(it, captured, row);
 	}
@@ -303,7 +303,7 @@ static int check_table(
 
 /* ---- one sync ---- */
 
-static void note_returned(const json_t *names)
+static void report_returned(const json_t *names)
 {
 	size_t index;
 	const json_t *name;
@@ -326,7 +326,7 @@ static int change_sync(struct sync_check *it, struct bm_error *err)
 		if (bm_pause_set(pass, &it->sync, it->returning, false, err) != 0) {
 			return -1;
 		}
-		note_returned(it->returning);
+		report_returned(it->returning);
 	} else if (it->stale && json_array_size(it->leaving) == 0) {
 		return bm_pause_reload(pass, it->sync.name, err);
 	}

@@ -42,12 +42,12 @@ char *bm_path_wrap(const char *path, const char *sql);
 
 /* Mark the entries that have to be made with the path: without, they would mean another thing.
  */
-int bm_path_mark(struct bm_transfer *t, struct bm_entries *before, struct bm_entries *after,
+int bm_path_flag(struct bm_transfer *t, struct bm_entries *before, struct bm_entries *after,
 		struct bm_error *err);
 
 /* Remember what was made with a path (NULL: it is not said which), and tell all of it at the
  * end of a phase (main thread). */
-void bm_path_note(struct bm_transfer *t, const char *path, const char *name);
+void bm_path_record(struct bm_transfer *t, const char *path, const char *name);
 void bm_path_report(struct bm_transfer *t);
 
 #endif

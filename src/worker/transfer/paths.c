@@ -129,7 +129,7 @@ char *bm_path_wrap(const char *path, const char *sql)
 
 /* ---- what needs it from the beginning ---- */
 
-static void mark(struct bm_entries *entries, const PGresult *rows)
+static void flag(struct bm_entries *entries, const PGresult *rows)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		struct bm_entry *entry = &entries->list[i];
@@ -151,7 +151,7 @@ static void mark(struct bm_entries *entries, const PGresult *rows)
 	}
 }
 
-int bm_path_mark(struct bm_transfer *t, struct bm_entries *before, struct bm_entries *after,
+int bm_path_flag(struct bm_transfer *t, struct bm_entries *before, struct bm_entries *after,
 		struct bm_error *err)
 {
 	PGresult *rows = bm_sql_params(t->snapshot_session, bm_paths_operators_sql, 1,
@@ -160,15 +160,15 @@ int bm_path_mark(struct bm_transfer *t, struct bm_entries *before, struct bm_ent
 	if (rows == NULL) {
 		return bm_error_wrap(err, "looking for operators that cannot be named");
 	}
-	mark(before, rows);
-	mark(after, rows);
+	flag(before, rows);
+	flag(after, rows);
 	PQclear(rows);
 	return 0;
 }
 
 /* ---- what is told ---- */
 
-void bm_path_note(struct bm_transfer *t, const char *path, const char *name)
+void bm_path_record(struct bm_transfer *t, const char *path, const char *name)
 {
 	pthread_mutex_lock(&t->mutex);
 	bm_strbuf_printf(&t->path_news, "%s%s", t->path_news.length > 0 ? ", " : "", name);

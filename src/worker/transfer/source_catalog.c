@@ -55,7 +55,7 @@ static const char late_sql[] =
 ;
 /* clang-format on */
 
-int bm_tables_mark_late(PGconn *source, struct bm_tables *tables, struct bm_error *err)
+int bm_tables_flag_late(PGconn *source, struct bm_tables *tables, struct bm_error *err)
 {
 	PGresult *rows = bm_sql(source, late_sql, err);
 

@@ -51,7 +51,7 @@ int bm_tables_read(PGconn *source, const char *outside, struct bm_tables *out,
 void bm_tables_finish(struct bm_tables *tables);
 
 /* Find out which are late. */
-int bm_tables_mark_late(PGconn *source, struct bm_tables *tables, struct bm_error *err);
+int bm_tables_flag_late(PGconn *source, struct bm_tables *tables, struct bm_error *err);
 
 /*
  * The best key of a table: the primary key, else a unique index over columns that

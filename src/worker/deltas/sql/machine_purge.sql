@@ -6,7 +6,7 @@
 -- (purge_lock.h has the number).
 CREATE OR REPLACE FUNCTION bucardo.machine_purge(my_sync text, my_limit int) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET lock_timeout = '200ms' AS $machine$
-DECLARE n record; marked text; touched bigint; healed_rows bigint := 0; done bigint := 0;
+DECLARE n record; marked text; touched bigint; requeued_rows bigint := 0; done bigint := 0;
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
     RAISE EXCEPTION 'machine_purge() needs a transaction of isolation level repeatable read';
@@ -26,7 +26,7 @@ BEGIN
     CONTINUE WHEN n.targets IS NULL;
     BEGIN
       touched := bucardo.machine_heal_table(n.deltaname, n.trackname, n.targets);
-      healed_rows := healed_rows + touched;
+      requeued_rows := requeued_rows + touched;
       SELECT string_agg(format('EXISTS (SELECT 1 FROM bucardo.%s t WHERE t.target = $1[%s]'
           ' AND t.txntime = d.txntime)', n.trackname, i), ' AND ') INTO marked
         FROM generate_subscripts(n.targets, 1) i;
@@ -36,7 +36,7 @@ BEGIN
     EXCEPTION WHEN lock_not_available OR serialization_failure OR deadlock_detected THEN NULL;
     END;
   END LOOP;
-  UPDATE bucardo.machine_syncs SET healed = healed + healed_rows
-    WHERE sync = my_sync AND healed_rows > 0;
+  UPDATE bucardo.machine_syncs SET healed = healed + requeued_rows
+    WHERE sync = my_sync AND requeued_rows > 0;
   RETURN done;
 END $machine$

@@ -1,4 +1,4 @@
--- refused_note - $1 the sync, $2 the table, $3 what was said, $4 on which side, $5 when the run ended,
+-- refused_record - $1 the sync, $2 the table, $3 what was said, $4 on which side, $5 when the run ended,
 -- $6 fingerprints. A run counts once.
 INSERT INTO machine.refused AS r (sync, tablename, error, side, run_ended, prints)
 VALUES ($1, $2, $3, $4, $5::timestamptz, $6) ON CONFLICT (sync, tablename) DO UPDATE

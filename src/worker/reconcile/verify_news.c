@@ -1,4 +1,4 @@
-#include "worker/reconcile/verify_told.h"
+#include "worker/reconcile/verify_news.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -207,7 +207,7 @@ static void put_trouble(
 	}
 }
 
-void bm_verify_tell(const char *migration, const struct bm_proof_states *states,
+void bm_verify_report(const char *migration, const struct bm_proof_states *states,
 		const json_t *rows, json_t *evidence)
 {
 	json_object_clear(evidence);
@@ -226,7 +226,7 @@ static bool was_trouble(const struct bm_proof_states *before, const char *name)
 	return state != NULL && bm_verify_is_trouble(state);
 }
 
-void bm_verify_tell_news(const char *migration, const struct bm_proof_states *before,
+void bm_verify_report_news(const char *migration, const struct bm_proof_states *before,
 		const struct bm_proof_states *now)
 {
 	for (size_t i = 0; i < now->count; i++) {

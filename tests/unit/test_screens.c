@@ -58,6 +58,35 @@ static const char apart[] =
 		"\"public.calm\",\"why\":\"it has no key\",\"source\":1,\"source_about\":false,"
 		"\"destination\":1,\"destination_about\":false,\"age_msec\":240000}]}";
 
+/* What a person needs on the worst night: all of it at once. */
+static const char ill[] =
+		"{\"doctor\":["
+		"{\"rule\":\"long-transaction\",\"severity\":\"note\",\"side\":\"source\",\"cause\":\"a "
+		"transaction is open\",\"hint\":\"SELECT 1\"},"
+		"{\"rule\":\"unique\",\"severity\":\"degrades\",\"side\":\"machine\",\"cause\":\"a run of "
+		"customer_accounts_region_000000_sync fails on a unique key other than the primary: "
+		"duplicate key value violates unique constraint of " LONG_TABLE
+		"\",\"hint\":\"\"},"
+		"{\"rule\":\"blocker\",\"severity\":\"stops\",\"side\":\"destination\",\"cause\":"
+		"\"bucardo KID (PID 812) waits for 1 min 20 s for " LONG_TABLE
+		": process 4711 holds it "
+		"(role shop, application billing, idle in transaction since 2026-11-29 02:11:59 UTC: "
+		"UPDATE something SET a = 1 WHERE id = 7)\",\"hint\":\"let it end, or run on the "
+		"destination: SELECT pg_terminate_backend(4711)\"},"
+		"{\"rule\":\"clock\",\"severity\":\"degrades\",\"side\":\"source\",\"cause\":\"the clock is "
+		"40 s ahead\",\"hint\":\"\"},"
+		"{\"rule\":\"deltas\",\"severity\":\"degrades\",\"side\":\"source\",\"cause\":\"changes "
+		"wait\",\"hint\":\"\"}],"
+		"\"reconcile\":{\"stopped\":{\"why\":\"connection to server at database-primary.region-one.example.com, port 5432 failed: FATAL: password authentication failed for user replicator, and once more\",\"hint\":\"\"}},"
+		"\"verify\":{\"trouble\":\"connection to server at database-primary.region-one.example.com, port 5432 failed: FATAL: password authentication failed for user replicator, and once more\"},\"why\":\"connection to server at database-primary.region-one.example.com, port 5432 failed: FATAL: password authentication failed for user replicator, and once more\"}";
+
+static const char changing[] =
+		"{\"phase\":\"cutover\",\"status\":\"running\",\"live\":false,\"released\":false,"
+		"\"progress\":{\"unit\":\"rows\",\"text\":\"drain: 12 rows wait\",\"done\":0,"
+		"\"in_flight\":[]},\"replication\":{\"backlog_rows\":12,\"lag_msec\":0},"
+		"\"cutover\":{\"direction\":\"cutover\",\"mode\":\"rehearse\",\"under_way\":true,"
+		"\"by\":\"uid 0\",\"asked_at\":\"2026-11-29T06:54:05Z\",\"error\":\"\"}}";
+
 /* One that failed, one that copies, one with something not in step; the others are live. */
 static json_t *make_migration(size_t number)
 {
@@ -244,6 +273,110 @@ static void test_all_of_it_is_shown_when_asked_for_and_nothing_is_cut(void **sta
 	}
 }
 
+/* One with all that `ill` has, and what others have too. */
+static json_t *make_ill_status(size_t count)
+{
+	json_t *status = make_status(count), *change = load(ill);
+
+	json_object_update(json_array_get(json_object_get(status, "migrations"), 0), change);
+	json_decref(change);
+	return status;
+}
+
+static void test_findings_of_the_doctor_fit_on_24_rows_the_worst_first(void **state)
+{
+	const struct cli_view view = {.rows = 24, .is_fixed = true};
+
+	(void)state;
+	for (size_t c = 0; c < BM_COUNT_OF(counts); c++) {
+		for (size_t w = 0; w < BM_COUNT_OF(widths); w++) {
+			json_t *status = make_ill_status(counts[c]);
+			char *text = draw(status, widths[w], &view);
+			assert_whole(text, widths[w]);
+			if (count_lines(text) > 24) {
+				fail_msg("%zu lines:\n%s", count_lines(text), text);
+			}
+			assert_has(text, "stops, blocker on the");
+			assert_has(text, "customer_accounts_region_000000");
+			assert_has(text, "NOT in step");
+			assert_has(text, "`bucardo-machine doctor`");
+			assert_null(strstr(text, "pg_terminate_backend"));
+			if (counts[c] == 40) {
+				assert_has(text, "(and 3 more) stops, blocker");
+			}
+			free(text);
+			json_decref(status);
+		}
+	}
+}
+
+static void test_a_whole_row_has_three_findings_and_names_the_command(void **state)
+{
+	const struct cli_view view = {.detail = CLI_ALL};
+	json_t *status = make_ill_status(1);
+
+	(void)state;
+	for (size_t w = 0; w < BM_COUNT_OF(widths); w++) {
+		char *text = draw(status, widths[w], &view);
+		assert_whole(text, widths[w]);
+		free(text);
+	}
+	char *text = draw(status, 160, &view);
+	const char *blocker = strstr(
+			text, "doctor: stops, blocker on the destination: bucardo");
+	const char *unique = strstr(text, "doctor: degrades, unique on the machine: a run of");
+	assert_true(blocker != NULL && unique != NULL && blocker < unique);
+	assert_has(text, "degrades, clock on the source: the clock is 40 s ahead");
+	assert_null(strstr(text, "degrades, deltas"));
+	assert_has(text,
+			"doctor: 1 more, 1 note, evidence and what to do: `bucardo-machine doctor "
+			"customer_accounts_region_000000`");
+	free(text);
+	json_decref(status);
+}
+
+static void test_a_note_alone_is_only_counted(void **state)
+{
+	const struct cli_view view = {.detail = CLI_ALL};
+	json_t *status = make_status(1);
+	json_t *migration = json_array_get(json_object_get(status, "migrations"), 0);
+
+	(void)state;
+	json_object_set_new(migration, "doctor",
+			load("[{\"rule\":\"clock\",\"severity\":\"note\",\"side\":\"source\"}]"));
+	char *text = draw(status, 160, &view);
+	assert_has(text,
+			"doctor: 1 note: `bucardo-machine doctor customer_accounts_region_000000`");
+	free(text);
+	json_decref(status);
+}
+
+static void test_an_attempt_under_way_says_what_it_is_and_one_not_done_why(void **state)
+{
+	const struct cli_view view = {.detail = CLI_ALL};
+	json_t *status = make_status(1), *change = load(changing);
+	json_t *migration = json_array_get(json_object_get(status, "migrations"), 0);
+
+	(void)state;
+	json_object_update(migration, change);
+	char *text = draw(status, 160, &view);
+	assert_has(text, "rehearsal running");
+	assert_has(text,
+			"cutover: a rehearsal is under way, asked for by uid 0 at 2026-11-29 06:54:05 UTC");
+	assert_has(text, "captured: 12 changed rows wait: the attempt carries them");
+	free(text);
+	json_object_set_new(migration, "cutover",
+			load("{\"direction\":\"cutover\",\"mode\":\"run\",\"under_way\":false,\"ended_at\":"
+			     "\"2026-11-29T06:55:05Z\",\"error\":\"it waited too long\",\"hint\":\"again\"}"));
+	text = draw(status, 160, &view);
+	assert_has(text,
+			"cutover: the last attempt was not done (2026-11-29 06:55:05 UTC): it waited "
+			"too long; hint: again");
+	free(text);
+	json_decref(change);
+	json_decref(status);
+}
+
 static void test_what_is_not_in_step_has_both_counts_and_their_age(void **state)
 {
 	const struct cli_view view = {.detail = CLI_ALL};
@@ -285,6 +418,13 @@ int main(void)
 					test_a_status_that_scrolls_says_what_is_wrong_at_its_end_too),
 			cmocka_unit_test(
 					test_all_of_it_is_shown_when_asked_for_and_nothing_is_cut),
+			cmocka_unit_test(
+					test_findings_of_the_doctor_fit_on_24_rows_the_worst_first),
+			cmocka_unit_test(
+					test_a_whole_row_has_three_findings_and_names_the_command),
+			cmocka_unit_test(test_a_note_alone_is_only_counted),
+			cmocka_unit_test(
+					test_an_attempt_under_way_says_what_it_is_and_one_not_done_why),
 			cmocka_unit_test(
 					test_what_is_not_in_step_has_both_counts_and_their_age),
 			cmocka_unit_test(test_a_long_name_stands_above_its_bar),

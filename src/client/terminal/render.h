@@ -16,8 +16,9 @@
 #include "client/terminal/table.h"
 
 /* How much of it: all; of syncs, databases and units only what is wrong; of these only the
- * names; a line a migration. */
-enum cli_detail { CLI_ANY, CLI_ALL, CLI_WRONG, CLI_NAMES, CLI_BRIEF };
+ * names; a line a migration, and what is wrong with it; of each kind of that one thing; the
+ * worst thing alone. */
+enum cli_detail { CLI_ANY, CLI_ALL, CLI_WRONG, CLI_NAMES, CLI_BRIEF, CLI_LEAST, CLI_WORST };
 
 struct cli_view {
 	bool colour;
@@ -38,10 +39,10 @@ void cli_render_syncs(const json_t *syncs, bool colour, struct bm_strbuf *out);
 /* Only the table of units (`service list`). */
 void cli_render_units(const json_t *status, bool colour, struct bm_strbuf *out);
 
-/* The table of migrations, an array of status; `brief`: one line each, and one for each thing
- * that is wrong. */
-void cli_render_migrations(
-		const json_t *migrations, bool brief, bool colour, struct bm_strbuf *out);
+/* The table of migrations, an array of status, as CLI_ALL has it, or CLI_BRIEF and what comes
+ * after it. */
+void cli_render_migrations(const json_t *migrations, enum cli_detail detail, bool colour,
+		struct bm_strbuf *out);
 
 /* Its changes are applied as they come. */
 bool cli_migration_is_live(const json_t *migration);
@@ -83,6 +84,17 @@ void cli_render_cutover_result(const char *name, const json_t *evidence, const c
 /* What the doctor found of a migration: its evidence (docs/doctor.md). */
 void cli_render_doctor(
 		const char *name, const json_t *evidence, bool colour, struct bm_strbuf *out);
+
+/* The same under the row of a migration, the worst first, what is but a note only counted; and
+ * `most` of it on two lines each. */
+void cli_render_ills(struct cli_table *table, const json_t *migration);
+void cli_render_ills_brief(struct cli_table *table, const json_t *migration, size_t most);
+
+/* Findings of a migration that are more than notes, or only those that stop it. */
+size_t cli_ill_count(const json_t *migration, bool only_stops);
+
+/* A cutover or failback under way, or the last one when it was not done. */
+void cli_render_changing(struct cli_table *table, const json_t *migration);
 
 /* One event as one line. */
 void cli_render_event(const json_t *event, bool colour, struct bm_strbuf *out);

@@ -164,3 +164,40 @@ void cli_render_cutover_result(const char *name, const json_t *evidence, const c
 	cli_text_wrapped(bm_strbuf_text(&text), 0, 0, out);
 	bm_strbuf_finish(&text);
 }
+
+/* ---- under the row of a migration ---- */
+
+/* "2026-11-29T06:54:05Z" as people read it; "?" when it is not known. */
+static void print_moment(const char *at, struct bm_strbuf *out)
+{
+	if (strlen(at) > 19) {
+		bm_strbuf_printf(out, "%.10s %.8s UTC", at, at + 11);
+	} else {
+		bm_strbuf_putc(out, '?');
+	}
+}
+
+void cli_render_changing(struct cli_table *table, const json_t *migration)
+{
+	const json_t *changing = json_object_get(migration, "cutover");
+	bool under_way = json_is_true(json_object_get(changing, "under_way"));
+	const char *error = cli_text_of(changing, "error"),
+		   *hint = cli_text_of(changing, "hint");
+	bool rehearses = strcmp(cli_text_of(changing, "mode"), "rehearse") == 0;
+	struct bm_strbuf text = BM_STRBUF_INIT;
+
+	if (under_way) {
+		bm_strbuf_printf(&text, "%sunder way, asked for by %s at ",
+				rehearses ? "a rehearsal is " : "",
+				cli_text_of(changing, "by"));
+		print_moment(cli_text_of(changing, "asked_at"), &text);
+	} else if (error[0] != '\0') {
+		bm_strbuf_printf(&text, "the last %s was not done (",
+				rehearses ? "rehearsal" : "attempt");
+		print_moment(cli_text_of(changing, "ended_at"), &text);
+		bm_strbuf_printf(&text, "): %s%s%s", error, hint[0] != '\0' ? "; hint: " : "",
+				hint);
+	}
+	cli_table_note(table, cli_text_of(changing, "direction"), bm_strbuf_text(&text));
+	bm_strbuf_finish(&text);
+}

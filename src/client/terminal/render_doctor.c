@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bucardo_machine/macros.h"
+#include "bucardo_machine/words.h"
 #include "client/terminal/table.h"
 #include "client/terminal/text.h"
 
@@ -85,4 +87,99 @@ void cli_render_doctor(
 	{
 		render_unknown(one, colour, out);
 	}
+}
+
+/* ---- under the row of a migration ---- */
+
+/* Findings under a row; `doctor` shows the others. */
+#define ILLS_SHOWN 3
+
+static const char *const severities[] = {"stops", "degrades"};
+
+static bool is_severe(const json_t *finding, const char *severity)
+{
+	return strcmp(cli_text_of(finding, "severity"), severity) == 0;
+}
+
+static size_t count_of(const json_t *migration, const char *severity)
+{
+	size_t index, count = 0;
+	const json_t *finding;
+
+	json_array_foreach(json_object_get(migration, "doctor"), index, finding)
+	{
+		count += is_severe(finding, severity);
+	}
+	return count;
+}
+
+size_t cli_ill_count(const json_t *migration, bool only_stops)
+{
+	return count_of(migration, "stops") +
+			(only_stops ? 0 : count_of(migration, "degrades"));
+}
+
+/* "stops, blocker on the source: ...": not what to do, a statement in part is worse than none.
+ */
+static void add_ill(struct cli_table *table, const json_t *finding, size_t left_out)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+
+	if (left_out > 0) {
+		bm_strbuf_printf(&text, "(and %zu more) ", left_out);
+	}
+	bm_strbuf_printf(&text, "%s, %s on the %s: %s", cli_text_of(finding, "severity"),
+			cli_text_of(finding, "rule"), cli_text_of(finding, "side"),
+			cli_text_of(finding, "cause"));
+	cli_table_brief(table, "doctor", bm_strbuf_text(&text));
+	bm_strbuf_finish(&text);
+}
+
+/* The worst `most`; with the last of them how many more there are, when `tells`. */
+static size_t add_ills(
+		struct cli_table *table, const json_t *migration, size_t most, bool tells)
+{
+	size_t count = cli_ill_count(migration, false), shown = 0, index;
+	const json_t *finding;
+
+	for (size_t i = 0; i < BM_COUNT_OF(severities); i++) {
+		json_array_foreach(json_object_get(migration, "doctor"), index, finding)
+		{
+			if (shown < most && is_severe(finding, severities[i])) {
+				shown++;
+				add_ill(table, finding,
+						tells && shown == most ? count - shown : 0);
+			}
+		}
+	}
+	return shown;
+}
+
+void cli_render_ills_brief(struct cli_table *table, const json_t *migration, size_t most)
+{
+	add_ills(table, migration, most, true);
+}
+
+/* "3 more, and what to do: `bucardo-machine doctor app`" */
+void cli_render_ills(struct cli_table *table, const json_t *migration)
+{
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	size_t shown = add_ills(table, migration, ILLS_SHOWN, false);
+	size_t more = cli_ill_count(migration, false) - shown;
+	size_t notes = count_of(migration, "note");
+
+	if (more > 0) {
+		bm_strbuf_printf(&text, "%zu more, ", more);
+	}
+	if (notes > 0) {
+		bm_words_count(&text, (int64_t)notes, "note", NULL);
+		bm_strbuf_puts(&text, shown > 0 ? ", " : "");
+	}
+	bm_strbuf_printf(&text, "%s: `bucardo-machine doctor %s`",
+			shown > 0 ? "evidence and what to do" : "",
+			cli_text_of(migration, "name"));
+	if (shown + notes > 0) {
+		cli_table_note(table, "doctor", bm_strbuf_text(&text));
+	}
+	bm_strbuf_finish(&text);
 }

@@ -21,7 +21,8 @@ static const struct cli_column columns[] = {
 
 #define STOPS_SHOWN 5
 
-/* Lines about what is NOT in step, in short; one where there are many migrations. */
+/* Lines about what is NOT in step, or what the doctor found, in short; one where there are many
+ * migrations. */
 #define APART_SHOWN 3
 #define MANY 3
 
@@ -206,6 +207,20 @@ static void add_past(const json_t *replication, struct bm_strbuf *out)
 	}
 }
 
+static bool is_changing(const json_t *migration)
+{
+	return json_is_true(
+			json_object_get(json_object_get(migration, "cutover"), "under_way"));
+}
+
+/* Until when what is captured waits. */
+static const char *what_releases(const json_t *migration)
+{
+	return is_changing(migration)			 ? ": the attempt carries them"
+			: is_status(migration, "paused") ? " until it is resumed"
+							 : " until it replicates";
+}
+
 /* Before its syncs are released what waits is only captured. */
 static void add_replication(struct cli_table *table, const json_t *migration)
 {
@@ -218,7 +233,7 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 	if (!json_is_true(json_object_get(migration, "released"))) {
 		int64_t rows = json_integer_value(json_object_get(replication, "backlog_rows"));
 		bm_words_count(&text, rows, "changed row waits", "changed rows wait");
-		bm_strbuf_puts(&text, " until it replicates");
+		bm_strbuf_puts(&text, what_releases(migration));
 		cli_table_note(table, "captured", rows > 0 ? bm_strbuf_text(&text) : "");
 	} else {
 		print_lag(replication, what_halts(migration), &text);
@@ -236,6 +251,8 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 	if (is_status(migration, "running")) {
 		cli_render_progress(table, migration);
 	}
+	cli_render_changing(table, migration);
+	cli_render_ills(table, migration);
 	cli_render_apart(table, migration);
 	add_replication(table, migration);
 	cli_table_note(table, "why", cli_text_of(migration, "why"));
@@ -270,6 +287,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 static void add_state(struct cli_table *table, const json_t *migration)
 {
 	const char *word = cli_text_of(migration, "status");
+	const json_t *changing = json_object_get(migration, "cutover");
 	char text[48];
 
 	if (strcmp(word, "live") == 0 || strcmp(word, "halted") == 0 ||
@@ -277,6 +295,9 @@ static void add_state(struct cli_table *table, const json_t *migration)
 		snprintf(text, sizeof(text), "%s", word);
 	} else if (is_gone(migration)) {
 		snprintf(text, sizeof(text), "torn down");
+	} else if (is_changing(migration) &&
+			strcmp(cli_text_of(changing, "mode"), "rehearse") == 0) {
+		snprintf(text, sizeof(text), "rehearsal %s", word);
 	} else if (cli_text_of(migration, "phase")[0] == '\0') {
 		snprintf(text, sizeof(text), "%s", word); /* how far it came is not known */
 	} else {
@@ -337,23 +358,36 @@ static void add_progress(struct cli_table *table, const json_t *migration)
 	bm_strbuf_finish(&text);
 }
 
-/* One line about what is wrong with it. */
-static void add_brief(struct cli_table *table, const json_t *migration, size_t most)
+/* What is wrong with it, the cause before what follows from it. `most` of each kind. */
+static void add_brief(
+		struct cli_table *table, const json_t *migration, size_t most, bool only_worst)
 {
 	const json_t *reconcile = json_object_get(migration, "reconcile");
 	const json_t *stopped = json_object_get(reconcile, "stopped");
+	const char *const notes[][2] = {
+			{"why",
+					is_status(migration, "running")
+							? ""
+							: cli_text_of(migration, "why")},
+			{"stopped", cli_text_of(stopped, "why")},
+			{"different",
+					cli_text_of(json_object_get(migration, "verify"),
+							"trouble")},
+	};
+	bool is_told = cli_ill_count(migration, false) > 0;
 
-	if (!is_status(migration, "running")) {
-		cli_table_brief(table, "why", cli_text_of(migration, "why"));
+	cli_render_ills_brief(table, migration, most);
+	for (size_t i = 0; i < BM_COUNT_OF(notes) && !(only_worst && is_told); i++) {
+		cli_table_brief(table, notes[i][0], notes[i][1]);
+		is_told = is_told || notes[i][1][0] != '\0';
 	}
-	cli_table_brief(table, "stopped", cli_text_of(stopped, "why"));
-	cli_table_brief(table, "different",
-			cli_text_of(json_object_get(migration, "verify"), "trouble"));
-	cli_render_apart_brief(table, migration, most);
+	if (!(only_worst && is_told)) {
+		cli_render_apart_brief(table, migration, most);
+	}
 }
 
-static void add_migration(
-		struct cli_table *table, const json_t *migration, bool brief, bool many)
+static void add_migration(struct cli_table *table, const json_t *migration,
+		enum cli_detail detail, bool many)
 {
 	char span[BM_CLOCK_TEXT_SIZE];
 
@@ -361,15 +395,16 @@ static void add_migration(
 	add_state(table, migration);
 	cli_table_cell(table, CLI_PLAIN, cli_text_span(migration, "age_msec", span));
 	add_progress(table, migration);
-	if (brief) {
-		add_brief(table, migration, many ? 1 : APART_SHOWN);
+	if (detail >= CLI_BRIEF) {
+		add_brief(table, migration, many || detail > CLI_BRIEF ? 1 : APART_SHOWN,
+				detail == CLI_WORST);
 	} else {
 		add_notes(table, migration);
 	}
 }
 
-void cli_render_migrations(
-		const json_t *migrations, bool brief, bool colour, struct bm_strbuf *out)
+void cli_render_migrations(const json_t *migrations, enum cli_detail detail, bool colour,
+		struct bm_strbuf *out)
 {
 	struct cli_table *table = cli_table_create(columns, BM_COUNT_OF(columns));
 	size_t index;
@@ -377,7 +412,7 @@ void cli_render_migrations(
 
 	json_array_foreach(migrations, index, migration)
 	{
-		add_migration(table, migration, brief, json_array_size(migrations) > MANY);
+		add_migration(table, migration, detail, json_array_size(migrations) > MANY);
 	}
 	cli_table_print(table, colour, out);
 	cli_table_destroy(table);

@@ -298,7 +298,8 @@ static int rank_of(const json_t *migration)
 	const char *word = cli_text_of(migration, "status");
 
 	if (strcmp(word, "failed") != 0 &&
-			(cli_apart_count(migration) > 0 || cli_migration_ails(migration))) {
+			(cli_apart_count(migration) > 0 || cli_migration_ails(migration) ||
+					cli_ill_count(migration, true) > 0)) {
 		return 1;
 	}
 	for (size_t i = 0; i < BM_COUNT_OF(words); i++) {
@@ -332,7 +333,7 @@ static void add_counts(const json_t *migrations, struct bm_strbuf *out)
 	static const char *const words[] = {"live", "running", "starting", "done", "waiting",
 			"paused", "halted", "failed"};
 	struct bm_strbuf text = BM_STRBUF_INIT;
-	size_t index, apart = 0, shown = 0;
+	size_t index, apart = 0, ill = 0, shown = 0;
 	const json_t *one;
 
 	bm_words_count(&text, (int64_t)json_array_size(migrations), "migration", NULL);
@@ -350,6 +351,10 @@ static void add_counts(const json_t *migrations, struct bm_strbuf *out)
 	json_array_foreach(migrations, index, one)
 	{
 		apart += cli_apart_count(one) > 0;
+		ill += cli_ill_count(one, false) > 0;
+	}
+	if (ill > 0) {
+		bm_strbuf_printf(&text, "; %zu with findings of the doctor", ill);
 	}
 	if (apart > 0) {
 		bm_strbuf_printf(&text, "; %zu with something NOT in step", apart);
@@ -359,7 +364,8 @@ static void add_counts(const json_t *migrations, struct bm_strbuf *out)
 }
 
 /* The first `most` of them, one line each. */
-static void add_brief(const json_t *migrations, size_t most, bool colour, struct bm_strbuf *out)
+static void add_brief(const json_t *migrations, const struct cli_view *view, size_t most,
+		struct bm_strbuf *out)
 {
 	json_t *sorted = worst_first(migrations);
 	size_t count = json_array_size(sorted);
@@ -371,7 +377,7 @@ static void add_brief(const json_t *migrations, size_t most, bool colour, struct
 		add_counts(migrations, out);
 	}
 	if (most > 0) {
-		cli_render_migrations(sorted, true, colour, out);
+		cli_render_migrations(sorted, view->detail, view->colour, out);
 	}
 	if (count > most) {
 		bm_strbuf_printf(out, "and %zu more, none of them worse\n", count - most);
@@ -389,13 +395,27 @@ static void add_migrations(const json_t *status, const struct cli_view *view, si
 	}
 	bm_strbuf_putc(out, '\n');
 	if (view->detail >= CLI_BRIEF) {
-		add_brief(migrations, most, view->colour, out);
+		add_brief(migrations, view, most, out);
 	} else {
-		cli_render_migrations(migrations, false, view->colour, out);
+		cli_render_migrations(migrations, CLI_ALL, view->colour, out);
 	}
 }
 
 /* ---- the whole ---- */
+
+static bool has_ills(const json_t *status)
+{
+	size_t index;
+	const json_t *one;
+
+	json_array_foreach(json_object_get(status, "migrations"), index, one)
+	{
+		if (cli_ill_count(one, false) > 0) {
+			return true;
+		}
+	}
+	return false;
+}
 
 static void add_rest(const json_t *status, const struct cli_view *view, struct bm_strbuf *out)
 {
@@ -416,6 +436,9 @@ static void add_rest(const json_t *status, const struct cli_view *view, struct b
 		bm_strbuf_puts(&summary.well, summary.well.length > 0 ? "; " : "");
 		bm_strbuf_puts(&summary.well,
 				"`bucardo-machine status --all` shows everything");
+		bm_strbuf_puts(&summary.well,
+				has_ills(status) ? "; `bucardo-machine doctor` says what to do"
+						 : "");
 		cli_text_wrapped(bm_strbuf_text(&summary.well), 0, 2, out);
 	}
 	bm_strbuf_finish(&summary.well);
@@ -452,14 +475,14 @@ void cli_render_status(const json_t *status, const struct cli_view *view, struct
 		render(status, &now, SIZE_MAX, out);
 		return;
 	}
-	for (now.detail = count <= MANY ? CLI_ALL : CLI_BRIEF; now.detail <= CLI_BRIEF;
+	for (now.detail = count <= MANY ? CLI_ALL : CLI_BRIEF; now.detail <= CLI_WORST;
 			now.detail++) {
 		render(status, &now, SIZE_MAX, out);
 		if (now.rows == 0 || count_lines(out) <= now.rows) {
 			return;
 		}
 	}
-	now.detail = CLI_BRIEF;
+	now.detail = CLI_WORST;
 	for (size_t most = count; now.is_fixed && most-- > 0;) {
 		render(status, &now, most, out);
 		if (count_lines(out) <= now.rows) {

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -115,6 +116,27 @@ def test_a_difference_in_what_was_carried_aborts(sides):
     equal(sides)
 
 
+def test_a_deadlock_with_a_writer_is_tried_again_and_the_writer_goes_on(sides):
+    """It holds what we want next, and wants what we hold: our session is the one that gives way, soon."""
+    sides.ready("cutover")
+    run = sides.start("cutover", budget_msec=3000)
+    with contextlib.closing(sides.source.connect(DB, autocommit=False)) as writer:
+        def write():
+            writer.cursor().execute("INSERT INTO \"Odd name\" VALUES (777, 'w')")
+            writer.commit()
+        with Gate(sides, run):
+            writer.cursor().execute("UPDATE account SET changed = 777 WHERE id = 1")
+            waits = threading.Thread(target=write)
+            waits.start()
+            wait_for(lambda: sides.source.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s",
+                                                [writer.info.backend_pid], dbname=DB), 10, "it waits", every=0.02)
+        waits.join(20)
+    run.wait(60)
+    assert not run.failed and run.evidence["result"] == DONE, run.text()
+    assert run.wait_line("note", "not to be had in attempt 1 of 3") and run.evidence["held_msec"] > 0
+    assert sides.dest.value("SELECT count(*) FROM account a, \"Odd name\" o WHERE a.changed = 777 AND o.id = 777", dbname=DB) == 1
+
+
 def kill(run):
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait(10)
@@ -168,21 +190,36 @@ KILLS = [
 ]
 
 
+def held_at(sides, line, slow, stack):
+    """A worker that is at this step and cannot end it. Where the lock met a deadlock with a writer, another one: the next attempt
+    at the lock would carry first, which is what was made slow."""
+    while True:
+        run = sides.start("cutover", budget_msec=6000)
+        held = contextlib.ExitStack()
+        with Gate(sides, run):
+            held.enter_context(slow(sides))
+        if wait_for(lambda: run.events("note") or [e for e in run.events("progress") if line in e["text"]], 20,
+                    f"it is at '{line}'", explain=run.text)[0]["event"] == "progress":
+            stack.push(held)
+            return run
+        kill(run)
+        held.close()
+        aborted(sides.ask("cutover", mode="finish", number=sides.number))
+
+
 @pytest.mark.parametrize("step, line, slow, result", [
     pytest.param(*row, id=row[0], marks=[] if row[0] == "drain" else [pytest.mark.full]) for row in KILLS])
 def test_a_worker_that_is_killed_leaves_one_definite_side(sides, step, line, slow, result):
     sides.ready("cutover")
     with Writers(sides, pause=0.02) as writers, Probe(sides) as probe:
         writers.wait_more()
-        run = sides.start("cutover", budget_msec=6000)
         if slow is None:
+            run = sides.start("cutover", budget_msec=6000)
             run.wait_line("progress", line)
             kill(run)
         else:
             with contextlib.ExitStack() as stack:
-                with Gate(sides, run):
-                    stack.enter_context(slow(sides))
-                run.wait_line("progress", line)
+                run = held_at(sides, line, slow, stack)
                 time.sleep(0.15)  # it is in that step, which cannot end
                 kill(run)
                 if result == ABORTED:

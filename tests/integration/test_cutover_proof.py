@@ -1,9 +1,11 @@
 """What changed since it was proven is compared again before the freeze: a difference aborts while nobody waits."""
 
+import contextlib
+
 import pytest
 
 from support import compare, declared
-from support.cutover import Slow, Writers, proven
+from support.cutover import Gate, Slow, Writers, proven
 from support.verify import verify_migration
 
 pytestmark = pytest.mark.timeout(600)
@@ -77,6 +79,37 @@ def test_a_truncate_that_waits_is_done_by_bucardo_first(sides):
     assert not run.failed and run.evidence["result"] == "done", run.text()
     assert sides.dest.value("SELECT count(*) FROM \"Odd name\"", dbname=DB) == 0
     equal(sides)
+    sides.failback()
+
+
+@pytest.mark.parametrize("is_frozen", [pytest.param(False, id="before the freeze", marks=pytest.mark.full),
+                                       pytest.param(True, id="before the lock")])
+def test_a_truncate_that_comes_after_bucardo_rests_is_done_and_the_attempt_goes_on(sides, is_frozen):
+    sides.ready("cutover")
+    replicate(sides, "INSERT INTO \"Odd name\" VALUES (500, 'goes') ON CONFLICT DO NOTHING")
+    with contextlib.closing(sides.dest.connect(DB)) as holder, Writers(sides) as writers:
+        writers.wait_more()
+        if not is_frozen:
+            holder.cursor().execute("SELECT pg_advisory_lock_shared(1651860321, 1)")  # bucardo_machine/fence.h
+        run = sides.start("cutover", budget_msec=3000)
+        if is_frozen:
+            with Gate(sides, run) as gate:
+                gate.execute("TRUNCATE \"Odd name\"")
+        else:
+            run.wait_line("progress", "keeping everybody else")
+            sides.source.sql("TRUNCATE \"Odd name\"", dbname=DB)
+            holder.close()
+        run.wait(120)
+        writers.wait_more()
+    assert not run.failed and run.evidence["result"] == "done", run.text()
+    assert any("TRUNCATE" in str(note) and "goes on" in str(note) for note in run.events("note")), run.text()
+    assert [s["name"] for s in run.evidence["steps"]].count("quiet") == 2
+    assert (run.evidence["held_msec"] > 0) == is_frozen, run.evidence
+    assert sides.dest.value("SELECT count(*) FROM \"Odd name\" WHERE id = 500", dbname=DB) == 0
+    equal(sides)
+    writers.check()
+    sides.dest.sql("ANALYZE \"Odd name\"", dbname=DB)
+    sides.source.sql("ANALYZE \"Odd name\"", dbname=DB)
     sides.failback()
 
 

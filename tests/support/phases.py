@@ -63,7 +63,8 @@ class Run:
             raise AssertionError(f"no end within {seconds} s\n{self.text()}") from None
         for reader in self._readers:
             reader.join(10)
-        assert self.lines and code == (0 if self.lines[-1]["event"] == "done" else 1), self.text()
+        last = next((line["event"] for line in reversed(self.lines) if line["event"] != "alive"), None)
+        assert last and code == (0 if last == "done" else 1), self.text()
         return self
 
     def wait_line(self, kind, *words, seconds=20):

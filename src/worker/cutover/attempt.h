@@ -114,6 +114,9 @@ int bm_cutover_open(struct bm_cutover *c, struct bm_error *err);   /* sides.c */
 int bm_cutover_wake(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
 int bm_cutover_seen(struct bm_cutover *c, struct bm_error *err);   /* quiet.c */
 
+/* 1: a TRUNCATE of `from` waits, and is the detail; 0: none, -1 with `err` (quiet.c). */
+int bm_cutover_truncate_waits(struct bm_cutover *c, struct bm_error *err);
+
 /* Mode way_back, of direction forward: the sides are captured as with direction both, and
  * Bucardo takes them so. What is there already stays (quiet.c). */
 int bm_cutover_way_back(struct bm_cutover *c, struct bm_error *err);

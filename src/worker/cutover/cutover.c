@@ -57,11 +57,18 @@ static const struct step before[] = {
 		{"look", "asking which side is live", bm_cutover_look},
 		{"arm", "putting the fence's triggers on the tables, switched off",
 				bm_cutover_arm},
+};
+
+/* Again when a TRUNCATE came meanwhile, which only a run of Bucardo does. */
+static const struct step ahead[] = {
 		{"large objects", "making large objects the same", bm_cutover_objects},
 		{"quiet", "waiting until Bucardo rests", bm_cutover_quiet},
 		{"carry", "carrying what waits", bm_cutover_carry},
 		{"verify", "comparing what changed since it was proven", bm_cutover_verify},
 		{"hold", "keeping everybody else from changing sides", bm_cutover_hold},
+};
+
+static const struct step hooking[] = {
 		{"hooks", "running the hooks that come before", bm_cutover_hooks_before},
 };
 
@@ -103,8 +110,9 @@ static const struct step preparing[] = {
 };
 
 #define STEPS                                                                                  \
-	(BM_COUNT_OF(before) + BM_COUNT_OF(frozen) + BM_COUNT_OF(commit) +                     \
-			BM_COUNT_OF(opening) + BM_COUNT_OF(flipping) + BM_COUNT_OF(after))
+	(BM_COUNT_OF(before) + BM_COUNT_OF(ahead) + BM_COUNT_OF(hooking) +                     \
+			BM_COUNT_OF(frozen) + BM_COUNT_OF(commit) + BM_COUNT_OF(opening) +     \
+			BM_COUNT_OF(flipping) + BM_COUNT_OF(after))
 
 static int do_step(struct bm_cutover *c, const struct step *step, struct bm_error *err)
 {
@@ -303,9 +311,65 @@ static int rehearsed(struct bm_cutover *c)
 	return 0;
 }
 
+/* ---- again from step quiet on ---- */
+
+#define ROUNDS 3
+
+/* Writers go on; Bucardo does what we cannot. */
+static int make_way(struct bm_cutover *c, struct bm_error *err)
+{
+	bool was_frozen = c->began_msec != 0;
+	uint64_t end_msec = was_frozen ? roll_back(c) : 0;
+
+	c->held_msec += was_frozen ? end_msec - c->began_msec : 0;
+	c->began_msec = 0;
+	PQfinish(c->hold);
+	c->hold = NULL;
+	/* A session that was lost: all is made anew. */
+	if (c->freeze == NULL || PQtransactionStatus(c->freeze) != PQTRANS_IDLE ||
+			PQtransactionStatus(c->carry) != PQTRANS_IDLE) {
+		bm_apply_destroy(c->apply);
+		c->apply = NULL;
+		PQfinish(c->freeze);
+		PQfinish(c->carry);
+		c->freeze = c->carry = NULL;
+	}
+	return bm_cutover_wake(c, err);
+}
+
+static bool is_worth_another(struct bm_cutover *c, int round)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+
+	return round < ROUNDS && c->is_quiet && bm_cutover_truncate_waits(c, &ignored) > 0;
+}
+
+/* All up to the fence. */
+static int freeze(struct bm_cutover *c, struct bm_error *err)
+{
+	int rc = -1;
+
+	for (int round = 1; rc != 0; round++) {
+		rc = DO(c, ahead, err);
+		rc = rc == 0 && !c->has_begun_hooks ? DO(c, hooking, err) : rc;
+		rc = rc == 0 ? DO(c, frozen, err) : -1;
+		if (rc == 0 || !is_worth_another(c, round)) {
+			break;
+		}
+		bm_report_note("%s came meanwhile, in step '%s': Bucardo does it, and the attempt "
+			       "goes on from step quiet",
+				c->detail, c->step);
+		*err = (struct bm_error)BM_ERROR_INIT;
+		if (make_way(c, err) != 0) {
+			break;
+		}
+	}
+	return rc;
+}
+
 static int attempt(struct bm_cutover *c, struct bm_error *err)
 {
-	if (DO(c, before, err) != 0 || DO(c, frozen, err) != 0) {
+	if (DO(c, before, err) != 0 || freeze(c, err) != 0) {
 		return aborted(c, err);
 	}
 	if (c->request->mode == BM_CUTOVER_REHEARSE) {

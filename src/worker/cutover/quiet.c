@@ -69,8 +69,7 @@ static char *read_truncates(struct bm_cutover *c, struct bm_error *err)
 	return names;
 }
 
-/* 1: one waits, 0: none, -1 with `err`. */
-static int is_truncate_waiting(struct bm_cutover *c, struct bm_error *err)
+int bm_cutover_truncate_waits(struct bm_cutover *c, struct bm_error *err)
 {
 	char *names = read_truncates(c, err);
 	int waits = names == NULL ? -1 : names[0] != '\0';
@@ -88,7 +87,7 @@ static int wait_for_truncates(struct bm_cutover *c, struct bm_error *err)
 	uint64_t begun_msec = bm_clock_msec(), kick_msec = 0;
 	int waits;
 
-	while ((waits = is_truncate_waiting(c, err)) > 0) {
+	while ((waits = bm_cutover_truncate_waits(c, err)) > 0) {
 		if (kick_msec == 0) {
 			bm_report_note("%s waits: Bucardo does it first", c->detail);
 		}
@@ -150,7 +149,7 @@ int bm_cutover_quiet(struct bm_cutover *c, struct bm_error *err)
 		if (wait_for_truncates(c, err) != 0 || let_go(c, err) != 0) {
 			return -1;
 		}
-		waits = is_truncate_waiting(c, err);
+		waits = bm_cutover_truncate_waits(c, err);
 	}
 	if (waits > 0) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,

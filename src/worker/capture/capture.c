@@ -26,6 +26,7 @@
 #include "worker/live/live.h"
 #include "worker/deltas/delta_repair.h"
 #include "base/protocol/report.h"
+#include "worker/session/own_schemas.h"
 
 /* Tables in one transaction: the more, the longer the first of them is locked. */
 #define BATCH_FIRST 8
@@ -445,5 +446,14 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 			bm_live_register(phase, err) != 0) {
 		return -1;
 	}
-	return bm_capture_take_all(phase, err) == 0 ? bm_between_request(phase, err) : -1;
+	if (bm_capture_take_all(phase, err) != 0) {
+		return -1;
+	}
+	/* What was made got the default privileges of our role. */
+	if (bm_phase_do(phase, BM_SIDE_SOURCE, bm_own_schemas_sql, 0, NULL, err) != 0 ||
+			bm_phase_do(phase, BM_SIDE_DESTINATION, bm_own_schemas_sql, 0, NULL,
+					err) != 0) {
+		return -1;
+	}
+	return bm_between_request(phase, err);
 }

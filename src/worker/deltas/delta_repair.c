@@ -8,6 +8,7 @@
 #include "worker/session/ask.h"
 #include "worker/deltas/capture_triggers.h"
 #include "worker/deltas/key_steps.h"
+#include "worker/session/own_schemas.h"
 
 /* clang-format off */
 static const char prepare_function[] =
@@ -93,6 +94,7 @@ static const char guard_trigger[] =
 /* In this order; all of it is there already when it is done again. */
 static const char *const prepare_steps[] = {
 	"CREATE SCHEMA IF NOT EXISTS bucardo",
+	bm_own_schemas_sql,
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_syncs (sync text PRIMARY KEY, target text NOT NULL)",
 	/* One that an older machine made lacks what came later. */
 	"DO $machine$ DECLARE c text; BEGIN FOR c IN SELECT w FROM unnest(ARRAY["

@@ -14,6 +14,7 @@
 #include "bucardo_machine/macros.h"
 #include "worker/live/identity_hints.h"
 #include "base/protocol/report.h"
+#include "worker/session/own_schemas.h"
 
 /* Between two looks that have to agree before a migration is stopped. */
 #define AGAIN_MSEC 500
@@ -53,6 +54,7 @@ static const char accept_function[] =
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE SCHEMA IF NOT EXISTS bucardo",
+	bm_own_schemas_sql,
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_owners (migration text PRIMARY KEY,"
 	" owner text NOT NULL, host text NOT NULL, since timestamptz NOT NULL DEFAULT"
 	" pg_catalog.now(), identity text NOT NULL, timeline text NOT NULL,"

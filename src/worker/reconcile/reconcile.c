@@ -23,6 +23,7 @@
 #include "worker/tables/refused_tables.h"
 #include "worker/reconcile/shared_tables.h"
 #include "worker/reconcile/not_in_step.h"
+#include "worker/session/own_schemas.h"
 #include "worker/session/serve.h"
 
 /* Between two passes; how long a destination may be behind its head-room. It rests
@@ -147,6 +148,21 @@ static int keep_identity(struct bm_pass *pass, json_t *problems, struct bm_error
 	return again ? prepare(pass, err) : rc;
 }
 
+/* Before anything is called there. 1: somebody else may have put it there, and nothing is done.
+ */
+static int keep_schemas(struct bm_pass *pass, json_t *problems, struct bm_error *err)
+{
+	for (size_t i = 0; i < 2; i++) {
+		enum bm_side side = i == 0 ? BM_SIDE_SOURCE : BM_SIDE_DESTINATION;
+		if (bm_phase_do(pass->phase, side, bm_own_schemas_sql, 0, NULL, err) != 0) {
+			bm_error_wrap(err, "on the %s", bm_side_name(side));
+			return report_refusal(pass, "schemas", problems, err) == 0 ? 1 : -1;
+		}
+	}
+	bm_pass_forget(pass, "schemas");
+	return 0;
+}
+
 /* `*sequences_msec`: how long the sequences took; checks of tables rest by themselves. */
 static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_error *err)
 {
@@ -155,7 +171,10 @@ static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_err
 
 	*sequences_msec = 0;
 	json_object_set_new(pass->phase->evidence, "problems", problems);
-	int rc = keep_identity(pass, problems, err);
+	int rc = keep_schemas(pass, problems, err);
+	if (rc == 0) {
+		rc = keep_identity(pass, problems, err);
+	}
 	if (rc != 0) {
 		return rc < 0 ? -1 : 0;
 	}

@@ -16,7 +16,7 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends \
 		gcc libc6-dev make pkgconf libuv1-dev libpq-dev libssl-dev libyaml-dev libjansson-dev \
-		libmicrohttpd-dev zlib1g-dev libjs-dygraphs
+		libmicrohttpd-dev zlib1g-dev libcurl4-openssl-dev libjs-dygraphs
 WORKDIR /src
 COPY Makefile ./
 COPY scripts/embed-page scripts/
@@ -47,6 +47,7 @@ RUN groupadd --gid 10001 bucardo \
 #   bucardo                               replication: perl, DBI, DBD::Pg, DBIx::Safe, boolean
 #   libuv1t64 libpq5 libyaml-0-2 libjansson4    what bucardo-machine is linked with
 #   libmicrohttpd12t64 zlib1g             what `worker http` loads
+#   libcurl4t64                           what `worker notify` loads, for webhooks
 #   ca-certificates                       sslmode=verify-full against managed databases
 #   openssh-client                        tunnels as extra units
 #   procps less nano-tiny                 ps, a pager for psql, an editor for machine.yaml
@@ -59,7 +60,7 @@ RUN apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends \
 		-o Dpkg::Options::=--force-confold \
 		postgresql-17 postgresql-plperl-17 postgresql-client-17 bucardo \
-		libuv1t64 libpq5 libyaml-0-2 libjansson4 libmicrohttpd12t64 zlib1g \
+		libuv1t64 libpq5 libyaml-0-2 libjansson4 libmicrohttpd12t64 zlib1g libcurl4t64 \
 		ca-certificates openssh-client procps less nano-tiny \
 	&& dpkg --purge --force-depends libllvm19 libz3-4 \
 	&& rm -rf /usr/lib/postgresql/17/lib/llvmjit* /usr/lib/postgresql/17/lib/bitcode \

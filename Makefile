@@ -17,8 +17,9 @@ PREFIX   ?= /usr/local
 IMAGE    ?= bucardo-machine
 
 LIBS     := libuv yaml-0.1 jansson
-# Loaded when needed: src/base/libpq/late.c, src/client/http/http_library.c
-LATE     := libpq libssl libcrypto libmicrohttpd zlib
+# Loaded when needed: src/base/libpq/late.c, src/client/http/http_library.c,
+# src/client/notify/notify_post.c
+LATE     := libpq libssl libcrypto libmicrohttpd zlib libcurl
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 # Asked once: CFLAGS is expanded for every file.

@@ -106,6 +106,17 @@ struct bm_config_hook { /* cutover.hooks[]: what sends applications to the other
 	const char *const *source, *const *destination;
 };
 
+struct bm_config_receiver { /* notify.receivers[]: who is told of changes of state */
+	const char *name;
+	const char *url, *url_file; /* a webhook: one of them; NULL: it is a command */
+	const char *token_file;	    /* of a webhook; NULL: none */
+	const char *ca_file;	    /* of a webhook; NULL: the system's authorities */
+	const char *const *command; /* NULL: it is a webhook */
+	enum bm_log_level least;    /* of what it is told; default info: everything */
+	uint64_t timeout_msec;	    /* of one delivery; default 10 s */
+	uint64_t interval_msec;	    /* between two messages; default 60 s */
+};
+
 struct bm_config_migration { /* migrations[]: a database to be moved */
 	const char *name;    /* [a-z][a-z0-9_]*, unique */
 	struct bm_config_endpoint source, destination;
@@ -152,6 +163,11 @@ struct bm_config {
 	const char *http_listen;     /* "ADDRESS:PORT", ":PORT", "none"; NULL: not given */
 	const char *http_token_file; /* NULL: none */
 	const char *http_certificate, *http_key; /* both, or NULL: no TLS */
+	/* notify: */
+	uint64_t notify_settle_msec; /* how long a state lasts before it is told; default 15 s
+				      */
+	size_t receiver_count;
+	const struct bm_config_receiver *receivers;
 	/* units: */
 	size_t unit_count;
 	const struct bm_config_unit *units;

@@ -211,7 +211,7 @@ def test_kustomize_gives_the_pod_a_machine_yaml(kustomize):
     assert config["configMap"]["name"] == made["ConfigMap"]["metadata"]["name"] != "bucardo-machine"
     assert LABELS <= set(made["ConfigMap"]["metadata"]["labels"])
     names = [mount["name"] for mount in pod["containers"][0]["volumeMounts"]]
-    assert sorted(names) == ["config", "data", "pgpass", "runtime", "tmp"]
+    assert sorted(names) == ["config", "data", "notify", "pgpass", "runtime", "tmp"]
     assert yaml.safe_load(made["ConfigMap"]["data"]["machine.yaml"]) == {"version": 1}
 
 

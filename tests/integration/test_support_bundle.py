@@ -10,7 +10,8 @@ from support.users import give
 PASSWORD = "s3cr:et'\"\\ wörd"
 TOKEN = "t0ken-of-the-page-1234567890"
 PLANTED = {"environment": "planted-in-the-environment", "sql": "planted-in-a-statement",
-           "uri": "planted-in-a-uri", "dbpass": "planted-in-bucardo-db", "key": "cGxhbnRlZCBrZXk="}
+           "uri": "planted-in-a-uri", "chat": "planted-in-a-token",
+           "url": "http://127.0.0.1:9/planted-in-an-address", "dbpass": "planted-in-bucardo-db", "key": "cGxhbnRlZCBrZXk="}
 
 
 def spellings(secret):
@@ -49,10 +50,16 @@ def test_secrets_planted_everywhere_are_in_no_file_of_a_bundle(workshop):
     with open(token, "w", encoding="ascii") as out:
         out.write(TOKEN + "\n")
     give(token)
+    url, other = (os.path.join(machine.folder, name) for name in ("chat-url", "chat-token"))
+    for path, text in ((url, PLANTED["url"]), (other, PLANTED["chat"])):
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text + "\n")
+        give(path)
     escaped = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
     machine.write_pgpass(text=f"host:5432:shop:me:{escaped}\n")
     machine.write_config(
         f"version: 1\nhttp:\n  listen: 127.0.0.1:{http.free_port()}\n  token_file: {token}\n"
+        f"notify:\n  receivers:\n    - {{name: chat, url_file: {url}, token_file: {other}}}\n"
         "units:\n  - name: tunnel\n    command: [sleep, '1000']\n"
         f"    env: {{SMTP_PASSWORD: {PLANTED['environment']}}}\n")
     machine.start().wait_ready(60)

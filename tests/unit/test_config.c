@@ -275,7 +275,7 @@ static void test_all_mistakes_are_told_at_once_in_the_files_order(void **state)
 			"f:1:1: version: missing; it must be given: the whole number 1\n"
 			"f:1:15: log.format: found 'xml'; allowed: one of auto, text, json\n"
 			"f:2:1: verison: unknown key; did you mean 'version'? (known here: "
-			"version, supervision, bucardo, postgres, log, http, units, migrations)\n"
+			"version, supervision, bucardo, postgres, log, http, notify, units, migrations)\n"
 			"f:4:18: supervision.stop_deadline: found '9', a number without a unit; "
 			"allowed: a duration from 1s to 1h (units: ms, s, min, h)\n"
 			"f:5:18: supervision.give_up_after: found 'x'; allowed: a whole number "

@@ -21,7 +21,7 @@ struct world {
 static void make_world(struct world *w)
 {
 	*w = (struct world){
-			.units = {{BM_ROLE_HTTP, BM_UNIT_READY, false, false},
+			.units = {{BM_ROLE_CLIENT, BM_UNIT_READY, false, false},
 					{BM_ROLE_EXTRA, BM_UNIT_READY, false, false},
 					{BM_ROLE_POSTGRES, BM_UNIT_READY, false, false},
 					{BM_ROLE_BUCARDO, BM_UNIT_READY, false, false}},
@@ -252,8 +252,8 @@ static void test_touches_nothing_while_it_holds(void **state)
 static void test_nothing_waits_for_http_and_it_waits_for_its_predecessor_alone(void **state)
 {
 	(void)state;
-	struct bm_plan_unit units[] = {{BM_ROLE_HTTP, BM_UNIT_DOWN, false, false},
-			{BM_ROLE_HTTP, BM_UNIT_STOPPING, false, true},
+	struct bm_plan_unit units[] = {{BM_ROLE_CLIENT, BM_UNIT_DOWN, false, false},
+			{BM_ROLE_CLIENT, BM_UNIT_STOPPING, false, true},
 			{BM_ROLE_POSTGRES, BM_UNIT_READY, false, false},
 			{BM_ROLE_BUCARDO, BM_UNIT_DOWN, false, false}};
 	struct world w;

@@ -26,7 +26,7 @@ static bool is_made_of(const char *text, const char *first, const char *rest)
 
 const char *bm_check_unit_name(const char *name, const char *value)
 {
-	static const char *const taken[] = {"postgres", "bucardo", "observe", "http"};
+	static const char *const taken[] = {"postgres", "bucardo", "observe", "http", "notify"};
 
 	(void)name;
 	if (!is_made_of(value, LOWER, LOWER DIGITS "-") || strlen(value) > MOST_UNIT_NAME) {
@@ -215,6 +215,23 @@ const char *bm_check_file(const char *name, const char *value)
 	(void)name;
 	return value[0] == '/' ? NULL
 			       : "not an absolute path; a file's path that starts with '/'";
+}
+
+const char *bm_check_url(const char *name, const char *value)
+{
+	const char *host = strncmp(value, "http://", 7) == 0 ? value + 7
+			: strncmp(value, "https://", 8) == 0 ? value + 8
+							     : NULL;
+
+	(void)name;
+	if (host == NULL || strcspn(host, "/?#") == 0 || strpbrk(value, " \t\r\n") != NULL) {
+		return "not the address of a webhook; http://HOST/... or https://HOST/..., without "
+		       "blanks";
+	}
+	const char *at = strchr(host, '@');
+	return at != NULL && at < host + strcspn(host, "/?#")
+			? "a name or password has no place in it; a token belongs into token_file"
+			: NULL;
 }
 
 const char *bm_check_table_pattern(const char *name, const char *value)

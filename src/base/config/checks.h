@@ -20,6 +20,7 @@ const char *bm_check_host(const char *name, const char *value);
 const char *bm_check_database_name(const char *name, const char *value);
 const char *bm_check_sslmode(const char *name, const char *value);
 const char *bm_check_file(const char *name, const char *value);
+const char *bm_check_url(const char *name, const char *value);
 const char *bm_check_table_pattern(const char *name, const char *value);
 const char *bm_check_role(const char *name, const char *value);
 const char *bm_check_extension(const char *name, const char *value);

@@ -251,6 +251,48 @@ static void check_hooks(const struct bm_config *config, const struct bm_node *no
 	}
 }
 
+/* ---- who is told ---- */
+
+static void check_receiver(const struct bm_config *config, const struct bm_node *node,
+		size_t index, struct bm_report *report)
+{
+	const struct bm_config_receiver *one = &config->receivers[index];
+	int ways = (one->url != NULL) + (one->url_file != NULL) + (one->command != NULL);
+	char path[64];
+
+	snprintf(path, sizeof(path), "notify.receivers[%zu]", index);
+	if (ways != 1) {
+		bm_report_error(report, node->line, node->column, path,
+				"found %s of url, url_file and command; exactly one of them",
+				ways == 0 ? "none" : "several");
+	} else if (one->command != NULL && (one->token_file != NULL || one->ca_file != NULL)) {
+		bm_report_error(report, node->line, node->column, path,
+				"token_file and ca_file are for a url; a command reads its secrets "
+				"by itself");
+	}
+	for (size_t other = 0; other < index; other++) {
+		if (is_same_text(one->name, config->receivers[other].name)) {
+			bm_report_error(report, node->line, node->column, path,
+					"receivers[%zu] has this name already; each name once",
+					other);
+		}
+	}
+}
+
+static void check_receivers(const struct bm_config *config, const struct bm_node *root,
+		struct bm_report *report)
+{
+	const struct bm_node *list = bm_tree_find(bm_tree_find(root, "notify"), "receivers");
+	size_t index = 0;
+
+	for (const struct bm_node *node = list != NULL && config->receiver_count > 0
+					? list->first
+					: NULL;
+			node != NULL; node = node->next) {
+		check_receiver(config, node, index++, report);
+	}
+}
+
 static void check_migrations(const struct bm_config *config, const struct bm_node *root,
 		struct bm_report *report)
 {
@@ -278,6 +320,7 @@ void bm_load_cross_check(const struct bm_config *config, const struct bm_node *r
 	check_checktime(config, root, report);
 	check_settings(root, report);
 	check_tls(config, root, report);
+	check_receivers(config, root, report);
 	check_migrations(config, root, report);
 	if (config->unit_count == 0) {
 		return;

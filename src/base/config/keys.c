@@ -42,6 +42,7 @@ static_assert(BM_COUNT_OF(phases_asked_for) == BM_PHASE_PLACES - BM_PHASE_COUNT 
 #define IN_UNIT(member) .offset = offsetof(struct bm_config_unit, member)
 #define IN_MIGRATION(member) .offset = offsetof(struct bm_config_migration, member)
 #define IN_HOOK(member) .offset = offsetof(struct bm_config_hook, member)
+#define IN_RECEIVER(member) .offset = offsetof(struct bm_config_receiver, member)
 #define DURATION(from, to, usual)                                                              \
 	.type = BM_KEY_DURATION, .minimum = (from), .maximum = (to), .fallback = (usual)
 #define COUNT(from, to, usual)                                                                 \
@@ -155,6 +156,43 @@ const struct bm_key bm_keys[] = {
 	{"http.tls.key", TEXT(bm_check_file, "an absolute path"), IN_CONFIG(http_key),
 		.help = "Its private key, readable for the machine's user."},
 
+	{"notify", SECTION,
+		.help = "Webhooks and commands that are told when a state changes, by a process of its "
+			"own (docs/notify.md)."},
+	{"notify.settle", DURATION(0, 1 * HOUR, 15 * SECOND), IN_CONFIG(notify_settle_msec),
+		.help = "A state is told when it has lasted this long: what comes and goes sooner is not."},
+	{"notify.receivers", .type = BM_KEY_LIST, IN_CONFIG(receivers), .maximum = 16,
+		.element_size = sizeof(struct bm_config_receiver),
+		.count_offset = offsetof(struct bm_config, receiver_count),
+		.help = "Who is told: a webhook (url or url_file) or a program (command)."},
+	{"notify.receivers[].name", TEXT(bm_check_hook_name, "a-z, then a-z, 0-9, '_' and '-'"),
+		IN_RECEIVER(name), .required = true, .help = "Its name in messages, each name once."},
+	{"notify.receivers[].url", TEXT(bm_check_url, "http://... or https://..."), IN_RECEIVER(url),
+		.help = "Where the message is sent by POST, as JSON. Where the address itself is a "
+			"secret, as those of chats are, use url_file."},
+	{"notify.receivers[].url_file", TEXT(bm_check_file, "an absolute path"), IN_RECEIVER(url_file),
+		.help = "A file with that address. It is read for each message."},
+	{"notify.receivers[].token_file", TEXT(bm_check_file, "an absolute path"),
+		IN_RECEIVER(token_file),
+		.help = "A file with the token that is sent along (`Authorization: Bearer TOKEN`). It is "
+			"read for each message."},
+	{"notify.receivers[].ca_file", TEXT(bm_check_file, "an absolute path"), IN_RECEIVER(ca_file),
+		.help = "The certificates, in PEM, of the authorities that are trusted, instead of the "
+			"system's. The certificate of an https address is always verified."},
+	{"notify.receivers[].command", WORDS(bm_check_argument, "[PROGRAM, ARGUMENT, ...]"),
+		IN_RECEIVER(command),
+		.help = "The program that is run, without a shell; the message is in its environment. "
+			"0 is success."},
+	{"notify.receivers[].least", CHOICE(log_levels, BM_LOG_INFO), IN_RECEIVER(least),
+		.help = "The least important changes that it is told; info is all of them. The end of a trouble is as "
+			"important as the trouble."},
+	{"notify.receivers[].timeout", DURATION(100 * MS, 10 * MINUTE, 10 * SECOND),
+		IN_RECEIVER(timeout_msec), .help = "How long one delivery may take."},
+	{"notify.receivers[].interval", DURATION(0, 24 * HOUR, 60 * SECOND),
+		IN_RECEIVER(interval_msec),
+		.help = "The least time between two messages; what changed meanwhile is in the next "
+			"one, with its latest state."},
+
 	{"units", .type = BM_KEY_LIST, IN_CONFIG(units), .maximum = 32,
 		.element_size = sizeof(struct bm_config_unit),
 		.count_offset = offsetof(struct bm_config, unit_count),
@@ -163,7 +201,7 @@ const struct bm_key bm_keys[] = {
 	{"units[].name", TEXT(bm_check_unit_name, "a-z, then a-z, 0-9 and '-'"), IN_UNIT(name),
 		.required = true,
 		.help = "Its name in status, the log and commands; not postgres, bucardo, "
-			"observe or http, and each name once."},
+			"observe, http or notify, and each name once."},
 	{"units[].command", WORDS(bm_check_argument, "[PROGRAM, ARGUMENT, ...]"), IN_UNIT(command),
 		.required = true,
 		.help = "The program and its arguments; no shell. It must stay in the foreground. "

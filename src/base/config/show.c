@@ -331,6 +331,21 @@ static const char example_http[] = "#http:\n"
 				   "#  tls: {certificate: /etc/bucardo-machine/http/tls.crt,\n"
 				   "#    key: /etc/bucardo-machine/http/tls.key}\n";
 
+static const char example_notify[] = "#notify:\n"
+				     "#  settle: 15s\n"
+				     "#  receivers: # docs/notify.md\n"
+				     "#    - name: chat\n"
+				     "#      url_file: /etc/bucardo-machine/notify/chat-url\n"
+				     "#      least: warn\n"
+				     "#    - name: pager\n"
+				     "#      url: https://pager.internal/bucardo\n"
+				     "#      token_file: /etc/bucardo-machine/notify/token\n"
+				     "#      ca_file: /etc/bucardo-machine/notify/ca.crt\n"
+				     "#      timeout: 10s\n"
+				     "#      interval: 60s\n"
+				     "#    - name: script\n"
+				     "#      command: [/usr/local/bin/tell-them]\n";
+
 void bm_config_example(struct bm_strbuf *out)
 {
 	struct writer writer = {.out = out, .helpful = true};
@@ -344,5 +359,7 @@ void bm_config_example(struct bm_strbuf *out)
 	bm_strbuf_puts(out, example_migration);
 	bm_strbuf_puts(out, "\n# And so does http:\n");
 	bm_strbuf_puts(out, example_http);
+	bm_strbuf_puts(out, "\n# And so does notify:\n");
+	bm_strbuf_puts(out, example_notify);
 	bm_config_destroy(config);
 }

@@ -235,5 +235,7 @@ int cli_verify_clone(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 int cli_worker(const struct cli_call *call);
 int cli_worker_http(const struct cli_call *call);
+int cli_worker_notify(const struct cli_call *call);
+int cli_notify(const struct cli_call *call);
 
 #endif

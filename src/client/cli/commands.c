@@ -243,6 +243,18 @@ static const struct cli_command commands[] = {
 			RUNTIME_HELP,
 		.run = cli_migrate,
 	}, {
+		.name = "notify",
+		.task = CLI_TASK_UNLISTED,
+		.first = "test",
+		.arguments = "[test [NAME]]",
+		.options = CLI_VOLUME | CLI_JSON,
+		.most = 2,
+		.summary = "who is told of changes of state",
+		.help = "Lists the receivers of machine.yaml (notify.receivers), when each was told last, and why one\n"
+			"was not. `notify test` sends all of them, or the one called NAME, a test message.\n"
+			"Exit code 1: one was not told. See docs/notify.md.\n",
+		.run = cli_notify,
+	}, {
 		.name = "pause",
 		.task = CLI_TASK_MIGRATE,
 		.first = "@migrations",

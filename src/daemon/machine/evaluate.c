@@ -154,7 +154,7 @@ static bool is_stopped_by_operator(struct bm_machine *machine, struct evaluation
 	for (size_t i = 0; i < machine->units.count; i++) {
 		const struct slot *slot = machine->units.slots[i];
 		char when[BM_CLOCK_TEXT_SIZE];
-		if (slot->stop.stopped && !slot->retired && slot->role != BM_ROLE_HTTP) {
+		if (slot->stop.stopped && !slot->retired && slot->role != BM_ROLE_CLIENT) {
 			WHY(result, "'%s' is stopped since %s by %s", slot->name,
 					bm_clock_format(slot->stop.at, when), slot->stop.by);
 			ADVISE(result, "`bucardo-machine service start %s` starts it again",
@@ -192,9 +192,9 @@ static bool has_unit_not_ready(struct bm_machine *machine, struct evaluation *re
 {
 	for (size_t i = 0; i < machine->units.count; i++) {
 		struct bm_unit_view view = bm_unit_view(machine->units.slots[i]->unit);
-		/* Nothing that is replicated needs http. */
+		/* Nothing that is replicated needs a client. */
 		if (view.state == BM_UNIT_READY || machine->units.slots[i]->retired ||
-				machine->units.slots[i]->role == BM_ROLE_HTTP) {
+				machine->units.slots[i]->role == BM_ROLE_CLIENT) {
 			continue;
 		}
 		bool is_first = !machine->health.was_ready && view.failures == 0;

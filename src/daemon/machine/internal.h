@@ -217,8 +217,8 @@ void bm_probe_control(struct bm_machine *machine);
 void bm_probe_now(struct bm_machine *machine, struct bm_conn *conn);
 
 /* reconfigure.c */
-/* `worker http` among the units, where it is wanted. */
-void bm_parts_add_http(struct bm_machine *machine);
+/* `worker http` and `worker notify` among the units, where they are wanted. */
+void bm_parts_add_clients(struct bm_machine *machine);
 /* Bring units and limits in line with machine->settings.config; the keys whose change waits for
  * the next start of the machine are put into `later`. */
 void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *old,

@@ -95,8 +95,8 @@ static struct slot *add_slot(struct bm_machine *machine, enum bm_role role, cons
 				slot->stop.by);
 	}
 	grow_lists(machine, machine->units.count + 1);
-	/* Http is first, extras stand before postgres, the last two places are fixed. */
-	size_t place = role == BM_ROLE_HTTP ? 0
+	/* Clients are first, extras stand before postgres, the last two places are fixed. */
+	size_t place = role == BM_ROLE_CLIENT ? 0
 			: role == BM_ROLE_EXTRA && machine->units.postgres != NULL
 			? machine->units.count - 2
 			: machine->units.count;
@@ -412,7 +412,7 @@ static void create_observer(struct bm_machine *machine)
 
 void bm_parts_create(struct bm_machine *machine)
 {
-	bm_parts_add_http(machine);
+	bm_parts_add_clients(machine);
 	for (size_t i = 0; i < machine->settings.config->unit_count; i++) {
 		bm_parts_add_extra(machine, &machine->settings.config->units[i]);
 	}

@@ -45,11 +45,12 @@ static bool extras_before_are_settled(const struct bm_plan_input *in, size_t ind
 	return true;
 }
 
-/* Its predecessor may hold the port. */
-static bool wants_http(const struct bm_plan_input *in, size_t index)
+/* A predecessor may hold the port. */
+static bool wants_client(const struct bm_plan_input *in, size_t index)
 {
+	(void)index;
 	for (size_t i = 0; i < in->unit_count; i++) {
-		if (i != index && in->units[i].role == BM_ROLE_HTTP &&
+		if (in->units[i].role == BM_ROLE_CLIENT && in->units[i].retired &&
 				!is_settled(&in->units[i])) {
 			return false;
 		}
@@ -89,7 +90,7 @@ static bool wants_bucardo(const struct bm_plan_input *in, size_t index)
 }
 
 static bool (*const wants[])(const struct bm_plan_input *in, size_t index) = {
-		[BM_ROLE_HTTP] = wants_http,
+		[BM_ROLE_CLIENT] = wants_client,
 		[BM_ROLE_EXTRA] = wants_extra,
 		[BM_ROLE_POSTGRES] = wants_postgres,
 		[BM_ROLE_BUCARDO] = wants_bucardo,
@@ -117,7 +118,7 @@ static bool wants_unit(const struct bm_plan_input *in, size_t index)
 	if (in->stopping) {
 		return is_still_needed(in, index);
 	}
-	if (in->holding && unit->role != BM_ROLE_HTTP) {
+	if (in->holding && unit->role != BM_ROLE_CLIENT) {
 		return unit->role == BM_ROLE_EXTRA && !unit->stopped &&
 				bm_unit_state_is_up(unit->state);
 	}

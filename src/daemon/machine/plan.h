@@ -22,7 +22,7 @@
 #include "bucardo_machine/postgres.h"
 #include "bucardo_machine/supervise.h"
 
-enum bm_role { BM_ROLE_HTTP, BM_ROLE_EXTRA, BM_ROLE_POSTGRES, BM_ROLE_BUCARDO };
+enum bm_role { BM_ROLE_CLIENT, BM_ROLE_EXTRA, BM_ROLE_POSTGRES, BM_ROLE_BUCARDO };
 
 struct bm_plan_unit {
 	enum bm_role role;

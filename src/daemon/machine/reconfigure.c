@@ -9,6 +9,7 @@
 
 #include "bucardo_machine/macros.h"
 #include "daemon/workers/http_unit.h"
+#include "daemon/workers/notify_unit.h"
 
 static bool is_same_list(const char *const *a, const char *const *b)
 {
@@ -65,7 +66,7 @@ static void add_new_units(struct bm_machine *machine, const struct bm_config *ol
 	}
 }
 
-void bm_parts_add_http(struct bm_machine *machine)
+static void add_http(struct bm_machine *machine)
 {
 	const char *at = bm_http_unit_listen(
 			machine->settings.config, machine->paths.http_listen);
@@ -74,8 +75,39 @@ void bm_parts_add_http(struct bm_machine *machine)
 	if (at != NULL) {
 		bm_http_unit_fill(&unit, machine->settings.config, at, machine->paths.runtime,
 				machine->paths.plain_runtime);
-		bm_parts_add_program(machine, BM_ROLE_HTTP, &unit.spec, &unit.policy);
+		bm_parts_add_program(machine, BM_ROLE_CLIENT, &unit.spec, &unit.policy);
 	}
+}
+
+static void add_notify(struct bm_machine *machine)
+{
+	struct bm_notify_unit unit;
+
+	if (machine->settings.config->receiver_count > 0) {
+		bm_notify_unit_fill(&unit, machine->settings.config, machine->paths.runtime,
+				machine->paths.volume);
+		bm_parts_add_program(machine, BM_ROLE_CLIENT, &unit.spec, &unit.policy);
+		bm_notify_unit_finish(&unit);
+	}
+}
+
+void bm_parts_add_clients(struct bm_machine *machine)
+{
+	add_http(machine);
+	add_notify(machine);
+}
+
+static void replace_notify(struct bm_machine *machine, const struct bm_config *old)
+{
+	struct slot *slot = bm_parts_find(machine, BM_NOTIFY_UNIT);
+
+	if (bm_notify_unit_is_same(old, machine->settings.config)) {
+		return;
+	}
+	if (slot != NULL) {
+		slot->retired = true;
+	}
+	add_notify(machine);
 }
 
 static void replace_http(struct bm_machine *machine, const struct bm_config *old)
@@ -88,7 +120,7 @@ static void replace_http(struct bm_machine *machine, const struct bm_config *old
 	if (slot != NULL) {
 		slot->retired = true;
 	}
-	bm_parts_add_http(machine);
+	add_http(machine);
 }
 
 /* What was given to parts when they were made, and cannot be changed in them. */
@@ -133,6 +165,7 @@ void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *ol
 		return;
 	}
 	replace_http(machine, old);
+	replace_notify(machine, old);
 	retire_changed_units(machine, old);
 	add_new_units(machine, old);
 	bm_bucardo_configure(machine->bucardo, &options);

@@ -37,16 +37,15 @@ void bm_databases_finish(struct bm_machine *machine)
 	free(machine->view.migrations);
 }
 
-static const char *kind_of(enum bm_role role)
+static const char *kind_of(const struct slot *slot)
 {
 	static const char *const kinds[] = {
-			[BM_ROLE_HTTP] = "http",
 			[BM_ROLE_EXTRA] = "extra",
 			[BM_ROLE_POSTGRES] = "postgres",
 			[BM_ROLE_BUCARDO] = "bucardo",
 	};
 
-	return kinds[role];
+	return slot->role == BM_ROLE_CLIENT ? slot->name : kinds[slot->role];
 }
 
 /* The unit only knows that it must not run; the reason is ours. */
@@ -68,7 +67,7 @@ static void fill_units(struct bm_machine *machine, struct bm_status *out)
 		struct bm_status_unit *unit = &machine->view.units[i];
 		*unit = (struct bm_status_unit){
 				.view = bm_unit_view(slot->unit),
-				.kind = kind_of(slot->role),
+				.kind = kind_of(slot),
 				.pid = bm_parts_pid(slot),
 				.stopped_by = slot->stop.by,
 				.stopped_at = slot->stop.at,

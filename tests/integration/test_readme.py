@@ -8,6 +8,7 @@ import pytest
 from support import compare, declared, readme_flow
 from support.documents import documented, shell_blocks
 from support.traffic import marker
+from support.waiting import wait_for
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 
@@ -78,7 +79,7 @@ def test_every_command_that_the_readme_names_exists(workshop):
     machine = workshop.machine()
     with open(README, encoding="utf-8") as file:
         named = set(re.findall(r"`bucardo-machine ((?:config|service|health|status|events"
-                               r"|plan|migrate|pause|resume|clone|accept|teardown|databases|verify|cutover|failback)"
+                               r"|doctor|plan|migrate|pause|resume|clone|accept|teardown|databases|verify|cutover|failback)"
                                r"[a-z ]*)", file.read().replace("\n", " ")))
     assert len(named) >= 5
     for words in sorted(named):
@@ -138,6 +139,18 @@ def test_the_roles_of_our_readme_are_rights_enough(workshop):
     assert [one for one in found if one["severity"] == "stops"] == []
     marker(source, dest, dbname, dbname, 60)
     compare.wait_equal(source, dest, dbname, sequences="ahead")
+    typed = "".join(_blocks("When something is wrong"))
+    done = machine.shell("set -eo pipefail\n" + typed, seconds=120)
+    assert typed.startswith("bucardo-machine doctor") and done.code == 0, done.output
+    assert "app: nothing is wrong" in done.output and re.search(r"(?m)^app +live ", done.output), done.output
+    dest.sql("REVOKE SET ON PARAMETER session_replication_role FROM mover")
+    lost = machine.shell("set -eo pipefail\n" + typed, seconds=120)
+    cure = "GRANT SET ON PARAMETER session_replication_role TO mover"
+    assert lost.code == 5 and "stops  permission on the destination" in lost.output, lost.output
+    assert cure in " ".join(lost.output.split()), lost.output
+    dest.sql(cure)
+    wait_for(lambda: "app: nothing is wrong" in machine.cli("doctor", seconds=90).output, 60, "it is cured",
+             explain=lambda: machine.cli("doctor", seconds=90).output)
 
 
 def test_after_a_lost_volume_a_new_machine_goes_on_as_our_readme_says(workshop):

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from support import declared, http
+from support.users import give
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(500)
@@ -69,10 +70,18 @@ def pair(shared_workshop):
     source.create_database("shop").sql(SHOP, dbname="shop")
     dest.create_database("shop")
     port = http.free_port()
-    machine = declared.replicating(shared_workshop, source, dest, "shop", f'http: {{listen: "127.0.0.1:{port}"}}\n')
-    machine.http_port = port
+    machine = shared_workshop.machine(installed=True)
+    # Its volume is a small file system of its own.
+    os.rename(machine.volume, f"{machine.volume}.first")
+    os.mkdir(machine.volume)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m", "bm", machine.volume], check=True)
+    subprocess.run(["cp", "-a", f"{machine.volume}.first/.", machine.volume], check=True)
+    machine.http_port, extra = port, f'http: {{listen: "127.0.0.1:{port}"}}\n'
+    machine.yaml = declared.yaml(source, dest, "shop", extra=extra)
+    declared.replicating(shared_workshop, source, dest, "shop", extra, machine)
     declared.reconciled(machine)
-    return machine, source, dest
+    yield machine, source, dest
+    subprocess.run(["umount", "-l", machine.volume], check=True)
 
 
 def opened(stack, server, *statements):
@@ -144,6 +153,131 @@ def test_what_is_wrong_is_named_with_evidence_and_goes_when_the_hint_is_followed
         assert found(machine, "publication", "source", "note", "everything")
     source.sql("DROP ROLE loader")
     wait_for(lambda: look(machine)["findings"] == [], 60, "nothing is wrong", explain=lambda: json.dumps(look(machine)))
+
+
+# ---- what takes a while to come, or stops the runs: one after the other, on the same servers ----
+
+BURN = """
+    CREATE TEMP TABLE burnt (a int);
+    DO $$ BEGIN FOR i IN 1..88000 LOOP
+        BEGIN INSERT INTO burnt VALUES (1); EXCEPTION WHEN division_by_zero THEN NULL; END;
+    END LOOP; END $$"""
+LEFT_BEHIND = """
+    CREATE TABLE orphan (id int PRIMARY KEY);
+    CREATE FUNCTION bucardo.left_behind() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER bucardo_delta AFTER INSERT ON orphan FOR EACH ROW EXECUTE FUNCTION bucardo.left_behind();
+    CREATE TABLE bucardo.delta_public_orphan AS SELECT i AS id, now() AS txntime FROM generate_series(1, 500000) i;
+    INSERT INTO bucardo.bucardo_delta_names (sync, tablename, deltaname)
+        VALUES ('long_gone', 'public.orphan', 'delta_public_orphan')"""
+
+
+def left_at(path, free):
+    """Make a small file system so small, or so large, that so many bytes are free."""
+    now = os.statvfs(path)
+    subprocess.run(["mount", "-o", f"remount,size={(now.f_blocks - now.f_bfree) * now.f_frsize + free}", path], check=True)
+
+
+def certify(machine, days):
+    """The certificate of the machine's own HTTPS."""
+    paths = [os.path.join(machine.folder, name) for name in ("tls.crt", "tls.key")]
+    subprocess.run(["openssl", "req", "-new", "-x509", "-nodes", "-days", str(days), "-subj", "/CN=machine", "-newkey", "rsa:2048",
+                    "-out", f"{paths[0]}.new", "-keyout", paths[1]], check=True, capture_output=True)
+    os.replace(f"{paths[0]}.new", paths[0])
+    for path in paths:
+        give(path)
+    return "{certificate: %s, key: %s}" % tuple(paths)
+
+
+def screen(machine):
+    shown = machine.shell("NO_COLOR=1 script -qec 'stty cols 80 rows 24; bucardo-machine status' /dev/null").output
+    assert max(map(len, shown.splitlines())) <= 80, shown
+    return " ".join(shown.split())
+
+
+def test_what_is_old_full_or_behind_is_named_and_the_statement_cures_it(pair):
+    machine, source, dest = pair
+    with contextlib.ExitStack() as stack:
+        opened(stack, source, "SET application_name = 'report'", "SELECT count(*) FROM extra")
+        dest.sql("ALTER TABLE extra SET (autovacuum_freeze_max_age = 100000)", dbname="shop")
+        dest.sql(BURN, dbname="shop")
+        dest.sql("ALTER SEQUENCE customer_id_seq MAXVALUE 50 RESTART 1", dbname="shop")
+        source.sql(LEFT_BEHIND, dbname="shop")
+        machine.write_config(machine.yaml.replace('"}', f'", tls: {certify(machine, 3)}}}'))
+        left_at(machine.volume, 50 << 20)
+        stack.callback(left_at, machine.volume, 400 << 20)
+        full = found(machine, "disk", "machine", "stops", machine.volume)
+        shown = wait_for(lambda: (lambda s: s if "doctor: stops, disk on the machine" in s else None)(screen(machine)), 60,
+                         "the screen of status says so", explain=lambda: screen(machine))
+        assert "`bucardo-machine doctor" in shown, shown
+        old = found(machine, "wraparound", "destination", "note", "extra", "VACUUM (FREEZE)")
+        behind = found(machine, "sequence", "machine", "degrades", "customer_id_seq")
+        deltas = found(machine, "deltas", "source", "note", "orphan", "long_gone")
+        https = found(machine, "http-certificate", "machine", "degrades", "ends at 20", machine.folder)
+        long = found(machine, "long-transaction", "source", "note", "report", "public.extra")
+        left_at(machine.volume, 400 << 20)
+        certify(machine, 90)
+        for server, finding in ((source, long), (dest, old), (source, deltas)):
+            cured(server, finding)
+        source.sql("DELETE FROM bucardo.bucardo_delta_names WHERE sync = 'long_gone'; DROP TABLE bucardo.delta_public_orphan",
+                   dbname="shop")
+        dest.sql("ALTER SEQUENCE customer_id_seq MAXVALUE 2147483647", dbname="shop")
+        gone(machine, full, old, behind, deltas, https, long)
+    source.sql("DROP TABLE orphan; DROP FUNCTION bucardo.left_behind()", dbname="shop")
+    machine.write_config(machine.yaml)
+
+
+def test_what_stops_the_runs_is_named_and_they_go_on_when_it_is_cured(pair):
+    machine, source, dest = pair
+    with contextlib.ExitStack() as stack:
+        opened(stack, source, "SET application_name = 'cleaner'", "LOCK TABLE bucardo.bucardo_truncate_trigger IN ACCESS EXCLUSIVE MODE")
+        source.sql("UPDATE held SET note = 'c'", dbname="shop")
+        check = found(machine, "truncate-check", "source", "stops", "cleaner", "bucardo#183")
+        cured(source, check)
+        gone(machine, check)
+    dest.sql(f"BEGIN; {AS_BUCARDO} INSERT INTO customer VALUES (-1, 'stray', 'c@d'); COMMIT", dbname="shop")
+    source.sql("UPDATE customer SET email = 'c@d' WHERE id = 1", dbname="shop")
+    twice = found(machine, "unique", "machine", "degrades", "customer_email_key")
+    dest.sql(f"BEGIN; {AS_BUCARDO} DELETE FROM customer WHERE id = -1; COMMIT", dbname="shop")
+    gone(machine, twice, seconds=120)
+    hba = os.path.join(dest.data, "pg_hba.conf")
+    with open(hba, encoding="ascii") as file:
+        before = file.read()
+    with open(hba, "w", encoding="ascii") as file:
+        file.write(f"host shop {dest.user} all reject\n{before}")
+    dest.sql("SELECT pg_reload_conf()")
+    refused = found(machine, "permission", "destination", "stops", "pg_hba.conf", dest.user)
+    with open(hba, "w", encoding="ascii") as file:
+        file.write(before)
+    dest.sql("SELECT pg_reload_conf()")
+    gone(machine, refused)
+    wait_for(lambda: dest.value("SELECT email FROM customer WHERE id = 1", dbname="shop") == "c@d", 60, "it goes on")
+
+
+@pytest.fixture(name="small")
+def _small(pair):
+    """A small tablespace of the destination."""
+    dest = pair[2]
+    path = os.path.join(dest.folder, "small")
+    os.makedirs(path)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "bm", path], check=True)
+    os.mkdir(f"{path}/space")
+    give(f"{path}/space")
+    dest.sql(f"CREATE TABLESPACE small LOCATION '{path}/space'")
+    yield path
+    dest.sql("ALTER TABLE extra SET TABLESPACE pg_default", dbname="shop")
+    dest.sql("DROP TABLESPACE small")
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+@pytest.mark.full
+def test_a_tablespace_of_the_destination_that_is_full_is_named(pair, small):
+    machine, source, dest = pair
+    dest.sql("ALTER TABLE extra SET TABLESPACE small", dbname="shop")
+    source.sql("INSERT INTO extra SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 20000) i", dbname="shop")
+    full = found(machine, "disk", "machine", "stops", "No space left on device")
+    left_at(small, 100 << 20)
+    gone(machine, full, seconds=120)
+    wait_for(lambda: dest.value("SELECT count(*) FROM extra", dbname="shop") == 20000, 60, "it goes on by itself")
 
 
 def test_a_side_that_is_down_is_a_finding_and_what_could_not_be_asked_is_named(pair):

@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <libpq-fe.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
@@ -128,6 +129,7 @@ LATE(ConnStatusType, PQstatus, (const PGconn *conn), (conn))
 LATE(PGTransactionStatusType, PQtransactionStatus, (const PGconn *conn), (conn))
 LATE(char *, PQuser, (const PGconn *conn), (conn))
 LATE(int, ASN1_TIME_to_tm, (const ASN1_TIME *s, struct tm *tm), (s, tm))
+LATE(X509 *, PEM_read_X509, (FILE *file, X509 **out, pem_password_cb *callback, void *ctx), (file, out, callback, ctx))
 LATE(X509 *, SSL_get1_peer_certificate, (const SSL *ssl), (ssl))
 LATE(const ASN1_TIME *, X509_get0_notAfter, (const X509 *certificate), (certificate))
 LATE(void, X509_free, (X509 * certificate), (certificate))

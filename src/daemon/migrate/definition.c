@@ -246,3 +246,13 @@ char *bm_definition_request(const json_t *definition, enum bm_phase phase,
 	}
 	return text_of(request);
 }
+
+bool bm_migrate_is_declared(const struct bm_config *config, const char *name)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < config->migration_count && !found; i++) {
+		found = strcmp(config->migrations[i].name, name) == 0;
+	}
+	return found;
+}

@@ -57,4 +57,7 @@ char *bm_definition_request(const struct json_t *definition, enum bm_phase phase
 char *bm_definition_verify_request(const struct json_t *definition, const char *socket_dir,
 		const struct bm_config_verify *verify);
 
+/* machine.yaml has a migration called so. */
+bool bm_migrate_is_declared(const struct bm_config *config, const char *name);
+
 #endif

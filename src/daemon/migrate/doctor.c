@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/json.h"
 #include "daemon/migrate/definition.h"
 #include "daemon/migrate/engine.h"
@@ -14,6 +15,14 @@ static json_t *parsed(const char *text)
 	json_t *object = text != NULL ? json_loads(text, 0, NULL) : NULL;
 
 	return object != NULL ? object : json_null();
+}
+
+void bm_doctor_configure(struct bm_migrate *migrate, const struct bm_config *config)
+{
+	free(migrate->http_certificate);
+	migrate->http_certificate = config->http_certificate != NULL
+			? bm_strdup(config->http_certificate)
+			: NULL;
 }
 
 /* The phase that has failed, with the error; null when none has. */
@@ -45,9 +54,10 @@ char *bm_doctor_request(const struct migration *migration)
 	free(text);
 	json_object_set_new(request, "phase", json_string("doctor"));
 	json_object_set_new(request, "known",
-			json_pack("{s:o, s:o}", "reconcile",
+			json_pack("{s:o, s:o, s:s?}", "reconcile",
 					parsed(migration->besides[BESIDE_RECONCILE].evidence),
-					"phase", failed_phase(migration)));
+					"phase", failed_phase(migration), "http_certificate",
+					migration->migrate->http_certificate));
 	json_object_set_new(
 			request, "before", parsed(migration->besides[BESIDE_DOCTOR].evidence));
 	text = json_dumps(request, JSON_COMPACT);

@@ -228,16 +228,13 @@ void bm_migrate_retry(struct bm_migrate *migrate)
 
 void bm_migrate_configure(struct bm_migrate *migrate, const struct bm_config *config)
 {
+	bm_doctor_configure(migrate, config);
 	for (size_t i = 0; i < config->migration_count; i++) {
 		declare(migrate, &config->migrations[i]);
 	}
 	for (size_t i = 0; i < migrate->count; i++) {
 		struct migration *migration = migrate->migrations[i];
-		bool found = false;
-		for (size_t k = 0; k < config->migration_count && !found; k++) {
-			found = strcmp(config->migrations[k].name, migration->name) == 0;
-		}
-		if (!found && migration->configured) {
+		if (migration->configured && !bm_migrate_is_declared(config, migration->name)) {
 			migration->configured = false;
 			bm_migrate_event(migration, BM_LOG_WARN,
 					"machine.yaml does not name it any more: it stays as it is"
@@ -488,6 +485,7 @@ void bm_migrate_destroy(struct bm_migrate *migrate)
 	bm_script_cancel(migrate->loading);
 	bm_timer_close(migrate->timer);
 	bm_timer_close(migrate->soon);
+	free(migrate->http_certificate);
 	for (size_t i = 0; i < migrate->count; i++) {
 		bm_migrate_free(migrate->migrations[i]);
 	}

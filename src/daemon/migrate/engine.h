@@ -133,6 +133,7 @@ struct bm_migrate {
 	struct bm_conn *conn;
 	struct bm_migrate_host host;
 	char *program, *socket_dir, *pgpass;
+	char *http_certificate; /* as machine.yaml has it; NULL: none */
 	bool allowed, stopped;
 	bool journal_known;
 	/* It has to be read, and made where it is gone, before anything is written to it. */
@@ -197,6 +198,7 @@ struct bm_changing_view bm_changing_view_of(struct migration *migration);
 
 /* doctor.c: what the look for what is wrong is asked. NULL: it has no definition. */
 char *bm_doctor_request(const struct migration *migration);
+void bm_doctor_configure(struct bm_migrate *migrate, const struct bm_config *config);
 
 /* leaving.c: teardown. */
 /* One that is torn down and not named any more is to be forgotten. */

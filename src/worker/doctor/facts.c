@@ -81,6 +81,7 @@ const struct bm_doctor_fact bm_doctor_facts[] = {
 { .name = "runs", .place = BM_DOCTOR_CONTROL, .sql = bm_failed_runs_sql },
 { .name = "memory", .place = BM_DOCTOR_CONTROL, .sql = kids_sql, .gather = bm_fact_memory },
 { .name = "volume", .place = BM_DOCTOR_CONTROL, .gather = bm_fact_volume },
+{ .name = "http_certificate", .place = BM_DOCTOR_CONTROL, .gather = bm_fact_http_certificate },
 { .name = "drift", .place = BM_DOCTOR_MACHINE },
 { .name = "stopped", .place = BM_DOCTOR_MACHINE },
 { .name = "sequences", .place = BM_DOCTOR_MACHINE },

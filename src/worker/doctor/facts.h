@@ -50,6 +50,8 @@ int bm_fact_clock(struct bm_phase *phase, enum bm_side side, struct json_t *rows
 		struct bm_error *err);
 int bm_fact_certificate(struct bm_phase *phase, enum bm_side side, struct json_t *rows,
 		struct bm_error *err);
+int bm_fact_http_certificate(struct bm_phase *phase, enum bm_side side, struct json_t *rows,
+		struct bm_error *err);
 int bm_fact_volume(struct bm_phase *phase, enum bm_side side, struct json_t *rows,
 		struct bm_error *err);
 int bm_fact_memory(struct bm_phase *phase, enum bm_side side, struct json_t *rows,

@@ -1,7 +1,10 @@
-/* What a server says beyond rows: its clock, its certificate. */
+/* What a server says beyond rows: its clock, its certificate. And the certificate of the
+ * machine's own HTTPS. */
 #include <jansson.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -85,4 +88,34 @@ int bm_fact_certificate(
 							  bm_phase_endpoint(phase, side)->host,
 							  "until", until, "left_sec",
 							  (json_int_t)left));
+}
+
+/* The file that machine.yaml names (the first certificate in it): a row when there is one. */
+int bm_fact_http_certificate(
+		struct bm_phase *phase, enum bm_side side, json_t *rows, struct bm_error *err)
+{
+	const char *path = json_string_value(json_object_get(
+			json_object_get(phase->request.root, "known"), "http_certificate"));
+	char until[64];
+
+	(void)side;
+	if (path == NULL) {
+		return 0;
+	}
+	FILE *file = fopen(path, "re");
+	X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+	if (file != NULL) {
+		fclose(file);
+	}
+	if (certificate == NULL) {
+		return bm_error_set(err, BM_ERR_IO,
+				"'%s' is not a certificate that can be read", path);
+	}
+	int64_t left = seconds_until(X509_get0_notAfter(certificate), until, sizeof(until));
+	X509_free(certificate);
+	return left == INT64_MAX
+			? 0
+			: json_array_append_new(rows,
+					  json_pack("{s:s, s:s, s:I}", "path", path, "until",
+							  until, "left_sec", (json_int_t)left));
 }

@@ -56,6 +56,10 @@
 	.cause = "the certificate of {of} ends at {until}, in {left_sec}: a session that checks it (sslmode verify-ca, " \
 		 "verify-full) is refused then", \
 	.hint = "renew it on that server and reload PostgreSQL: SELECT pg_reload_conf()"
+#define HTTP_CERTIFICATE \
+	.object = "{path}", .did = "it reads the file anew when it changes", \
+	.cause = "the certificate of the machine's own HTTPS ({path}) ends at {until}: from then on browsers and Prometheus refuse it", \
+	.hint = "put a new certificate, with its key, where http.tls of machine.yaml says; it is taken without a restart"
 #define CLOCK \
 	.object = "clock", \
 	.did = "it measures time by its own clock that never jumps; lags are by the source's", \
@@ -138,6 +142,8 @@ const struct bm_doctor_rule bm_doctor_rules[] = {
 { .name = "certificate", STOPS, .fact = "certificate", .tests = { AT_MOST("left_sec", 0) }, CERTIFICATE },
 { .name = "certificate", DEGRADES, .fact = "certificate", .tests = { AT_MOST("left_sec", 7 * DAY) }, CERTIFICATE },
 { .name = "certificate", NOTE, .fact = "certificate", .tests = { AT_MOST("left_sec", 21 * DAY) }, CERTIFICATE },
+{ .name = "http-certificate", DEGRADES, .fact = "http_certificate", .tests = { AT_MOST("left_sec", 7 * DAY) }, HTTP_CERTIFICATE },
+{ .name = "http-certificate", NOTE, .fact = "http_certificate", .tests = { AT_MOST("left_sec", 21 * DAY) }, HTTP_CERTIFICATE },
 { .name = "clock", DEGRADES, .fact = "clock", .tests = { AT_LEAST("apart_sec", 30) }, CLOCK },
 { .name = "clock", NOTE, .fact = "clock", .tests = { AT_LEAST("apart_sec", 3) }, CLOCK },
 { .name = "permission", STOPS, .fact = "permissions",

@@ -86,7 +86,10 @@ def test_a_change_is_told_once_with_its_reason_and_its_end_too(told, hook):
     assert hook.headers[0]["Content-Type"] == "application/json" and "Authorization" not in hook.headers[0]
     told.over()
     wait_for(lambda: of_machine(hook)[-1] == ("degraded", "ready"), 20, "its end is told", explain=told.machine.log_tail)
-    count = len(hook.messages)
+    wait_for(lambda: told.kept()["chat"]["told"]["machine"]["value"] == "ready", 20, "it is kept")
+    count = len(of_machine(hook))
+    with open(f"/proc/{told.machine.pid()}/maps", encoding="utf-8") as maps:
+        assert "libcurl" not in maps.read()
     # A restart of its process, and of all, tells nothing again; what changed meanwhile it does.
     os.kill(told.machine.unit("notify")["pid"], signal.SIGKILL)
     wait_for(lambda: told.machine.unit("notify")["restarts"] == 1 and told.machine.unit("notify")["state"] == "ready",

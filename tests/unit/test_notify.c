@@ -296,6 +296,35 @@ static void test_what_was_delivered_is_told_and_the_message_says_it(void **state
 	json_decref(settled);
 }
 
+static void test_what_was_sent_and_not_answered_is_told_again_even_when_it_is_as_before(
+		void **state)
+{
+	json_t *settled = state_of("machine", "degraded", "warn");
+	json_t *told = state_of("machine", "ready", "info"),
+	       *good = state_of("machine", "ready", "info");
+	json_t *changes = notify_pending(told, settled, BM_LOG_WARN, &(bool){false});
+
+	(void)state;
+	notify_sent(told, changes); /* the answer was lost, or a kill came */
+	json_decref(changes);
+	changes = notify_pending(told, told, BM_LOG_WARN, &(bool){false});
+	assert_int_equal(json_array_size(changes), 0); /* a doubt is no state */
+	json_decref(changes);
+	changes = notify_pending(told, good, BM_LOG_WARN, &(bool){false});
+	assert_int_equal(json_array_size(changes), 1);
+	const json_t *change = json_array_get(changes, 0);
+	assert_string_equal(json_string_value(json_object_get(change, "was")), "ready");
+	assert_string_equal(json_string_value(json_object_get(change, "now")), "ready");
+	notify_told(told, changes);
+	json_decref(changes);
+	changes = notify_pending(told, good, BM_LOG_WARN, &(bool){false});
+	assert_int_equal(json_array_size(changes), 0);
+	json_decref(changes);
+	json_decref(told);
+	json_decref(good);
+	json_decref(settled);
+}
+
 static void test_the_longest_message_fits_into_a_variable_of_the_environment(void **state)
 {
 	json_t *list = json_array(), *told = json_object();
@@ -344,6 +373,8 @@ int main(void)
 					test_a_receiver_hears_what_it_was_not_told_and_wants_to_hear),
 			cmocka_unit_test(
 					test_what_was_delivered_is_told_and_the_message_says_it),
+			cmocka_unit_test(
+					test_what_was_sent_and_not_answered_is_told_again_even_when_it_is_as_before),
 			cmocka_unit_test(
 					test_the_longest_message_fits_into_a_variable_of_the_environment),
 	};

@@ -27,6 +27,12 @@ static bool is_gone(const json_t *state)
 	return state == NULL || strcmp(text_of(state, "value"), NOTIFY_GONE) == 0;
 }
 
+/* It was sent something of it, and nobody knows whether that arrived. */
+static bool is_doubtful(const json_t *state)
+{
+	return strcmp(text_of(state, "value"), NOTIFY_DOUBTFUL) == 0;
+}
+
 /* ---- what has lasted ---- */
 
 void notify_settled_init(struct notify_settled *settled)
@@ -127,10 +133,11 @@ void notify_settle(struct notify_settled *settled, const json_t *states, uint64_
 static json_t *change_of(const char *subject, const json_t *was, const json_t *now)
 {
 	enum bm_log_level level = notify_level(now);
+	json_t *value = json_object_get(was, is_doubtful(was) ? "was" : "value");
 
 	return json_pack("{s:o, s:o, s:O, s:s, s:O}", "subject", bm_json_text(subject), "was",
-			was != NULL ? json_incref(json_object_get(was, "value")) : json_null(),
-			"now", json_object_get(now, "value"), "level", bm_log_level_name(level),
+			value != NULL ? json_incref(value) : json_null(), "now",
+			json_object_get(now, "value"), "level", bm_log_level_name(level),
 			"text", json_object_get(now, "text"));
 }
 
@@ -162,7 +169,7 @@ json_t *notify_pending(json_t *told, const json_t *settled, enum bm_log_level le
 	json_object_foreach((json_t *)(uintptr_t)settled, subject, now)
 	{
 		const json_t *was = json_object_get(told, subject);
-		if (was == NULL ? is_gone(now) : is_same(was, now)) {
+		if (is_doubtful(now) || (was == NULL ? is_gone(now) : is_same(was, now))) {
 			continue;
 		}
 		if (!is_wanted(was, now, least)) {
@@ -173,6 +180,25 @@ json_t *notify_pending(json_t *told, const json_t *settled, enum bm_log_level le
 		}
 	}
 	return changes;
+}
+
+void notify_sent(json_t *told, const json_t *changes)
+{
+	size_t index;
+	const json_t *change;
+
+	json_array_foreach(changes, index, change)
+	{
+		const char *subject = text_of(change, "subject");
+		enum bm_log_level before = notify_level(json_object_get(told, subject));
+		enum bm_log_level now = notify_level(change);
+		json_object_set_new(told, subject,
+				json_pack("{s:s, s:s, s:s, s:O}", "value", NOTIFY_DOUBTFUL,
+						"level",
+						bm_log_level_name(before > now ? before : now),
+						"text", "", "was",
+						json_object_get(change, "was")));
+	}
 }
 
 void notify_told(json_t *told, const json_t *changes)
@@ -199,7 +225,7 @@ static void write_change(const json_t *change, struct bm_strbuf *out)
 	const char *text = text_of(change, "text");
 
 	bm_strbuf_printf(out, "\n%s: %s", text_of(change, "subject"), text_of(change, "now"));
-	if (was != NULL) {
+	if (was != NULL && strcmp(was, text_of(change, "now")) != 0) {
 		bm_strbuf_printf(out, " (was %s)", was);
 	}
 	if (text[0] != '\0') {

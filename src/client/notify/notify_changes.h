@@ -23,6 +23,9 @@
 /* Of what is no subject any more. */
 #define NOTIFY_GONE "gone"
 
+/* Of what was sent and not answered: only ever in what a receiver was told. */
+#define NOTIFY_DOUBTFUL "?"
+
 struct notify_settled {
 	json_t *states;	    /* subject to state */
 	json_t *candidates; /* subject to {"state", "since_msec"}: not long enough yet */
@@ -42,6 +45,12 @@ void notify_settle(struct notify_settled *settled, const json_t *states, uint64_
  * that is no trouble is no news to who never heard of its subject.
  */
 json_t *notify_pending(json_t *told, const json_t *settled, enum bm_log_level least, bool *put);
+
+/*
+ * These are being sent: until they were delivered nobody knows what the receiver knows, so that
+ * it is sent the state of then, whatever that is.
+ */
+void notify_sent(json_t *told, const json_t *changes);
 
 /* These were delivered. */
 void notify_told(json_t *told, const json_t *changes);

@@ -259,6 +259,8 @@ static bool tell(struct receiver *one, int ready)
 	if (json_array_size(changes) > 0) {
 		json_t *message = message_of(one->all, changes, ready);
 		one->under_way = json_incref(changes);
+		notify_sent(one->told, changes);
+		save(one->all); /* a kill leaves the doubt */
 		start(one, message);
 		json_decref(message);
 	}

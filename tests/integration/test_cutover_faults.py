@@ -183,6 +183,7 @@ def commits(sides, run):
 KILLS = [
     ("arm", "putting the fence", None, ABORTED),
     ("quiet", "until Bucardo rests", None, ABORTED),
+    ("verify", "comparing what changed", None, ABORTED),
     ("drain", "carrying the last keys", slow_drain, ABORTED),
     ("fence", "raising the fence", slow_fence, ABORTED),
     ("open", "opening the other side", slow_open, DONE),

@@ -1,13 +1,15 @@
 """Tables without a key, which nothing replicates, are copied again in the freeze: equal after it, or nothing has happened."""
 
 import contextlib
+import os
+import signal
 import threading
 
 import psycopg2
 import pytest
 
 from support import compare, declared
-from support.cutover import READ_ONLY, Writers, proven
+from support.cutover import READ_ONLY, Slow, Writers, proven
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -97,6 +99,33 @@ def test_an_error_in_the_copy_aborts_and_writers_go_on(sides):
     sides.cutover(budget_msec=3000)
     equal(sides)
     sides.failback(budget_msec=3000)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_killed_in_the_copy_has_changed_nothing(sides, sent):
+    sides.ready("cutover", budget_msec=6000)
+    sides.source.sql("INSERT INTO log (at, v) VALUES (78, 'late')", dbname=DB)
+    with Writers(sides, pause=0.02) as writers:
+        writers.wait_more()
+        with Slow(sides.dest, DB, "SET bucardo_machine.applying = on; SET session_replication_role = replica",
+                  "LOCK TABLE log IN ROW EXCLUSIVE MODE", "DELETE FROM log WHERE at = 3"):
+            run = sides.start("cutover", budget_msec=6000)
+            run.wait_line("progress", "copying tables without a key again")
+            wait_for(lambda: sides.dest.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND"
+                                              " query LIKE 'DELETE FROM ONLY public.log%'", dbname=DB), 5, "it copies", every=0.02)
+            os.kill(run.process.pid, sent)
+            run.process.wait(20)
+            writers.wait_more(seconds=10)
+        finished = sides.ask("cutover", mode="finish", number=sides.number)
+        assert finished.failed and finished.failed["evidence"]["result"] == "aborted", finished.text()
+        assert sides.writable() == [sides.source]
+        assert sides.dest.value("SELECT count(*) FROM log WHERE at = 3", dbname=DB) > 0
+        writers.wait_more()
+    assert not writers.errors and not writers.refused
+    sides.cutover(budget_msec=6000)
+    equal(sides)
+    sides.failback(budget_msec=6000)
 
 
 def test_one_that_is_too_big_for_the_budget_is_refused_with_the_numbers(sides):

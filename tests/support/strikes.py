@@ -28,14 +28,14 @@ LET_GO_SECONDS, SLACK_SECONDS = 1, 1.5
 STEPS = {
     "ready": "asking whether all is ready", "look": "asking which side is live",
     "arm": "putting the fence's triggers", "quiet": "waiting until Bucardo rests",
-    "carry": "carrying what waits", "hold": "keeping everybody else",
+    "carry": "carrying what waits", "verify": "comparing what changed since", "hold": "keeping everybody else",
     "lock": "locking the tables", "drain": "carrying the last keys",
-    "sequences": "setting the sequences ahead", "prove": "comparing what was carried",
+    "keyless": "copying tables without a key again", "sequences": "setting the sequences ahead", "prove": "comparing what was carried",
     "fence": "raising the fence", "commit": "committing",
     "again": "setting the sequences once more", "open": "opening the other side",
     "replicate": "replicating the other way", "seen": "waiting for the first run",
 }
-FROZEN = ("drain", "sequences", "prove", "fence", "commit")
+FROZEN = ("drain", "keyless", "sequences", "prove", "fence", "commit")
 COMMITTED = ("again", "open", "replicate", "seen")
 
 

@@ -79,3 +79,17 @@ def test_a_file_has_its_own_name_and_names_those_that_are_there(tmp_path, text, 
     done = check(str(tmp_path), {**CLEAN, "src/base/event/loop.c": text + "\n"}, "check-names")
     assert done.stdout == (f"src/base/event/loop.c{told}\n" if told else ""), done
     assert done.returncode == (1 if told else 0)
+
+
+def test_an_area_that_names_some_of_bucardos_tables_may_not_name_more(tmp_path):
+    line = 'static const char sql[] = "SELECT name FROM bucardo.sync";\n'
+    assert check(str(tmp_path), {**CLEAN, "src/worker/live/live.c": line}).returncode == 0
+    done = check(str(tmp_path), {"src/worker/live/live.c": 2 * line})
+    assert done.returncode == 1 and "src/worker/live/live.c:2: names of Bucardo's tables" in done.stdout, done
+
+
+@pytest.mark.parametrize("lines, told", [(2, ""), (3, "src/worker/observe/sampler.c:1: 1 statements of three lines or more")])
+def test_a_statement_of_three_lines_stands_in_a_file_of_its_own(tmp_path, lines, told):
+    text = 'static const char sql[] = "SELECT a"\n' + (lines - 2) * '\t" FROM b"\n' + '\t" WHERE c";\n'
+    done = check(str(tmp_path), {**CLEAN, "src/worker/observe/sampler.c": text}, "check-shape")
+    assert done.stdout.startswith(told) and bool(told) == bool(done.returncode) == bool(done.stdout), done

@@ -78,6 +78,8 @@ def sides(name, sql):
     if name.startswith("daemon/") or os.path.basename(name) in CONTROL_BODIES or re.search(CONTROL, bare(sql)):
         return ["control"]
     text = sql if sql.startswith("DO") else bare(sql)
+    if re.search(r"\bbucardo\.machine_live\b", text):
+        return ["source"]
     return ["destination"] if re.search(r"\bbucardo_machine\.", text) else ["source", "destination"]
 
 

@@ -18,9 +18,8 @@ static const char definition_sql[] =
 ;
 /* $1: how a question is planned, $2: whether by reading a table whole, or one of the two tables again for each row of the other. */
 static const char plan_sql[] =
-"SELECT pg_catalog.set_config('plan_cache_mode', $1, true), pg_catalog.set_config('enable_seqscan', $2, true),"
-" pg_catalog.set_config('enable_bitmapscan', $2, true), pg_catalog.set_config('enable_hashjoin', $2, true),"
-" pg_catalog.set_config('enable_nestloop', $2, true)";
+#include "worker/apply/sql/apply_planner.sql.inc"
+;
 static const char requeue_sql[] =
 "SELECT bucardo.machine_heal_table($1, $2, coalesce(bucardo.machine_targets_of($1), ARRAY[$3]))";
 static const char unpark_sql[] = "SELECT bucardo.machine_unpark($1, 9223372036854775807)";

@@ -15,9 +15,8 @@
 
 /* clang-format off */
 static const char columns_sql[] =
-"SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a"
-" WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped"
-" AND coalesce(to_jsonb(a)->>'attgenerated', '') = ''";
+#include "worker/apply/sql/apply_whole_columns.sql.inc"
+;
 /* clang-format on */
 
 bool bm_apply_is_whole(const struct bm_apply *apply, const char *name)

@@ -65,15 +65,18 @@ static bool find_holder(struct bm_phase *phase, enum bm_side side, const char *t
 	return found;
 }
 
+/* clang-format off */
+static const char lock_limit_sql[] =
+#include "worker/capture/sql/capture_lock_limit.sql.inc"
+;
+/* clang-format on */
+
 /* An autovacuum is ended by the server for whoever waits longer than deadlock_timeout, which
  * triggers never do: so we wait for it with a lock that no writer has to queue behind. One to
  * prevent wraparound stays. Whether there was one that may have gone. */
 static bool nudge(struct bm_phase *phase, enum bm_side side,
 		const struct bm_selected_table *table)
 {
-	static const char limit[] = "SELECT set_config('lock_timeout', (setting::bigint + 1000)"
-				    "::text || 'ms', true) FROM pg_catalog.pg_settings"
-				    " WHERE name = 'deadlock_timeout'";
 	struct bm_error ignored = BM_ERROR_INIT;
 	const char *const params[] = {table->quoted};
 	PGresult *rows = bm_phase_ask(phase, side, holders_sql, 1, params, &ignored);
@@ -83,7 +86,7 @@ static bool nudge(struct bm_phase *phase, enum bm_side side,
 	if (yields && bm_phase_do(phase, side, "BEGIN", 0, NULL, &ignored) == 0) {
 		char *lock = bm_format("LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE",
 				table->quoted);
-		if (bm_phase_do(phase, side, limit, 0, NULL, &ignored) == 0) {
+		if (bm_phase_do(phase, side, lock_limit_sql, 0, NULL, &ignored) == 0) {
 			bm_phase_do(phase, side, lock, 0, NULL, &ignored);
 		}
 		bm_phase_do(phase, side, "ROLLBACK", 0, NULL, &ignored);

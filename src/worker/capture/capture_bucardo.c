@@ -41,6 +41,12 @@ static int do_control(struct bm_capture *capture, const char *sql, int count,
 
 /* ---- databases and groups ---- */
 
+/* clang-format off */
+static const char db_sql[] =
+#include "worker/deltas/sql/db_write.sql.inc"
+;
+/* clang-format on */
+
 static int put_database(struct bm_capture *capture, const char *name, enum bm_side which,
 		struct bm_error *err)
 {
@@ -53,18 +59,16 @@ static int put_database(struct bm_capture *capture, const char *name, enum bm_si
 	bm_strbuf_printf(&dbconn, ";%s", limits);
 	const char *const params[] = {name, endpoint->host, port, endpoint->dbname,
 			endpoint->user, bm_strbuf_text(&dbconn)};
-	int rc = do_control(capture,
-			"INSERT INTO bucardo.db (name, dbhost, dbport, dbname, dbuser, dbconn)"
-			" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE"
-			" SET dbhost = excluded.dbhost, dbport = excluded.dbport,"
-			" dbname = excluded.dbname, dbuser = excluded.dbuser,"
-			" dbconn = excluded.dbconn WHERE (db.dbhost, db.dbport, db.dbname,"
-			" db.dbuser, db.dbconn) IS DISTINCT FROM (excluded.dbhost,"
-			" excluded.dbport, excluded.dbname, excluded.dbuser, excluded.dbconn)",
-			6, params, err);
+	int rc = do_control(capture, db_sql, 6, params, err);
 	bm_strbuf_finish(&dbconn);
 	return rc == 0 ? 0 : bm_error_wrap(err, "adding database '%s' to Bucardo", name);
 }
+
+/* clang-format off */
+static const char dbmap_sql[] =
+#include "worker/deltas/sql/dbmap_write.sql.inc"
+;
+/* clang-format on */
 
 /* One statement each: $1 herd, $2 dbgroup, $3 source, $4 destination, $5 its role. */
 static const char *const group_steps[] = {
@@ -72,9 +76,7 @@ static const char *const group_steps[] = {
 		" AND $5 <> '' ON CONFLICT DO NOTHING",
 		"INSERT INTO bucardo.dbgroup (name) SELECT $2 WHERE $1 <> '' AND $3 <> ''"
 		" AND $4 <> '' AND $5 <> '' ON CONFLICT DO NOTHING",
-		"INSERT INTO bucardo.dbmap (db, dbgroup, role) SELECT m.db, $2, m.role"
-		" FROM (VALUES ($3, 'source'), ($4, $5)) AS m(db, role) WHERE $1 <> ''"
-		" ON CONFLICT (db, dbgroup) DO NOTHING",
+		dbmap_sql,
 };
 
 static int put_group(struct bm_capture *capture, const struct bm_capture_group *group,
@@ -110,20 +112,18 @@ int bm_capture_names(struct bm_capture *capture, struct bm_error *err)
 
 /* ---- what is there ---- */
 
+/* clang-format off */
 static const char members_sql[] =
-		"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename)"
-		" FROM bucardo.goat g JOIN bucardo.herdmap h ON h.goat = g.id"
-		" JOIN bucardo.sync s ON s.herd = h.herd WHERE s.name = $1";
+#include "worker/deltas/sql/members_of_sync.sql.inc"
+;
+/* clang-format on */
 
 /* The triggers of the sync, switched on, and the tables that they write to. */
+/* clang-format off */
 static const char captured_sql[] =
-		"SELECT d.tablename FROM bucardo.bucardo_delta_names d"
-		" JOIN bucardo.machine_captured m ON m.sync = d.sync AND m.tablename = d.tablename"
-		" JOIN pg_class c ON c.oid = to_regclass(d.tablename)"
-		" WHERE d.sync = $1 AND to_regclass('bucardo.' || d.deltaname) IS NOT NULL"
-		" AND to_regclass('bucardo.' || d.trackname) IS NOT NULL AND"
-		" (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D'"
-		"  AND t.tgname IN ('bucardo_delta', left('bucardo_note_trunc_' || $1, 63))) = 2";
+#include "worker/deltas/sql/captured_whole.sql.inc"
+;
+/* clang-format on */
 
 /* Keep of `is_done` what is in the answer too. */
 static void keep_those_in(struct bm_capture_group *group, const PGresult *rows)
@@ -192,6 +192,12 @@ static char *encode_tables(struct bm_selected_table *const *tables, size_t count
 	return text;
 }
 
+/* clang-format off */
+static const char sync_sql[] =
+#include "worker/deltas/sql/sync_write.sql.inc"
+;
+/* clang-format on */
+
 /*
  * $1 the tables, $2 the source's name, $3 the herd, $4 the sync, $5 the dbgroup, $6 the
  * destination's name. Of tables with generated columns the others are named, for each
@@ -216,9 +222,7 @@ static const char *const take_steps[] = {
 		" AND NOT EXISTS (SELECT 1 FROM bucardo.customcols c WHERE c.goat = g.id)",
 		"INSERT INTO bucardo.herdmap (herd, goat) SELECT $3, g.id" TABLES_AND_GOATS
 		" ON CONFLICT (herd, goat) DO NOTHING",
-		"INSERT INTO bucardo.sync (name, herd, dbs, autokick, status, analyze_after_copy)"
-		" SELECT $4, $3, $5, false, 'inactive', false WHERE $1 <> '' AND $2 <> '' AND $6 <> ''"
-		" ON CONFLICT (name) DO NOTHING",
+		sync_sql,
 };
 
 /* Whether Bucardo shall connect in replica role: where it may, and somebody listens. */
@@ -276,16 +280,15 @@ static int lift_limits(struct bm_capture *capture, struct bm_error *err)
 			2, params, err);
 }
 
+/* clang-format off */
+static const char delta_names_sql[] =
+#include "worker/deltas/sql/delta_names_trigger.sql.inc"
+;
+/* clang-format on */
+
 static int name_deltas(struct bm_capture *capture, enum bm_side which, struct bm_error *err)
 {
-	return bm_phase_do(capture->phase, which,
-			"DO $machine$ BEGIN IF EXISTS (SELECT 1 FROM pg_trigger WHERE tgenabled <> 'A'"
-			" AND tgrelid = 'bucardo.bucardo_delta_names'::regclass"
-			" AND tgname = 'bucardo_delta_namemaker') THEN"
-			" ALTER TABLE bucardo.bucardo_delta_names ENABLE ALWAYS TRIGGER"
-			" bucardo_delta_namemaker; END IF; UPDATE bucardo.bucardo_delta_names"
-			" SET tablename = tablename WHERE deltaname IS NULL; END $machine$",
-			0, NULL, err);
+	return bm_phase_do(capture->phase, which, delta_names_sql, 0, NULL, err);
 }
 
 static int put_tables(struct bm_capture *capture, const struct bm_capture_group *group,

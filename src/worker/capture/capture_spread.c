@@ -111,11 +111,11 @@ static int read_weights(struct bm_capture *capture, uint64_t *weights, struct bm
 }
 
 /* "app_tables" is 0, "app_tables_2" is 1. */
+/* clang-format off */
 static const char members_sql[] =
-		"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename),"
-		" coalesce(substring(h.herd FROM '_([2-8])$')::int - 1, 0)"
-		" FROM bucardo.goat g JOIN bucardo.herdmap h ON h.goat = g.id"
-		" WHERE g.reltype = 'table' AND h.herd ~ ('^' || $1 || '_tables(_[2-8])?$')";
+#include "worker/deltas/sql/members_by_sync.sql.inc"
+;
+/* clang-format on */
 
 static int read_places(struct bm_capture *capture, unsigned *places, struct bm_error *err)
 {

@@ -41,6 +41,10 @@ static const char follow_function[] =
 #include "worker/deltas/sql/machine_follow.sql.inc"
 ;
 
+static const char enums_sql[] =
+#include "worker/deltas/sql/keys_with_enums.sql.inc"
+;
+
 const char *const bm_keys_steps[] = {
 	/* name: as in bucardo_delta_names; goat: as Bucardo's control database has it;
 	 * columns: of the table, those of the delta table; seen: what they were then;
@@ -55,10 +59,7 @@ const char *const bm_keys_steps[] = {
 	change_function, rekey_function, remake_function, rename_function, key_function,
 	follow_function,
 	/* Enums in delta tables, as an older machine made them: looked at again. */
-	"UPDATE bucardo.machine_keys m SET mark = NULL WHERE m.mark IS NOT NULL AND EXISTS (SELECT 1"
-	" FROM bucardo.bucardo_delta_names d JOIN pg_attribute a ON a.attrelid ="
-	"  to_regclass('bucardo.' || d.deltaname) AND a.attnum > 0 AND NOT a.attisdropped"
-	" JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'e' WHERE d.tablename = m.name)",
+	enums_sql,
 };
 const size_t bm_keys_step_count = BM_COUNT_OF(bm_keys_steps);
 /* clang-format on */

@@ -23,18 +23,19 @@ static int ask_and_forget(PGconn *conn, const char *sql, int count, const char *
 	return result != NULL ? 0 : -1;
 }
 
+/* clang-format off */
+static const char settings_sql[] =
+#include "worker/deltas/sql/probe_settings.sql.inc"
+;
+/* clang-format on */
+
 int bm_sync_probe_begin(PGconn *conn, uint64_t limit_msec, struct bm_error *err)
 {
 	char limit[32];
 	const char *const params[] = {limit};
 
 	snprintf(limit, sizeof(limit), "%" PRIu64, limit_msec * 4 / 5);
-	return ask_and_forget(conn,
-			"SELECT set_config('statement_timeout', $1, false),"
-			" set_config('lock_timeout', '1000', false),"
-			" set_config('enable_nestloop', 'off', false),"
-			" set_config('default_transaction_read_only', 'on', false)",
-			1, params, limit_msec, err);
+	return ask_and_forget(conn, settings_sql, 1, params, limit_msec, err);
 }
 
 int bm_sync_probe_ping(PGconn *conn, uint64_t limit_msec, struct bm_error *err)

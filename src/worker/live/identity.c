@@ -51,17 +51,20 @@ static const char accept_function[] =
 #include "worker/live/sql/machine_accept.sql.inc"
 ;
 
+static const char beats_sql[] =
+#include "worker/live/sql/beats_create.sql.inc"
+;
+
+static const char owners_sql[] =
+#include "worker/live/sql/owners_create.sql.inc"
+;
+
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE SCHEMA IF NOT EXISTS bucardo",
 	bm_own_schemas_sql,
-	"CREATE TABLE IF NOT EXISTS bucardo.machine_owners (migration text PRIMARY KEY,"
-	" owner text NOT NULL, host text NOT NULL, since timestamptz NOT NULL DEFAULT"
-	" pg_catalog.now(), identity text NOT NULL, timeline text NOT NULL,"
-	" stopped text NOT NULL DEFAULT '')",
-	"CREATE TABLE IF NOT EXISTS bucardo.machine_beats (migration text PRIMARY KEY,"
-	" pass bigint NOT NULL DEFAULT 0, nonce text NOT NULL DEFAULT '',"
-	" before text NOT NULL DEFAULT '', seen timestamptz NOT NULL DEFAULT pg_catalog.now())",
+	owners_sql,
+	beats_sql,
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_runs (sync text PRIMARY KEY,"
 	" migration text NOT NULL, run bigint NOT NULL DEFAULT 0, nonce text NOT NULL DEFAULT '')",
 	identity_function, timeline_function, register_function, state_function, beat_function,

@@ -23,14 +23,12 @@ static const char remember_table[] =
 " (migration text PRIMARY KEY, destination boolean NOT NULL)";
 
 static const char remember_sql[] =
-"INSERT INTO bucardo.machine_live AS m (migration, destination) VALUES ($1, $2::boolean)"
-" ON CONFLICT (migration) DO UPDATE SET destination = excluded.destination"
-" WHERE m.destination <> excluded.destination";
+#include "worker/live/sql/live_remember.sql.inc"
+;
 
 static const char register_sql[] =
-"INSERT INTO bucardo_machine.handover AS h (migration, is_both) VALUES ($1, $2::boolean)"
-" ON CONFLICT (migration) DO UPDATE SET is_both = excluded.is_both"
-" WHERE h.is_both <> excluded.is_both";
+#include "worker/live/sql/live_register.sql.inc"
+;
 
 /* One that the machine had fenced at a cut-over, before the sides changed places once more. */
 static const char reopen_sql[] =
@@ -374,17 +372,20 @@ int bm_live_release(struct bm_pass *pass, struct bm_error *err)
 
 /* ---- before the sides change places ---- */
 
+/* clang-format off */
+static const char floor_sql[] =
+#include "worker/live/sql/handover_floor.sql.inc"
+;
+/* clang-format on */
+
 int bm_live_asked(struct bm_pass *pass, int64_t *number, struct bm_error *err)
 {
 	*number = 0;
 	if (!pass->has_fence) {
 		return 0;
 	}
-	PGresult *rows = bm_phase_ask(pass->phase, BM_SIDE_DESTINATION,
-			"SELECT CASE WHEN a.is_called AND a.last_value > d.last_value"
-			" THEN a.last_value ELSE 0 END FROM bucardo_machine.handover_asked a,"
-			" bucardo_machine.handover_answered d",
-			0, NULL, err);
+	PGresult *rows = bm_phase_ask(
+			pass->phase, BM_SIDE_DESTINATION, floor_sql, 0, NULL, err);
 	if (rows != NULL) {
 		*number = strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
 	}

@@ -31,14 +31,16 @@ static const enum bm_side sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};
 
 /* ---- take-over ---- */
 
+/* clang-format off */
+static const char holders_sql[] =
+#include "worker/phases/sql/accept_holders.sql.inc"
+;
+/* clang-format on */
+
 static void name_holders(struct bm_phase *phase, enum bm_side side)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *rows = bm_phase_ask(phase, side,
-			"SELECT string_agg('SELECT pg_terminate_backend(' || l.pid || ')', '; ')"
-			" FROM pg_catalog.pg_locks l WHERE l.granted AND l.pid <> pg_backend_pid()"
-			" AND l.relation = to_regclass('bucardo.machine_owners')",
-			0, NULL, &ignored);
+	PGresult *rows = bm_phase_ask(phase, side, holders_sql, 0, NULL, &ignored);
 
 	if (rows != NULL && !PQgetisnull(rows, 0, 0)) {
 		snprintf(phase->hint, sizeof(phase->hint), "when it hangs, on the %s: %.900s",
@@ -114,15 +116,16 @@ static int register_all(struct bm_phase *phase, struct bm_error *err)
 	return rc;
 }
 
+/* clang-format off */
+static const char captured_sql[] =
+#include "worker/deltas/sql/captured_of_migration.sql.inc"
+;
+/* clang-format on */
+
 static int owe_all(struct bm_pass *pass, struct bm_error *err)
 {
 	const char *const name[] = {pass->phase->request.name};
-	PGresult *tables = bm_phase_ask(pass->phase, pass->live,
-			"SELECT DISTINCT d.tablename FROM bucardo.bucardo_delta_names d"
-			" JOIN bucardo.machine_syncs m ON m.sync ="
-			"  regexp_replace(d.sync, ' \\(paused\\)$', '')"
-			" WHERE m.target = 'dbgroup ' || $1 || '_dbs' ORDER BY 1",
-			1, name, err);
+	PGresult *tables = bm_phase_ask(pass->phase, pass->live, captured_sql, 1, name, err);
 	int rc = tables != NULL ? 0 : -1;
 
 	for (int row = 0; rc == 0 && row < PQntuples(tables); row++) {

@@ -47,14 +47,12 @@ static const char hold_sql[] =
 
 /* Of a run that is under way; $1 is the migration. */
 static const char end_runs_sql[] =
-"SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.datname = current_database()"
-" AND a.application_name ~ ('^bucardo KID [(]' || $1 || '_sync(_[2-8])?[)]')"
-" AND pg_has_role(a.usesysid, 'MEMBER')";
+#include "worker/phases/sql/teardown_end_runs.sql.inc"
+;
 
 static const char sessions_sql[] =
-"SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database()"
-" AND a.pid <> pg_backend_pid() AND a.usename = current_user AND a.application_name ~* '^bucardo'"
-" AND a.application_name <> 'bucardo-machine teardown'";
+#include "worker/phases/sql/teardown_sessions.sql.inc"
+;
 /* clang-format on */
 
 static const enum bm_side both_sides[] = {BM_SIDE_SOURCE, BM_SIDE_DESTINATION};

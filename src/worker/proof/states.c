@@ -69,13 +69,15 @@ static PGresult *ask(PGconn *source, const char *sql, const char *migration, con
 	return rows;
 }
 
+/* clang-format off */
+static const char exists_sql[] =
+#include "worker/proof/sql/proof_exists.sql.inc"
+;
+/* clang-format on */
+
 int bm_proof_states_are_kept(PGconn *source, struct bm_error *err)
 {
-	PGresult *rows = bm_ask(source,
-			"SELECT to_regclass('bucardo.machine_proof_states') IS NOT NULL"
-			" AND to_regclass('bucardo.machine_differences') IS NOT NULL"
-			" AND to_regclass('bucardo.machine_proof_marks') IS NOT NULL",
-			0, NULL, LIMIT_MSEC, err);
+	PGresult *rows = bm_ask(source, exists_sql, 0, NULL, LIMIT_MSEC, err);
 	int kept = rows == NULL ? -1 : PQgetvalue(rows, 0, 0)[0] == 't';
 
 	PQclear(rows);

@@ -35,12 +35,8 @@
 
 /* clang-format off */
 static const char list_sql[] =
-"SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
-" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-" WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-" AND n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
-" AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
-"  AND d.objid = c.oid AND d.deptype = 'e') AND c.oid <> ALL ($1::oid[]) ORDER BY 1";
+#include "worker/reconcile/sql/sequences_list.sql.inc"
+;
 
 static const char plan_function[] =
 #include "worker/reconcile/sql/plan_sequences.sql.inc"
@@ -62,18 +58,21 @@ static const char text_sql[] =
 #include "worker/reconcile/sql/sequence_text.sql.inc"
 ;
 
+static const char epoch_sql[] =
+#include "worker/reconcile/sql/sequence_epoch.sql.inc"
+;
+
+static const char create_sql[] =
+#include "worker/reconcile/sql/sequence_create.sql.inc"
+;
+
 static const char *const prepare_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE SCHEMA IF NOT EXISTS bucardo_machine",
 	/* seen: of the live side; goal: where ours shall stand, and where it stood before; back:
 	 * it may be set back to there; own: somebody else moves it on; epoch: since when. */
-	"CREATE TABLE IF NOT EXISTS bucardo_machine.sequence (name text PRIMARY KEY,"
-	" seen numeric NOT NULL, goal numeric NOT NULL, stood numeric NOT NULL,"
-	" own boolean NOT NULL DEFAULT false, back boolean NOT NULL DEFAULT false)",
-	"DO $machine$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid ="
-	" 'bucardo_machine.sequence'::pg_catalog.regclass AND attname = 'epoch') THEN"
-	" ALTER TABLE bucardo_machine.sequence ADD COLUMN epoch text NOT NULL DEFAULT '';"
-	" END IF; END $machine$",
+	create_sql,
+	epoch_sql,
 	plan_function, set_function, fresh_function, advance_function,
 };
 /* clang-format on */

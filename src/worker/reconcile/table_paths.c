@@ -20,20 +20,16 @@ const char bm_path_functions_sql[] =
 
 /* Rows are read and written table by table, partitions by themselves. */
 static const char tables_sql[] =
-"WITH RECURSIVE t (oid) AS (SELECT to_regclass(n) FROM json_array_elements_text($1::json) n"
-" UNION SELECT i.inhrelid FROM t JOIN pg_inherits i ON i.inhparent = t.oid)"
-" SELECT c.oid::regclass::text FROM t JOIN pg_class c ON c.oid = t.oid WHERE c.relkind = 'r' ORDER BY 1";
+#include "worker/reconcile/sql/path_tables.sql.inc"
+;
 
 static const char create_sql[] =
 "CREATE TABLE IF NOT EXISTS bucardo.machine_paths (migration text, side text, tablename text,"
 " path text NOT NULL, PRIMARY KEY (migration, side, tablename))";
 
 static const char write_sql[] =
-"WITH new AS (SELECT * FROM json_to_recordset($2::json) AS x (side text, tablename text, path text)),"
-" gone AS (DELETE FROM bucardo.machine_paths p WHERE p.migration = $1 AND NOT EXISTS (SELECT 1 FROM new"
-"  WHERE new.side = p.side AND new.tablename = p.tablename))"
-" INSERT INTO bucardo.machine_paths AS p SELECT $1, side, tablename, path FROM new"
-" ON CONFLICT (migration, side, tablename) DO UPDATE SET path = excluded.path WHERE p.path <> excluded.path";
+#include "worker/reconcile/sql/path_write.sql.inc"
+;
 /* clang-format on */
 
 /* The names of relations whose every row calls such a function; NULL with `err`. */

@@ -13,15 +13,12 @@ enum { NAME, VERSION, SKIPPED, WANTED }; /* the columns */
 
 /* clang-format off */
 static const char source_sql[] =
-		"SELECT e.extname, e.extversion, e.extname = ANY ($1::text[]),"
-		" (SELECT CASE v->>'version' WHEN 'source' THEN e.extversion ELSE v->>'version' END"
-		"  FROM json_array_elements($2::json) v WHERE v->>'name' = e.extname)"
-		" FROM pg_extension e ORDER BY 1";
+#include "worker/schema/sql/source_extensions.sql.inc"
+;
 
 static const char outside_sql[] =
-		"SELECT array(SELECT unnest($1::oid[]) UNION SELECT d.objid FROM pg_depend d"
-		" JOIN pg_extension e ON e.oid = d.refobjid WHERE d.refclassid = 'pg_extension'::regclass"
-		" AND d.classid = 'pg_class'::regclass AND d.deptype = 'e' AND e.extname = ANY ($2::text[]))";
+#include "worker/schema/sql/outside_relations.sql.inc"
+;
 /* clang-format on */
 
 char *bm_extensions_skipped(const struct bm_extension_rules *rules)

@@ -52,13 +52,15 @@ static const char older_fence[] =
 #include "worker/schema/sql/fence_columns.sql.inc"
 ;
 
+static const char identity_sql[] =
+#include "worker/schema/sql/fence_identity.sql.inc"
+;
+
 const char *const bm_fence_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo_machine.fence (lifted timestamptz, lifted_by text,"
 	" turn bigint NOT NULL DEFAULT 0, forced text)",
 	older_fence,
-	"DO $$ BEGIN IF (SELECT relreplident = 'd' FROM pg_catalog.pg_class"
-	" WHERE oid = 'bucardo_machine.fence'::pg_catalog.regclass) THEN"
-	" ALTER TABLE bucardo_machine.fence REPLICA IDENTITY FULL; END IF; END $$",
+	identity_sql,
 	"INSERT INTO bucardo_machine.fence (lifted) SELECT NULL"
 	" WHERE NOT EXISTS (SELECT 1 FROM bucardo_machine.fence)",
 	"CREATE SEQUENCE IF NOT EXISTS bucardo_machine.handover_asked",

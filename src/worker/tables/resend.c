@@ -39,34 +39,27 @@ static const char follower_sql[] =
 #include "worker/tables/sql/follower_keys.sql.inc"
 ;
 
+static const char columns_sql[] =
+#include "worker/tables/sql/touches_columns.sql.inc"
+;
+
 static const char *const table_steps[] = {
 	"SET client_min_messages = warning",
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_touches (tablename text PRIMARY KEY,"
 	" file oid, block bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0)",
-	"ALTER TABLE bucardo.machine_touches ADD COLUMN IF NOT EXISTS why text,"
-	" ADD COLUMN IF NOT EXISTS follower_file oid, ADD COLUMN IF NOT EXISTS follower_block bigint,"
-	" ADD COLUMN IF NOT EXISTS gone bigint NOT NULL DEFAULT 0,"
-	" ADD COLUMN IF NOT EXISTS shipped boolean NOT NULL DEFAULT false,"
-	" ADD COLUMN IF NOT EXISTS held boolean NOT NULL DEFAULT false",
+	columns_sql,
 };
 
 static const char *const function_steps[] = {touch_function, ship_function};
 
 static const char hold_sql[] =
-"WITH later AS (SELECT key, value FROM json_each_text($1::json)),"
-" due AS (UPDATE bucardo.machine_touches SET held = false"
-"  WHERE held AND tablename NOT IN (SELECT key FROM later))"
-" INSERT INTO bucardo.machine_touches AS t (tablename, why, held) SELECT key, value, true FROM later"
-" ON CONFLICT (tablename) DO UPDATE SET why = excluded.why"
-" WHERE t.held AND t.why IS NULL AND excluded.why IS NOT NULL";
+#include "worker/tables/sql/touches_hold.sql.inc"
+;
 
 /* What machine_ship() has to go on with: a key's columns are those of the delta table. */
 static const char debt_sql[] =
-"SELECT (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a"
-"  WHERE a.attrelid = (SELECT to_regclass('bucardo.' || n.deltaname)"
-"   FROM bucardo.bucardo_delta_names n WHERE n.tablename = t.tablename LIMIT 1)"
-"  AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'txntime'),"
-" t.follower_file, t.follower_block, t.rows FROM bucardo.machine_touches t WHERE t.tablename = $1";
+#include "worker/deltas/sql/touched_key.sql.inc"
+;
 /* clang-format on */
 
 int bm_resend_make_table(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
@@ -131,25 +124,29 @@ static int do_live(struct bm_pass *pass, const char *sql, int count, const char 
 	return rc;
 }
 
+/* clang-format off */
+static const char request_sql[] =
+#include "worker/tables/sql/touches_request.sql.inc"
+;
+/* clang-format on */
+
 int bm_resend_request_rows(struct bm_pass *pass, const char *table, struct bm_error *err)
 {
-	return do_live(pass,
-			"INSERT INTO bucardo.machine_touches AS t (tablename) VALUES ($1)"
-			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, held = false"
-			" WHERE t.file IS NOT NULL OR t.held",
-			1, &table, err);
+	return do_live(pass, request_sql, 1, &table, err);
 }
+
+/* clang-format off */
+static const char request_both_sql[] =
+#include "worker/tables/sql/touches_request_both.sql.inc"
+;
+/* clang-format on */
 
 int bm_resend_request(
 		struct bm_pass *pass, const char *table, const char *why, struct bm_error *err)
 {
 	const char *const params[] = {table, why};
 
-	return do_live(pass,
-			"INSERT INTO bucardo.machine_touches (tablename, why) VALUES ($1, $2)"
-			" ON CONFLICT (tablename) DO UPDATE SET file = NULL, follower_file = NULL,"
-			" shipped = false, held = false, why = excluded.why",
-			2, params, err);
+	return do_live(pass, request_both_sql, 2, params, err);
 }
 
 void bm_resend_record_later(json_t *later, const char *table, const json_t *drift)

@@ -33,20 +33,16 @@
 
 /* clang-format off */
 static const char syncs_sql[] =
-"SELECT s.name, 'dbgroup ' || s.dbs, (SELECT count(*) FROM bucardo.dbmap m"
-"  WHERE m.dbgroup = s.dbs AND m.role = 'source') > 1"
-" FROM bucardo.sync s JOIN bucardo.dbmap d ON d.dbgroup = s.dbs"
-" WHERE d.db = $1 || '_source' AND d.role = 'source' ORDER BY s.name";
+#include "worker/deltas/sql/syncs_of_migration.sql.inc"
+;
 
 static const char captured_sql[] =
-"SELECT tablename, deltaname, trackname, bool_or(sync <> $1), bool_or(sync = $1)"
-" FROM bucardo.bucardo_delta_names WHERE sync IN ($1, $1 || ' (paused)')"
-" GROUP BY 1, 2, 3 ORDER BY 1";
+#include "worker/deltas/sql/captured_of_sync.sql.inc"
+;
 
 static const char members_sql[] =
-"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename)"
-" FROM bucardo.goat g JOIN bucardo.herdmap h ON h.goat = g.id"
-" JOIN bucardo.sync s ON s.herd = h.herd WHERE s.name = $1";
+#include "worker/deltas/sql/members_of_sync.sql.inc"
+;
 /* clang-format on */
 
 enum column { NAME, DELTA, TRACK, IS_PAUSED, IS_NAMED };

@@ -33,10 +33,8 @@ static const char follow_sql[] =
 
 /* $1 the migration: the keys of its tables as Bucardo has them; which are bytea matters to it. */
 static const char keys_sql[] =
-"SELECT quote_ident(g.schemaname) || '.' || quote_ident(g.tablename), g.qpkey || ' : ' ||"
-" (SELECT string_agg(CASE t WHEN 'bytea' THEN 'b' ELSE '-' END, '' ORDER BY n)"
-"  FROM unnest(string_to_array(g.pkeytype, '|')) WITH ORDINALITY AS x(t, n))"
-" FROM bucardo.goat g WHERE g.db = $1 || '_source' AND g.reltype = 'table'";
+#include "worker/deltas/sql/keys_known.sql.inc"
+;
 
 /* $1 a JSON object of those: where the source has others, those and their syncs. */
 static const char changed_sql[] =
@@ -53,9 +51,8 @@ DELTA_COLUMNS("n.deltaname", "CASE y.typname WHEN 'bytea' THEN 'b' ELSE '-' END"
 " WHERE k.value <> x.quoted || ' : ' || x.bytes";
 
 static const char rekey_sql[] =
-"UPDATE bucardo.goat SET pkey = $3, qpkey = $4, pkeytype = $5"
-" WHERE db = $1 || '_source' AND reltype = 'table'"
-" AND quote_ident(schemaname) || '.' || quote_ident(tablename) = $2";
+#include "worker/deltas/sql/key_replace.sql.inc"
+;
 /* clang-format on */
 
 /* ---- at the sides ---- */

@@ -37,9 +37,8 @@ static const char target_sql[] =
 
 /* $1 the old name, $2 the new one, $3 the migration. */
 static const char goat_sql[] =
-"UPDATE bucardo.goat SET schemaname = (parse_ident($2))[1], tablename = (parse_ident($2))[2]"
-" WHERE db = $3 || '_source' AND reltype = 'table'"
-" AND quote_ident(schemaname) || '.' || quote_ident(tablename) = $1";
+#include "worker/deltas/sql/table_rename.sql.inc"
+;
 static const char keys_sql[] = "UPDATE bucardo.machine_keys SET goat = $2 WHERE goat = $1";
 static const char learn_sql[] = "UPDATE bucardo_machine.target SET goat = $2 WHERE goat = $1";
 /* clang-format on */

@@ -51,11 +51,8 @@ static const char join_sql[] =
 
 /* Bucardo refuses a sync without tables. */
 static const char status_sql[] =
-"UPDATE bucardo.sync s SET status = CASE WHEN x.n = 0 THEN 'inactive' ELSE 'active' END"
-" FROM (SELECT count(*) AS n FROM bucardo.herdmap h JOIN bucardo.sync o ON o.herd = h.herd"
-"  WHERE o.name = $1) x WHERE s.name = $1"
-" AND s.status <> CASE WHEN x.n = 0 THEN 'inactive' ELSE 'active' END"
-" RETURNING CASE WHEN x.n = 0 THEN 'deactivate_sync_' ELSE 'activate_sync_' END || $1";
+#include "worker/deltas/sql/sync_by_members.sql.inc"
+;
 /* clang-format on */
 
 int bm_pause_prepare_side(struct bm_pass *pass, enum bm_side side, const char *const *steps,

@@ -18,13 +18,15 @@ static const char create_sql[] =
 #include "worker/transfer/sql/ledger_create.sql.inc"
 		;
 
+/* clang-format off */
+static const char exists_sql[] =
+#include "worker/transfer/sql/ledger_exists.sql.inc"
+;
+/* clang-format on */
+
 int bm_ledger_exists(PGconn *destination, struct bm_error *err)
 {
-	char *found = bm_sql_value(destination,
-			"SELECT count(*) FROM pg_class c JOIN pg_namespace n"
-			" ON n.oid = c.relnamespace WHERE n.nspname = 'bucardo_machine'"
-			" AND c.relname = 'clone'",
-			err);
+	char *found = bm_sql_value(destination, exists_sql, err);
 	int exists = found == NULL ? -1 : found[0] == '1';
 
 	free(found);
@@ -167,6 +169,16 @@ static void take_objects(const PGresult *rows, struct bm_ledger *out)
 	}
 }
 
+/* clang-format off */
+static const char works_sql[] =
+#include "worker/transfer/sql/ledger_works.sql.inc"
+;
+
+static const char columns_sql[] =
+#include "worker/transfer/sql/ledger_columns.sql.inc"
+;
+/* clang-format on */
+
 int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 		struct bm_ledger *out, struct bm_error *err)
 {
@@ -183,28 +195,14 @@ int bm_ledger_read(PGconn *destination, const struct bm_ledger_subject *subject,
 		goto out;
 	}
 	/* The ledger of an earlier program does not know moments, paths and waves. */
-	if (bm_sql_do(destination,
-			    "ALTER TABLE bucardo_machine.chunk ADD COLUMN IF NOT EXISTS moment text,"
-			    " ADD COLUMN IF NOT EXISTS wave integer NOT NULL DEFAULT 0;"
-			    "ALTER TABLE bucardo_machine.work ADD COLUMN IF NOT EXISTS"
-			    " with_path boolean NOT NULL DEFAULT false,"
-			    " ADD COLUMN IF NOT EXISTS wave integer NOT NULL DEFAULT 1000000,"
-			    " ADD COLUMN IF NOT EXISTS trusted boolean NOT NULL DEFAULT false",
-			    err) != 0) {
+	if (bm_sql_do(destination, columns_sql, err) != 0) {
 		goto out;
 	}
 	chunks = bm_sql(destination,
 			"SELECT id, table_name, range, estimate, coalesce(rows, 0), coalesce(bytes, 0),"
 			" done IS NOT NULL, moment, wave FROM bucardo_machine.chunk ORDER BY id",
 			err);
-	objects = chunks == NULL
-			? NULL
-			: bm_sql(destination,
-					  "SELECT id, stage, name, sql, first_table,"
-					  " second_table, cost, shares, done IS NOT NULL, with_path, wave,"
-					  " trusted"
-					  " FROM bucardo_machine.work ORDER BY id",
-					  err);
+	objects = chunks == NULL ? NULL : bm_sql(destination, works_sql, err);
 	if (objects == NULL) {
 		goto out;
 	}
@@ -330,16 +328,16 @@ int bm_ledger_object_is_done(
 	return is_done;
 }
 
+/* clang-format off */
+static const char unlogged_sql[] =
+#include "worker/transfer/sql/ledger_unlogged.sql.inc"
+;
+/* clang-format on */
+
 /* A crash empties unlogged tables, and the ledger is logged: look whether rows are there. */
 static int forget_emptied(PGconn *destination, struct bm_error *err)
 {
-	PGresult *tables = bm_sql(destination,
-			"SELECT c.table_name FROM bucardo_machine.chunk c"
-			" JOIN pg_class r ON r.oid = CASE WHEN c.table_name ~ '^\"'"
-			" THEN to_regclass(c.table_name) END"
-			" WHERE c.done IS NOT NULL AND r.relpersistence = 'u'"
-			" GROUP BY 1 HAVING sum(c.rows) > 0",
-			err);
+	PGresult *tables = bm_sql(destination, unlogged_sql, err);
 	struct bm_strbuf sql = BM_STRBUF_INIT;
 	int rc = tables != NULL ? 0 : -1;
 
@@ -358,6 +356,12 @@ static int forget_emptied(PGconn *destination, struct bm_error *err)
 	return rc;
 }
 
+/* clang-format off */
+static const char undone_sql[] =
+#include "worker/transfer/sql/ledger_undone.sql.inc"
+;
+/* clang-format on */
+
 int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned *lost,
 		struct bm_error *err)
 {
@@ -369,11 +373,7 @@ int bm_ledger_reconcile(PGconn *destination, struct bm_ledger *ledger, unsigned 
 					bm_sql_do(destination,
 							"UPDATE bucardo_machine.clone SET settled = clock_timestamp()",
 							err) == 0
-			? bm_sql(destination,
-					  "SELECT 0, id FROM bucardo_machine.chunk WHERE done IS NULL"
-					  " UNION ALL"
-					  " SELECT 1, id FROM bucardo_machine.work WHERE done IS NULL",
-					  err)
+			? bm_sql(destination, undone_sql, err)
 			: NULL;
 	for (int i = 0; undone != NULL && i < PQntuples(undone); i++) {
 		size_t base = number(undone, i, 0) == 0 ? 0 : ledger->chunk_count;

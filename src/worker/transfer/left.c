@@ -154,11 +154,11 @@ static void begin_plan(struct bm_left *left, size_t count, bool copying)
 
 /* Tables of the destination with row triggers that fire in replica role too: after all is sent.
  */
+/* clang-format off */
 static const char fired_sql[] =
-		"SELECT DISTINCT '\"' || replace(n.nspname, '\"', '\"\"') || '\".\"'"
-		" || replace(c.relname, '\"', '\"\"') || '\"' FROM pg_trigger g"
-		" JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-		" WHERE g.tgenabled IN ('A', 'R') AND g.tgtype & 5 = 5 AND NOT g.tgisinternal";
+#include "worker/transfer/sql/fired_tables.sql.inc"
+;
+/* clang-format on */
 
 static struct index_size *list_fired(const PGresult *rows, size_t *count)
 {

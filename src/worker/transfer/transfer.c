@@ -265,18 +265,16 @@ static int refuse_foreign_data(struct bm_transfer *t, struct bm_error *err)
 	return failure.code == BM_ERR_NONE && err->code == BM_ERR_NONE ? 0 : -1;
 }
 
+/* clang-format off */
+static const char identity_sql[] =
+#include "worker/transfer/sql/database_identity.sql.inc"
+;
+/* clang-format on */
+
 static int identify(struct bm_transfer *t, struct bm_error *err)
 {
-	t->source_id = bm_sql_value(t->snapshot_session,
-			"SELECT 'system ' || s.system_identifier || ' database ' || d.oid"
-			" FROM pg_control_system() s, pg_database d"
-			" WHERE d.datname = current_database()",
-			err);
-	char *target = bm_sql_value(t->control,
-			"SELECT 'system ' || s.system_identifier || ' database ' || d.oid"
-			" FROM pg_control_system() s, pg_database d"
-			" WHERE d.datname = current_database()",
-			err);
+	t->source_id = bm_sql_value(t->snapshot_session, identity_sql, err);
+	char *target = bm_sql_value(t->control, identity_sql, err);
 	char *super = bm_sql_value(t->control,
 			"SELECT rolsuper FROM pg_roles WHERE rolname = current_user", err);
 	int rc = t->source_id != NULL && target != NULL && super != NULL ? 0 : -1;

@@ -235,6 +235,14 @@ static bool table_differences(
 	return true;
 }
 
+/* Of a table that is paused; -1: nobody could count them. */
+static bool waiting_rows(
+		const struct http_scrape *scrape, const struct http_item *item, double *out)
+{
+	(void)scrape;
+	return http_status_number(item->self, "rows", out) && *out >= 0;
+}
+
 /* ---- the live side ---- */
 
 static const json_t *live_of(const struct http_item *item)
@@ -440,6 +448,8 @@ const struct http_metric http_metrics_table[] = {
 		NUMBER("count", 1), .states = {"severity"}},
 	{GAUGE, APART, "table_not_in_step", NULL,
 		"1 for each table that the destination does not get, 50 a migration at most.", COMPUTED(always)},
+	{GAUGE, PAUSED, "table_paused_rows", "rows",
+		"Changes that wait for a table that is paused, 50 tables a migration at most.", COMPUTED(waiting_rows)},
 	{GAUGE, COPYING, "table_copy_bytes", NULL, "What is copied of a table that is at work.",
 		NUMBER("done", 1)},
 	{GAUGE, COPYING, "table_copy_bytes_expected", NULL, "All of a table that is at work.",
@@ -466,4 +476,5 @@ const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
 		[FINDING] = {{"migration", "name", true}, {"rule", "rule", false},
 				{"side", "side", false}},
 		[COPYING] = {{"migration", "name", true}, {"table", "name", false}},
+		[PAUSED] = {{"migration", "name", true}, {"table", "table", false}},
 };

@@ -23,6 +23,7 @@ enum http_metric_scope {
 	MIGRATION,
 	APART,
 	COPYING,
+	PAUSED,
 	DIFFERENT,
 	ATTEMPT,
 	FREEZE,

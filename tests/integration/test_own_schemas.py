@@ -75,3 +75,20 @@ def test_default_privileges_give_away_nothing_that_runs_with_our_rights(sides):
     for server in (source, dest):
         wait_for(lambda s=server: s.sql(GIVEN, dbname="shop") == [], 30, "what came later too",
                  explain=lambda s=server: str(s.sql(GIVEN, dbname="shop")))
+
+
+def test_who_holds_the_lock_of_the_sides_for_long_is_told_and_nothing_is_lost(sides):
+    machine, source, dest = sides
+    machine.write_config(declared.yaml(source, dest, "shop", extra=declared.BY_HAND))
+    machine.start()
+    declared.wait_live(machine)
+    machine.wait_ready(30)
+    holder = dest.connect("shop")
+    holder.cursor().execute("SET ROLE app; SELECT pg_advisory_lock(1651860321, 1)")
+    source.sql("SET session_replication_role = replica; ALTER TABLE t DISABLE TRIGGER ALL; DELETE FROM t WHERE id = 7", dbname="shop")
+    told = wait_for(lambda: "advisory lock (1651860321, 1)" in machine.status_json()["why"] and machine.status_json(), 90,
+                    "it is told", explain=machine.log_tail)
+    assert f"process {holder.info.backend_pid} (role " in told["why"] and not told["ready"], told["why"]
+    holder.close()
+    compare.wait_equal(source, dest, "shop", seconds=90)
+    machine.wait_ready(60)

@@ -70,6 +70,10 @@ static void take_paused(struct beside *beside, const json_t *evidence)
 			replace(&beside->hint, json_string_value(json_object_get(one, "hint")));
 		}
 	}
+	const char *stuck = json_string_value(json_object_get(evidence, "stuck"));
+	if (trouble == NULL && stuck != NULL) {
+		trouble = bm_strdup(stuck);
+	}
 	replace(&beside->trouble, trouble);
 	free(trouble);
 }

@@ -349,8 +349,10 @@ int bm_live_hold(struct bm_pass *pass, struct bm_error *err)
 			return -1;
 		}
 		*err = (struct bm_error)BM_ERROR_INIT;
+		bm_pass_held_up(pass);
 		return 0;
 	}
+	bm_pass_solved(pass, BM_PASS_HELD_UP);
 	int rc = read_sight(pass, &sight, err);
 	if (rc == 0) {
 		print_epoch(pass, &sight, epoch, sizeof(epoch));

@@ -52,6 +52,7 @@ struct bm_pass {
 	uint64_t count_at_msec; /* the next count of what is not kept in step */
 	uint64_t foreign_at_msec,
 			foreign_wait_msec; /* the next look at foreign keys, see there */
+	struct json_t *stuck;  /* part -> what keeps it from being done, and since when */
 	unsigned touch_blocks; /* of a table to be sent again, at once; 0 not known yet */
 };
 
@@ -60,6 +61,17 @@ void bm_pass_note(struct bm_pass *pass, const char *what, const char *text);
 
 /* Forget it, so that it is news when it comes again; true when it had been printed. */
 bool bm_pass_forget(struct bm_pass *pass, const char *what);
+
+/*
+ * A part of the passes could not be done, and could again. What lasts for half a minute is put
+ * into the evidence as `stuck` by bm_pass_report_stuck(), and makes the machine not ready.
+ * bm_pass_held_up(): because somebody holds the lock by which the sides change places.
+ */
+void bm_pass_problem(struct bm_pass *pass, const char *part, const char *text);
+void bm_pass_solved(struct bm_pass *pass, const char *part);
+#define BM_PASS_HELD_UP "the lock of the sides"
+void bm_pass_held_up(struct bm_pass *pass);
+void bm_pass_report_stuck(struct bm_pass *pass);
 
 /* The side that is kept equal to the live one. */
 static inline enum bm_side bm_pass_follower(const struct bm_pass *pass)

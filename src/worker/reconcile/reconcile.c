@@ -79,6 +79,7 @@ static int report_refusal(
 	}
 	json_array_append_new(problems, bm_json_text(err->message));
 	bm_pass_note(pass, name, err->message);
+	bm_pass_problem(pass, name, err->message);
 	return 0;
 }
 
@@ -89,6 +90,7 @@ static int do_part(struct bm_pass *pass, const char *name,
 	*err = (struct bm_error)BM_ERROR_INIT;
 	if (part(pass, err) == 0) {
 		bm_pass_forget(pass, name);
+		bm_pass_solved(pass, name);
 		return 0;
 	}
 	return report_refusal(pass, name, problems, err);
@@ -142,6 +144,9 @@ static int keep_identity(struct bm_pass *pass, json_t *problems, struct bm_error
 	bool again = rc == 0 && pass->was_stopped;
 
 	pass->was_stopped = rc != 0;
+	if (rc >= 0) {
+		bm_pass_solved(pass, "identity");
+	}
 	if (rc < 0) {
 		return report_refusal(pass, "identity", problems, err) == 0 ? 1 : -1;
 	}
@@ -160,6 +165,7 @@ static int keep_schemas(struct bm_pass *pass, json_t *problems, struct bm_error 
 		}
 	}
 	bm_pass_forget(pass, "schemas");
+	bm_pass_solved(pass, "schemas");
 	return 0;
 }
 
@@ -258,7 +264,8 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 	struct bm_pass pass = {.phase = phase,
 			.reported = json_object(),
 			.ignored = json_object(),
-			.keyless = json_object()};
+			.keyless = json_object(),
+			.stuck = json_object()};
 	json_t *last = NULL;
 	uint64_t last_msec = 0, sequences_msec;
 
@@ -269,6 +276,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 
 	pass.was_stopped = true; /* nothing is made on a side before it is known to be ours */
 	while (rc == 0 && (rc = do_pass(&pass, &sequences_msec, err)) == 0) {
+		bm_pass_report_stuck(&pass);
 		report(&pass, &last, &last_msec);
 		rc = rest(&pass, sequences_msec, err);
 	}
@@ -277,6 +285,7 @@ static int reconcile_for_ever(struct bm_phase *phase, struct bm_error *err)
 	json_decref(pass.seen);
 	json_decref(pass.ignored);
 	json_decref(pass.keyless);
+	json_decref(pass.stuck);
 	json_decref(pass.drifted);
 	json_decref(pass.left);
 	json_decref(pass.counted);

@@ -30,9 +30,15 @@
 
 struct json_t;
 
+/* What the background remembers of definitions, sequences and large objects from one pass for
+ * the next. */
+struct bm_verify_objects;
+struct bm_verify_objects *bm_verify_objects_new(void);
+void bm_verify_objects_free(struct bm_verify_objects *objects);
+
 /*
- * Beside applications, for as long as it takes: rows of tables only, some ranges at a time with
- * rests between them, outside of any snapshot.
+ * Beside applications, for as long as it takes: rows, some ranges at a time with rests between
+ * them, outside of any snapshot; then `objects`, of which the states alone are kept.
  */
 struct bm_verify_beside {
 	uint64_t max_age_msec; /* what was proven longer ago is read again */
@@ -42,6 +48,8 @@ struct bm_verify_beside {
 	/* Whether a table is due. One without a key is compared as a whole. */
 	bool (*is_due)(void *ctx, const char *table, bool has_key);
 	void *ctx;
+	struct bm_verify_objects *objects; /* NULL: rows only */
+	uint64_t interval_msec;		   /* between two passes */
 	/* Nobody applies changes while it runs: what is marked as applied is on the other side.
 	 * It comes before the background, as a person's does. */
 	bool is_quiet;

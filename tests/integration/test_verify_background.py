@@ -16,6 +16,11 @@ INSERT INTO goods SELECT i, 'good ' || i, i * 1.5 FROM generate_series(1, 30000)
 CREATE TABLE words (word text PRIMARY KEY, number int);
 INSERT INTO words SELECT 'word ' || i, i FROM generate_series(1, 500) i;
 CREATE TABLE notes (text text);
+CREATE SEQUENCE numbers;
+SELECT setval('numbers', 500);
+CREATE INDEX goods_name ON goods (name);
+CREATE VIEW cheap AS SELECT id FROM goods WHERE price < 10;
+SELECT lo_from_bytea(4711, 'first');
 """
 
 QUICK = "    verify: {interval: 1s, full_every: 10s, max_load: 50}\n"
@@ -33,7 +38,7 @@ def replicating(shared_workshop):
 
 
 def states(source):
-    return dict(source.sql("SELECT name, state FROM bucardo.machine_proof_states WHERE kind <> 'migration'",
+    return dict(source.sql("SELECT name, state FROM bucardo.machine_proof_states WHERE kind IN ('table', 'materialized view')",
                            dbname="shop"))
 
 
@@ -167,6 +172,73 @@ def test_what_verify_finds_is_kept_in_the_source_until_it_is_proven_gone(world):
     assert verify_migration(machine, "--repair").code == 0
     assert not kept(source) and set(states(source).values()) == {"equal"}
     assert json.loads(found[0][1])
+
+
+def objects(machine, condition, what):
+    """Definitions, sequences and large objects: {kind: {"state", "why", ...}}."""
+    def by_kind(verify):
+        return {one["kind"]: one for one in verify.get("objects", [])}
+    return by_kind(known(machine, lambda v: condition(by_kind(v)), what))
+
+
+def all_equal(kinds):
+    return {kind: one["state"] for kind, one in kinds.items()} == {
+        "definitions": "equal", "sequences": "equal", "large objects": "equal"}
+
+
+@pytest.mark.parametrize("kind,name,plant,cure", [
+    ("definitions", "index public.goods_name", "DROP INDEX goods_name", "CREATE INDEX goods_name ON goods (name)"),
+    ("definitions", "view public.cheap", "CREATE OR REPLACE VIEW cheap AS SELECT id FROM goods WHERE price < 11",
+     "CREATE OR REPLACE VIEW cheap AS SELECT id FROM goods WHERE price < 10"),
+    ("large objects", "large object 4711", "SELECT lo_put(4711, 0, 'F')", "SELECT lo_put(4711, 0, 'f')")])
+def test_what_is_no_row_is_compared_too(world, kind, name, plant, cure):
+    machine, _, dest = world
+    objects(machine, all_equal, "all is equal at first")
+    dest.sql(plant, dbname="shop")
+    one = objects(machine, lambda kinds: kinds[kind]["state"] == "different", f"{name} is found")[kind]
+    assert name in one["why"] and one["differ"] == 1 and one["since"], one
+    assert name in machine.cli("status").output
+    is_kept = kind != "large objects"  # Nothing replicates those: it is told, and no fault of the replication.
+    if is_kept:
+        wait_for(lambda: not is_ready(machine), 10, "not ready")
+        status = machine.status_json()
+        assert f"{kind} differ: {name}" in status["why"] and "verify app" in status["advice"], status
+        wait_event(machine, "warn", f"verify: {kind} differ: {name}")
+    dest.sql(cure, dbname="shop")
+    objects(machine, all_equal, "all is equal again")
+    if is_kept:
+        wait_for(lambda: is_ready(machine), 30, "ready again")
+        wait_event(machine, "info", f"verify: {kind} are equal again")
+
+
+def test_a_sequence_that_stays_behind_is_found(world):
+    machine, source, dest = world
+    objects(machine, all_equal, "all is equal at first")
+    # With this bound the machine cannot set it again.
+    dest.sql("ALTER SEQUENCE numbers MAXVALUE 100 RESTART 3", dbname="shop")
+    one = objects(machine, lambda kinds: kinds["sequences"]["state"] == "different", "it is found")["sequences"]
+    assert "sequence public.numbers (it stands at 5" in one["why"] and "on the destination" in one["why"], one
+    wait_for(lambda: not is_ready(machine), 10, "not ready")
+    wait_event(machine, "warn", "verify: sequences differ: sequence public.numbers")
+    dest.sql("ALTER SEQUENCE numbers NO MAXVALUE", dbname="shop")
+    objects(machine, all_equal, "the machine has set it again")
+    wait_for(lambda: is_ready(machine), 30, "ready again")
+
+
+def test_what_is_no_row_is_no_false_alarm_while_it_changes(world):
+    machine, source, dest = world
+    objects(machine, all_equal, "all is equal at first")
+    before = len([e for e in events(machine) if " differ" in e[1]])
+    for i in range(12):
+        source.sql(f"SELECT nextval('numbers') FROM generate_series(1, 50); CREATE TABLE made_{i} (id serial PRIMARY KEY,"
+                   f" v text); CREATE INDEX ON made_{i} (v); INSERT INTO made_{i} (v) SELECT 'x' FROM generate_series(1, 100)",
+                   dbname="shop")
+        assert not [o for o in (declared.view(machine)["verify"] or {}).get("objects", []) if o["state"] == "different"]
+    wait_for(lambda: len(states(source)) == 15, 60, "they are compared", explain=lambda: str(states(source)))
+    objects(machine, all_equal, "all is equal again")
+    assert len([e for e in events(machine) if " differ" in e[1]]) == before, events(machine)
+    source.sql("".join(f"DROP TABLE made_{i};" for i in range(12)), dbname="shop")
+    wait_for(lambda: len(states(source)) == 3, 60, "they are forgotten")
 
 
 def test_pause_and_teardown_end_it(world):

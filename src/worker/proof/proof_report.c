@@ -175,9 +175,9 @@ json_t *bm_proof_report(const struct bm_conninfo *source, const struct bm_connin
 						"the last comparison of each table, by the background "
 						"or by `verify`",
 						"what is not told",
-						"sequences, definitions, large objects: "
-						"`bucardo-machine verify NAME --report FILE` compares "
-						"them"));
+						"which sequences, definitions and large objects are "
+						"equal, one by one: `bucardo-machine verify NAME "
+						"--report FILE` does"));
 	}
 	PQfinish(conn);
 	return report;

@@ -132,6 +132,8 @@ static void take_state(const PGresult *rows, int row, struct bm_proof_state *out
 			.ranges = number_at(rows, row, RANGES),
 			.ranges_proven = number_at(rows, row, PROVEN),
 			.ranges_changed = number_at(rows, row, MARKED)};
+	out->is_table = strcmp(out->kind, "table") == 0 ||
+			strcmp(out->kind, "materialized view") == 0;
 	bm_text_copy(out->at, sizeof(out->at), PQgetvalue(rows, row, AT));
 	bm_text_copy(out->since, sizeof(out->since), PQgetvalue(rows, row, SINCE));
 	bm_text_copy(out->oldest, sizeof(out->oldest), PQgetvalue(rows, row, OLDEST));

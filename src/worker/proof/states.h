@@ -30,7 +30,11 @@ struct json_t;
 #define BM_PROOF_TIME_SIZE 32
 
 struct bm_proof_state {
-	char *kind, *name; /* "table" or "materialized view"; quoted and qualified */
+	/* "table" or "materialized view", quoted and qualified; or "schema" definitions,
+	 * "sequences" all, "large objects" content, of which `changed` counts those that
+	 * differ. */
+	char *kind, *name;
+	bool is_table;
 	enum bm_proof state;
 	char *why;	 /* "" when there is nothing to say */
 	bool is_waiting; /* it was not compared yet */

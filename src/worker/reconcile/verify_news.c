@@ -24,8 +24,28 @@ static int64_t rows_of(const struct bm_proof_state *state)
 	return state->missing + state->extra + state->changed;
 }
 
+size_t bm_verify_tables(const struct bm_proof_states *states)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < states->count; i++) {
+		count += states->list[i].is_table;
+	}
+	return count;
+}
+
+/* "table public.t"; "definitions", "sequences", "large objects". */
+static const char *label_of(const struct bm_proof_state *state)
+{
+	return state->is_table || strcmp(state->kind, "schema") == 0 ? state->name
+								     : state->kind;
+}
+
 static char *trouble_of(const struct bm_proof_state *state)
 {
+	if (!state->is_table) {
+		return bm_format("%s differ: %s", label_of(state), state->why);
+	}
 	int64_t rows = rows_of(state);
 
 	return bm_format("%" PRId64 " row%s of table %s differ%s", rows, rows == 1 ? "" : "s",
@@ -34,6 +54,13 @@ static char *trouble_of(const struct bm_proof_state *state)
 
 static char *hint_of(const char *migration, const struct bm_proof_state *state)
 {
+	if (!state->is_table) {
+		return bm_format(
+				"`bucardo-machine verify %s` shows all that differs, with the "
+				"SQL that makes it equal where there is some; once it is, this "
+				"goes by itself",
+				migration);
+	}
 	return bm_format(
 			"`bucardo-machine verify %s --table '%s'` shows which, and with --repair "
 			"sends them again",
@@ -58,6 +85,9 @@ static void put_percent(const struct bm_proof_states *states, json_t *evidence)
 	bool is_all = true;
 
 	for (size_t i = 0; i < states->count; i++) {
+		if (!states->list[i].is_table) {
+			continue;
+		}
 		double share = share_of(&states->list[i]);
 		/* An empty table is one too. */
 		double weight = (double)states->list[i].bytes + 1;
@@ -68,7 +98,8 @@ static void put_percent(const struct bm_proof_states *states, json_t *evidence)
 	int percent = all > 0 ? (int)(100 * proven / all) : 0;
 	percent = !is_all && percent > 99 ? 99 : percent;
 	json_object_set_new(evidence, "percent",
-			states->count > 0 ? json_integer(is_all ? 100 : percent) : json_null());
+			bm_verify_tables(states) > 0 ? json_integer(is_all ? 100 : percent)
+						     : json_null());
 }
 
 static json_t *time_or_null(const char *time)
@@ -121,6 +152,9 @@ static void put_numbers(const struct bm_proof_states *states, json_t *evidence)
 
 	for (size_t i = 0; i < states->count; i++) {
 		const struct bm_proof_state *state = &states->list[i];
+		if (!state->is_table) {
+			continue;
+		}
 		counts[state->state] += !state->is_waiting;
 		add_totals(&sum, state);
 		oldest = earlier(oldest, state->oldest);
@@ -128,7 +162,8 @@ static void put_numbers(const struct bm_proof_states *states, json_t *evidence)
 			in_flight = earlier(in_flight, state->since);
 		}
 	}
-	json_object_set_new(evidence, "tables", json_integer((json_int_t)states->count));
+	json_object_set_new(
+			evidence, "tables", json_integer((json_int_t)bm_verify_tables(states)));
 	for (enum bm_proof proof = 0; proof < BM_PROOF_COUNT; proof++) {
 		json_object_set_new(evidence, bm_proof_name(proof),
 				json_integer((json_int_t)counts[proof]));
@@ -161,9 +196,10 @@ static json_t *rows_named(const json_t *rows, const char *table)
 static json_t *difference_of(const struct bm_proof_state *state, const json_t *rows)
 {
 	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:b, s:o, s:o, s:o}", "table",
-			bm_json_text(state->name), "why", bm_json_text(state->why), "missing",
-			(json_int_t)state->missing, "extra", (json_int_t)state->extra,
-			"changed", (json_int_t)state->changed, "replicated",
+			bm_json_text(label_of(state)), "why", bm_json_text(state->why),
+			"missing", (json_int_t)state->missing, "extra",
+			(json_int_t)state->extra, "changed",
+			(json_int_t)(state->is_table ? state->changed : 0), "replicated",
 			(int)state->captured, "since", time_or_null(state->since), "at",
 			time_or_null(state->at), "rows", rows_named(rows, state->name));
 }
@@ -183,12 +219,34 @@ static void put_lists(
 				json_array_size(unproven) < NAMED) {
 			json_array_append_new(unproven,
 					json_pack("{s:o, s:o}", "table",
-							bm_json_text(state->name), "why",
+							bm_json_text(label_of(state)), "why",
 							bm_json_text(state->why)));
 		}
 	}
 	json_object_set_new(evidence, "differences", differences);
 	json_object_set_new(evidence, "not_proven", unproven);
+}
+
+/* [{"kind": "definitions", "state": "equal", "why": "", "differ": 0, "since": ..., "at": ...}]
+ */
+static void put_objects(const struct bm_proof_states *states, json_t *evidence)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < states->count; i++) {
+		const struct bm_proof_state *state = &states->list[i];
+		if (!state->is_table) {
+			json_array_append_new(list,
+					json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "kind",
+							label_of(state), "state",
+							bm_proof_name(state->state), "why",
+							bm_json_text(state->why), "differ",
+							(json_int_t)state->changed, "since",
+							time_or_null(state->since), "at",
+							time_or_null(state->at)));
+		}
+	}
+	json_object_set_new(evidence, "objects", list);
 }
 
 static void put_trouble(
@@ -214,6 +272,7 @@ void bm_verify_report(const char *migration, const struct bm_proof_states *state
 	put_percent(states, evidence);
 	put_numbers(states, evidence);
 	put_lists(states, rows, evidence);
+	put_objects(states, evidence);
 	put_trouble(migration, states, evidence);
 }
 
@@ -238,7 +297,9 @@ void bm_verify_report_news(const char *migration, const struct bm_proof_states *
 			free(why);
 			free(hint);
 		} else if (was && state->state == BM_PROOF_EQUAL) {
-			bm_report_note("verify: table %s is equal again", state->name);
+			bm_report_note("verify: %s%s %s equal again",
+					state->is_table ? "table " : "", label_of(state),
+					state->is_table ? "is" : "are");
 		}
 	}
 }

@@ -18,6 +18,9 @@ void bm_verify_report(const char *migration, const struct bm_proof_states *state
 void bm_verify_report_news(const char *migration, const struct bm_proof_states *before,
 		const struct bm_proof_states *now);
 
+/* How many of them are tables. */
+size_t bm_verify_tables(const struct bm_proof_states *states);
+
 /* The replication should have kept it equal, and has not. */
 bool bm_verify_is_trouble(const struct bm_proof_state *state);
 

@@ -45,6 +45,7 @@ struct watch {
 	struct bm_phase *phase;
 	struct bm_conninfo source, destination;
 	struct bm_verify_load load;
+	struct bm_verify_objects *objects;
 	struct bm_proof_states states; /* as they were told last */
 	bool has_told;
 	json_t *last; /* line */
@@ -105,7 +106,7 @@ static int report_first_proof(struct watch *watch, struct bm_error *err)
 
 	if (first > 0) {
 		bm_report_note("verify: every row of all %zu tables is proven equal",
-				watch->states.count);
+				bm_verify_tables(&watch->states));
 	}
 	return first < 0 ? -1 : 0;
 }
@@ -184,7 +185,9 @@ static int run_pass(struct watch *watch, struct bm_error *err)
 			.batch_msec = BATCH_MSEC,
 			.rest = rest,
 			.is_due = is_due,
-			.ctx = watch};
+			.ctx = watch,
+			.objects = watch->objects,
+			.interval_msec = request->verify.interval_msec};
 	const struct bm_verify_options options = {.source = &watch->source,
 			.destination = &watch->destination,
 			.filter = &request->filter,
@@ -244,6 +247,7 @@ static int verify_for_ever(struct bm_phase *phase, struct bm_error *err)
 {
 	struct watch watch = {.phase = phase,
 			.load = {.max_load = phase->request.verify.max_load},
+			.objects = bm_verify_objects_new(),
 			.err = BM_ERROR_INIT};
 	uint64_t interval = phase->request.verify.interval_msec;
 
@@ -265,6 +269,7 @@ static int verify_for_ever(struct bm_phase *phase, struct bm_error *err)
 	bm_conninfo_finish(&watch.source);
 	bm_conninfo_finish(&watch.destination);
 	bm_proof_states_finish(&watch.states);
+	bm_verify_objects_free(watch.objects);
 	json_decref(watch.last);
 	return rc;
 }

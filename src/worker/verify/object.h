@@ -46,9 +46,10 @@ void bm_verify_new_tables(struct bm_pair *pair, const struct bm_verify_options *
 		const struct bm_verify_catalog *catalog, struct json_t *objects);
 
 /* All sequences of the live side, one object each, appended to `objects`: the other side has to
- * reach in `wait_msec` where that one stands at first. `migration`: NULL: not known. */
+ * reach in `wait_msec` where that one stands at first. `migration`: NULL: not known; `beside`:
+ * NULL: a person waits, else it may end the waiting. */
 int bm_verify_sequences(struct bm_pair *pair, const char *migration, uint64_t wait_msec,
-		struct json_t *objects, struct bm_error *err);
+		struct bm_verify_beside *beside, struct json_t *objects, struct bm_error *err);
 
 /*
  * The definitions of everything: one object for all that are equal, one for each that is not,
@@ -57,7 +58,9 @@ int bm_verify_sequences(struct bm_pair *pair, const char *migration, uint64_t wa
 void bm_verify_schema(struct bm_pair *pair, const struct bm_verify_options *options,
 		const struct bm_verify_catalog *catalog, struct json_t *objects);
 
-/* The large objects, by their bytes: as above, by OID. */
-void bm_verify_large_objects(struct bm_pair *pair, struct json_t *objects);
+/* The large objects, by their bytes: as above, by OID; `beside` rests in between, and may end
+ * it, NULL: nobody does. */
+void bm_verify_large_objects(
+		struct bm_pair *pair, struct bm_verify_beside *beside, struct json_t *objects);
 
 #endif

@@ -11,6 +11,7 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "worker/proof/states.h"
+#include "worker/verify/objects.h"
 
 #define REPORT_SCHEMA 1
 
@@ -364,18 +365,39 @@ static void compare_sequences(struct bm_run *run, uint64_t wait_msec)
 {
 	struct bm_error err = BM_ERROR_INIT;
 
-	if (bm_verify_sequences(&run->pair, run->options->migration, wait_msec, run->objects,
-			    &err) != 0) {
+	if (bm_verify_sequences(&run->pair, run->options->migration, wait_msec, NULL,
+			    run->objects, &err) != 0) {
 		json_array_append_new(run->objects,
 				bm_verify_object("sequences", "all", BM_PROOF_UNPROVEN,
 						err.message));
 	}
 }
 
+/* Sequences, definitions and large objects; what is found of all of them is kept. */
+static void compare_others(struct bm_run *run, uint64_t wait_msec)
+{
+	size_t sequences = json_array_size(run->objects);
+
+	if (run->options->only != NULL) {
+		bm_verify_schema(&run->pair, run->options, &run->catalog, run->objects);
+		return;
+	}
+	compare_sequences(run, wait_msec);
+	size_t definitions = json_array_size(run->objects);
+	bm_verify_schema(&run->pair, run->options, &run->catalog, run->objects);
+	size_t large = json_array_size(run->objects);
+	bm_verify_large_objects(&run->pair, NULL, run->objects);
+	bm_verify_objects_keep(run, BM_PART_SEQUENCES, sequences, definitions);
+	bm_verify_objects_keep(run, BM_PART_DEFINITIONS, definitions, large);
+	bm_verify_objects_keep(
+			run, BM_PART_LARGE_OBJECTS, large, json_array_size(run->objects));
+}
+
 static void compare_all(struct bm_run *run)
 {
 	compare_tables(run);
 	if (run->options->beside != NULL) {
+		bm_verify_objects_pass(run);
 		return;
 	}
 	size_t first = json_array_size(run->objects);
@@ -386,13 +408,7 @@ static void compare_all(struct bm_run *run)
 	if (is_captured(&run->catalog) && wait_msec < SEQUENCES_MSEC) {
 		wait_msec = SEQUENCES_MSEC;
 	}
-	if (run->options->only == NULL) {
-		compare_sequences(run, wait_msec);
-	}
-	bm_verify_schema(&run->pair, run->options, &run->catalog, run->objects);
-	if (run->options->only == NULL) {
-		bm_verify_large_objects(&run->pair, run->objects);
-	}
+	compare_others(run, wait_msec);
 	for (size_t i = first; i < json_array_size(run->objects); i++) {
 		take(run, json_array_get(run->objects, i));
 	}

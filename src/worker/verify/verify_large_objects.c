@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/clock.h"
 #include "worker/verify/object.h"
 
-/* So many of each side are read at once. */
+/* So many of each side are read at once; beside applications. */
 #define BATCH "1000"
+#define BATCH_BESIDE "20"
 
 /* That many are named; all are counted. */
 #define NAMED_MOST 1000
@@ -89,17 +91,17 @@ static void merge(struct objects *it, PGresult *const *rows)
 	}
 }
 
-/* The last OID of the next batch: neither side has more than BATCH up to it. */
-static int next_bound(
-		struct bm_pair *pair, const char *after, char bound[16], struct bm_error *err)
+/* The last OID of the next batch: neither side has many more than `most` up to it. */
+static int next_bound(struct bm_pair *pair, const char *after, const char *most, char bound[16],
+		struct bm_error *err)
 {
 	static const char sql[] = "SELECT coalesce((SELECT oid FROM pg_largeobject_metadata"
-				  " WHERE oid > $1::oid ORDER BY oid OFFSET " BATCH
-				  " LIMIT 1), 4294967295::oid)";
-	const char *const both[] = {sql, sql}, *const params[] = {after};
+				  " WHERE oid > $1::oid ORDER BY oid"
+				  " OFFSET $2::bigint LIMIT 1), 4294967295::oid)";
+	const char *const both[] = {sql, sql}, *const params[] = {after, most};
 	PGresult *rows[BM_PAIR_SIDES];
 
-	if (bm_pair_ask(pair->main, both, 1, params, rows, NULL, err) != 0) {
+	if (bm_pair_ask(pair->main, both, 2, params, rows, NULL, err) != 0) {
 		return -1;
 	}
 	unsigned long one = strtoul(PQgetvalue(rows[0], 0, 0), NULL, 10);
@@ -110,15 +112,30 @@ static int next_bound(
 	return 0;
 }
 
-static int read_all(struct bm_pair *pair, struct objects *it, struct bm_error *err)
+/* False: the background was told to end. */
+static bool rest(struct bm_verify_beside *beside, uint64_t begun_msec, uint64_t bytes)
+{
+	if (beside != NULL && !bm_verify_is_ended(beside)) {
+		beside->is_ended = !beside->rest(
+				beside->ctx, bm_clock_msec() - begun_msec, bytes);
+	}
+	return !bm_verify_is_ended(beside);
+}
+
+static int read_all(struct bm_pair *pair, struct bm_verify_beside *beside, struct objects *it,
+		struct bm_error *err)
 {
 	const char *const both[] = {objects_sql, objects_sql};
+	const char *most = beside != NULL ? BATCH_BESIDE : BATCH;
 	char after[16] = "0", bound[16];
+	uint64_t begun_msec, bytes;
 
 	do {
+		begun_msec = bm_clock_msec();
+		bytes = it->bytes;
 		PGresult *rows[BM_PAIR_SIDES];
 		const char *const params[] = {after, bound};
-		if (next_bound(pair, after, bound, err) != 0 ||
+		if (next_bound(pair, after, most, bound, err) != 0 ||
 				bm_pair_ask(pair->main, both, 2, params, rows, NULL, err) !=
 						0) {
 			return bm_error_wrap(err, "reading the large objects");
@@ -127,7 +144,8 @@ static int read_all(struct bm_pair *pair, struct objects *it, struct bm_error *e
 		PQclear(rows[0]);
 		PQclear(rows[1]);
 		memcpy(after, bound, sizeof(after));
-	} while (strcmp(bound, "4294967295") != 0);
+	} while (strcmp(bound, "4294967295") != 0 &&
+			rest(beside, begun_msec, it->bytes - bytes));
 	return 0;
 }
 
@@ -158,11 +176,12 @@ static void tell(const struct objects *it, const struct bm_error *err, json_t *o
 	json_array_append_new(out, all);
 }
 
-void bm_verify_large_objects(struct bm_pair *pair, json_t *objects)
+void bm_verify_large_objects(
+		struct bm_pair *pair, struct bm_verify_beside *beside, json_t *objects)
 {
 	struct objects it = {.list = json_array()};
 	struct bm_error err = BM_ERROR_INIT;
-	int rc = read_all(pair, &it, &err);
+	int rc = read_all(pair, beside, &it, &err);
 
 	json_array_extend(objects, it.list);
 	tell(&it, rc != 0 ? &err : NULL, objects);

@@ -277,8 +277,11 @@ static void note(struct schema *it, const struct definition *one, enum bm_proof 
 	}
 	char *key = bm_format("%s %s", one->kind, one->name);
 	/* A name that is no UTF-8 is no key. */
-	it->unnamed += json_object_set_new(it->keys, key,
-				       bm_verify_object(one->kind, one->name, state, "")) != 0;
+	json_t *object = bm_verify_object(one->kind, one->name, state, "");
+	if (one->table != NULL) {
+		json_object_set_new(object, "table", bm_json_text(one->table));
+	}
+	it->unnamed += json_object_set_new(it->keys, key, object) != 0;
 	free(key);
 }
 

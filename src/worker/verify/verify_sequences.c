@@ -158,8 +158,18 @@ static int run_round(struct bm_pair *pair, struct standing *ends, json_t *object
 	return rc;
 }
 
+/* False: the background was told to end. */
+static bool wait_for_next(struct bm_verify_beside *beside)
+{
+	poll(NULL, 0, ROUND_MSEC);
+	if (beside != NULL && !bm_verify_is_ended(beside)) {
+		beside->is_ended = !beside->rest(beside->ctx, 0, 0);
+	}
+	return !bm_verify_is_ended(beside);
+}
+
 int bm_verify_sequences(struct bm_pair *pair, const char *migration, uint64_t wait_msec,
-		json_t *objects, struct bm_error *err)
+		struct bm_verify_beside *beside, json_t *objects, struct bm_error *err)
 {
 	uint64_t deadline_msec = bm_clock_msec() + wait_msec;
 	enum bm_pair_side live;
@@ -177,10 +187,10 @@ int bm_verify_sequences(struct bm_pair *pair, const char *migration, uint64_t wa
 	while (rc == 0) {
 		behind = false;
 		rc = run_round(pair, ends, found, &behind, err);
-		if (rc != 0 || !behind || bm_clock_msec() >= deadline_msec) {
+		if (rc != 0 || !behind || bm_clock_msec() >= deadline_msec ||
+				!wait_for_next(beside)) {
 			break;
 		}
-		poll(NULL, 0, ROUND_MSEC);
 	}
 	json_array_extend(objects, found);
 	json_decref(found);

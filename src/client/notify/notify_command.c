@@ -1,5 +1,4 @@
 /* The command `notify`: how each receiver stands; `notify test`: a message to each now. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/file.h"
-#include "bucardo_machine/log.h"
 #include "bucardo_machine/receivers.h"
 #include "client/cli/command.h"
 #include "client/notify/notify_receivers.h"
@@ -56,16 +54,6 @@ static char *read_receivers(const struct cli_call *call)
 	bm_strbuf_finish(&errors);
 	free(path);
 	return text;
-}
-
-/* Their own output is in what is printed of them. */
-static void silence_the_log(void)
-{
-	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (nowhere >= 0) {
-		bm_log_open(nowhere, BM_LOG_TEXT, true);
-	}
 }
 
 static int test(struct asked *asked, struct notify_receivers *receivers, const char *name)
@@ -141,7 +129,6 @@ int cli_notify(const struct cli_call *call)
 	int code = CLI_FAILED;
 
 	if (text != NULL && asked.loop != NULL) {
-		silence_the_log();
 		receivers = notify_receivers_create(asked.loop, text, call->volume, &err);
 	}
 	if (receivers != NULL) {

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "bucardo_machine/event.h"
-#include "bucardo_machine/log.h"
 #include "bucardo_machine/receivers.h"
 #include "client/cli/command.h"
 #include "client/commands/control_client.h"
@@ -91,7 +90,6 @@ int cli_worker_notify(const struct cli_call *call)
 		fprintf(stderr, "bucardo-machine: worker notify is started by the machine itself\n");
 		return CLI_USAGE;
 	}
-	bm_log_open(STDERR_FILENO, BM_LOG_TEXT, true);
 	struct worker worker = {.runtime = call->words[1]};
 	if (bm_event_begin(&err) != 0 || run(&worker, text, call->words[2], &err) != 0) {
 		fprintf(stderr, "bucardo-machine: worker notify: %s\n", err.message);

@@ -34,6 +34,10 @@ SICK = """
     CREATE TABLE tinted (id int PRIMARY KEY, t tint[], h hstore, c citext, l moved.ltree);
     CREATE TABLE split (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE split_1 PARTITION OF split FOR VALUES FROM (0) TO (100);
+    CREATE TABLE planned (id int PRIMARY KEY, v int);
+    CREATE FUNCTION of_plain(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+    ALTER FUNCTION of_plain OWNER TO plain;
+    CREATE INDEX ON planned (v) WHERE of_plain(1);
 """
 DEGRADES = {"nokey": "no primary key", "floating": "floating-point", "ruled": "also fires",
             "kept": "rows that are gone would stay",
@@ -41,7 +45,7 @@ DEGRADES = {"nokey": "no primary key", "floating": "floating-point", "ruled": "a
 NOTES = {"volatile": "unlogged", "parent": "inheritance",
          "ruled": "rewrites statements", "seen": "materialised view", "big": "never analyzed",
          "swapped": "is deferrable", "identity columns": "counted", "unique indexes": "swapped",
-         "split": "it is partitioned"}
+         "split": "it is partitioned", "role plain": "of_plain(integer)"}
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,10 @@ const struct bm_check bm_checks_servers[] = {
   .sql = FOREIGN_SCHEMA("source") },
 { .name = "destination-foreign-schema", .side = BM_SIDE_DESTINATION, .severity = BM_SEVERITY_STOPS,
   .sql = FOREIGN_SCHEMA("destination") },
+{ .name = "source-planned-functions", .side = BM_SIDE_SOURCE, .severity = BM_SEVERITY_NOTE,
+  .sql =
+#include "worker/preflight/sql/planned_functions.sql.inc"
+  },
 { .name = "source-bucardo", .side = BM_SIDE_SOURCE, .severity = BM_SEVERITY_STOPS,
   .sql = BUCARDO_SCHEMA("source") },
 { .name = "destination-bucardo", .side = BM_SIDE_DESTINATION, .severity = BM_SEVERITY_STOPS,

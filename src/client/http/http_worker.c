@@ -165,8 +165,11 @@ static int serve(struct setup *setup, struct http_server *server)
 
 static int run(struct setup *setup)
 {
+	/* Its threads go on until the process has ended. */
+	static struct http_server server;
 	struct bm_error err = BM_ERROR_INIT;
-	struct http_server server = {
+
+	server = (struct http_server){
 			.token_file = setup->token_file, .is_encrypted = has_tls(setup)};
 
 	raise_descriptors();

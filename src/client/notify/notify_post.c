@@ -136,7 +136,8 @@ static int add_headers(const json_t *receiver, struct request *request, struct b
 	return 0;
 }
 
-/* Not taken as a whole: libcurl ends the transfer. */
+/* Not taken as a whole: libcurl ends the transfer. Its type is libcurl's. */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static size_t take_answer(char *data, size_t size, size_t count, void *ctx)
 {
 	struct request *request = ctx;

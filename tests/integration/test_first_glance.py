@@ -192,6 +192,20 @@ def test_a_migration_that_is_stuck_and_taken_out_of_the_file_is_in_nobodys_way(w
     machine.wait_ready(60)
 
 
+def test_a_migration_that_replicates_and_is_taken_out_of_the_file_is_not_called_paused(world):
+    machine, source, dest = world
+    machine.write_config("version: 1\n")
+    told = wait_view(machine, lambda v: "does not name it any more" in v["why"], "it is told")
+    assert told["status"] == "live" and "teardown" in told["hint"], told
+    source.sql("INSERT INTO late VALUES (4711)", dbname="shop")
+    wait_for(lambda: dest.value("SELECT count(*) FROM late WHERE id = 4711", dbname="shop") == 1, 30, "it goes on")
+    sync, = machine.status_json()["syncs"]
+    assert sync["health"] != "stopped", sync
+    assert "does not name it any more" in " ".join(machine.cli("status").check().split())
+    machine.write_config(yaml(source, dest, "shop", extra=EXTRA))
+    wait_view(machine, lambda v: v["status"] == "live" and v["why"] == "", "it is looked after again")
+
+
 def test_a_wrong_password_names_the_line_to_correct_and_never_the_password(world):
     machine, source, dest = world
     machine.write_pgpass(text=source.pgpass_line() + dest.pgpass_line().rsplit(":", 1)[0]

@@ -219,6 +219,11 @@ static void test_what_keeps_a_migration_back_ends_its_worker(void **state)
 	w.in.refused = false;
 	w.in.configured = false;
 	assert_next(&w, BM_STEP_CANCEL, BM_PHASE_COPY, BM_MIGRATION_PAUSED);
+	/* One that replicates goes on, and that is what is said. */
+	struct world live;
+	make_world_in(&live, BM_PHASE_COUNT);
+	live.in.configured = false;
+	assert_next(&live, BM_STEP_WAIT, BM_PHASE_COUNT, BM_MIGRATION_DONE);
 	w.in.configured = true;
 	w.in.until = BM_PHASE_SCHEMA;
 	assert_next(&w, BM_STEP_CANCEL, BM_PHASE_COPY, BM_MIGRATION_DONE);

@@ -179,6 +179,11 @@ static bool is_kept_back(
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_PAUSED, NULL);
 	} else if (in->refused) {
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_FAILED, NULL);
+	} else if (!in->configured && phase == BM_PHASE_COUNT) {
+		/* Its sync goes on: only a person stops that. */
+		*out = answer(BM_STEP_WAIT, BM_MIGRATION_DONE,
+				"machine.yaml does not name it any more: changes are applied as before, but "
+				"nobody looks after its sequences and tables");
 	} else if (!in->configured) {
 		*out = answer(BM_STEP_WAIT, BM_MIGRATION_PAUSED,
 				"machine.yaml does not name it any more");

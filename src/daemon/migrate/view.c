@@ -148,6 +148,9 @@ static void fill_reason(struct migration *migration, const struct record *record
 	} else if (migration->refusal != NULL) {
 		view->why = migration->refusal;
 		view->hint = BM_REFUSAL_HINT;
+	} else if (why != NULL && !migration->configured && !migration->leaving.asked) {
+		view->hint = "name it there again; or pause it; or `bucardo-machine teardown` "
+			     "takes it out of both databases";
 	} else if (why != NULL && migration->next.status == BM_MIGRATION_DONE) {
 		view->hint = go_on_by(migration, "migrate");
 	} else if (why == NULL && record->error != NULL) {

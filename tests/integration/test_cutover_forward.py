@@ -1,6 +1,7 @@
 """Direction forward is cut over too: without a way back, which is said, or with one that is made before the freeze."""
 
 import json
+import subprocess
 
 import pytest
 from support import compare, declared
@@ -112,3 +113,32 @@ def test_with_a_way_back_it_replicates_the_other_way_and_fails_back(workshop):
     equal(sides)
     writers.check()
     nothing_of_ours(sides)
+
+
+@pytest.mark.full
+def test_a_machine_killed_while_it_makes_the_way_back_leaves_the_source_live_and_goes_on_when_asked(workshop):
+    sides = forward(workshop, WAY_BACK)
+    with Writers(sides) as writers, Probe(sides) as probe:
+        writers.wait_more()
+        ready(sides, "cutover")
+        command, env = sides.machine.inside([sides.machine.binary, "cutover", "app", "--yes"])
+        attempt = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wait_for(lambda: captured(sides.dest) > 0 or attempt.poll() is not None, 60, "the destination is being captured", every=0.01)
+        assert attempt.poll() is None, attempt.communicate()[0]
+        assert sides.dest.value("SELECT lifted IS NULL FROM bucardo_machine.fence", dbname=DB)
+        sides.machine.kill9_everything()
+        attempt.communicate(timeout=60)
+        writers.wait_more()
+        sides.machine.start()
+        declared.wait_view(sides.machine, lambda v: v["cutover"] and not v["cutover"]["under_way"], "it is over", 120)
+        assert sides.writable() == [sides.source] and probe.changes() == 0
+        writers.wait_more()
+        ready(sides, "cutover")
+        assert ask(sides, "cutover", "app")["result"] == "done"
+        writers.wait_more()
+        ready(sides, "failback")
+        assert ask(sides, "failback", "app")["result"] == "done"
+        writers.wait_more()
+    assert not writers.errors and probe.changes() == 2
+    equal(sides)
+    writers.check()

@@ -205,6 +205,28 @@ def test_what_fails_after_the_commit_is_tried_again_until_it_is_done(sides, fron
 
 
 @pytest.mark.full
+def test_they_are_run_too_when_a_person_has_stopped_the_application(sides, front, place):
+    ran = place / "ran"
+    hooks = [command_hook("ahead", f"echo ahead >> {ran}", "before"), front.hook(), command_hook("told", f"echo told >> {ran}")]
+    for phase, side in (("cutover", sides.dest), ("failback", sides.source)):
+        sides.ready(phase, hooks=hooks, quiesce="manual")
+        run = sides.ask(phase, hooks=hooks, quiesce="manual")
+        assert not run.failed and run.evidence["result"] == "done", run.text()
+        assert front.leads_to() == side and sides.writable() == [side]
+    assert ran.read_text(encoding="utf-8").split() == ["ahead", "told"] * 2
+    # Who writes nevertheless is not waited for: it aborts, and no hook after the commit is run.
+    alone = [hooks[0], hooks[2]]
+    sides.ready("cutover", hooks=alone, quiesce="manual")
+    with Clients(front, sides, 2) as clients:
+        clients.wait_more()
+        run = sides.ask("cutover", hooks=alone, quiesce="manual")
+        clients.wait_more(5)
+    assert run.failed or run.evidence["result"] != "done", run.text()
+    assert front.leads_to() == sides.source and sides.writable() == [sides.source]
+    assert "told" not in ran.read_text(encoding="utf-8").split()[4:]
+
+
+@pytest.mark.full
 def test_a_pooler_that_is_away_after_the_commit_is_switched_when_it_is_back(sides, front):
     sides.ready("cutover")
     run = sides.start("cutover", budget_msec=8000, hooks=[front.hook()])

@@ -21,7 +21,4 @@ void bm_verify_report_news(const char *migration, const struct bm_proof_states *
 /* How many of them are tables. */
 size_t bm_verify_tables(const struct bm_proof_states *states);
 
-/* The replication should have kept it equal, and has not. */
-bool bm_verify_is_trouble(const struct bm_proof_state *state);
-
 #endif

@@ -1,3 +1,5 @@
+/* Definitions, sequences and large objects: one state each, read again when it may have
+ * changed. */
 #include "worker/verify/objects.h"
 
 #include <jansson.h>

@@ -141,6 +141,43 @@ def test_a_range_that_differs_a_paused_table_and_a_lost_analyze_are_not_ready(pa
     wait_for(lambda: check(machine)[0] == 0, 60, "ready again")
 
 
+def test_a_table_that_is_gone_from_both_sides_is_in_nobodys_way(pair):
+    machine, source, dest = pair
+    for server in (source, dest):
+        server.sql("CREATE TABLE gone (id int PRIMARY KEY)", dbname="shop")
+    source.sql("INSERT INTO gone VALUES (1); ANALYZE gone", dbname="shop")
+    dest.sql("ANALYZE gone", dbname="shop")
+    wait_for(lambda: dest.value("SELECT count(*) FROM gone", dbname="shop") == 1, 60, "it is captured")
+    source.sql("DROP TABLE gone", dbname="shop")
+    wait_for(lambda: "public.gone" in check(machine)[1]["paused"]["why"], 60, "it is paused")
+    dest.sql("DROP TABLE gone", dbname="shop")
+    found = {}
+
+    def is_ready():
+        found["code"], found["conditions"] = check(machine)
+        return found["code"] == 0
+    wait_for(is_ready, 90, "it is ready", explain=lambda: str(bad(found["conditions"])))
+    rehearsed = machine.cli("cutover", "app", "--rehearse", "--budget", "10s", seconds=90)
+    assert rehearsed.code == 0, rehearsed.output
+
+
+def test_a_trigger_that_fires_twice_does_not_say_that_rows_are_sent_again(pair):
+    machine, source, dest = pair
+    make = ("CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+            "CREATE TRIGGER own AFTER INSERT ON extra FOR EACH ROW EXECUTE FUNCTION own();"
+            "ALTER TABLE extra ENABLE ALWAYS TRIGGER own")
+    for server in (source, dest):
+        server.sql(make, dbname="shop")
+    declared.wait_view(machine, lambda v: any("own fires" in d["difference"] for d in v["reconcile"].get("drift", [])), "it is seen")
+    wait_for(lambda: source.value("SELECT count(*) FROM bucardo.machine_touches WHERE held", dbname="shop") == 1, 30, "it is held")
+    assert check(machine)[1]["resent"]["state"] == "ready"
+    said = machine.cli("verify", "app", seconds=60)
+    assert "being sent again" not in said.output, said.output
+    for server in (source, dest):
+        server.sql("DROP TRIGGER own ON extra; DROP FUNCTION own()", dbname="shop")
+    wait_for(lambda: check(machine)[0] == 0, 90, "ready again", explain=lambda: str(bad(check(machine)[1])))
+
+
 def test_a_range_that_a_pass_was_about_to_read_again_is_no_reason_to_refuse(pair):
     machine, source, _ = pair
     wait_for(lambda: machine.cli("verify", "app", seconds=60).code == 0, 60, "equal")

@@ -31,6 +31,9 @@ static const char sync_sql[] =
 static const char paused_sql[] =
 #include "worker/cutover/sql/ready_paused.sql.inc"
 ;
+static const char paused_from_sql[] =
+#include "worker/cutover/sql/ready_paused_from.sql.inc"
+;
 static const char owed_sql[] =
 #include "worker/cutover/sql/ready_owed.sql.inc"
 ;
@@ -227,7 +230,7 @@ const struct bm_ready_row bm_ready_rows[] = {
   .takes_phase = true },
 { .name = "reverse", .limit = "none without", .place = BM_READY_TO, .sql = reverse_sql,
   .only_both = true },
-{ .name = "paused", .limit = "none", .place = BM_READY_FROM, .sql = paused_sql },
+{ .name = "paused", .limit = "none", .place = BM_READY_TO, .sql = paused_sql, .feed = paused_from_sql },
 { .name = "resent", .limit = "none", .place = BM_READY_FROM, .sql = owed_sql, .passes = true },
 { .name = "proven", .limit = "all", .place = BM_READY_SOURCE, .sql = proven_sql, .acceptable = true },
 { .name = "indexes", .limit = "none invalid", .place = BM_READY_TO, .sql = indexes_sql },

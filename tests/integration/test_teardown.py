@@ -87,6 +87,8 @@ def test_nothing_is_removed_without_an_answer_or_when_others_are_there(world):
                      " VALUES ('theirs', 'public.\"Odd Name\"', 'x', 'y')", dbname="shop")
     code, out, err = world.run("--yes")
     assert code == 1 and "used by several" in err and "theirs" in err, (out, err)
+    code, out, err = world.run("nosuch")
+    assert code == 1 and "nothing is known there of 'nosuch'" in err and "app" in err, (out, err)
     world.source.sql("DELETE FROM bucardo.bucardo_delta_names WHERE sync = 'theirs'", dbname="shop")
     assert (catalog(world.source, "shop"), catalog(world.dest, "shop")) == there
 

@@ -87,7 +87,7 @@ static void put_left(const struct bm_transfer_progress *p, struct bm_strbuf *out
 {
 	char span[BM_CLOCK_TEXT_SIZE];
 
-	if (p->left_msec >= 0) {
+	if (p->left_msec >= 0 && strcmp(p->phase, "done") != 0) {
 		uint64_t seconds = ((uint64_t)p->left_msec + 999) / 1000;
 		bm_strbuf_printf(out, ", %s of %s left",
 				bm_clock_format_span((seconds > 0 ? seconds : 1) * 1000, span),

@@ -209,6 +209,32 @@ static void remove_all(struct side *side)
 	side->failed = side->failed || left != 0;
 }
 
+/* Done before, or misspelt: only a person knows. */
+static void report_unknown(const struct side *sides, size_t count)
+{
+	const struct cli_call *call = sides[0].call;
+
+	for (size_t word = 0; word < call->word_count; word++) {
+		bool known = false, others = false;
+		for (size_t i = 0; i < count; i++) {
+			char *list = bm_format(" %s ", bm_strbuf_text(&sides[i].names));
+			char *name = bm_format(" %s ", call->words[word]);
+			known = known || strstr(list, name) != NULL;
+			others = others || sides[i].names.length > 0;
+			free(list);
+			free(name);
+		}
+		if (!known && others) {
+			fprintf(stderr,
+					"bucardo-machine: teardown: nothing is known there of '%s': it was "
+					"torn down before, or is called otherwise; what uses these "
+					"databases: %s %s\n",
+					call->words[word], bm_strbuf_text(&sides[0].names),
+					bm_strbuf_text(&sides[count - 1].names));
+		}
+	}
+}
+
 /* A side that cannot be reached does not keep the other from being looked at, or cleaned. */
 static int tear_down(struct side *sides, size_t count)
 {
@@ -222,6 +248,7 @@ static int tear_down(struct side *sides, size_t count)
 		}
 		some = some || sides[i].traces != NULL;
 	}
+	report_unknown(sides, count);
 	if (refused || !some || !is_agreed(sides[0].call, sides, count)) {
 		return CLI_FAILED;
 	}

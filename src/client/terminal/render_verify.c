@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bucardo_machine/words.h"
 #include "bucardo_machine/strbuf.h"
 #include "client/terminal/render.h"
 #include "client/terminal/text.h"
@@ -34,10 +35,11 @@ static void render_proven(struct cli_table *table, const json_t *verify)
 	}
 	bm_strbuf_printf(&text, "%lld %%, ", number_of(verify, "percent"));
 	if (equal == tables) {
-		bm_strbuf_printf(&text, "all %lld tables", tables);
+		bm_strbuf_puts(&text, "all ");
 	} else {
-		bm_strbuf_printf(&text, "%lld of %lld tables", equal, tables);
+		bm_strbuf_printf(&text, "%lld of ", equal);
 	}
+	bm_words_count(&text, tables, "table", NULL);
 	if (oldest[0] != '\0') {
 		bm_strbuf_puts(&text, "; oldest proof ");
 		put_time(oldest, &text);

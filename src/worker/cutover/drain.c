@@ -73,7 +73,8 @@ int bm_cutover_carry_all(struct bm_cutover *c, struct bm_error *err)
 		keys += result.keys;
 		passes++;
 	} while (rc == 0 && is_worth_another(&result, before, passes, begun_msec));
-	snprintf(c->detail, sizeof(c->detail), "%" PRIu64 " keys in %d passes", keys, passes);
+	snprintf(c->detail, sizeof(c->detail), "%" PRIu64 " key%s in %d pass%s", keys,
+			keys == 1 ? "" : "s", passes, passes == 1 ? "" : "es");
 	return rc == 0 ? 0 : bm_error_wrap(err, "carrying what waits");
 }
 

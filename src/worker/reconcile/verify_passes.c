@@ -105,8 +105,9 @@ static int report_first_proof(struct watch *watch, struct bm_error *err)
 			: bm_proof_states_all_equal(source, watch->phase->request.name, err);
 
 	if (first > 0) {
-		bm_report_note("verify: every row of all %zu tables is proven equal",
-				bm_verify_tables(&watch->states));
+		size_t tables = bm_verify_tables(&watch->states);
+		bm_report_note("verify: every row of all %zu table%s is proven equal", tables,
+				tables == 1 ? "" : "s");
 	}
 	return first < 0 ? -1 : 0;
 }

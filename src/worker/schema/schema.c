@@ -56,7 +56,8 @@ static void report_selection(struct bm_transfer *t, const PGresult *filter)
 		}
 	}
 	if (out > 0) {
-		bm_transfer_note(t, "%u relations are not selected and stay behind%s%s", out,
+		bm_transfer_note(t, "%u relation%s not selected and stay%s behind%s%s", out,
+				out == 1 ? " is" : "s are", out == 1 ? "s" : "",
 				names.length > 0 ? ", and with them what depends on them: "
 						 : "",
 				bm_strbuf_text(&names));

@@ -92,7 +92,8 @@ UNION ALL SELECT 'sequence definition', r.name, NULL, 'pg_class', r.oid, 't', fo
       WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')), ''), NULL, NULL
   FROM rel r JOIN pg_sequence s ON s.seqrelid = r.oid
 UNION ALL SELECT 'policy', quote_ident(p.polname) || ' on ' || r.name, r.name, 'pg_policy', p.oid, 'e', concat_ws(' ',
-    CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, 'FOR', p.polcmd, 'TO', (SELECT string_agg(coalesce(o.name,
+    CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, 'FOR', CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+      WHEN 'd' THEN 'DELETE' ELSE 'ALL' END, 'TO', (SELECT string_agg(coalesce(o.name,
       'public'), ', ' ORDER BY o.name) FROM unnest(p.polroles) x(oid) LEFT JOIN role o ON o.oid = x.oid),
     'USING ' || pg_get_expr(p.polqual, p.polrelid), 'WITH CHECK ' || pg_get_expr(p.polwithcheck, p.polrelid)), NULL,
     format('DROP POLICY %I ON %s', p.polname, r.name)

@@ -151,7 +151,12 @@ class Declared(Show):
 
     def ready(self, word):
         """It says no while the sequences of the side that follows are behind, for some seconds."""
-        wait_for(lambda: self.machine.cli(word, "app", "--check", seconds=60).code == 0, 90, f"ready for {word}", every=1)
+        said = []
+
+        def is_ready():
+            said[:] = [self.machine.cli(word, "app", "--check", seconds=60)]
+            return said[0].code == 0
+        wait_for(is_ready, 90, f"ready for {word}", every=1, explain=lambda: said and said[0].output)
         self.command(word, "app", "--check")
 
     def change(self, word, live):

@@ -128,8 +128,9 @@ static void merge(struct bm_scan *scan, const struct bm_scan *part)
 	if (scan->suspects.count + part->suspects.count > BM_KEYS_MOST) {
 		bm_keys_sort(&scan->suspects); /* each moment has those under way again */
 	}
-	scan->too_many = scan->too_many || part->too_many ||
-			!bm_keys_add_all(&scan->suspects, &part->suspects);
+	/* Of too many those that there is room for: they are looked at again, and named. */
+	bool has_room = bm_keys_add_all(&scan->suspects, &part->suspects);
+	scan->too_many = scan->too_many || part->too_many || !has_room;
 }
 
 static void fail(struct readers *all, const struct bm_error *err)

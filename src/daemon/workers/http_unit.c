@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* It says what is wrong at once, and has nothing to put in order. */
-#define START_MSEC 30000
-#define STOP_MSEC 1000
+#include "daemon/workers/client_policy.h"
 
 static const char *or_none(const char *text)
 {
@@ -35,19 +33,6 @@ bool bm_http_unit_is_same(
 			is_same(a->http_key, b->http_key);
 }
 
-/* It is never given up: replication does not end because a port is taken. */
-static struct bm_unit_policy policy_of(const struct bm_config *config)
-{
-	return (struct bm_unit_policy){
-			.start_timeout_msec = START_MSEC,
-			.stop_gently_msec = STOP_MSEC,
-			.stop_firmly_msec = STOP_MSEC,
-			.backoff_first_msec = config->backoff_first_msec,
-			.backoff_limit_msec = config->backoff_limit_msec,
-			.stable_after_msec = config->stable_after_msec,
-	};
-}
-
 void bm_http_unit_fill(struct bm_http_unit *unit, const struct bm_config *config,
 		const char *at, const char *runtime, const char *socket_dir)
 {
@@ -57,7 +42,7 @@ void bm_http_unit_fill(struct bm_http_unit *unit, const struct bm_config *config
 
 	memcpy(unit->argv, argv, sizeof(argv));
 	snprintf(unit->probe, sizeof(unit->probe), "%s%s", at[0] == ':' ? "127.0.0.1" : "", at);
-	unit->policy = policy_of(config);
+	unit->policy = bm_client_policy(config);
 	unit->spec = (struct bm_program_spec){
 			.name = BM_HTTP_UNIT,
 			.argv = unit->argv,

@@ -7,10 +7,7 @@
 
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/receivers.h"
-
-/* A delivery that is under way is begun again by the next one. */
-#define START_MSEC 30000
-#define STOP_MSEC 1000
+#include "daemon/workers/client_policy.h"
 
 bool bm_notify_unit_is_same(const struct bm_config *a, const struct bm_config *b)
 {
@@ -34,14 +31,7 @@ void bm_notify_unit_fill(struct bm_notify_unit *unit, const struct bm_config *co
 	free(text);
 	unit->env[0] = unit->receivers;
 	unit->env[1] = NULL;
-	unit->policy = (struct bm_unit_policy){
-			.start_timeout_msec = START_MSEC,
-			.stop_gently_msec = STOP_MSEC,
-			.stop_firmly_msec = STOP_MSEC,
-			.backoff_first_msec = config->backoff_first_msec,
-			.backoff_limit_msec = config->backoff_limit_msec,
-			.stable_after_msec = config->stable_after_msec,
-	};
+	unit->policy = bm_client_policy(config);
 	unit->spec = (struct bm_program_spec){
 			.name = BM_NOTIFY_UNIT,
 			.argv = unit->argv,

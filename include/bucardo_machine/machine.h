@@ -19,6 +19,7 @@
 #include "bucardo_machine/event.h"
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/migrate.h"
+#include "bucardo_machine/receivers.h"
 #include "bucardo_machine/status.h"
 #include "bucardo_machine/strbuf.h"
 
@@ -86,6 +87,10 @@ char *bm_machine_plan(
 
 /* What `doctor NAME` hands to `worker phase`; see bm_migrate_doctor_request(). */
 char *bm_machine_doctor(struct bm_machine *machine, const char *name, struct bm_error *err);
+
+/* How each receiver stands, as `worker notify` says; forgotten when its unit ends. */
+void bm_machine_notified(struct bm_machine *machine, const struct bm_receiver_report *reports,
+		size_t count);
 
 /* Read machine.yaml again; -1 with the list of errors when it was refused. */
 int bm_machine_reload(struct bm_machine *machine, struct bm_strbuf *errors);

@@ -25,6 +25,7 @@
 #include "bucardo_machine/log.h"
 #include "bucardo_machine/phase_host.h"
 #include "bucardo_machine/postgres.h"
+#include "bucardo_machine/receivers.h"
 
 /* The steps that refuse a control database whose journal a later version wrote (BM_ERR_NEWER).
  * They run on database bucardo before anything is written into it, and need no context. */
@@ -201,6 +202,10 @@ char *bm_migrate_change_check(struct bm_migrate *migrate, const char *name,
  * machine knows already; as the next function. */
 char *bm_migrate_doctor_request(
 		struct bm_migrate *migrate, const char *name, struct bm_error *err);
+
+/* How the receivers of `worker notify` stand: the doctor is told. */
+void bm_migrate_notified(struct bm_migrate *migrate, const struct bm_receiver_report *reports,
+		size_t count);
 
 /*
  * The line that requests a preflight of `name` (with `fix`: and the safe fixes) from

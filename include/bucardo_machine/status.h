@@ -18,6 +18,7 @@
 
 #include "bucardo_machine/bucardo.h"
 #include "bucardo_machine/migrate.h"
+#include "bucardo_machine/receivers.h"
 #include "bucardo_machine/supervise.h"
 
 #define BM_STATUS_SCHEMA 2
@@ -87,6 +88,8 @@ struct bm_status {
 	const struct bm_sync_view *syncs;
 	size_t migration_count;
 	const struct bm_migration_view *migrations;
+	size_t receiver_count; /* 0: nobody is told, or `worker notify` has said nothing yet */
+	const struct bm_receiver_report *receivers;
 	bool is_brief; /* its JSON has no findings, which may be most of it */
 };
 

@@ -171,6 +171,15 @@ static char *fake_doctor(struct bm_machine *machine, const char *name, struct bm
 	return fake_teardown_preview(machine, name, err);
 }
 
+static void fake_notified(struct bm_machine *machine, const struct bm_receiver_report *reports,
+		size_t count)
+{
+	struct fake *fake = of(machine);
+
+	snprintf(fake->last_request, sizeof(fake->last_request), "notified %zu %s", count,
+			count > 0 ? reports[0].name : "");
+}
+
 static const struct bm_control_host host = {
 		.status = fake_status,
 		.is_ready = fake_is_ready,
@@ -180,6 +189,7 @@ static const struct bm_control_host host = {
 		.teardown = fake_teardown,
 		.teardown_preview = fake_teardown_preview,
 		.doctor = fake_doctor,
+		.notified = fake_notified,
 		.reload = fake_reload,
 		.show_config = fake_show,
 		.event_after = fake_event_after,

@@ -188,6 +188,17 @@ def certify(machine, days):
     return "{certificate: %s, key: %s}" % tuple(paths)
 
 
+def pager(machine, code):
+    """A receiver of notify whose command ends with this code."""
+    path = os.path.join(machine.folder, "pager")
+    with open(f"{path}.new", "w", encoding="ascii") as file:
+        file.write(f"#!/bin/sh\necho the pager is out of paper\nexit {code}\n")
+    os.chmod(f"{path}.new", 0o755)
+    give(f"{path}.new")
+    os.replace(f"{path}.new", path)
+    return f'notify: {{settle: 0s, receivers: [{{name: pager, command: ["{path}"], interval: 0s}}]}}\n'
+
+
 def screen(machine):
     shown = machine.shell("NO_COLOR=1 script -qec 'stty cols 80 rows 24; bucardo-machine status' /dev/null").output
     assert max(map(len, shown.splitlines())) <= 80, shown
@@ -202,7 +213,7 @@ def test_what_is_old_full_or_behind_is_named_and_the_statement_cures_it(pair):
         dest.sql(BURN, dbname="shop")
         dest.sql("ALTER SEQUENCE customer_id_seq MAXVALUE 50 RESTART 1", dbname="shop")
         source.sql(LEFT_BEHIND, dbname="shop")
-        machine.write_config(machine.yaml.replace('"}', f'", tls: {certify(machine, 3)}}}'))
+        machine.write_config(machine.yaml.replace('"}', f'", tls: {certify(machine, 3)}}}') + pager(machine, 1))
         left_at(machine.volume, 50 << 20)
         stack.callback(left_at, machine.volume, 400 << 20)
         full = found(machine, "disk", "machine", "stops", machine.volume)
@@ -214,6 +225,12 @@ def test_what_is_old_full_or_behind_is_named_and_the_statement_cures_it(pair):
         deltas = found(machine, "deltas", "source", "note", "orphan", "long_gone")
         https = found(machine, "http-certificate", "machine", "degrades", "ends at 20", machine.folder)
         long = found(machine, "long-transaction", "source", "note", "report", "public.extra")
+        untold = found(machine, "receiver", "machine", "degrades", "pager", "out of paper", "notify test pager")
+        assert "notify pager was NOT told since 20" in screen(machine), screen(machine)
+        told, = machine.status_json()["receivers"]
+        assert told["failures"] >= 3 and told["failing_since"] == untold["evidence"][0]["failing_since"], told
+        pager(machine, 0)
+        machine.cli("service", "restart", "notify").check()
         left_at(machine.volume, 400 << 20)
         certify(machine, 90)
         for server, finding in ((source, long), (dest, old), (source, deltas)):
@@ -221,7 +238,8 @@ def test_what_is_old_full_or_behind_is_named_and_the_statement_cures_it(pair):
         source.sql("DELETE FROM bucardo.bucardo_delta_names WHERE sync = 'long_gone'; DROP TABLE bucardo.delta_public_orphan",
                    dbname="shop")
         dest.sql("ALTER SEQUENCE customer_id_seq MAXVALUE 2147483647", dbname="shop")
-        gone(machine, full, old, behind, deltas, https, long)
+        gone(machine, full, old, behind, deltas, https, long, untold)
+        assert "NOT told" not in screen(machine), screen(machine)
     source.sql("DROP TABLE orphan; DROP FUNCTION bucardo.left_behind()", dbname="shop")
     machine.write_config(machine.yaml)
 

@@ -145,6 +145,12 @@ def test_one_that_does_not_take_it_gets_the_latest_state_later_and_holds_up_nobo
     listed = told.machine.cli("notify")
     assert listed.code == 1 and listed.output.count("NOT TOLD") == len(WHY), listed.output
     assert all(why in listed.output for why in WHY.values()), listed.output
+    def failing():
+        return {one["name"]: one for one in told.machine.status_json()["receivers"]}
+    wait_for(lambda: all(why in failing()[f"bad-{answer}"]["why"] and failing()[f"bad-{answer}"]["failing_since"]
+                         for answer, why in WHY.items()), 10, "the status has them", explain=lambda: json.dumps(failing()))
+    assert failing()["chat"]["failures"] == 0 and failing()["chat"]["delivered_at"] and failing()["chat"]["why"] == ""
+    assert "and 2 more: `bucardo-machine notify`" in " ".join(told.machine.cli("status").output.split())
     for receiver in bad.values():
         receiver.answer = 200
     told.over()
@@ -157,6 +163,9 @@ def test_one_that_does_not_take_it_gets_the_latest_state_later_and_holds_up_nobo
                  f"{answer}: the latest state", explain=told.machine.log_tail)
         receiver.close()
     assert "'bad-hang' was told again" in told.machine.log()
+    wait_for(lambda: all(one["failures"] == 0 for one in told.machine.status_json()["receivers"]), 10, "the status has that")
+    told.machine.cli("service", "stop", "notify").check()
+    wait_for(lambda: told.machine.status_json()["receivers"] == [], 10, "nobody knows how they stand while it is stopped")
 
 
 def test_secrets_are_read_from_files_and_are_nowhere_else(told, workshop):

@@ -21,7 +21,7 @@
 	"\"databases\":[{\"name\":\"src\",\"role\":\"source\",\"part\":\"source\",\"reach\":\"yes\",\"since\":\"2026-11-23T04:03:20.000Z\",\"age_msec\":7000000,\"error\":\"\"},{\"name\":\"dst\",\"role\":\"target\",\"part\":\"destination\",\"reach\":\"yes\",\"since\":\"2026-11-23T04:03:20.000Z\",\"age_msec\":7000000,\"error\":\"\"}]," \
 	"\"syncs\":[{\"name\":\"app\",\"health\":\"catching-up\",\"since\":\"2026-11-23T05:59:48.000Z\",\"age_msec\":12000," \
 	"\"why\":\"\",\"advice\":\"\",\"backlog_rows\":12345,\"lag_msec\":3100," \
-	"\"good_age_msec\":4000,\"bad_age_msec\":null,\"bad_text\":\"\",\"blocker\":null,\"step\":\"none\",\"trend\":\"shrinks\",\"shrink_rate\":40,\"catch_up_msec\":300000,\"requeued_rows\":2,\"conflicts\":0,\"applied_rows\":0}],\"migrations\":[]}"
+	"\"good_age_msec\":4000,\"bad_age_msec\":null,\"bad_text\":\"\",\"blocker\":null,\"step\":\"none\",\"trend\":\"shrinks\",\"shrink_rate\":40,\"catch_up_msec\":300000,\"requeued_rows\":2,\"conflicts\":0,\"applied_rows\":0}],\"migrations\":[],\"receivers\":[]}"
 
 #define GOLDEN_WELL \
 	"The machine has been ready for 3 min  (bucardo-machine 0.1.0, pid 1, up 2 h 6 min)\n" \

@@ -25,7 +25,7 @@ static void test_every_command_is_understood_by_its_name(void **state)
 {
 	static const char *const members =
 			",\"what\":\"live\",\"verb\":\"stop\",\"unit\":\"x\",\"migration\":\"app\","
-			"\"direction\":\"failback\",\"mode\":\"check\"}";
+			"\"direction\":\"failback\",\"mode\":\"check\",\"receivers\":[]}";
 	char line[256];
 
 	(void)state;
@@ -108,6 +108,42 @@ static void test_members_arrive(void **state)
 	assert_int_equal(parse("{\"command\":\"pause\"}", &request), -1);
 }
 
+static void test_how_receivers_stand_is_checked_and_bounded(void **state)
+{
+	static const char *const wrong[] = {
+			"{\"command\":\"notified\"}",
+			"{\"command\":\"notified\",\"receivers\":{}}",
+			"{\"command\":\"notified\",\"receivers\":[{}]}",
+			"{\"command\":\"notified\",\"receivers\":[{\"name\":\"a\",\"why\":1}]}",
+			"{\"command\":\"notified\",\"receivers\":[{\"name\":\"a\",\"failures\":-1}]}",
+	};
+	struct bm_control_request request;
+	char line[8192] = "{\"command\":\"notified\",\"receivers\":[";
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(wrong); i++) {
+		assert_int_equal(parse(wrong[i], &request), -1);
+	}
+	for (int i = 0; i < BM_RECEIVERS_MOST; i++) {
+		size_t used = strlen(line);
+		snprintf(line + used, sizeof(line) - used,
+				"%s{\"name\":\"n%d\",\"kind\":\"command\",\"failures\":%d,"
+				"\"delivered_at\":null,\"why\":\"%0400d\"}",
+				i > 0 ? "," : "", i, i, 1);
+	}
+	size_t used = strlen(line);
+	snprintf(line + used, sizeof(line) - used, "]}");
+	assert_int_equal(parse(line, &request), 0);
+	assert_int_equal(request.receiver_count, BM_RECEIVERS_MOST);
+	assert_string_equal(request.receivers[15].name, "n15");
+	assert_int_equal(request.receivers[15].failures, 15);
+	assert_string_equal(request.receivers[15].delivered_at, "");
+	assert_int_equal(strlen(request.receivers[15].why),
+			sizeof(request.receivers[15].why) - 1);
+	snprintf(line + used, sizeof(line) - used, ",{\"name\":\"one more\"}]}");
+	assert_int_equal(parse(line, &request), -1);
+}
+
 static void test_members_of_later_versions_are_ignored(void **state)
 {
 	struct bm_control_request request;
@@ -186,6 +222,7 @@ int main(void)
 			cmocka_unit_test(test_every_command_is_understood_by_its_name),
 			cmocka_unit_test(test_what_a_cutover_is_asked_with_is_checked),
 			cmocka_unit_test(test_members_arrive),
+			cmocka_unit_test(test_how_receivers_stand_is_checked_and_bounded),
 			cmocka_unit_test(test_members_of_later_versions_are_ignored),
 			cmocka_unit_test(test_what_is_no_request_is_refused),
 			cmocka_unit_test(test_a_name_longer_than_any_unit_is_refused_not_cut),

@@ -217,6 +217,7 @@ static void write_metric(struct walk *walk)
 {
 	static const char *const lists[SCOPE_COUNT] = {[UNIT] = "units",
 			[RECOVERY] = "recoveries",
+			[RECEIVER] = "receivers",
 			[DATABASE] = "databases",
 			[SYNC] = "syncs",
 			[MIGRATION] = "migrations"};

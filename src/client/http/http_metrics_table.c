@@ -355,6 +355,8 @@ const struct http_metric http_metrics_table[] = {
 	{GAUGE, UNIT, "unit_wanted", NULL, "Whether a unit ought to run.", NUMBER("wanted", 1)},
 	{COUNTER, UNIT, "unit_restarts", NULL, "Starts of a unit after the first one.",
 		NUMBER("restarts", 1)},
+	{GAUGE, RECEIVER, "notify_failures", NULL,
+		"Deliveries to a receiver of notify that failed in a row; 0: the last one arrived.", NUMBER("failures", 1)},
 	{COUNTER, RECOVERY, "recoveries", NULL,
 		"Steps taken against stalls, by what became of them: recovered, failed (the next was taken), other.",
 		NUMBER("count", 1)},
@@ -462,6 +464,7 @@ const size_t http_metrics_count = BM_COUNT_OF(http_metrics_table);
 const struct http_label http_labels[SCOPE_COUNT][HTTP_LABELS] = {
 		[UNIT] = {{"unit", "name", false}, {"kind", "kind", false}},
 		[RECOVERY] = {{"step", "step", false}, {"result", "result", false}},
+		[RECEIVER] = {{"receiver", "name", false}, {"kind", "kind", false}},
 		[DATABASE] = {{"database", "name", false}, {"side", "part", false}},
 		[SYNC] = {{"sync", "name", false}},
 		[MIGRATION] = {{"migration", "name", false}},

@@ -18,6 +18,7 @@ enum http_metric_scope {
 	MACHINE,
 	UNIT,
 	RECOVERY,
+	RECEIVER,
 	DATABASE,
 	SYNC,
 	MIGRATION,

@@ -84,7 +84,11 @@ static void print(const json_t *list)
 				json_string_value(json_object_get(one, "least")),
 				at != NULL ? at : "never");
 		if (failures > 0) {
-			printf("; NOT TOLD, %lld times in a row: %s", (long long)failures, why);
+			const char *since = json_string_value(
+					json_object_get(one, "failing_since"));
+			printf("; NOT TOLD since %s, %lld time%s in a row: %s",
+					since != NULL ? since : "an earlier version",
+					(long long)failures, failures == 1 ? "" : "s", why);
 		}
 		putchar('\n');
 	}

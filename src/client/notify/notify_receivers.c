@@ -29,12 +29,13 @@ struct receiver {
 	const json_t *definition;
 	const char *name;
 	json_t *told;
-	struct bm_job *job;   /* NULL: none is under way */
-	json_t *under_way;    /* the changes that it tells; NULL: it is a test */
-	uint64_t next_msec;   /* not before */
-	unsigned failures;    /* in a row */
-	int64_t delivered_at; /* by the wall clock; 0 never */
-	char why[300];	      /* the last failure */
+	struct bm_job *job;    /* NULL: none is under way */
+	json_t *under_way;     /* the changes that it tells; NULL: it is a test */
+	uint64_t next_msec;    /* not before */
+	unsigned failures;     /* in a row */
+	int64_t delivered_at;  /* by the wall clock; 0 never */
+	int64_t failing_since; /* alike, of the first failure in a row; 0 none */
+	char why[300];	       /* the last failure */
 	notify_tested *tested;
 	void *ctx;
 };
@@ -85,6 +86,7 @@ static void take_kept(struct receiver *one, const json_t *kept)
 
 	one->told = json_is_object(told) ? json_deep_copy(told) : json_object();
 	one->delivered_at = (int64_t)number_of(mine, "delivered_at");
+	one->failing_since = (int64_t)number_of(mine, "failing_since");
 	one->failures = (unsigned)number_of(mine, "failures");
 	bm_text_copy(one->why, sizeof(one->why), text_of(mine, "why"));
 }
@@ -97,8 +99,9 @@ static void save(struct notify_receivers *receivers)
 	for (size_t i = 0; i < receivers->count; i++) {
 		const struct receiver *one = &receivers->list[i];
 		json_object_set_new(all, one->name,
-				json_pack("{s:I, s:I, s:o, s:O}", "delivered_at",
-						(json_int_t)one->delivered_at, "failures",
+				json_pack("{s:I, s:I, s:I, s:o, s:O}", "delivered_at",
+						(json_int_t)one->delivered_at, "failing_since",
+						(json_int_t)one->failing_since, "failures",
 						(json_int_t)one->failures, "why",
 						bm_json_text(one->why), "told", one->told));
 	}
@@ -168,11 +171,14 @@ static void settle_delivery(struct receiver *one, bool is_done)
 		}
 		notify_told(one->told, one->under_way);
 		one->failures = 0;
+		one->failing_since = 0;
 		one->why[0] = '\0';
 		one->delivered_at = bm_clock_wall_msec();
 		one->next_msec = now + number_of(one->definition, "interval_msec");
 	} else {
-		one->failures++;
+		if (one->failures++ == 0) {
+			one->failing_since = bm_clock_wall_msec();
+		}
 		one->next_msec = now + again_after(one->failures);
 		report(one);
 	}
@@ -307,24 +313,27 @@ size_t notify_receivers_test(struct notify_receivers *receivers, const char *nam
 	return asked;
 }
 
+static json_t *moment(int64_t wall_msec)
+{
+	char text[BM_CLOCK_TEXT_SIZE];
+
+	return wall_msec == 0 ? json_null() : json_string(bm_clock_format(wall_msec, text));
+}
+
 json_t *notify_receivers_list(const struct notify_receivers *receivers)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < receivers->count; i++) {
 		const struct receiver *one = &receivers->list[i];
-		char at[BM_CLOCK_TEXT_SIZE];
 		bool is_command = json_object_get(one->definition, "command") != NULL;
 		json_array_append_new(list,
-				json_pack("{s:s, s:s, s:s, s:o, s:I, s:o}", "name", one->name,
-						"kind", is_command ? "command" : "webhook",
-						"least", text_of(one->definition, "least"),
-						"delivered_at",
-						one->delivered_at == 0
-								? json_null()
-								: json_string(bm_clock_format(
-										  one->delivered_at,
-										  at)),
+				json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "name",
+						one->name, "kind",
+						is_command ? "command" : "webhook", "least",
+						text_of(one->definition, "least"),
+						"delivered_at", moment(one->delivered_at),
+						"failing_since", moment(one->failing_since),
 						"failures", (json_int_t)one->failures, "why",
 						bm_json_text(one->why)));
 	}

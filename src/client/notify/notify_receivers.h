@@ -46,7 +46,8 @@ typedef void notify_tested(void *ctx, const char *name, uint64_t msec, const cha
 size_t notify_receivers_test(struct notify_receivers *receivers, const char *name,
 		notify_tested *done, void *ctx);
 
-/* How each stands: a list of {"name", "kind", "least", "delivered_at", "failures", "why"}. */
+/* How each stands: a list of {"name", "kind", "least", "delivered_at", "failing_since",
+ * "failures", "why"}. */
 json_t *notify_receivers_list(const struct notify_receivers *receivers);
 
 #endif

@@ -26,7 +26,28 @@ struct worker {
 	struct bm_timer *timer;
 	struct notify_receivers *receivers;
 	const char *runtime;
+	json_t *reported; /* how they stood when the machine was told; NULL: it was not yet */
 };
+
+/* The machine is told how they stand when that has changed; until it was, again. */
+static void report(struct worker *worker)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	json_t *list = notify_receivers_list(worker->receivers), *answer = NULL;
+
+	if (!json_equal(list, worker->reported)) {
+		answer = cli_client_call(worker->runtime, CLI_PROBE_TIMEOUT_MSEC,
+				json_pack("{s:s, s:O}", "command", "notified", "receivers",
+						list),
+				&err);
+	}
+	if (answer != NULL) {
+		json_decref(worker->reported);
+		worker->reported = json_incref(list);
+		json_decref(answer);
+	}
+	json_decref(list);
+}
 
 static void ask(void *ctx)
 {
@@ -42,6 +63,7 @@ static void ask(void *ctx)
 			json_is_boolean(ready) ? json_is_true(ready) : -1);
 	json_decref(states);
 	json_decref(answer);
+	report(worker);
 	bm_timer_arm(worker->timer, ASK_MSEC);
 }
 
@@ -73,6 +95,7 @@ static int run(struct worker *worker, const char *text, const char *volume,
 	}
 	int rc = worker->receivers != NULL ? 0 : -1;
 	notify_receivers_destroy(worker->receivers);
+	json_decref(worker->reported);
 	bm_loop_destroy(worker->loop);
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* The tables of `status`: units, databases, syncs; and a line of `events`. */
+/* The tables of `status`: units, databases, syncs; who was not told; and a line of `events`. */
 #include "client/terminal/render.h"
 
 #include <stdio.h>
@@ -212,6 +212,37 @@ void cli_render_syncs(const json_t *syncs, bool colour, struct bm_strbuf *out)
 	}
 	cli_table_print(table, colour, out);
 	cli_table_destroy(table);
+}
+
+/* ---- receivers ---- */
+
+/* The others are counted. */
+#define RECEIVERS_SHOWN 2
+
+static void add_receiver(const json_t *receiver, struct bm_strbuf *out)
+{
+	bm_strbuf_printf(out, "%s%s was NOT told since %s (", out->length > 0 ? "; " : "",
+			cli_text_of(receiver, "name"), cli_text_of(receiver, "failing_since"));
+	cli_text_failures(receiver, "failures", out);
+	bm_strbuf_printf(out, "): %s", cli_text_of(receiver, "why"));
+}
+
+void cli_receivers_sentence(const json_t *receivers, struct bm_strbuf *out)
+{
+	size_t index, failing = 0;
+	const json_t *one;
+
+	json_array_foreach(receivers, index, one)
+	{
+		if (json_integer_value(json_object_get(one, "failures")) > 0 &&
+				++failing <= RECEIVERS_SHOWN) {
+			add_receiver(one, out);
+		}
+	}
+	if (failing > RECEIVERS_SHOWN) {
+		bm_strbuf_printf(out, "; and %zu more: `bucardo-machine notify`",
+				failing - RECEIVERS_SHOWN);
+	}
 }
 
 void cli_render_event(const json_t *event, bool colour, struct bm_strbuf *out)

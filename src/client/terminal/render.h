@@ -81,6 +81,9 @@ void cli_render_cutover(const json_t *evidence, bool colour, struct bm_strbuf *o
 void cli_render_cutover_result(const char *name, const json_t *evidence, const char *error,
 		const char *hint, struct bm_strbuf *out);
 
+/* Who was not told of changes of state, and why: a sentence; nothing where all were. */
+void cli_receivers_sentence(const json_t *receivers, struct bm_strbuf *out);
+
 /* What the doctor found of a migration: its evidence (docs/doctor.md). */
 void cli_render_doctor(
 		const char *name, const json_t *evidence, bool colour, struct bm_strbuf *out);
@@ -92,6 +95,8 @@ void cli_render_ills_brief(struct cli_table *table, const json_t *migration, siz
 
 /* Findings of a migration that are more than notes, or only those that stop it. */
 size_t cli_ill_count(const json_t *migration, bool only_stops);
+/* Whether any migration of this status has one that is more than a note. */
+bool cli_has_ills(const json_t *status);
 
 /* A cutover or failback under way, or the last one when it was not done. */
 void cli_render_changing(struct cli_table *table, const json_t *migration);

@@ -135,6 +135,20 @@ static void add_ill(struct cli_table *table, const json_t *finding, size_t left_
 	bm_strbuf_finish(&text);
 }
 
+bool cli_has_ills(const json_t *status)
+{
+	size_t index;
+	const json_t *one;
+
+	json_array_foreach(json_object_get(status, "migrations"), index, one)
+	{
+		if (cli_ill_count(one, false) > 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The worst `most`; with the last of them how many more there are, when `tells`. */
 static size_t add_ills(
 		struct cli_table *table, const json_t *migration, size_t most, bool tells)

@@ -84,8 +84,9 @@ static void add_errors(const json_t *lines, const char *why, struct bm_strbuf *o
 static void add_troubles(const json_t *status, struct bm_strbuf *out)
 {
 	const char *why = cli_text_of(status, "why");
+	struct bm_strbuf line = BM_STRBUF_INIT;
 	size_t index;
-	const json_t *line;
+	const json_t *text;
 
 	if (is_reported_below(why)) {
 		char *brief = bm_strndup(why, strcspn(why, ":"));
@@ -96,11 +97,14 @@ static void add_troubles(const json_t *status, struct bm_strbuf *out)
 		add_line(out, "advice", cli_text_of(status, "advice"));
 	}
 	add_line(out, "host", cli_text_of(json_object_get(status, "host"), "text"));
+	cli_receivers_sentence(json_object_get(status, "receivers"), &line);
+	add_line(out, "notify", bm_strbuf_text(&line));
+	bm_strbuf_finish(&line);
 	add_errors(json_object_get(json_object_get(status, "config"), "errors"), why, out);
 	json_array_foreach(json_object_get(json_object_get(status, "pgpass"), "warnings"),
-			index, line)
+			index, text)
 	{
-		add_line(out, index == 0 ? "pgpass" : "", json_string_value(line));
+		add_line(out, index == 0 ? "pgpass" : "", json_string_value(text));
 	}
 }
 
@@ -403,20 +407,6 @@ static void add_migrations(const json_t *status, const struct cli_view *view, si
 
 /* ---- the whole ---- */
 
-static bool has_ills(const json_t *status)
-{
-	size_t index;
-	const json_t *one;
-
-	json_array_foreach(json_object_get(status, "migrations"), index, one)
-	{
-		if (cli_ill_count(one, false) > 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void add_rest(const json_t *status, const struct cli_view *view, struct bm_strbuf *out)
 {
 	struct summary summary = {BM_STRBUF_INIT, BM_STRBUF_INIT};
@@ -437,8 +427,9 @@ static void add_rest(const json_t *status, const struct cli_view *view, struct b
 		bm_strbuf_puts(&summary.well,
 				"`bucardo-machine status --all` shows everything");
 		bm_strbuf_puts(&summary.well,
-				has_ills(status) ? "; `bucardo-machine doctor` says what to do"
-						 : "");
+				cli_has_ills(status)
+						? "; `bucardo-machine doctor` says what to do"
+						: "");
 		cli_text_wrapped(bm_strbuf_text(&summary.well), 0, 2, out);
 	}
 	bm_strbuf_finish(&summary.well);

@@ -194,6 +194,13 @@ static void answer_doctor(const struct question *question, struct bm_strbuf *out
 	put_request(request, &err, out);
 }
 
+static void answer_notified(const struct question *question, struct bm_strbuf *out)
+{
+	question->host->notified(question->machine, question->request->receivers,
+			question->request->receiver_count);
+	bm_control_answer_done(out);
+}
+
 static void answer_plan(const struct question *question, struct bm_strbuf *out)
 {
 	const struct bm_control_request *request = question->request;
@@ -251,6 +258,7 @@ void bm_control_answer(const struct bm_control_host *host, struct bm_machine *ma
 			[BM_CONTROL_DOCTOR] = answer_doctor,
 			[BM_CONTROL_HEALTH] = answer_health,
 			[BM_CONTROL_MIGRATE] = answer_migration,
+			[BM_CONTROL_NOTIFIED] = answer_notified,
 			[BM_CONTROL_PAUSE] = answer_migration,
 			[BM_CONTROL_PLAN] = answer_plan,
 			[BM_CONTROL_RESUME] = answer_migration,

@@ -14,6 +14,7 @@ static const struct bm_control_host machine_host = {
 		.change = bm_machine_change,
 		.change_check = bm_machine_change_check,
 		.doctor = bm_machine_doctor,
+		.notified = bm_machine_notified,
 		.reload = bm_machine_reload,
 		.show_config = bm_machine_show_config,
 		.event_after = bm_machine_event_after,

@@ -8,6 +8,7 @@
 #define DAEMON_CONTROL_HOST_H
 
 #include "bucardo_machine/control.h"
+#include "bucardo_machine/receivers.h"
 
 struct bm_control_host {
 	void (*status)(struct bm_machine *machine, struct bm_status *out);
@@ -28,6 +29,8 @@ struct bm_control_host {
 	char *(*change_check)(struct bm_machine *machine, const char *name,
 			const struct bm_change *change, struct bm_error *err);
 	char *(*doctor)(struct bm_machine *machine, const char *name, struct bm_error *err);
+	void (*notified)(struct bm_machine *machine, const struct bm_receiver_report *reports,
+			size_t count);
 	int (*reload)(struct bm_machine *machine, struct bm_strbuf *errors);
 	void (*show_config)(struct bm_machine *machine, struct bm_strbuf *out);
 	bool (*event_after)(struct bm_machine *machine, uint64_t after,

@@ -121,6 +121,13 @@ static int parse_migrate(
 	return parse_migration(root, out, err);
 }
 
+static int parse_notified(
+		const json_t *root, struct bm_control_request *out, struct bm_error *err)
+{
+	return bm_receiver_reports_read(json_object_get(root, "receivers"), out->receivers,
+			&out->receiver_count, err);
+}
+
 static int parse_plan(const json_t *root, struct bm_control_request *out, struct bm_error *err)
 {
 	const json_t *fix = json_object_get(root, "fix");
@@ -225,6 +232,7 @@ static const struct {
 		[BM_CONTROL_EVENTS] = {"events", parse_events},
 		[BM_CONTROL_HEALTH] = {"health", parse_health},
 		[BM_CONTROL_MIGRATE] = {"migrate", parse_migrate},
+		[BM_CONTROL_NOTIFIED] = {"notified", parse_notified},
 		[BM_CONTROL_PAUSE] = {"pause", parse_migration},
 		[BM_CONTROL_PLAN] = {"plan", parse_plan},
 		[BM_CONTROL_RESUME] = {"resume", parse_migration},

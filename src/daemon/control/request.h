@@ -13,6 +13,7 @@
 
 #include "bucardo_machine/error.h"
 #include "bucardo_machine/machine.h"
+#include "bucardo_machine/receivers.h"
 
 /* The longest request line; the machine's own are under 300 bytes. */
 #define BM_CONTROL_LIMIT_BYTES ((size_t)64 * 1024)
@@ -27,6 +28,7 @@ enum bm_control_command {
 	BM_CONTROL_EVENTS,
 	BM_CONTROL_HEALTH,
 	BM_CONTROL_MIGRATE,
+	BM_CONTROL_NOTIFIED,
 	BM_CONTROL_PAUSE,
 	BM_CONTROL_PLAN,
 	BM_CONTROL_RESUME,
@@ -53,6 +55,8 @@ struct bm_control_request {
 	bool check;		 /* cutover: begin nothing, ask whether it could be */
 	struct bm_change change; /* cutover; its texts are in `accept` */
 	char accept[BM_CONTROL_ACCEPT_BYTES];
+	size_t receiver_count; /* notified */
+	struct bm_receiver_report receivers[BM_RECEIVERS_MOST];
 };
 
 /* Understand one line (no newline). Members that are not known are ignored. */

@@ -119,6 +119,9 @@ struct view {
 	struct bm_sync_view *syncs;
 	char doubt[1024]; /* why nothing is known of them */
 	struct bm_migration_view *migrations;
+	/* what `worker notify` said last */
+	size_t receiver_count;
+	struct bm_receiver_report receivers[BM_RECEIVERS_MOST];
 };
 
 /* The standing check of the control database (probes.c). */
@@ -228,6 +231,8 @@ void bm_parts_reconfigure(struct bm_machine *machine, const struct bm_config *ol
 /* Keep what the sample says of the databases, for status. */
 void bm_databases_keep(struct bm_machine *machine, const struct bm_observation *observation);
 void bm_databases_finish(struct bm_machine *machine);
+/* Nobody knows how the receivers stand: `worker notify` does not run. */
+void bm_receivers_forget(struct bm_machine *machine);
 
 /* migrations.c */
 void bm_migrations_create(struct bm_machine *machine);

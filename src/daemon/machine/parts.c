@@ -10,6 +10,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/sessions.h"
+#include "daemon/workers/notify_unit.h"
 
 /*
  * How the stop deadline (default 25 s) is shared out when everything resists:
@@ -129,6 +130,9 @@ static void on_program_changed(void *ctx, struct bm_unit *unit)
 	if (slot->role == BM_ROLE_POSTGRES &&
 			(state == BM_UNIT_BACKOFF || state == BM_UNIT_DOWN)) {
 		slot->machine->install.postmaster_clear = false;
+	}
+	if (!bm_unit_state_is_up(state) && strcmp(slot->name, BM_NOTIFY_UNIT) == 0) {
+		bm_receivers_forget(slot->machine);
 	}
 	record_change(slot->machine, unit);
 }

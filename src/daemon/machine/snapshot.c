@@ -37,6 +37,21 @@ void bm_databases_finish(struct bm_machine *machine)
 	free(machine->view.migrations);
 }
 
+void bm_machine_notified(struct bm_machine *machine, const struct bm_receiver_report *reports,
+		size_t count)
+{
+	memcpy(machine->view.receivers, reports, count * sizeof(*reports));
+	machine->view.receiver_count = count;
+	if (machine->migrate != NULL) {
+		bm_migrate_notified(machine->migrate, reports, count);
+	}
+}
+
+void bm_receivers_forget(struct bm_machine *machine)
+{
+	bm_machine_notified(machine, machine->view.receivers, 0);
+}
+
 static const char *kind_of(const struct slot *slot)
 {
 	static const char *const kinds[] = {
@@ -207,6 +222,8 @@ void bm_machine_status(struct bm_machine *machine, struct bm_status *out)
 			.log_lines_dropped = bm_log_dropped(),
 			.longest_iteration_usec = bm_loop_longest_iteration_usec(machine->loop),
 	};
+	out->receivers = machine->view.receivers;
+	out->receiver_count = machine->view.receiver_count;
 	fill_host(&machine->host, &out->host);
 	fill_units(machine, out);
 	if (machine->units.count > 0) {

@@ -25,6 +25,13 @@ void bm_doctor_configure(struct bm_migrate *migrate, const struct bm_config *con
 			: NULL;
 }
 
+void bm_migrate_notified(struct bm_migrate *migrate, const struct bm_receiver_report *reports,
+		size_t count)
+{
+	json_decref(migrate->receivers);
+	migrate->receivers = bm_receiver_reports_json(reports, count);
+}
+
 /* The phase that has failed, with the error; null when none has. */
 static json_t *failed_phase(const struct migration *migration)
 {
@@ -54,10 +61,11 @@ char *bm_doctor_request(const struct migration *migration)
 	free(text);
 	json_object_set_new(request, "phase", json_string("doctor"));
 	json_object_set_new(request, "known",
-			json_pack("{s:o, s:o, s:s?}", "reconcile",
+			json_pack("{s:o, s:o, s:s?, s:O?}", "reconcile",
 					parsed(migration->besides[BESIDE_RECONCILE].evidence),
 					"phase", failed_phase(migration), "http_certificate",
-					migration->migrate->http_certificate));
+					migration->migrate->http_certificate, "receivers",
+					migration->migrate->receivers));
 	json_object_set_new(
 			request, "before", parsed(migration->besides[BESIDE_DOCTOR].evidence));
 	text = json_dumps(request, JSON_COMPACT);

@@ -486,6 +486,7 @@ void bm_migrate_destroy(struct bm_migrate *migrate)
 	bm_timer_close(migrate->timer);
 	bm_timer_close(migrate->soon);
 	free(migrate->http_certificate);
+	json_decref(migrate->receivers);
 	for (size_t i = 0; i < migrate->count; i++) {
 		bm_migrate_free(migrate->migrations[i]);
 	}

@@ -133,7 +133,8 @@ struct bm_migrate {
 	struct bm_conn *conn;
 	struct bm_migrate_host host;
 	char *program, *socket_dir, *pgpass;
-	char *http_certificate; /* as machine.yaml has it; NULL: none */
+	char *http_certificate;	  /* as machine.yaml has it; NULL: none */
+	struct json_t *receivers; /* how they stand, as the status has it; NULL: not known */
 	bool allowed, stopped;
 	bool journal_known;
 	/* It has to be read, and made where it is gone, before anything is written to it. */

@@ -83,3 +83,23 @@ json_t *bm_replication_json(const struct bm_status *status, const char *migratio
 			known(sum.requeued_rows), "conflicts", known(sum.conflicts),
 			"applied_rows", known(sum.applied_rows));
 }
+
+/* Each step with each of its results, also those that there were none of: counters begin at 0.
+ */
+json_t *bm_recoveries_json(const struct bm_recoveries *recoveries)
+{
+	json_t *list = json_array();
+
+	for (int step = BM_ESCALATION_KICK; recoveries != NULL && step < BM_ESCALATION_COUNT;
+			step++) {
+		for (int result = 0; result < BM_RECOVERY_COUNT; result++) {
+			json_array_append_new(list,
+					json_pack("{s:s, s:s, s:I}", "step",
+							bm_escalation_name(step), "result",
+							bm_recovery_name(result), "count",
+							(json_int_t)recoveries
+									->count[step][result]));
+		}
+	}
+	return list;
+}

@@ -401,26 +401,6 @@ static void set_machine(json_t *root, const struct bm_status *status, const stru
 	set_text(root, "found", status->found);
 }
 
-/* Each step with each of its results, also those that there were none of: counters begin at 0.
- */
-static json_t *recoveries_json(const struct bm_recoveries *recoveries)
-{
-	json_t *list = json_array();
-
-	for (int step = BM_ESCALATION_KICK; recoveries != NULL && step < BM_ESCALATION_COUNT;
-			step++) {
-		for (int result = 0; result < BM_RECOVERY_COUNT; result++) {
-			json_array_append_new(list,
-					json_pack("{s:s, s:s, s:I}", "step",
-							bm_escalation_name(step), "result",
-							bm_recovery_name(result), "count",
-							(json_int_t)recoveries
-									->count[step][result]));
-		}
-	}
-	return list;
-}
-
 static void set_inputs(json_t *root, const struct bm_status *status)
 {
 	json_t *config = json_object(), *pgpass = json_object();
@@ -437,7 +417,7 @@ static void set_inputs(json_t *root, const struct bm_status *status)
 			json_integer((json_int_t)status->log_lines_dropped));
 	json_object_set_new(root, "longest_iteration_usec",
 			json_integer((json_int_t)status->longest_iteration_usec));
-	json_object_set_new(root, "recoveries", recoveries_json(status->recoveries));
+	json_object_set_new(root, "recoveries", bm_recoveries_json(status->recoveries));
 }
 
 static json_t *host_json(const struct bm_status_host *host, const struct moment *now)
@@ -488,6 +468,8 @@ char *bm_status_json_at(const struct bm_status *status, int64_t wall_msec)
 	json_object_set_new(root, "databases", databases);
 	json_object_set_new(root, "syncs", syncs);
 	json_object_set_new(root, "migrations", migrations);
+	json_object_set_new(root, "receivers",
+			bm_receiver_reports_json(status->receivers, status->receiver_count));
 	char *out = json_dumps(root, JSON_COMPACT);
 	json_decref(root);
 	return out;

@@ -87,6 +87,7 @@ const struct bm_doctor_fact bm_doctor_facts[] = {
 { .name = "sequences", .place = BM_DOCTOR_MACHINE },
 { .name = "kept", .place = BM_DOCTOR_MACHINE },
 { .name = "phase", .place = BM_DOCTOR_MACHINE },
+{ .name = "receivers", .place = BM_DOCTOR_MACHINE },
 };
 const size_t bm_doctor_fact_count = BM_COUNT_OF(bm_doctor_facts);
 /* clang-format on */

@@ -172,6 +172,10 @@ int bm_fact_known(struct bm_phase *phase, const char *name, json_t *rows)
 		json_t *record = json_object_get(known, "phase");
 		return json_is_object(record) ? json_array_append(rows, record) : 0;
 	}
+	if (strcmp(name, "receivers") == 0) {
+		json_t *list = json_object_get(known, name);
+		return json_is_array(list) ? json_array_extend(rows, list) : 0;
+	}
 	if (!json_is_object(json_object_get(known, "reconcile"))) {
 		return -1;
 	}

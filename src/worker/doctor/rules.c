@@ -2,6 +2,7 @@
 #include "worker/doctor/rules.h"
 
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/receivers.h"
 #include "worker/deltas/delta_facts.h"
 
 /* clang-format off */
@@ -221,6 +222,13 @@ const struct bm_doctor_rule bm_doctor_rules[] = {
   .object = "{sequence}", .cause = "sequence {sequence} stands behind on the side that takes over: {why}",
   .did = "it sets it again in each pass, every 3 to 15 s",
   .hint = "make both sides have the same sequence (ALTER SEQUENCE {sequence} ... on the side that follows)" },
+
+/* ---- people ---- */
+{ .name = "receiver", DEGRADES, .fact = "receivers", .tests = { AT_LEAST("failures", BM_RECEIVER_FAILS) },
+  .object = "{name}",
+  .cause = "{name}, a {kind} that is to hear of changes of state, was not told since {failing_since}, {failures} times in a row: {why}",
+  .did = "it tries again, after ten minutes at most, with the state of then",
+  .hint = "correct what the reason names (notify.receivers of machine.yaml, its files, or the other end); try it: bucardo-machine notify test {name}" },
 
 /* ---- memory ---- */
 { .name = "memory", STOPS, .fact = "memory", .tests = { AT_LEAST("percent", 85) }, KID_MEMORY },

@@ -44,6 +44,7 @@ export function troubles(status) {
   if (status.host && status.host.text) add("busy", "The host", status.host.text);
   found.push(...status.migrations.flatMap(ofMigration));
   for (const s of status.syncs) if (toneOf(s.health) === "bad") add("bad", `Sync ${s.name} is ${s.health}`, s.why || s.bad_text || s.health, s.advice);
+  for (const r of status.receivers ?? []) if (r.failures) add("busy", `${r.name} is not told of changes of state`, r.why, `bucardo-machine notify test ${r.name}`);
   for (const d of status.databases) if (d.reach === "no") add("bad", `Database ${d.name} is out of reach`, d.error || "no answer");
   // The same sentence is told once: the machine's own is often that of a part.
   const told = new Set(), statements = found.map(t => t.hint || "");

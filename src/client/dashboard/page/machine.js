@@ -24,8 +24,14 @@ function units(list) {
   return table("Units", [{ name: "Unit" }, { name: "State" }, { name: "Pid", number: true }, { name: "For" }, { name: "Restarts", number: true }, { name: "Last exit" }], rows);
 }
 
+function receivers(list) {
+  const rows = list.map(r => ({ key: r.name, cells: [r.name, r.kind, r.failures ? pill("not told", "bad") : pill("told", "good"), r.delivered_at ?? "never"],
+    notes: notes([["why", r.failures ? `${r.why} (failed ${number(r.failures)} in a row, since ${r.failing_since})` : ""], ["what to do", r.failures ? `correct what it names, then \`bucardo-machine notify test ${r.name}\`` : ""]]) }));
+  return table("Who is told", [{ name: "Receiver" }, { name: "Kind" }, { name: "State" }, { name: "Last told" }], rows);
+}
+
 export function machine({ status }) {
   return h("section", { class: "machine", "aria-labelledby": "machine", "data-key": "machine" }, h("h2", { id: "machine" }, "The machine"),
-    h("div", { class: "tables" }, status.syncs.length ? syncs(status.syncs) : h("p", { class: "dim" }, "No sync is known yet."), databases(status.databases), units(status.units)),
+    h("div", { class: "tables" }, status.syncs.length ? syncs(status.syncs) : h("p", { class: "dim" }, "No sync is known yet."), databases(status.databases), units(status.units), status.receivers?.length ? receivers(status.receivers) : null),
     h("p", { class: "dim" }, `bucardo-machine ${status.version}, pid ${status.pid}, up ${span(status.uptime_msec)}, volume ${status.volume}, machine.yaml ${status.config.state}`));
 }

@@ -6,7 +6,8 @@ from support.clone import Clone, clone_of
 from support.verify import verify
 
 SCHEMA = """
-CREATE TABLE timed (at timestamptz PRIMARY KEY, f float8, b bytea, i interval, d date, m money);
+CREATE TABLE timed (at timestamptz PRIMARY KEY, f float8, b bytea, i interval, d date, m money,
+    c regclass DEFAULT 'timed', w text[] DEFAULT ARRAY['NULL', NULL], x xml DEFAULT '<a/>b');
 INSERT INTO timed SELECT timestamptz '2026-01-31 22:00:00Z' + i * interval '1 hour', 1 / (i + 2.0), decode(md5(i::text), 'hex'),
     i * interval '1 day 1 hour', date '2026-02-03' + i, i FROM generate_series(1, 500) i;
 CREATE TABLE hidden (id int PRIMARY KEY, open int, secret text);
@@ -23,11 +24,13 @@ CREATE FUNCTION evil.xor(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 
 CREATE OPERATOR evil.# (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = evil.xor);
 """
 SOURCE = {"TimeZone": "Asia/Kolkata", "DateStyle": "German", "extra_float_digits": "-10", "bytea_output": "escape",
-          "IntervalStyle": "sql_standard", "search_path": "evil, public, pg_catalog", "statement_timeout": "1ms"}
+          "IntervalStyle": "sql_standard", "search_path": "evil, public, pg_catalog", "statement_timeout": "1ms",
+          "quote_all_identifiers": "on", "array_nulls": "off", "xmlbinary": "hex"}
 TABLES = [word for name in ("timed", "hidden", "secured") for word in ("--table", f"public.{name}")]
 DESTINATION = {"TimeZone": "America/St_Johns", "DateStyle": "SQL, DMY", "extra_float_digits": "0",
                "IntervalStyle": "iso_8601", "search_path": "evil, public", "default_transaction_read_only": "on",
-               "row_security": "on", "idle_in_transaction_session_timeout": "1ms", "lc_monetary": "C.UTF-8"}
+               "row_security": "on", "idle_in_transaction_session_timeout": "1ms", "lc_monetary": "C.UTF-8",
+               "xmloption": "document", "transform_null_equals": "on", "standard_conforming_strings": "off"}
 
 
 @pytest.fixture(scope="module", name="pair")

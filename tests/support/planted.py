@@ -28,6 +28,14 @@ VALUES = [
     ("interval", "'1 mon'", "'30 days'"), ("timetz", "'12:00+00'", "'13:00+01'"), ("inet", "'10.0.0.1/8'", "'10.0.0.1'"),
     ("bit(3)", "B'101'", "B'100'"), ("varbit", "B'10'", "B'100'"), ("public.citext", "'a'", "'A'"),
     ("xml", "'<a/>'", "'<a></a>'"), ("money", "1.5", "1.51"), ("point", "'(0,0)'", "'(-0,0)'"),
+    ("float8", "'NaN'", "'Infinity'"), ("float4", "'NaN'", "NULL"), ("numeric", "'NaN'", "0"), ("float4", "0.1", "0.10000001"),
+    ("timestamp", "'infinity'", "NULL"), ("timestamptz", "'-infinity'", "NULL"), ("date", "'-infinity'", "'infinity'"),
+    ("jsonb", """'{"a":1,"b":null}'""", """'{"a":1}'"""), ("json", """'{"a":1,"b":2}'""", """'{"b":2,"a":1}'"""),
+    ("json", """'{"a":1}'""", """'{"a":1,"a":1}'"""), ("jsonb", "'null'", "NULL"), ("char(3)", "'a'", "NULL"),
+    ("int[]", "'{{1,2},{3,4}}'", "'{1,2,3,4}'"), ("int[]", "'{}'", "NULL"), ("int[]", "'[2:2]={1}'", "'{1}'"),
+    ("bytea", r"'\x'", "NULL"), ("bytea", r"'\x5c'", r"'\x5c5c'"), ("text", r"E'\x01N'", "NULL"), ("text", "'NULL'", "NULL"),
+    ("time", "'24:00'", "'00:00'"), ("interval", "'24:00'", "'1 day'"), ("name", "''", "NULL"),
+    ("public.hstore", "'a=>NULL'", """'a=>"NULL"'"""), ("text", "'é'", r"U&'e\0301'"), ("numeric", "0", "0.0"),
     ("public.span", "'[1,3)'", "'[1,4)'"), ("tsvector", "'a'", "'a:1'"), ("oid", "1", "2"), ("bool", "true", "NULL"),
 ]
 
@@ -64,6 +72,7 @@ QUOTED = '"Odd ""Schema".' + '"It\'s 100%s ""Käse"" %n"'
 ZOO = r"""
 CREATE SCHEMA "Odd ""Schema";
 CREATE EXTENSION citext;
+CREATE EXTENSION hstore;
 CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
 CREATE TYPE mood AS ENUM ('sad', 'o''k');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);

@@ -124,10 +124,7 @@ def test_nothing_of_a_plain_role_runs_as_superuser_on_the_source(workshop):
     as_evil(source, "ALTER EXTENSION ltree ADD TYPE evil.member; ALTER TABLE evil.o ALTER k TYPE evil.member"
                     " USING NULL")
     for table in ("b", "o"):
-        try:
-            as_evil(source, f"INSERT INTO evil.{table} VALUES ('2', 'v')")
-        except psycopg2.Error as error:
-            assert "the key of this table has another type" in str(error)
+        as_evil(source, f"INSERT INTO evil.{table} VALUES ('2', 'v')")
     as_evil(source, "BEGIN; INSERT INTO evil.gone VALUES (1, 'v'); DROP TABLE evil.gone; CREATE VIEW evil.gone AS"
                     " SELECT 1 AS k, 'v'::text AS v WHERE evil.looked('view-in-run'); COMMIT")
     as_evil(source, "ALTER TABLE evil.c DISABLE TRIGGER ALL; INSERT INTO evil.c VALUES (99, 'v');"

@@ -109,7 +109,7 @@ static void take_asks(struct bm_apply *apply, const struct bm_pipeline *pipeline
 	}
 }
 
-enum { STATE_TRUNCATES, STATE_DEFERRED, STATE_CAPTURED };
+enum { STATE_TRUNCATES, STATE_DEFERRED, STATE_CAPTURED, STATE_MISSED };
 
 static int evaluate_state(struct bm_apply *apply, const PGresult *state, struct bm_error *err)
 {
@@ -117,6 +117,12 @@ static int evaluate_state(struct bm_apply *apply, const PGresult *state, struct 
 		return bm_error_set(err, BM_ERR_PRECONDITION,
 				"a TRUNCATE of %s waits to be replicated, which a run of Bucardo has to do",
 				PQgetvalue(state, 0, STATE_TRUNCATES));
+	}
+	if (!PQgetisnull(state, 0, STATE_MISSED)) {
+		return bm_error_set(err, BM_ERR_PRECONDITION,
+				"%s was written to after ALTER TABLE, past its trigger: all its rows are "
+				"to be sent again, which begins within seconds",
+				PQgetvalue(state, 0, STATE_MISSED));
 	}
 	if (strcmp(apply->captured, PQgetvalue(state, 0, STATE_CAPTURED)) != 0) {
 		return bm_error_set(err, BM_ERR_TRANSIENT,
@@ -175,6 +181,10 @@ static char *names_of_waiting(struct bm_apply *apply, const PGresult *state)
 	if (!PQgetisnull(state, 0, STATE_TRUNCATES)) {
 		bm_strbuf_printf(&names, "a TRUNCATE of %s",
 				PQgetvalue(state, 0, STATE_TRUNCATES));
+	}
+	if (!PQgetisnull(state, 0, STATE_MISSED)) {
+		bm_strbuf_printf(&names, "%s%s", names.length > 0 ? ", " : "",
+				PQgetvalue(state, 0, STATE_MISSED));
 	}
 	for (size_t i = 0; i < apply->count; i++) {
 		struct bm_apply_table *table = &apply->tables[i];

@@ -15,6 +15,10 @@ static const char cast_function[] =
 #include "worker/deltas/sql/machine_cast_safe.sql.inc"
 ;
 
+static const char guard_function[] =
+#include "worker/deltas/sql/machine_capture_guard.sql.inc"
+;
+
 static const char body_function[] =
 #include "worker/deltas/sql/machine_capture_body.sql.inc"
 ;
@@ -68,14 +72,17 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_captured (sync text, tablename text,"
 	" state jsonb NOT NULL, rewrite jsonb, since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (sync, tablename))",
 	BM_CAPTURE_UNLOGGED_SQL,
+	/* What triggers let pass uncaptured: table, transaction. */
+	"CREATE TABLE IF NOT EXISTS bucardo.machine_missed (relation oid NOT NULL, xid bigint NOT NULL)",
+	"CREATE INDEX IF NOT EXISTS machine_missed_index ON bucardo.machine_missed (relation, xid)",
 	"INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING",
-	base_function, cast_function, body_function, code_function, pin_function, truncation_function,
+	base_function, cast_function, guard_function, body_function, code_function, pin_function, truncation_function,
 	look_function, rows_function, values_function, one_function, quiet_function, wake_function,
 	change_function, watch_function,
 };
 
 /* What of it a database takes that has no declared sync. */
-static const char *const pin_steps[] = {cast_function, body_function, code_function, pin_function};
+static const char *const pin_steps[] = {cast_function, guard_function, body_function, code_function, pin_function};
 
 static const char unsafe_sql[] =
 #include "worker/deltas/sql/unsafe_functions.sql.inc"

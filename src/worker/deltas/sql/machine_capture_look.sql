@@ -1,8 +1,11 @@
 -- machine_capture_look - what makes a table captured, as it is: each part has another value when
--- somebody changed it, also when it was changed back (the xmin of its row in pg_trigger).
+-- somebody changed it, also when it was changed back (the xmin of its row in pg_trigger). `missed`: how many
+-- transactions wrote to it past a trigger that did not fit its key.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_look(my_sync text, my_table text, my_delta text)
   RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $machine$
-SELECT jsonb_build_object('table', c.oid, 'delta', to_regclass('bucardo.' || my_delta)::oid,
+SELECT jsonb_strip_nulls(jsonb_build_object(
+  'missed', (SELECT nullif(count(*), 0) FROM bucardo.machine_missed m WHERE m.relation = c.oid))) ||
+  jsonb_build_object('table', c.oid, 'delta', to_regclass('bucardo.' || my_delta)::oid,
   'row', (SELECT concat_ws(' ', t.oid, t.xmin, t.tgenabled) FROM pg_trigger t
     WHERE t.tgrelid = c.oid AND t.tgname = 'bucardo_delta'),
   'truncate', (SELECT concat_ws(' ', t.oid, t.xmin, t.tgenabled) FROM pg_trigger t

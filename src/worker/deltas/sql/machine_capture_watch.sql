@@ -36,6 +36,8 @@ BEGIN
       CASE WHEN was->>'body' <> seen->>'body' AND seen->>'body' <> n.code
         THEN 'the function of its trigger was replaced' END,
       CASE WHEN was->'key' <> seen->'key' THEN 'the types of its key columns changed' END,
+      CASE WHEN was->'table' = seen->'table' AND seen->'missed' IS NOT NULL AND was->'missed' IS DISTINCT FROM seen->'missed'
+        THEN 'it was written to after ALTER TABLE, and before its key was followed' END,
       CASE WHEN moved->'file' <> n.rows->'file' AND moved->'columns' <> n.rows->'columns'
         AND was->'table' = seen->'table' THEN 'its rows were rewritten by ALTER TABLE' END,
       CASE WHEN was->'table' = seen->'table' AND moved->'file' = n.rows->'file'

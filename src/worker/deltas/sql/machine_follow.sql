@@ -35,7 +35,7 @@ BEGIN
         CONTINUE WHEN NOT my_doing;
         n.name := n.called;
       END IF;
-      -- Writes to a table whose key was changed fail, so it may cost more to have the lock.
+      -- Until then all writes to the table have to be sent again, so it may cost more to have the lock.
       IF my_doing THEN PERFORM set_config('lock_timeout', '1s', true); END IF;
       SELECT * INTO wish FROM bucardo.machine_follow_key(n.name, n.relation, n.columns, n.seen, my_doing) f;
       IF wish.event IS NOT NULL THEN

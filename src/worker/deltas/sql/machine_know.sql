@@ -8,6 +8,9 @@ BEGIN
   DELETE FROM bucardo.machine_keys m WHERE NOT EXISTS (SELECT 1
     FROM bucardo.bucardo_delta_names d WHERE d.tablename = m.name)
     OR (to_regclass(m.name) IS NOT NULL AND to_regclass(m.name) <> m.relation);
+  IF to_regclass('bucardo.machine_missed') IS NOT NULL THEN
+    DELETE FROM bucardo.machine_missed m WHERE NOT EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = m.relation);
+  END IF;
   INSERT INTO bucardo.machine_keys (name, goat, relation, columns)
     SELECT d.tablename, d.tablename, to_regclass(d.tablename), CASE WHEN array_position(x.columns, NULL)
       IS NULL AND cardinality(x.columns) = (SELECT count(DISTINCT u) FROM unnest(x.columns) u)

@@ -28,7 +28,6 @@ BEGIN
     END IF;
     IF to_regprocedure(format('bucardo.%s()', n.deltaname)) IS NOT NULL THEN
       EXECUTE format('ALTER FUNCTION bucardo.%s() RENAME TO %s', n.deltaname, delta);
-      PERFORM bucardo.machine_remake(delta);
     END IF;
   END LOOP;
   UPDATE bucardo.bucardo_delta_names d SET tablename = my_new, deltaname = delta,
@@ -43,4 +42,6 @@ BEGIN
   UPDATE bucardo.machine_targets t SET tablename = my_new WHERE t.tablename = my_old
     AND NOT EXISTS (SELECT 1 FROM bucardo.machine_targets o WHERE o.tablename = my_new AND o.target = t.target);
   UPDATE bucardo.machine_keys m SET name = my_new WHERE m.name = my_old;
+  -- Its guard is made of what stands there now.
+  IF to_regprocedure(format('bucardo.%s()', delta)) IS NOT NULL THEN PERFORM bucardo.machine_remake(delta); END IF;
 END $machine$

@@ -9,7 +9,9 @@ SELECT format('DROP TABLE IF EXISTS bucardo.%s, bucardo.%s, bucardo.%s, bucardo.
   || (SELECT coalesce(string_agg(format('; DELETE FROM bucardo.%I WHERE %I = %L', t, c, d.tablename), ''), '')
       FROM (VALUES ('machine_captured', 'tablename'), ('machine_keys', 'name'),
         ('machine_touches', 'tablename'), ('bucardo_delta_names', 'tablename')) x(t, c)
-      WHERE to_regclass('bucardo.' || t) IS NOT NULL) AS statement
+      WHERE to_regclass('bucardo.' || t) IS NOT NULL)
+  || CASE WHEN to_regclass('bucardo.machine_missed') IS NULL THEN ''
+    ELSE format('; DELETE FROM bucardo.machine_missed WHERE relation = to_regclass(%L)', d.tablename) END AS statement
   FROM bucardo.bucardo_delta_names d WHERE d.deltaname IS NOT NULL
   GROUP BY d.tablename, d.deltaname, d.trackname
   HAVING bool_and(regexp_replace(d.sync, ' \(paused\)$', '') IN (SELECT sync FROM mine))

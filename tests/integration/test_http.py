@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 from support import http
-from support.declared import replicating, wait_view
+from support.declared import replicating, view, wait_view
 from support.users import give
 from support.waiting import wait_for
 
@@ -460,11 +460,23 @@ def what_was_is_kept(port):
     assert kinds[0] == "start" and "phase" in kinds
 
 
+def how_large_tables_are(now, machine):
+    bytes_of = {(dict(labels)["table"], dict(labels)["side"]): value for (n, labels), value in now.samples.items()
+                if n.endswith("_table_bytes")}
+    name = 'public."Large Übrig"'
+    assert set(bytes_of) == {(table, side) for table in (name, "public.kept") for side in ("source", "destination")}, bytes_of
+    assert all(1000000 < bytes_of[name, side] < 3000000 for side in ("source", "destination")), bytes_of
+    assert now.value("table_rows", migration="app", table=name) == 2000
+    assert [t["table"] for t in view(machine)["reconcile"]["largest"]] == [name, "public.kept"]
+
+
 def test_metrics_of_a_migration_are_true_and_its_lag_grows_while_nobody_can_say(workshop):
     source, dest = workshop.server("source"), workshop.server("dest")
     for server in (source, dest):
         server.create_database("shop")
-    source.sql('CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE "no ""key""\\" (a int);'
+    source.sql('CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE "Large Übrig" (id int PRIMARY KEY, what text);'
+               """INSERT INTO "Large Übrig" SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i;"""
+               'CREATE TABLE "no ""key""\\" (a int);'
                "INSERT INTO kept SELECT generate_series(1, 1000)", dbname="shop")
     machine = workshop.machine()
     port = http.free_port()
@@ -489,6 +501,7 @@ def test_metrics_of_a_migration_are_true_and_its_lag_grows_while_nobody_can_say(
     assert now.value("table_not_in_step", migration="app") == 1
     name = next(dict(labels)["table"] for (n, labels) in now.samples if n.endswith("table_not_in_step"))
     assert '"' in name and "\\" in name
+    how_large_tables_are(now, machine)
     one = json.loads(http.ask(port, "/api/v1/migrations/app").text)
     assert one["name"] == "app" and one["phase"] == "replicate"
     what_was_applied_is_counted(source, metrics, sync)

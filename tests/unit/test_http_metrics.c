@@ -23,7 +23,9 @@ static const char text[] =
 		"\"progress\":{\"done\":5,\"total\":10,\"percent\":50,\"in_flight\":"
 		"[{\"name\":\"public.t\",\"done\":1,\"total\":4}],\"pieces_done\":3,\"pieces_total\":8},"
 		"\"reconcile\":{\"live\":{\"side\":\"destination\",\"fence\":true,\"source_fence\":true},"
-		"\"paused\":[{\"table\":\"public.t\",\"rows\":7},{\"table\":\"public.u\",\"rows\":-1}]},"
+		"\"paused\":[{\"table\":\"public.t\",\"rows\":7},{\"table\":\"public.u\",\"rows\":-1}],"
+		"\"largest\":[{\"table\":\"public.\\\"a\\nb\\\\\\\"\",\"rows\":12,\"source_bytes\":8192,"
+		"\"destination_bytes\":null,\"changes_bytes\":0}]},"
 		"\"verify\":{\"percent\":50,\"ranges\":10,\"ranges_proven\":6,\"ranges_changed\":1,"
 		"\"rows_missing\":2,\"rows_extra\":0,\"rows_changed\":1,"
 		"\"oldest_proof\":\"2023-11-14T22:13:20.000Z\",\"differences\":"
@@ -75,6 +77,11 @@ static void test_labels_are_escaped_and_what_is_unknown_has_no_sample(void **sta
 	assert_has(all, "bucardo_machine_sync_lag_seconds{sync=\"s\"} 1.5\n");
 	assert_has(all, "bucardo_machine_table_paused_rows{migration=\"other\",table=\"public.t\"} 7\n");
 	assert_null(strstr(all, "table_paused_rows{migration=\"other\",table=\"public.u\"}"));
+	assert_has(all,
+			"bucardo_machine_table_bytes{migration=\"other\",table=\"public.\\\"a\\nb\\\\\\\"\","
+			"side=\"source\"} 8192\n");
+	assert_null(strstr(all, "side=\"destination\"} 0\n# HELP bucardo_machine_table_rows"));
+	assert_has(all, "bucardo_machine_table_rows{migration=\"other\",table=\"public.\\\"a\\nb\\\\\\\"\"} 12\n");
 	assert_null(strstr(all, "sync_lag_seconds{sync=\"unknown\"}"));
 	assert_null(strstr(all, "sync_backlog_rows"));
 	assert_has(all, "phase{migration=\"app\",phase=\"unknown\",status=\"waiting\"} 1\n");

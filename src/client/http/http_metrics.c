@@ -185,6 +185,9 @@ static const json_t *inner_list(enum http_metric_scope scope, const json_t *migr
 	if (scope == DIFFERENT) {
 		return json_object_get(json_object_get(migration, "verify"), "differences");
 	}
+	if (scope == LARGEST) {
+		return json_object_get(json_object_get(migration, "reconcile"), "largest");
+	}
 	if (scope == PAUSED) {
 		return json_object_get(json_object_get(migration, "reconcile"), "paused");
 	}

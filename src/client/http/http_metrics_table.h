@@ -25,6 +25,7 @@ enum http_metric_scope {
 	APART,
 	COPYING,
 	PAUSED,
+	LARGEST,
 	DIFFERENT,
 	ATTEMPT,
 	FREEZE,

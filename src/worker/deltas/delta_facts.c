@@ -8,4 +8,7 @@ const char bm_delta_sizes_sql[] =
 const char bm_failed_runs_sql[] =
 #include "worker/deltas/sql/failed_runs.sql.inc"
 ;
+const char bm_largest_tables_sql[] =
+#include "worker/deltas/sql/largest_tables.sql.inc"
+;
 /* clang-format on */

@@ -40,16 +40,17 @@ struct bm_pass {
 	uint64_t left_at_msec;	 /* when to look for it again */
 	struct json_t *reported; /* names of what a note was printed about */
 	struct json_t *seen; /* table -> fingerprint, of the source's last check; NULL none */
-	struct json_t *ignored; /* table -> fingerprint, of those that are not for us */
-	struct json_t *keyless; /* table -> what is wrong with its key */
-	struct json_t *drifted; /* texts of what differed in it; NULL none */
-	uint64_t check_at_msec; /* the next check of the tables */
-	char *failed;		/* which runs had failed at the last check; NULL none yet */
-	uint64_t kept_at_msec;	/* the next look for changes that are kept */
-	bool was_stopped;	/* and is not to be, see identity.h */
-	struct json_t *counted; /* tables that were paused at the last count; NULL none yet */
-	uint64_t paths_at_msec; /* when to look next which tables need a search_path */
-	uint64_t count_at_msec; /* the next count of what is not kept in step */
+	struct json_t *ignored;	  /* table -> fingerprint, of those that are not for us */
+	struct json_t *keyless;	  /* table -> what is wrong with its key */
+	struct json_t *drifted;	  /* texts of what differed in it; NULL none */
+	uint64_t check_at_msec;	  /* the next check of the tables */
+	char *failed;		  /* which runs had failed at the last check; NULL none yet */
+	uint64_t kept_at_msec;	  /* the next look for changes that are kept */
+	bool was_stopped;	  /* and is not to be, see identity.h */
+	struct json_t *counted;	  /* tables that were paused at the last count; NULL none yet */
+	uint64_t paths_at_msec;	  /* when to look next which tables need a search_path */
+	uint64_t largest_at_msec; /* when to ask next how large the largest tables are */
+	uint64_t count_at_msec;	  /* the next count of what is not kept in step */
 	uint64_t foreign_at_msec,
 			foreign_wait_msec; /* the next look at foreign keys, see there */
 	struct json_t *stuck;  /* part -> what keeps it from being done, and since when */

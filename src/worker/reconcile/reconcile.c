@@ -21,6 +21,7 @@
 #include "worker/tables/table_names.h"
 #include "worker/tables/table_pause.h"
 #include "worker/tables/refused_tables.h"
+#include "worker/reconcile/largest_tables.h"
 #include "worker/reconcile/shared_tables.h"
 #include "worker/reconcile/not_in_step.h"
 #include "worker/session/own_schemas.h"
@@ -213,6 +214,9 @@ static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_err
 	}
 	if (rc == 0) {
 		rc = do_part(pass, "foreign keys", bm_reconcile_foreign_keys, problems, err);
+	}
+	if (rc == 0) {
+		rc = bm_reconcile_largest_tables(pass, err);
 	}
 	if (rc == 0) {
 		rc = do_part(pass, "counts", bm_reconcile_not_in_step, problems, err);

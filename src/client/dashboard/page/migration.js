@@ -109,6 +109,17 @@ function apart(m) {
     { name: "on the destination", number: true }, { name: "Counted" }], rows), total > list.length ? h("p", { class: "dim" }, `${number(total - list.length)} more are not shown.`) : null];
 }
 
+function largest(m) {
+  const list = (m.reconcile && m.reconcile.largest) || [], ill = new Map();
+  if (!list.length) return null;
+  for (const d of (m.verify && m.verify.differences) || []) ill.set(d.table, "different");
+  for (const p of m.reconcile.paused || []) ill.set(p.table, "paused");
+  const room = value => (isNumber(value) ? size(value) : "?");
+  const rows = list.map(t => ({ key: t.table, cells: [t.table, ill.has(t.table) ? pill(ill.get(t.table)) : "", isNumber(t.rows) ? `about ${number(t.rows)}` : "?", room(t.source_bytes), room(t.destination_bytes), room(t.changes_bytes)] }));
+  return h("details", { class: "more", "data-key": "largest" }, h("summary", {}, list.length < m.reconcile.tables ? `The ${number(list.length)} largest of ${count(m.reconcile.tables, "table")}` : `All ${count(list.length, "captured table")}`),
+    table("Room of tables", [{ name: "Table" }, { name: "State" }, { name: "Rows", number: true }, { name: "On the source", number: true }, { name: "on the destination", number: true }, { name: "Kept changes", number: true }], rows));
+}
+
 function findings(m) {
   if (!m.findings.length) return null;
   const rows = m.findings.map((f, i) => ({ key: `${f.object} ${i}`, cells: [f.object, pill(f.severity)], notes: [["why", f.why], ["what to do", f.hint]].filter(([, text]) => text) }));
@@ -126,4 +137,4 @@ function next(m) {
 /** One article for each; `more` are views of other files, called with (state, migration). */
 export const migrations = more => state => state.status.migrations.map(m => h("section", { class: "migration", "data-key": `m ${m.name}`, id: `m-${encodeURIComponent(m.name)}`, "aria-label": `Migration ${m.name}` },
   h("h2", {}, h("span", { class: "name" }, m.name), " ", pill(m.status), h("small", {}, `${sentence(m)} · for ${span(m.age_msec)}`)),
-  rail(state, m), next(m), lag(m), progress(state, m), more.map(view => view(state, m)), apart(m), findings(m)));
+  rail(state, m), next(m), lag(m), progress(state, m), more.map(view => view(state, m)), apart(m), largest(m), findings(m)));

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 
+import jsonschema
 import pytest
 import yaml
 
@@ -180,6 +181,37 @@ def test_kustomize_brings_metrics_alerts_and_the_dashboard(kustomize, tmp_path):
 PANEL = {"id": int, "type": str, "title": str, "gridPos": dict}
 SERIES = {**PANEL, "targets": list, "datasource": dict, "fieldConfig": dict, "description": str}
 UNITS = {"short", "s", "bytes", "percentunit", "dateTimeFromNow"}
+
+
+def strict(schema):
+    """The same, which refuses what it does not know: an API server would leave that out without a word."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: {name: strict(one) for name, one in value.items()} if key == "properties" else strict(value)
+            for key, value in schema.items()}
+    return {**made, "additionalProperties": False} if "properties" in made and "additionalProperties" not in made else made
+
+
+def complaints(one):
+    """Of what the operator's own definition of this kind says."""
+    with open(os.path.join(REPOSITORY, "tests", "support", "schemas", f"{one['kind']}.json"), encoding="utf-8") as file:
+        return [f"{'/'.join(map(str, error.path))}: {error.message}"
+                for error in jsonschema.Draft4Validator(strict(json.load(file))).iter_errors(one)]
+
+
+def test_metrics_and_alerts_are_what_the_operator_takes():
+    text = read("kubernetes", "examples", "monitoring.yaml")
+    ours = [one for one in yaml.safe_load_all(text) if one["apiVersion"] == "monitoring.coreos.com/v1"]
+    assert [one["kind"] for one in ours] == ["PodMonitor", "PrometheusRule"]
+    with_token = [one for one in yaml.safe_load_all(text.replace("# authorization:", "authorization:")) if one["kind"] == "PodMonitor"]
+    assert "authorization" in with_token[0]["spec"]["podMetricsEndpoints"][0]
+    assert [complaint for one in ours + with_token for complaint in complaints(one)] == []
+    for right, wrong in (("interval: 15s", "interval: often"), ("path: /metrics", "paths: /metrics"), ("for: 2m", "for: [2m]"),
+                         ("annotations:", "annotation:")):
+        bad = [one for one in yaml.safe_load_all(text.replace(right, wrong)) if one["kind"] != "Service"]
+        assert [complaint for one in bad for complaint in complaints(one)], wrong
 
 
 def test_the_dashboard_is_one_that_grafana_takes():

@@ -75,7 +75,7 @@ struct bm_verify_options {
 	struct bm_verify_beside *beside; /* NULL: a person waits for it */
 	uint64_t wait_msec;		 /* how long rows under way are waited for */
 	unsigned jobs;			 /* ranges of one table that are read at once (0: 1) */
-	/* So long a snapshot may live, but that of a table without a key. 0: 10 minutes. */
+	/* So long a snapshot may live. 0: 10 minutes. */
 	uint64_t snapshot_msec;
 	bool portable_hash; /* sha256 instead of the servers' own hash functions */
 	bool show_values;   /* of rows that differ */

@@ -48,6 +48,27 @@ static void render_proven(struct cli_table *table, const json_t *verify)
 	bm_strbuf_finish(&text);
 }
 
+/* "1.2 MB/s; slowed to 600 KB/s: the source answers in 240 ms, in 2 ms usually" */
+static void render_rate(struct cli_table *table, const json_t *verify)
+{
+	const json_t *rate = json_object_get(verify, "rate");
+	struct bm_strbuf text = BM_STRBUF_INIT;
+	bool is_read = bm_words_rate(
+			&text, (double)number_of(rate, "bytes_per_second"), "byte");
+
+	if (is_read && number_of(rate, "limit") > 0) {
+		bm_strbuf_puts(&text, "; slowed to ");
+		bm_words_rate(&text, (double)number_of(rate, "limit"), "byte");
+		bm_strbuf_printf(&text, ": the source answers in %lld ms, in %lld ms usually",
+				number_of(rate, "answer_ms"),
+				number_of(rate, "usual_answer_ms"));
+	}
+	if (is_read) {
+		cli_table_note(table, "being read", bm_strbuf_text(&text));
+	}
+	bm_strbuf_finish(&text);
+}
+
 static void render_in_flight(struct cli_table *table, const json_t *verify)
 {
 	struct bm_strbuf text = BM_STRBUF_INIT;
@@ -124,6 +145,7 @@ static void render_unproven(struct cli_table *table, const json_t *verify)
 void cli_render_verify(struct cli_table *table, const json_t *verify)
 {
 	render_proven(table, verify);
+	render_rate(table, verify);
 	render_in_flight(table, verify);
 	render_differences(table, verify);
 	render_unproven(table, verify);

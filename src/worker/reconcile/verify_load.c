@@ -1,5 +1,6 @@
 #include "worker/reconcile/verify_load.h"
 
+#include <jansson.h>
 #include <time.h>
 
 #include "bucardo_machine/clock.h"
@@ -10,6 +11,9 @@
 
 /* One rest is no longer than this, whatever the throttle says. */
 #define REST_MOST_MSEC 10000
+
+/* A rate is measured over so long at least. */
+#define RATE_MSEC 2000
 
 static double now_msec(void)
 {
@@ -68,4 +72,36 @@ uint64_t bm_verify_load_rest(
 		rest = slowed > rest ? slowed : rest;
 	}
 	return rest < REST_MOST_MSEC ? rest : REST_MOST_MSEC;
+}
+
+static void measure(struct bm_verify_load *load)
+{
+	uint64_t now = bm_clock_msec(), span = now - load->since_msec;
+
+	if (load->since_msec > 0 && span < RATE_MSEC) {
+		return;
+	}
+	load->rate = load->since_msec > 0 ? (load->bytes - load->since_bytes) * 1000 / span : 0;
+	load->since_msec = now;
+	load->since_bytes = load->bytes;
+}
+
+void bm_verify_load_tell(struct bm_verify_load *load, json_t *evidence)
+{
+	const struct bm_throttle *throttle = &load->throttle;
+
+	if (!load->has_learned) {
+		return;
+	}
+	measure(load);
+	json_object_set_new(evidence, "rate",
+			json_pack("{s:I, s:o, s:I, s:I}", "bytes_per_second",
+					(json_int_t)load->rate, "limit",
+					throttle->limit > 0
+							? json_integer((json_int_t)throttle
+											  ->limit)
+							: json_null(),
+					"answer_ms", (json_int_t)throttle->typical_msec,
+					"usual_answer_ms",
+					(json_int_t)throttle->baseline_msec));
 }

@@ -17,11 +17,16 @@
 #include "bucardo_machine/error.h"
 #include "worker/rate/throttle.h"
 
+struct json_t;
+
 struct bm_verify_load {
 	unsigned max_load; /* percent */
 	struct bm_throttle throttle;
 	bool has_learned;
 	uint64_t bytes; /* read so far */
+	/* Of the rate that is told: since when it is measured, what was read by then, and the
+	 * last one (bytes a second, rests included). */
+	uint64_t since_msec, since_bytes, rate;
 };
 
 /* Learn how soon the source answers, before a pass. */
@@ -30,5 +35,8 @@ int bm_verify_load_learn(struct bm_verify_load *load, PGconn *source, struct bm_
 /* So many bytes were read in `took_msec`: how long to rest now. */
 uint64_t bm_verify_load_rest(struct bm_verify_load *load, PGconn *source, uint64_t took_msec,
 		uint64_t bytes);
+
+/* Put member `rate` of docs/status.md, `verify`, into `evidence`. */
+void bm_verify_load_tell(struct bm_verify_load *load, struct json_t *evidence);
 
 #endif

@@ -73,6 +73,7 @@ static int report_states(struct watch *watch, struct bm_error *err)
 		return -1;
 	}
 	bm_verify_report(name, &now, rows, phase->evidence);
+	bm_verify_load_tell(&watch->load, phase->evidence);
 	json_decref(rows);
 	if (watch->has_told) {
 		bm_verify_report_news(name, &watch->states, &now);

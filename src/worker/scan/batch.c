@@ -389,22 +389,3 @@ int bm_batch_run(struct bm_scan *scan, const struct bm_ranges *ranges,
 	scan->longest_msec = took_msec > scan->longest_msec ? took_msec : scan->longest_msec;
 	return rc;
 }
-
-static char everything[] = "0";
-
-int bm_scan_whole(struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struct bm_error *err)
-{
-	struct batch batch = {.first = 0, .last = 1};
-	const struct bm_ranges ranges = {.count = 1, .bucket = everything};
-
-	bm_sums_init(&batch.sums, 0, 1);
-	int rc = bm_moment_begin(scan->pair, scan->table, 0, &batch.moment, err);
-	if (rc == 0) {
-		rc = ask_sums(scan, &ranges, &batch, "", 0, NULL, 1, err);
-	}
-	sums[0] = batch.sums.sides[0][0];
-	sums[1] = batch.sums.sides[1][0];
-	bm_moment_end(scan->pair, &batch.moment);
-	bm_sums_finish(&batch.sums);
-	return rc;
-}

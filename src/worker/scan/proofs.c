@@ -86,15 +86,28 @@ static int do_it(struct opening *o, enum bm_pair_side side, const char *sql, con
 
 /* ---- what has to be the same for a plan to hold ---- */
 
-static char *text_of(struct opening *o, enum bm_pair_side side, const char *sql,
-		struct bm_error *err)
+static char *text_of(struct bm_pair *pair, const struct bm_verify_table *table,
+		enum bm_pair_side side, const char *sql, struct bm_error *err)
 {
-	const char *const params[] = {o->table->schema, o->table->plain};
-	PGresult *rows = bm_pair_ask_one(o->pair->aside[side], sql, 2, params, err);
+	const char *const params[] = {table->schema, table->plain};
+	PGresult *rows = bm_pair_ask_one(pair->aside[side], sql, 2, params, err);
 	char *text = rows != NULL ? bm_strdup(PQgetvalue(rows, 0, 0)) : NULL;
 
 	PQclear(rows);
 	return text;
+}
+
+char *bm_proofs_counters(
+		struct bm_pair *pair, const struct bm_verify_table *table, struct bm_error *err)
+{
+	char *source = text_of(pair, table, BM_PAIR_SOURCE, state_sql, err);
+	char *other = source != NULL ? text_of(pair, table, BM_PAIR_DESTINATION, state_sql, err)
+				     : NULL;
+	char *both = other != NULL ? bm_format("%s/%s", source, other) : NULL;
+
+	free(source);
+	free(other);
+	return both;
 }
 
 /* The truncates that both sides know of; a side that captures none knows none. */
@@ -105,7 +118,7 @@ static char *truncates_of(struct opening *o, struct bm_error *err)
 
 	for (enum bm_pair_side side = 0; known && side < BM_PAIR_SIDES; side++) {
 		if (o->table->pending[side] != NULL) {
-			char *truncates = text_of(o, side, truncates_sql, err);
+			char *truncates = text_of(o->pair, o->table, side, truncates_sql, err);
 			known = truncates != NULL;
 			bm_strbuf_printf(&text, "%s/", known ? truncates : "");
 			free(truncates);
@@ -125,9 +138,8 @@ static int describe(struct opening *o, const struct bm_digest *digest, struct bm
 	struct bm_strbuf row = BM_STRBUF_INIT;
 	const PGconn *destination = o->pair->main[BM_PAIR_DESTINATION];
 	char *truncates = truncates_of(o, err);
-	char *counters[] = {text_of(o, BM_PAIR_SOURCE, state_sql, err),
-			text_of(o, BM_PAIR_DESTINATION, state_sql, err)};
-	bool known = truncates != NULL && counters[0] != NULL && counters[1] != NULL;
+	bool known = truncates != NULL &&
+			(o->counters = bm_proofs_counters(o->pair, o->table, err)) != NULL;
 
 	if (known) {
 		bm_digest_row(digest, o->table, &row);
@@ -138,11 +150,8 @@ static int describe(struct opening *o, const struct bm_digest *digest, struct bm
 				o->table->definition[BM_PAIR_DESTINATION], PQhost(destination),
 				PQport(destination), PQdb(destination));
 		o->definition = bm_strbuf_detach(&row);
-		o->counters = bm_format("%s/%s", counters[0], counters[1]);
 	}
 	free(truncates);
-	free(counters[0]);
-	free(counters[1]);
 	bm_strbuf_finish(&row);
 	return known ? 0 : -1;
 }

@@ -65,6 +65,11 @@ int bm_proofs_forget(struct bm_pair *pair, const struct bm_proofs *proofs,
 int bm_proofs_complete(struct bm_pair *pair, const struct bm_proofs *proofs,
 		const struct bm_verify_table *table, struct bm_error *err);
 
+/* The counters of writes to a table of both sides: as long as they stay the same nobody wrote,
+ * but for the last seconds. Free it; NULL with `err`. */
+char *bm_proofs_counters(struct bm_pair *pair, const struct bm_verify_table *table,
+		struct bm_error *err);
+
 void bm_proofs_finish(struct bm_proofs *proofs);
 
 #endif

@@ -58,8 +58,4 @@ int bm_verify_rest(struct bm_scan *scan, unsigned buckets, unsigned count, uint6
 /* NULL: there is nothing that could end it. */
 bool bm_verify_is_ended(struct bm_verify_beside *beside);
 
-/* The sums of all rows of a table, at one moment. */
-int bm_scan_whole(
-		struct bm_scan *scan, struct bm_sum sums[BM_PAIR_SIDES], struct bm_error *err);
-
 #endif

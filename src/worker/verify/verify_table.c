@@ -8,6 +8,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
+#include "worker/scan/whole.h"
 #include "worker/verify/object.h"
 #include "worker/verify/recheck.h"
 #include "worker/verify/repair.h"
@@ -60,45 +61,53 @@ static bool is_same(const struct bm_sum *a, const struct bm_sum *b)
 }
 
 /* Whether both sides stay as they were read: then they do differ. */
-static int is_quiet(struct bm_scan *scan, const struct bm_sum *before, bool *quiet,
+static int is_quiet(struct bm_scan *scan, const struct bm_whole *before, bool *quiet,
 		struct bm_error *err)
 {
-	struct bm_sum after[BM_PAIR_SIDES];
+	struct bm_whole after;
 
+	*quiet = before->is_settled;
+	if (*quiet) {
+		return 0;
+	}
 	poll(NULL, 0, QUIET_MSEC);
-	if (bm_scan_whole(scan, after, err) != 0) {
+	if (bm_whole_read(scan, &after, err) != 0) {
 		return -1;
 	}
-	*quiet = is_same(&before[0], &after[0]) && is_same(&before[1], &after[1]);
+	*quiet = !after.has_moved && is_same(&before->sums[0], &after.sums[0]) &&
+			is_same(&before->sums[1], &after.sums[1]);
 	return 0;
 }
 
-static int compare_whole(struct bm_scan *scan, json_t *object, struct bm_error *err)
+/* Why nothing more can be said of a table that differs; NULL: find it out. Free it. */
+static char *why_unproven(const struct bm_verify_table *table)
 {
-	struct bm_sum sums[BM_PAIR_SIDES];
+	if (table->is_view) {
+		return bm_strdup("a materialised view, which holds what it was when it was "
+				 "refreshed: REFRESH MATERIALIZED VIEW on both sides");
+	}
+	return table->extension == NULL
+			? NULL
+			: bm_format("it belongs to extension %s: no migration copies its rows. "
+				    "What was put there by hand is to be put there again",
+					  table->extension);
+}
+
+static int judge_different(struct bm_scan *scan, const struct bm_whole *whole, json_t *object,
+		struct bm_error *err)
+{
+	char *why = why_unproven(scan->table);
 	bool quiet = false;
 
-	if (bm_scan_whole(scan, sums, err) != 0) {
-		return -1;
-	}
-	set_number(object, "rows", sums[0].rows);
-	set_number(object, "rows_destination", sums[1].rows);
-	if (is_same(&sums[0], &sums[1])) {
-		bm_verify_object_set(object, BM_PROOF_EQUAL, "");
-	} else if (scan->table->is_view) {
-		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
-				"a materialised view, which holds what it was when it was "
-				"refreshed: REFRESH MATERIALIZED VIEW on both sides");
-	} else if (scan->table->extension != NULL) {
-		char *why = bm_format(
-				"it belongs to extension %s: no migration copies its rows. "
-				"What was put there by hand is to be put there again",
-				scan->table->extension);
+	if (why != NULL) {
 		bm_verify_object_set(object, BM_PROOF_UNPROVEN, why);
 		free(why);
-	} else if (is_quiet(scan, sums, &quiet, err) != 0) {
+		return 0;
+	}
+	if (is_quiet(scan, whole, &quiet, err) != 0) {
 		return -1;
-	} else if (quiet) {
+	}
+	if (quiet) {
 		bm_verify_object_set(object, BM_PROOF_DIFFERENT,
 				"it has no key, so it is not replicated and cannot be repaired: "
 				"copy it again while nobody writes");
@@ -108,6 +117,33 @@ static int compare_whole(struct bm_scan *scan, json_t *object, struct bm_error *
 				"writes");
 	}
 	return 0;
+}
+
+static int compare_whole(struct bm_scan *scan, json_t *object, struct bm_error *err)
+{
+	struct bm_whole whole;
+
+	if (bm_whole_read(scan, &whole, err) != 0) {
+		return -1;
+	}
+	set_number(object, "rows", whole.sums[0].rows);
+	set_number(object, "rows_destination", whole.sums[1].rows);
+	set_number(object, "ranges", whole.parts);
+	set_number(object, "ranges_read", whole.read);
+	set_number(object, "longest_snapshot_ms", (int64_t)scan->longest_msec);
+	if (whole.has_moved) {
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN,
+				"it has no key, is too large for one snapshot, and was written "
+				"to while it was read in parts (or the servers do not count "
+				"that: track_counts): verify it while nobody writes, with a "
+				"longer --max-snapshot, or give it a key");
+		return 0;
+	}
+	if (is_same(&whole.sums[0], &whole.sums[1])) {
+		bm_verify_object_set(object, BM_PROOF_EQUAL, "");
+		return 0;
+	}
+	return judge_different(scan, &whole, object, err);
 }
 
 /* ---- with a key ---- */

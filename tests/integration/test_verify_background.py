@@ -1,8 +1,11 @@
 """What is compared in the background while a migration replicates, kept in the source, and shown."""
 
+import contextlib
 import json
 import os
+import random
 import signal
+import time
 
 import pytest
 
@@ -236,6 +239,53 @@ def test_what_is_no_row_is_no_false_alarm_while_it_changes(world):
     assert len([e for e in events(machine) if " differ" in e[1]]) == before, events(machine)
     source.sql("".join(f"DROP TABLE made_{i};" for i in range(12)), dbname="shop")
     wait_for(lambda: len(states(source)) == 3, 60, "they are forgotten")
+
+
+def ddl(i):
+    """What is deployed on the source first, and on the destination after that; each undoes nothing of another one."""
+    yield f"CREATE OR REPLACE VIEW cheap AS SELECT id FROM goods WHERE price < {100 + i}"
+    yield f"CREATE INDEX goods_{i} ON goods (price, name)"
+    yield f"ALTER TABLE goods ALTER price SET DEFAULT {i}; COMMENT ON TABLE goods IS 'number {i}'"
+    yield f"CREATE OR REPLACE FUNCTION number() RETURNS int LANGUAGE sql AS 'SELECT {i}'"
+    yield f"ALTER TABLE words ADD CONSTRAINT many CHECK (number > -{i}) NOT VALID"
+    yield "ALTER TABLE words VALIDATE CONSTRAINT many"
+    yield f"ALTER TABLE goods ADD note_{i} text DEFAULT 'n'; GRANT SELECT ON goods TO PUBLIC"
+    yield f"ALTER TABLE goods DROP note_{i}; REVOKE SELECT ON goods FROM PUBLIC"
+    yield f"DROP INDEX goods_{i}; ALTER TABLE words DROP CONSTRAINT many; CREATE TYPE mood_{i} AS ENUM ('a')"
+    yield f"CREATE OR REPLACE VIEW cheap AS SELECT id FROM goods WHERE price < {200 + i}"
+
+
+def alarms(machine):
+    view = declared.view(machine) or {}
+    verify = view.get("verify") or {}
+    return [one for one in verify.get("objects", []) if one["state"] == "different"] + verify.get("differences", [])
+
+
+@pytest.mark.timeout(900)
+def test_ddl_that_is_carried_through_both_sides_is_no_false_alarm(world, rounds):
+    machine, source, dest = world
+    objects(machine, all_equal, "all is equal at first")
+    before = len([e for e in events(machine) if " differ" in e[1]])
+    random_gap = random.Random(11)
+    with contextlib.closing(source.connect("shop")) as one, contextlib.closing(dest.connect("shop")) as other:
+        for i in range(rounds(1, 12)):
+            for statement in ddl(i):
+                one.cursor().execute(statement)
+                one.cursor().execute("UPDATE goods SET price = price + 1 WHERE id % 1000 = %s", (i,))
+                # Most of the time something differs, each time something else.
+                end = time.monotonic() + random_gap.uniform(0.2, 1.6)
+                while time.monotonic() < end:
+                    assert not alarms(machine), statement
+                    time.sleep(0.1)
+                other.cursor().execute(statement)
+    objects(machine, all_equal, "all is equal again")
+    proven(machine)
+    assert len([e for e in events(machine) if " differ" in e[1]]) == before, events(machine)
+    # It has looked meanwhile: what stays is told.
+    dest.sql("CREATE OR REPLACE VIEW cheap AS SELECT id FROM goods WHERE price < 0", dbname="shop")
+    objects(machine, lambda kinds: kinds["definitions"]["state"] == "different", "what stays is told")
+    source.sql("CREATE OR REPLACE VIEW cheap AS SELECT id FROM goods WHERE price < 0", dbname="shop")
+    objects(machine, all_equal, "all is equal again")
 
 
 def test_pause_and_teardown_end_it(world):

@@ -106,7 +106,17 @@ def test_partitions_of_another_shape_are_never_equal_and_are_named(clone):
     found = result.objects["public.parted_high"]
     assert found["state"] == "different" and "destination" in found["why"], found
     named = {(one["kind"], one["name"]) for one in result.report["objects"] if one["state"] == "different"}
-    assert {("table definition", "public.parted_mid"), ("table definition", "public.parted_top")} <= named, named
+    more = {("table definition", "public.parted_mid"), ("table definition", "public.parted_top")}
+    assert more <= named, named
+    # Also where a person asks for the table that they belong to, and knows of no partitions.
+    result = look(clone, "parted")
+    named = {(one["kind"], one["name"]) for one in result.report["objects"] if one["state"] == "different"}
+    assert result.code == 5 and more <= named, named
+    clone.dest.sql("CREATE TABLE stored_too (id int PRIMARY KEY)", dbname="caveats")
+    result = look(clone, "stored*")
+    assert result.code == 5 and ("table definition", "public.stored_too") in {
+        (one["kind"], one["name"]) for one in result.report["objects"]}, result.output
+    clone.dest.sql("DROP TABLE stored_too", dbname="caveats")
 
 
 def definitions(result):

@@ -270,8 +270,10 @@ static void confirm(struct bm_run *run, enum bm_verify_part which, struct part *
 		if (state_of(object) != BM_PROOF_DIFFERENT) {
 			continue;
 		}
-		char *key = bm_format(
-				"%s %s", text_of(object, "kind"), text_of(object, "name"));
+		/* What differs in another way by now differs for the first time. */
+		char *key = bm_format("%s %s %.300s %.300s", text_of(object, "kind"),
+				text_of(object, "name"), text_of(object, "source"),
+				text_of(object, "destination"));
 		const json_t *since = json_object_get(part->suspects, key);
 		json_int_t first = since != NULL ? json_integer_value(since) : (json_int_t)now;
 		json_object_set_new(suspects, key, json_integer(first));

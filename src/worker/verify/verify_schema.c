@@ -12,6 +12,7 @@
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/table_filter.h"
 #include "worker/verify/object.h"
+#include "worker/verify/verify_only.h"
 
 /* That many are named; all are counted. */
 #define NAMED_MOST 1000
@@ -66,16 +67,6 @@ static json_t *set_of(const char *const *words, bool is_pairs)
 	return set;
 }
 
-static json_t *names_of(const struct bm_verify_catalog *catalog)
-{
-	json_t *set = json_object();
-
-	for (size_t i = 0; i < catalog->count; i++) {
-		json_object_set_new(set, catalog->tables[i].name, json_true());
-	}
-	return set;
-}
-
 /* The OIDs of what the migration leaves out, and of what goes with it; NULL with `err`. */
 static json_t *left_out(
 		PGconn *conn, const struct bm_table_filter *filter, struct bm_error *err)
@@ -123,8 +114,8 @@ static int read_roles(PGconn *conn, json_t *roles, json_t *owning, struct bm_err
 	return rows != NULL ? 0 : -1;
 }
 
-static json_t *ask_of(struct schema *it, const struct bm_verify_options *options,
-		const struct bm_verify_catalog *catalog)
+/* Takes `only`. */
+static json_t *ask_of(struct schema *it, const struct bm_verify_options *options, json_t *only)
 {
 	static const struct bm_role_rules no_roles;
 	static const struct bm_extension_rules no_extensions;
@@ -134,8 +125,7 @@ static json_t *ask_of(struct schema *it, const struct bm_verify_options *options
 			: &no_extensions;
 	PGconn *const *conns = it->pair->main;
 
-	return json_pack("{s:o, s:n, s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "only",
-			options->only != NULL ? names_of(catalog) : json_null(), "keys",
+	return json_pack("{s:o, s:n, s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "only", only, "keys",
 			"cross",
 			PQserverVersion(conns[0]) / 10000 != PQserverVersion(conns[1]) / 10000,
 			"owners", !roles->drop_owners, "grants", !roles->drop_grants, "skip",
@@ -147,7 +137,11 @@ static json_t *ask_of(struct schema *it, const struct bm_verify_options *options
 static int prepare(struct schema *it, const struct bm_verify_options *options,
 		const struct bm_verify_catalog *catalog, struct bm_error *err)
 {
-	json_t *common = ask_of(it, options, catalog);
+	json_t *only = bm_verify_only(it->pair, options, catalog, err);
+	if (only == NULL) {
+		return -1;
+	}
+	json_t *common = ask_of(it, options, only);
 	json_t *roles = json_object(), *owning = json_object();
 	int rc = read_roles(it->pair->main[BM_PAIR_DESTINATION], roles, owning, err);
 

@@ -145,8 +145,7 @@ static int check(struct change *change, struct bm_error *err)
 		return -1;
 	}
 	if (change->evidence == NULL) {
-		return bm_error_set(err, BM_ERR_TRANSIENT, "it could not be asked: %s",
-				bm_strbuf_text(&change->why));
+		return bm_error_set(err, BM_ERR_TRANSIENT, "%s", bm_strbuf_text(&change->why));
 	}
 	return print_result(change, "", "");
 }

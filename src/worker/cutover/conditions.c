@@ -9,7 +9,9 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/json.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/syncs.h"
+#include "bucardo_machine/words.h"
 #include "worker/cutover/attempt.h"
 #include "worker/cutover/ready.h"
 #include "worker/deltas/sync_probe.h"
@@ -258,3 +260,127 @@ const struct bm_ready_row bm_ready_rows[] = {
 };
 const size_t bm_ready_row_count = BM_COUNT_OF(bm_ready_rows);
 /* clang-format on */
+
+/* ---- what a person accepted by name has to be there: a misspelt one would accept nothing,
+ * unseen ---- */
+
+/* So much of the names stands in a hint. */
+#define HINT_BYTES 600
+
+/* Conditions as a whole; everything else is a table. */
+static const char *const acceptable[] = {"connections", BM_CUTOVER_OBJECTS};
+
+struct known {
+	json_t *tables; /* their names, as those in the conditions */
+};
+
+static bool is_known(const struct known *known, const char *name)
+{
+	size_t i;
+	const json_t *one;
+
+	for (i = 0; i < BM_COUNT_OF(acceptable); i++) {
+		if (strcmp(acceptable[i], name) == 0) {
+			return true;
+		}
+	}
+	json_array_foreach(known->tables, i, one)
+	{
+		if (strcmp(json_string_value(one), name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *name_at(const void *ctx, size_t i)
+{
+	const struct known *known = ctx;
+
+	return i < BM_COUNT_OF(acceptable) ? acceptable[i]
+					   : json_string_value(json_array_get(known->tables,
+							     i - BM_COUNT_OF(acceptable)));
+}
+
+/* "log" for public.log, or one that is misspelt a little; NULL: nothing is near. */
+static const char *meant(const struct known *known, const char *name)
+{
+	size_t i, length = strlen(name);
+	const json_t *one;
+
+	json_array_foreach(known->tables, i, one)
+	{
+		const char *table = json_string_value(one);
+		size_t all = strlen(table);
+		if (all > length && table[all - length - 1] == '.' &&
+				strcmp(table + all - length, name) == 0) {
+			return table;
+		}
+	}
+	return bm_words_nearest(name, name_at, known);
+}
+
+static void list_known(const struct known *known, char *out, size_t size)
+{
+	struct bm_strbuf list = BM_STRBUF_INIT;
+	size_t count = json_array_size(known->tables), i = 0;
+
+	bm_strbuf_puts(&list, "what can be accepted: connections, '" BM_CUTOVER_OBJECTS "'");
+	for (; i < count && list.length < HINT_BYTES; i++) {
+		bm_strbuf_printf(&list, "%s%s", i == 0 ? ", and tables: " : ", ",
+				json_string_value(json_array_get(known->tables, i)));
+	}
+	if (i < count) {
+		bm_strbuf_printf(&list, ", and %zu more", count - i);
+	}
+	snprintf(out, size, "%s", bm_strbuf_text(&list));
+	bm_strbuf_finish(&list);
+}
+
+/* Those that are captured, and those without a key. */
+static int read_known(struct bm_phase *phase, struct known *known, struct bm_error *err)
+{
+	struct bm_cutover c = {.phase = phase, .from = bm_cutover_from(phase)};
+	enum bm_side catalog = phase->catalog;
+
+	phase->catalog = c.from;
+	PGresult *rows = bm_phase_ask(
+			phase, c.from, bm_ready_tables_sql, 1, &phase->request.name, err);
+	int rc = rows != NULL ? bm_cutover_read_tables(&c, err) : -1;
+	known->tables = rows != NULL ? json_loads(PQgetvalue(rows, 0, 0), 0, NULL) : NULL;
+	for (size_t i = 0; rc == 0 && i < c.table_count; i++) {
+		if (!is_known(known, c.tables[i].name)) {
+			json_array_append_new(known->tables, json_string(c.tables[i].name));
+		}
+	}
+	PQclear(rows);
+	phase->catalog = catalog;
+	bm_cutover_forget_tables(&c);
+	return rc;
+}
+
+int bm_cutover_know_accepted(struct bm_phase *phase, struct bm_error *err)
+{
+	const char *const *accept = phase->request.cutover.accept;
+	struct bm_error unasked = BM_ERROR_INIT;
+	struct known known = {NULL};
+	int rc = 0;
+
+	if (accept == NULL || *accept == NULL) {
+		return 0;
+	}
+	/* A side that cannot be asked is a condition that is not ready. */
+	bool is_read = read_known(phase, &known, &unasked) == 0;
+	for (; is_read && rc == 0 && *accept != NULL; accept++) {
+		if (!is_known(&known, *accept)) {
+			const char *near = meant(&known, *accept);
+			list_known(&known, phase->hint, sizeof(phase->hint));
+			rc = bm_error_set(err, BM_ERR_PRECONDITION,
+					"nothing that can be accepted is called '%.200s'%s%.200s%s",
+					*accept, near != NULL ? " (did you mean '" : "",
+					near != NULL ? near : "", near != NULL ? "'?)" : "");
+		}
+	}
+	json_decref(known.tables);
+	return rc;
+}

@@ -421,8 +421,19 @@ static int make_way_back(struct bm_cutover *c, struct bm_error *err)
 	return 0;
 }
 
+/* Before anything is: also before the way back is made. */
+static int refuse(struct bm_cutover *c, struct bm_error *err)
+{
+	c->is_not_ready = true;
+	return aborted(c, err);
+}
+
 static int begin(struct bm_cutover *c, struct bm_error *err)
 {
+	if (c->request->mode != BM_CUTOVER_FINISH &&
+			bm_cutover_know_accepted(c->phase, err) != 0) {
+		return refuse(c, err);
+	}
 	switch (c->request->mode) {
 	case BM_CUTOVER_FINISH:
 		return finish(c, err);

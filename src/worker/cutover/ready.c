@@ -342,7 +342,8 @@ int bm_cutover_check(struct bm_phase *phase, struct bm_error *err)
 	bool ready = false;
 
 	bm_report_progress(0, 1, "steps", "asking whether all is ready");
-	int rc = bm_cutover_ready(phase, conditions, &ready, err);
+	int rc = bm_cutover_know_accepted(phase, err);
+	rc = rc == 0 ? bm_cutover_ready(phase, conditions, &ready, err) : -1;
 	json_object_set_new(phase->evidence, "direction", json_string(phase->request.phase));
 	json_object_set_new(phase->evidence, "mode", json_string("check"));
 	json_object_set_new(

@@ -27,6 +27,10 @@ int bm_cutover_check(struct bm_phase *phase, struct bm_error *err);
 /* Whether a person accepted this by its name. */
 bool bm_cutover_is_accepted(const struct bm_phase *phase, const char *object);
 
+/* Whether all that a person accepted can be: -1 with `err`, and the names in the hint, when one
+ * is the name of nothing. Where that cannot be asked it is for bm_cutover_ready() to say. */
+int bm_cutover_know_accepted(struct bm_phase *phase, struct bm_error *err);
+
 /* The side that is left, and the one that becomes live. */
 enum bm_side bm_cutover_from(const struct bm_phase *phase);
 enum bm_side bm_cutover_to(const struct bm_phase *phase);

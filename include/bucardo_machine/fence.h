@@ -13,7 +13,8 @@
 
 /* Advisory locks of the destination, with BM_FENCE_LOCKS as the first key: who writes by what
  * the live side is holds the first one shared, lift_fence() and raise_fence() exclusively;
- * `worker reconcile` holds the second one for as long as it lives. */
+ * `worker reconcile` holds the second one for as long as it lives. 4 is of
+ * worker/session/alone.c. */
 #define BM_FENCE_LOCKS "1651860321"
 #define BM_FENCE_LOCK_SIDE "1"
 #define BM_FENCE_LOCK_ALIVE "2"

@@ -102,6 +102,33 @@ def test_an_idle_transaction_does_not_freeze_the_application(world):
     assert len(triggers(source, "pagila")) == len(triggers(dest, "pagila")) == 21
 
 
+@pytest.mark.parametrize("catalog", ["pg_namespace", "pg_proc"])
+def test_migrations_of_one_source_that_begin_at_the_same_moment_all_succeed(world, catalog):
+    """They look whether something is there, and wait for the catalog with the answer no."""
+    machine, source, dest = world
+    names = [f"{catalog}_{i}" for i in (1, 2, 3)]
+    for server, databases in ((source, [catalog]), (dest, names)):
+        for database in databases:
+            server.create_database(database)
+            server.sql("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)", dbname=database)
+    held = source.connect(catalog, autocommit=False)
+    held.cursor().execute(f"LOCK TABLE pg_catalog.{catalog} IN SHARE MODE")
+    runs = []
+    for name in names:
+        phases = Phases(machine, source, dest, catalog, name)
+        phases.migration["destination"]["dbname"] = name
+        runs.append(phases.start("capture"))
+    waiting = ("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name ~"
+               " '^bucardo-machine' AND datname = %s")
+    wait_for(lambda: source.value(waiting, (catalog,)) == 3, 20, "all three wait")
+    held.commit()
+    held.close()
+    for run in runs:
+        assert not run.wait(60).failed, run.text()
+        assert run.evidence["tables"] == 2, run.text()
+    assert triggers(source, catalog) == {"t", "u"}
+
+
 @pytest.fixture
 def german(world, shared_workshop, monkeypatch):
     """A source that speaks German, as soon as PostgreSQL's translations are installed."""

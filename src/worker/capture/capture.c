@@ -27,6 +27,7 @@
 #include "worker/deltas/delta_repair.h"
 #include "base/protocol/report.h"
 #include "worker/session/own_schemas.h"
+#include "worker/session/alone.h"
 
 /* Tables in one transaction: the more, the longer the first of them is locked. */
 #define BATCH_FIRST 8
@@ -440,6 +441,15 @@ int bm_capture_take_all(struct bm_phase *phase, struct bm_error *err)
 	return rc;
 }
 
+static int own(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
+{
+	bool is_alone = bm_alone_begin(phase, side);
+	int rc = bm_phase_do(phase, side, bm_own_schemas_sql, 0, NULL, err);
+
+	bm_alone_end(phase, side, is_alone);
+	return rc;
+}
+
 /* Before anything is written: the names in Bucardo and the marks are the migration's. */
 int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 {
@@ -453,9 +463,7 @@ int bm_capture_run(struct bm_phase *phase, struct bm_error *err)
 		return -1;
 	}
 	/* What was made got the default privileges of our role. */
-	if (bm_phase_do(phase, BM_SIDE_SOURCE, bm_own_schemas_sql, 0, NULL, err) != 0 ||
-			bm_phase_do(phase, BM_SIDE_DESTINATION, bm_own_schemas_sql, 0, NULL,
-					err) != 0) {
+	if (own(phase, BM_SIDE_SOURCE, err) != 0 || own(phase, BM_SIDE_DESTINATION, err) != 0) {
 		return -1;
 	}
 	return bm_between_request(phase, err);

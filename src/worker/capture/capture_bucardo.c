@@ -21,6 +21,7 @@
 #include "worker/capture/capture.h"
 #include "worker/deltas/capture_triggers.h"
 #include "worker/deltas/delta_repair.h"
+#include "worker/session/alone.h"
 
 /* An application that has to queue behind us waits no longer than this. */
 #define LOCK_OPTION " -c lock_timeout=500"
@@ -343,7 +344,7 @@ static int pin_functions(struct bm_capture *capture, struct bm_error *err)
 			: rc;
 }
 
-int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
+static int take(struct bm_capture *capture, const struct bm_capture_group *group,
 		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
 {
 	char *list = encode_tables(tables, count);
@@ -385,5 +386,19 @@ int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *g
 		rc = pin_functions(capture, err);
 	}
 	free(list);
+	return rc;
+}
+
+/* Bucardo makes what others of the same source may be about to make. */
+int bm_capture_take(struct bm_capture *capture, const struct bm_capture_group *group,
+		struct bm_selected_table *const *tables, size_t count, struct bm_error *err)
+{
+	struct bm_phase *phase = capture->phase;
+	bool here = bm_alone_begin(phase, BM_SIDE_SOURCE);
+	bool there = phase->request.is_both && bm_alone_begin(phase, BM_SIDE_DESTINATION);
+	int rc = take(capture, group, tables, count, err);
+
+	bm_alone_end(phase, BM_SIDE_DESTINATION, there);
+	bm_alone_end(phase, BM_SIDE_SOURCE, here);
 	return rc;
 }

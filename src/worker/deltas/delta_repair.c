@@ -9,6 +9,7 @@
 #include "worker/deltas/capture_triggers.h"
 #include "worker/deltas/key_steps.h"
 #include "worker/session/own_schemas.h"
+#include "worker/session/alone.h"
 
 /* clang-format off */
 static const char prepare_function[] =
@@ -118,7 +119,7 @@ static const char *const prepare_steps[] = {
 /* A purge this large keeps the server busy for a second or two. */
 #define PURGE_ROWS "100000"
 
-static int make_functions(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
+static int make_all(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
 	/* "already exists, skipping" is no news. */
 	if (bm_phase_do(phase, side, "SET client_min_messages = warning", 0, NULL, err) != 0) {
@@ -143,6 +144,15 @@ static int make_functions(struct bm_phase *phase, enum bm_side side, struct bm_e
 		}
 	}
 	return bm_capture_triggers_prepare(phase, side, err);
+}
+
+static int make_functions(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
+{
+	bool is_alone = bm_alone_begin(phase, side);
+	int rc = make_all(phase, side, err);
+
+	bm_alone_end(phase, side, is_alone);
+	return rc;
 }
 
 int bm_delta_repair_renew(struct bm_phase *phase, enum bm_side side, struct bm_error *err)

@@ -15,6 +15,7 @@
 #include "worker/live/identity_hints.h"
 #include "base/protocol/report.h"
 #include "worker/session/own_schemas.h"
+#include "worker/session/alone.h"
 
 /* Between two looks that have to agree before a migration is stopped. */
 #define AGAIN_MSEC 500
@@ -109,13 +110,16 @@ static void make_nonce(char out[17])
 
 int bm_identity_prepare(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
-	for (size_t i = 0; i < BM_COUNT_OF(prepare_steps); i++) {
-		if (bm_phase_do(phase, side, prepare_steps[i], 0, NULL, err) != 0) {
-			return bm_error_wrap(err, "making schema bucardo on the %s",
-					bm_side_name(side));
-		}
+	bool is_alone = bm_alone_begin(phase, side);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(prepare_steps); i++) {
+		rc = bm_phase_do(phase, side, prepare_steps[i], 0, NULL, err);
 	}
-	return 0;
+	bm_alone_end(phase, side, is_alone);
+	return rc == 0 ? 0
+		       : bm_error_wrap(err, "making schema bucardo on the %s",
+					 bm_side_name(side));
 }
 
 int bm_identity_read(

@@ -26,6 +26,7 @@
 #include "worker/reconcile/not_in_step.h"
 #include "worker/session/own_schemas.h"
 #include "worker/session/serve.h"
+#include "worker/session/alone.h"
 
 /* Between two passes; how long a destination may be behind its head-room. It rests
  * ten times as long as transferring them took, within these bounds. */
@@ -115,7 +116,7 @@ static int transfer_sequences(struct bm_pass *pass, json_t *problems, struct bm_
 }
 
 /* What is needed at both sides; made again after it may have been dropped there. */
-static int prepare(struct bm_pass *pass, struct bm_error *err)
+static int prepare_all(struct bm_pass *pass, struct bm_error *err)
 {
 	static int (*const at_side[])(struct bm_phase * phase, enum bm_side side,
 			struct bm_error * err) = {bm_identity_prepare, bm_delta_repair_renew};
@@ -134,6 +135,17 @@ static int prepare(struct bm_pass *pass, struct bm_error *err)
 	for (size_t i = 0; rc == 0 && i < BM_COUNT_OF(parts); i++) {
 		rc = parts[i](pass, err);
 	}
+	return rc;
+}
+
+static int prepare(struct bm_pass *pass, struct bm_error *err)
+{
+	bool here = bm_alone_begin(pass->phase, BM_SIDE_SOURCE);
+	bool there = bm_alone_begin(pass->phase, BM_SIDE_DESTINATION);
+	int rc = prepare_all(pass, err);
+
+	bm_alone_end(pass->phase, BM_SIDE_DESTINATION, there);
+	bm_alone_end(pass->phase, BM_SIDE_SOURCE, here);
 	return rc;
 }
 

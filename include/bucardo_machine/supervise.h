@@ -6,9 +6,10 @@
  * to events; every legal reaction is one cell of the table in
  * src/daemon/supervise/unit.c. No sequence of wishes makes it start faster than the backoff
  * allows: a life that never got ready counts as a failure, whatever ended it, and only a
- * long time of being ready or a person's restart makes failures history. A unit never touches
- * the clock, a descriptor or a process by itself: it asks its host to, so tests drive it
- * without a loop.
+ * long time of being ready, or the first of a person's restarts, makes failures history. A
+ * person's restarts and changes of the definition have the same backoff, from the second one
+ * on. A unit never touches the clock, a descriptor or a process by itself: it asks its host to,
+ * so tests drive it without a loop.
  *
  * The caller repeats what it wants with bm_unit_want() at every tick; a lost
  * event costs one tick, not a hang. Order between units is the plan's business
@@ -108,8 +109,18 @@ void bm_unit_exited(struct bm_unit *unit, int status, const char *why, bool excu
  * begins anew. Ignored in other states, and past start_limit_msec. */
 void bm_unit_progress(struct bm_unit *unit);
 
-/* A person asks for the present program to be stopped and started again: without backoff,
- * and what was before is forgotten. */
+/* May a person's restart be taken now? 0: yes, and it is counted; bm_unit_restart() follows.
+ * Else in how many milliseconds: the first is taken at once; the next ones, until it was ready
+ * for stable_after or nobody has asked for ten minutes, as long after the last start as the
+ * backoff says of as many failures. */
+uint64_t bm_unit_ask(struct bm_unit *unit);
+
+/* A new unit takes the place of `before`, which is of the same name and has another definition.
+ * As a restart that cannot be refused: where that would not be taken yet its start waits. */
+void bm_unit_succeed(struct bm_unit *unit, struct bm_unit *before);
+
+/* The present program is to be stopped and started again: without backoff, and what was before
+ * is forgotten unless it was asked for again and again. */
 void bm_unit_restart(struct bm_unit *unit, const char *why);
 
 /* The same by ourselves: soon after another failure or renewal the start waits, as after a

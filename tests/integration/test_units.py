@@ -255,6 +255,22 @@ def test_services_can_be_stopped_started_and_restarted(machine):
     assert "proxy" in unknown.output, "the names that exist are not offered"
 
 
+def test_a_script_that_restarts_or_edits_what_dies_at_once_starts_it_no_faster(machine):
+    brief = "{{name: brief, command: [sh, -c, 'exit {}']}}"
+    machine.write_config(config(brief.format(3)))
+    machine.start()
+    wait_for(lambda: machine.unit("brief")["restarts"] >= 3, 60, "three restarts")
+    began = machine.unit("brief")["restarts"]
+    assert machine.cli("service", "restart", "brief").code == 0
+    said = [machine.cli("service", "restart", "brief") for _ in range(8)]
+    refused = [r for r in said if r.code != 0]
+    assert len(refused) >= 4 and all("the next restart is taken in" in r.output for r in refused), said[-1].output
+    for number in range(6):
+        machine.write_config(config(brief.format(10 + number)))
+        machine.cli("config", "reload").check()
+    assert wait_unit(machine, "brief", "backoff")["restarts"] - began < 12, machine.log_tail()
+
+
 def test_every_line_of_the_log_is_json_when_nobody_sits_at_a_terminal(machine):
     machine.write_config(config(
         "{name: noisy, command: [sh, -c, \"printf 'a\\\\377b\\\\033[31m\\\"q\\\\\\\\\\\\n'; exec sleep 1000000\"]}"))

@@ -14,7 +14,8 @@
 	"                  back: how long writers would have had to wait\n"                     \
 	"  --budget TIME   the most that writers wait, 800ms or 2s (1s, or cutover.budget of\n" \
 	"                  machine.yaml); past it nothing has happened\n"                       \
-	"  --accept TABLE  it need not be proven equal; as often as needed\n"                   \
+	"  --accept TABLE  it need not be proven equal; or connections, 'large objects'; as\n"  \
+	"                  often as needed. A name of nothing is refused\n"                     \
 	"  --yes           do not ask\n"                                                        \
 	"  --report FILE   conditions, steps and times as JSON\n"                               \
 	"  --json          the same on standard output, one JSON object a line\n"               \
@@ -339,7 +340,10 @@ static const struct cli_command commands[] = {
 		.least = 1, .most = 1,
 		.summary = "stop a unit and start it again",
 		.help = "Returns when the machine has taken the request; watch it with `events --follow`.\n"
-			"Restarting postgres restarts bucardo too.\n" RUNTIME_HELP,
+			"Restarting postgres restarts bucardo too. The first restart works at once; of a unit\n"
+			"that does not stay ready the next ones are refused for 0.5 s after its last start,\n"
+			"doubling to 30 s (supervision.backoff_limit), so that no script starts it faster than\n"
+			"the machine would. The message says when.\n" RUNTIME_HELP,
 		.run = cli_service_restart,
 	}, {
 		.name = "service start",
@@ -418,7 +422,9 @@ static const struct cli_command commands[] = {
 			"  --yes           do not ask\n"
 			"  --json          one JSON object a line: stuck, left, clean, without\n"
 			"With --source or --destination or both it needs no machine, for whoever deleted that\n"
-			"first. Passwords as for `clone`; killed anywhere, the same command goes on.\n"
+			"first. Passwords as for `clone`; killed anywhere, the same command goes on. Where a\n"
+			"machine was heard of in the last minute it waits until that minute is over, and\n"
+			"refuses when it is heard again.\n"
 			"  NAME            where several migrations or syncs use a database: those that go\n"
 			"Exit code 0 only when nothing is left.\n" RUNTIME_HELP,
 		.run = cli_teardown,

@@ -57,11 +57,26 @@ static void retire_changed_units(struct bm_machine *machine, const struct bm_con
 	}
 }
 
+/* Those that are retired just now are still there. */
+static void take_place(struct bm_machine *machine, struct slot *slot)
+{
+	for (size_t i = 0; i < machine->units.count; i++) {
+		struct slot *before = machine->units.slots[i];
+		if (before->retired && strcmp(before->name, slot->name) == 0) {
+			bm_unit_succeed(slot->unit, before->unit);
+		}
+	}
+}
+
 static void add_new_units(struct bm_machine *machine, const struct bm_config *old)
 {
 	for (size_t i = 0; i < machine->settings.config->unit_count; i++) {
 		if (!has_unit(old, &machine->settings.config->units[i])) {
 			bm_parts_add_extra(machine, &machine->settings.config->units[i]);
+			take_place(machine,
+					bm_parts_find(machine,
+							machine->settings.config->units[i]
+									.name));
 		}
 	}
 }
@@ -75,7 +90,9 @@ static void add_http(struct bm_machine *machine)
 	if (at != NULL) {
 		bm_http_unit_fill(&unit, machine->settings.config, at, machine->paths.runtime,
 				machine->paths.plain_runtime);
-		bm_parts_add_program(machine, BM_ROLE_CLIENT, &unit.spec, &unit.policy);
+		take_place(machine,
+				bm_parts_add_program(machine, BM_ROLE_CLIENT, &unit.spec,
+						&unit.policy));
 	}
 }
 
@@ -86,7 +103,9 @@ static void add_notify(struct bm_machine *machine)
 	if (machine->settings.config->receiver_count > 0) {
 		bm_notify_unit_fill(&unit, machine->settings.config, machine->paths.runtime,
 				machine->paths.volume);
-		bm_parts_add_program(machine, BM_ROLE_CLIENT, &unit.spec, &unit.policy);
+		take_place(machine,
+				bm_parts_add_program(machine, BM_ROLE_CLIENT, &unit.spec,
+						&unit.policy));
 		bm_notify_unit_finish(&unit);
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bucardo_machine/clock.h"
 #include "bucardo_machine/words.h"
 
 static const char *name_at(const void *ctx, size_t index)
@@ -53,12 +54,32 @@ static int start_service(struct bm_machine *machine, struct slot *slot, const ch
 	return 0;
 }
 
+/* A script that restarts what dies at once must not start it more often than the machine would.
+ */
+static int take_restart(struct slot *slot, struct bm_error *err)
+{
+	uint64_t wait_msec = bm_unit_ask(slot->unit);
+	char span[BM_CLOCK_TEXT_SIZE];
+
+	if (wait_msec == 0) {
+		return 0;
+	}
+	return bm_error_set(err, BM_ERR_PRECONDITION,
+			"%s was restarted again and again, or its definition changed, and it did not "
+			"run for long since: the next restart is taken in %s. Nothing was done; "
+			"`bucardo-machine events` says why it ends, and the machine starts it by "
+			"itself",
+			slot->name, bm_clock_format_span(wait_msec, span));
+}
+
 static int restart_service(struct bm_machine *machine, struct slot *slot, const char *by,
 		struct bm_error *err)
 {
 	char why[200];
 
-	if (bm_stop_remove(machine->paths.volume, slot->name, &slot->stop, err) != 0) {
+	if (take_restart(slot, err) != 0 ||
+			bm_stop_remove(machine->paths.volume, slot->name, &slot->stop, err) !=
+					0) {
 		return -1;
 	}
 	snprintf(why, sizeof(why), "asked by %s", by);

@@ -27,6 +27,21 @@ bool bm_restart_is_stable(const struct bm_unit_policy *policy, uint64_t ready_ms
 	return ready_msec >= policy->stable_after_msec;
 }
 
+#define ASKS_OLD_MSEC ((uint64_t)10 * 60 * 1000)
+
+void bm_asks_forget_old(struct bm_asks *asks, uint64_t now_msec)
+{
+	if (now_msec - asks->at_msec >= ASKS_OLD_MSEC) {
+		asks->count = 0;
+	}
+}
+
+void bm_asks_note(struct bm_asks *asks, uint64_t now_msec)
+{
+	asks->count++;
+	asks->at_msec = now_msec;
+}
+
 uint64_t bm_restart_random(uint64_t *state)
 {
 	/* xorshift64: spread is all that is asked of it */

@@ -32,9 +32,10 @@ struct bm_unit {
 	bool is_renewed;	      /* we did */
 	enum bm_stop_mode stop_mode;  /* what it was asked last */
 	enum bm_unit_event follow_up; /* what an action led to; COUNT: nothing */
-	uint64_t since_msec, ready_since_msec, retry_at_msec;
+	uint64_t since_msec, ready_since_msec, retry_at_msec, started_msec;
 	uint64_t not_before_msec; /* DOWN: the earliest next start */
 	unsigned starts, failures, renewals;
+	struct bm_asks asks;
 	uint64_t random;
 	char last_exit[BM_EXIT_TEXT_SIZE];
 	char cause[sizeof(((struct bm_error *)NULL)->message)]; /* of the event being handled */
@@ -52,6 +53,7 @@ static void spawn(struct bm_unit *u)
 	u->never_ready = u->was_ready = u->is_asked_for = u->is_renewed = false;
 	u->retry_at_msec = u->not_before_msec = 0;
 	u->starts++;
+	u->started_msec = u->host->now_msec(u->ctx);
 	u->host->arm(u->ctx, u->policy.start_timeout_msec);
 	if (u->host->spawn(u->ctx, &err) != 0) {
 		snprintf(u->cause, sizeof(u->cause), "%s", err.message);
@@ -64,9 +66,17 @@ static void forgive(struct bm_unit *u)
 	u->failures = u->renewals = 0;
 }
 
+/* Who asks again and again gets no shorter waits by it. */
+static void forgive_for_person(struct bm_unit *u)
+{
+	if (u->asks.count <= 1) {
+		forgive(u);
+	}
+}
+
 static void spawn_afresh(struct bm_unit *u)
 {
-	forgive(u);
+	forgive_for_person(u);
 	spawn(u);
 }
 
@@ -90,6 +100,7 @@ static void forgive_if_stable(struct bm_unit *u)
 
 	if (bm_restart_is_stable(&u->policy, ready_msec)) {
 		forgive(u);
+		u->asks.count = 0;
 	}
 }
 
@@ -108,7 +119,7 @@ static void ask_to_stop(struct bm_unit *u)
 
 static void stop_for_person(struct bm_unit *u)
 {
-	forgive(u);
+	forgive_for_person(u);
 	u->is_asked_for = true;
 	ask_to_stop(u);
 }
@@ -372,6 +383,44 @@ void bm_unit_restart(struct bm_unit *unit, const char *why)
 	bm_unit_handle(unit, BM_UNIT_RESTART);
 }
 
+/* How long the next one still has to wait. */
+static uint64_t ask(struct bm_unit *u)
+{
+	uint64_t now = u->host->now_msec(u->ctx);
+
+	if (u->state == BM_UNIT_READY) {
+		forgive_if_stable(u);
+	}
+	bm_asks_forget_old(&u->asks, now);
+	uint64_t due = u->asks.count > 0 ? u->started_msec + delay_after(u, u->asks.count) : 0;
+	return u->starts > 0 && due > now ? due - now : 0;
+}
+
+uint64_t bm_unit_ask(struct bm_unit *u)
+{
+	uint64_t wait_msec = ask(u);
+
+	if (wait_msec == 0) {
+		bm_asks_note(&u->asks, u->host->now_msec(u->ctx));
+	}
+	return wait_msec;
+}
+
+void bm_unit_succeed(struct bm_unit *u, struct bm_unit *before)
+{
+	uint64_t now = u->host->now_msec(u->ctx), wait_msec = ask(before);
+
+	bm_asks_note(&before->asks, now);
+	u->asks = before->asks;
+	u->starts = before->starts;
+	u->started_msec = before->started_msec;
+	u->failures = before->failures;
+	u->renewals = before->renewals;
+	memcpy(u->failure, before->failure, sizeof(u->failure));
+	forgive_for_person(u);
+	u->not_before_msec = wait_msec > 0 ? now + wait_msec : 0;
+}
+
 void bm_unit_renew(struct bm_unit *unit, const char *why)
 {
 	snprintf(unit->cause, sizeof(unit->cause), "%s", why);
@@ -435,46 +484,4 @@ struct bm_unit_view bm_unit_view(const struct bm_unit *u)
 enum bm_unit_state bm_unit_state(const struct bm_unit *unit)
 {
 	return unit->state;
-}
-
-bool bm_unit_state_is_up(enum bm_unit_state state)
-{
-	return state == BM_UNIT_STARTING || state == BM_UNIT_READY || state == BM_UNIT_STOPPING;
-}
-
-const char *bm_unit_state_name(enum bm_unit_state state)
-{
-	static const char *const names[] = {
-			[BM_UNIT_DOWN] = "down",
-			[BM_UNIT_STARTING] = "starting",
-			[BM_UNIT_READY] = "ready",
-			[BM_UNIT_STOPPING] = "stopping",
-			[BM_UNIT_BACKOFF] = "backoff",
-			[BM_UNIT_FAILED] = "failed",
-	};
-
-	static_assert(BM_COUNT_OF(names) == BM_UNIT_STATE_COUNT, "every state has a name");
-	return (size_t)state < BM_COUNT_OF(names) ? names[state] : "unknown";
-}
-
-const char *bm_unit_event_name(enum bm_unit_event event)
-{
-	static const char *const names[] = {
-			[BM_UNIT_WANT_UP] = "want-up",
-			[BM_UNIT_WANT_DOWN] = "want-down",
-			[BM_UNIT_BECAME_READY] = "became-ready",
-			[BM_UNIT_LOST_READY] = "lost-ready",
-			[BM_UNIT_EXITED] = "exited",
-			[BM_UNIT_TIMED_OUT] = "timed-out",
-			[BM_UNIT_ADOPTED] = "adopted",
-			[BM_UNIT_SPAWN_FAILED] = "spawn-failed",
-			[BM_UNIT_RESTART] = "restart",
-			[BM_UNIT_RENEW] = "renew",
-			[BM_UNIT_WANT_UP_SOON] = "want-up-soon",
-			[BM_UNIT_EXITED_UNREADY] = "exited-unready",
-			[BM_UNIT_GAVE_UP] = "gave-up",
-	};
-
-	static_assert(BM_COUNT_OF(names) == BM_UNIT_EVENT_COUNT, "every event has a name");
-	return (size_t)event < BM_COUNT_OF(names) ? names[event] : "unknown";
 }

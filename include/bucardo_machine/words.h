@@ -26,6 +26,9 @@ void bm_words_size(struct bm_strbuf *out, int64_t bytes);
  * false, and nothing is appended. */
 bool bm_words_rate(struct bm_strbuf *out, double per_second, const char *one);
 
+/* Names with blanks between them, sorted: "a", "a and b", "a, b and c". Returns how many. */
+size_t bm_words_names(struct bm_strbuf *out, const char *names);
+
 /* Edits (insert, delete, replace, swap neighbours) between two short texts; UINT_MAX when one
  * has more than 40 letters. */
 unsigned bm_words_distance(const char *a, const char *b);

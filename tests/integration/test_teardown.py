@@ -79,6 +79,11 @@ def test_nothing_is_removed_without_an_answer_or_when_others_are_there(world):
     world.machine.cli("service", "stop", "postgres").check()
     for side in (world.source, world.dest):
         wait_for(lambda side=side: not side.value(SESSIONS), 30, "nobody of the machine is there")
+    for server in (world.source, world.dest):
+        server.sql("UPDATE bucardo.machine_beats SET seen = now() - interval '57 seconds'", dbname="shop")
+    code, out, err = world.run()
+    assert code == 1 and "--yes" in err and "has not been cut over" in out, "it was to wait, and not to be refused"
+    assert "waiting up to" in err and "to see that it is gone" in err, err
     age((world.source, "shop"), (world.dest, "shop"))
     there = catalog(world.source, "shop"), catalog(world.dest, "shop")
     code, out, err = world.run()

@@ -116,6 +116,23 @@ static void test_the_nearest_word_is_found_and_no_far_one(void **state)
 	assert_null(bm_words_nearest("", planet, NULL));
 }
 
+static void test_names_are_a_sorted_list_in_plain_english(void **state)
+{
+	static const struct {
+		const char *names, *text;
+		size_t count;
+	} cases[] = {{"", "", 0}, {"a", "a", 1}, {"d3 d1", "d1 and d3", 2},
+			{"d3 d1 d2", "d1, d2 and d3", 3}};
+	struct bm_strbuf out = BM_STRBUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
+		assert_int_equal(bm_words_names(&out, cases[i].names), cases[i].count);
+		assert_words(&out, cases[i].text);
+	}
+	bm_strbuf_finish(&out);
+}
+
 static void test_numbers_are_grouped(void **state)
 {
 	static const struct {
@@ -171,6 +188,7 @@ int main(void)
 			cmocka_unit_test(test_a_size_has_four_digits_at_most),
 			cmocka_unit_test(test_a_rate_below_one_a_second_is_not_told),
 			cmocka_unit_test(test_the_nearest_word_is_found_and_no_far_one),
+			cmocka_unit_test(test_names_are_a_sorted_list_in_plain_english),
 			cmocka_unit_test(test_numbers_are_grouped),
 			cmocka_unit_test(test_a_word_longer_than_the_screen_is_broken),
 			cmocka_unit_test(test_texts_cannot_drive_the_terminal),

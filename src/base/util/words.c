@@ -3,8 +3,10 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "bucardo_machine/alloc.h"
 #include "bucardo_machine/macros.h"
 
 /* No word of ours is longer; longer texts are no near miss of any. */
@@ -29,6 +31,32 @@ void bm_words_count(struct bm_strbuf *out, int64_t count, const char *one, const
 	bm_strbuf_putc(out, ' ');
 	bm_strbuf_puts(out, count == 1 || several == NULL ? one : several);
 	bm_strbuf_puts(out, count != 1 && several == NULL ? "s" : "");
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+size_t bm_words_names(struct bm_strbuf *out, const char *names)
+{
+	char *copy = bm_strdup(names), *place = copy, *name;
+	char **list = bm_alloc((strlen(names) / 2 + 1) * sizeof(*list));
+	size_t count = 0;
+
+	while ((name = strsep(&place, " ")) != NULL) {
+		if (name[0] != '\0') {
+			list[count++] = name;
+		}
+	}
+	qsort(list, count, sizeof(*list), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		bm_strbuf_puts(out, i == 0 ? "" : i + 1 == count ? " and " : ", ");
+		bm_strbuf_puts(out, list[i]);
+	}
+	free(list);
+	free(copy);
+	return count;
 }
 
 void bm_words_size(struct bm_strbuf *out, int64_t bytes)

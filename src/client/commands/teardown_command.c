@@ -5,6 +5,7 @@
  * machine that does it (teardown_machine.c).
  */
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "bucardo_machine/strbuf.h"
 #include "bucardo_machine/traces.h"
 #include "bucardo_machine/transfer.h"
+#include "bucardo_machine/words.h"
 #include "client/cli/command.h"
 
 /* A machine says this often enough that it is alive (worker/live/sql/machine_seen.sql). */
@@ -26,6 +28,7 @@ struct side {
 	const struct cli_call *call;
 	const char *const *targets; /* the names on the command line, to NULL; NULL: all */
 	unsigned users;
+	long heard_sec; /* of `alive` the youngest word */
 	struct bm_strbuf names, others, alive;
 	bool failed;
 };
@@ -61,11 +64,13 @@ void cli_teardown_print_left(const struct cli_call *call, const char *event, con
 void cli_teardown_print_clean(const struct cli_call *call, const char *role, const char *place,
 		const char *others)
 {
-	char *what = bm_format("nothing of ours is left on the %s, %s%s%s", role, place,
-			others[0] != '\0' ? ", but what is used by " : "", others);
+	struct bm_strbuf what = BM_STRBUF_INIT;
 
-	cli_teardown_print(call, "clean", role, what, "");
-	free(what);
+	bm_strbuf_printf(&what, "nothing of ours is left on the %s, %s%s", role, place,
+			others[0] != '\0' ? ", but what is used by " : "");
+	bm_words_names(&what, others);
+	cli_teardown_print(call, "clean", role, bm_strbuf_text(&what), "");
+	bm_strbuf_finish(&what);
 }
 
 static void on_stuck(void *ctx, const char *what, const char *statement)
@@ -109,9 +114,49 @@ static void on_user(void *ctx, const char *name, const char *host, long age_sec)
 	side->users++;
 	bm_strbuf_printf(&side->names, "%s%s", side->names.length > 0 ? " " : "", name);
 	if (is_named(side->call, name) && age_sec >= 0 && age_sec < ALIVE_SEC) {
+		side->heard_sec = side->alive.length == 0 || age_sec < side->heard_sec
+				? age_sec
+				: side->heard_sec;
 		bm_strbuf_printf(&side->alive, "%s%s (on %s, heard of %ld s ago)",
 				side->alive.length > 0 ? ", " : "", name, host, age_sec);
 	}
+}
+
+static int read_users(struct side *side, struct bm_error *err)
+{
+	side->users = 0;
+	bm_strbuf_clear(&side->names);
+	bm_strbuf_clear(&side->alive);
+	return bm_traces_users(side->traces, on_user, side, err);
+}
+
+/* One that is heard again lives. One that was stopped, or was made to forget this side, was
+ * heard of last a moment ago too: after a minute without a word it is gone. */
+static int wait_for_silence(struct side *side, struct bm_error *err)
+{
+	long before_sec = side->heard_sec;
+
+	if (side->alive.length > 0) {
+		fprintf(stderr,
+				"bucardo-machine: teardown: %s: a machine was at work there: %s; "
+				"waiting up to %ld s to see that it is gone\n",
+				side->role, bm_strbuf_text(&side->alive),
+				ALIVE_SEC - side->heard_sec);
+	}
+	while (side->alive.length > 0) {
+		poll(NULL, 0, 1000);
+		if (read_users(side, err) != 0) {
+			return -1;
+		}
+		if (side->alive.length > 0 && side->heard_sec < before_sec) {
+			return bm_error_set(err, BM_ERR_PRECONDITION,
+					"a machine is at work there and would make it again: %s; "
+					"type `bucardo-machine teardown NAME` there, or stop it",
+					bm_strbuf_text(&side->alive));
+		}
+		before_sec = side->heard_sec;
+	}
+	return 0;
 }
 
 static int look(struct side *side, struct bm_error *err)
@@ -121,19 +166,13 @@ static int look(struct side *side, struct bm_error *err)
 
 	side->traces = rc == 0 ? bm_traces_open(&words, side->role, err) : NULL;
 	bm_conninfo_finish(&words);
-	if (side->traces == NULL || bm_traces_users(side->traces, on_user, side, err) != 0) {
+	if (side->traces == NULL || read_users(side, err) != 0 ||
+			wait_for_silence(side, err) != 0) {
 		return -1;
 	}
 	if (side->targets != NULL &&
 			bm_traces_others(side->traces, side->targets, &side->others, err) < 0) {
 		return -1;
-	}
-	if (side->alive.length > 0) {
-		return bm_error_set(err, BM_ERR_PRECONDITION,
-				"a machine is at work there and would make it again: %s; type "
-				"`bucardo-machine teardown NAME` there, or stop it and wait a "
-				"minute",
-				bm_strbuf_text(&side->alive));
 	}
 	if (side->users > 1 && side->targets == NULL) {
 		return bm_error_set(err, BM_ERR_PRECONDITION,
@@ -154,9 +193,13 @@ static void report_side(const struct side *side)
 		bm_strbuf_printf(&names, "%s%s", i > 0 ? " " : "", side->call->words[i]);
 	}
 	if (side->others.length > 0) {
-		printf("%s %s: what %s has there goes; %s stays and goes on.\n", side->role,
+		struct bm_strbuf others = BM_STRBUF_INIT;
+		size_t count = bm_words_names(&others, bm_strbuf_text(&side->others));
+		printf("%s %s: what %s has there goes; %s %s.\n", side->role,
 				bm_traces_place(side->traces), bm_strbuf_text(&names),
-				bm_strbuf_text(&side->others));
+				bm_strbuf_text(&others),
+				count == 1 ? "stays and goes on" : "stay and go on");
+		bm_strbuf_finish(&others);
 	} else {
 		printf("%s %s: everything of the machine and of Bucardo goes (%s).\n",
 				side->role, bm_traces_place(side->traces),

@@ -157,7 +157,11 @@ static bool report_side(const struct leave *leave, const json_t *side)
 		bm_strbuf_printf(&text, "%s: ", cli_text_of(side, "place"));
 		print_counts(side, &text);
 		if (others[0] != '\0') {
-			bm_strbuf_printf(&text, "; %s uses it too, and goes on", others);
+			bm_strbuf_puts(&text, "; ");
+			bm_strbuf_puts(&text,
+					bm_words_names(&text, others) == 1
+							? " uses it too, and goes on"
+							: " use it too, and go on");
 		}
 	}
 	wrapped(&text);

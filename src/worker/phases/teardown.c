@@ -299,9 +299,12 @@ static void report_result(const struct side *side, int left)
 	const char *name = bm_side_name(side->which), *place = bm_traces_place(side->traces);
 
 	if (left == 0) {
+		struct bm_strbuf others = BM_STRBUF_INIT;
+		bm_words_names(&others, bm_strbuf_text(&side->others));
 		bm_report_note("nothing of ours is left on the %s, %s%s%s", name, place,
-				side->others.length > 0 ? ", but what is used by " : "",
-				bm_strbuf_text(&side->others));
+				others.length > 0 ? ", but what is used by " : "",
+				bm_strbuf_text(&others));
+		bm_strbuf_finish(&others);
 	}
 	for (size_t i = 0; left > 0 && i < json_array_size(side->reported); i++) {
 		const json_t *one = json_array_get(side->reported, i);

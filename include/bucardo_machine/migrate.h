@@ -68,6 +68,7 @@ struct bm_beside_view {
 	const char *why;	/* why it does not work; "" */
 	const char *evidence;	/* JSON, as docs/worker-protocol.md has it; "" none yet */
 	const char *trouble;	/* a table that is paused, or differs; "" none */
+	bool is_stopped;	/* that is all of it, until a person decides (reconcile) */
 	const char *hint;	/* of that */
 	uint64_t reported_msec; /* bm_clock_msec() of it */
 };

@@ -184,6 +184,11 @@ def test_bookkeeping_that_was_dropped_is_noticed_and_made_again(world):
     source.sql("DROP SCHEMA bucardo CASCADE", dbname="app")
     change(source, 4000, "captured by nobody")
     wait_stopped(machine, "schema bucardo was dropped")
+    # Its runs fail because of that: what is said of them comes after what a person has to type.
+    machine.shell("bucardo kick app_sync 1")
+    wait_for(lambda: machine.status_json()["syncs"][0]["health"] == "failing", 60, "its runs fail", explain=machine.log_tail)
+    said = machine.status_json()
+    assert "accept app resend" in said["advice"] and "it is stopped" in said["why"], (said["why"], said["advice"])
     machine.cli("accept", "app", "resend").check()
     wait_equal(machine, source, dest)
     change(source, 4001, "captured again")

@@ -259,3 +259,70 @@ void cli_render_event(const json_t *event, bool colour, struct bm_strbuf *out)
 	cli_text_harmless(cli_text_of(event, "text"), 0, out);
 	bm_strbuf_putc(out, '\n');
 }
+
+/* ---- where there is no sync ---- */
+
+static bool is_torn_down(const json_t *migration)
+{
+	return is_text(migration, "phase", "teardown") && is_text(migration, "status", "done");
+}
+
+/* What they had went with them. */
+static bool are_all_torn_down(const json_t *migrations)
+{
+	size_t index;
+	const json_t *migration;
+
+	json_array_foreach((json_t *)(uintptr_t)migrations, index, migration)
+	{
+		if (!is_torn_down(migration)) {
+			return false;
+		}
+	}
+	return json_array_size(migrations) > 0;
+}
+
+/* Those of a migration are made in capture; after that, or before the journal is read, they are
+ * only not looked at yet. */
+static bool has_made_syncs(const json_t *migrations)
+{
+	size_t index, each;
+	const json_t *migration, *phase;
+
+	json_array_foreach((json_t *)(uintptr_t)migrations, index, migration)
+	{
+		json_array_foreach(json_object_get(migration, "phases"), each, phase)
+		{
+			const char *state = cli_text_of(phase, "state");
+			if (!is_torn_down(migration) && is_text(phase, "phase", "capture") &&
+					(strcmp(state, "done") == 0 ||
+							strcmp(state, "unknown") == 0)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+void cli_render_no_syncs(const json_t *status, struct bm_strbuf *out)
+{
+	if (json_array_size(json_object_get(status, "syncs")) > 0) {
+		return;
+	}
+	if (are_all_torn_down(json_object_get(status, "migrations"))) {
+		cli_text_wrapped("No sync is left: the teardown has removed them.", 0, 0, out);
+	} else if (has_made_syncs(json_object_get(status, "migrations"))) {
+		bm_strbuf_puts(out, "The syncs were not looked at yet.\n");
+	} else if (json_array_size(json_object_get(status, "migrations")) > 0) {
+		cli_text_wrapped("No sync is known yet: migrations make theirs in capture.", 0,
+				0, out);
+	} else if (is_text(status, "state", "ready")) {
+		cli_text_wrapped(
+				"No sync is configured: nothing is replicated yet (`bucardo add "
+				"sync` makes one).",
+				0, 0, out);
+	} else {
+		bm_strbuf_puts(out, "No sync is known (yet).\n");
+	}
+	bm_strbuf_putc(out, '\n');
+}

@@ -73,6 +73,12 @@ void cli_render_outlook(const json_t *plan, struct bm_strbuf *out);
 /* The findings of a preflight, an array; equal ones of several objects are one paragraph. And
  * the evidence at its end, in a sentence. */
 void cli_render_findings(const json_t *findings, struct bm_strbuf *out);
+
+/* How many paragraphs that are. */
+size_t cli_finding_groups(const json_t *findings);
+
+/* Why a status has no syncs; nothing where it has some. */
+void cli_render_no_syncs(const json_t *status, struct bm_strbuf *out);
 void cli_render_evidence(const json_t *evidence, struct bm_strbuf *out);
 
 /* What a cutover, a failback or a check of one found and did; and what came of it, with the

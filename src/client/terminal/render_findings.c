@@ -109,12 +109,12 @@ static void render_group(const json_t *group, struct bm_strbuf *out)
 	free(hint);
 }
 
-void cli_render_findings(const json_t *findings, struct bm_strbuf *out)
+/* key -> findings, in the order of the first of each; new. */
+static json_t *group_findings(const json_t *findings)
 {
-	json_t *groups = json_object(); /* key -> findings, in the order of the first of each */
+	json_t *groups = json_object();
 	size_t index;
 	json_t *finding, *group;
-	const char *key;
 
 	json_array_foreach((json_t *)(uintptr_t)findings, index, finding)
 	{
@@ -127,6 +127,23 @@ void cli_render_findings(const json_t *findings, struct bm_strbuf *out)
 		json_array_append(group, finding);
 		free(text);
 	}
+	return groups;
+}
+
+size_t cli_finding_groups(const json_t *findings)
+{
+	json_t *groups = group_findings(findings);
+	size_t count = json_object_size(groups);
+
+	json_decref(groups);
+	return count;
+}
+
+void cli_render_findings(const json_t *findings, struct bm_strbuf *out)
+{
+	json_t *groups = group_findings(findings), *group;
+	const char *key;
+
 	json_object_foreach(groups, key, group)
 	{
 		if (json_array_size(group) == 1) {

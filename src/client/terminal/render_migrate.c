@@ -36,7 +36,7 @@ static void add_stops(struct cli_table *table, const json_t *findings)
 	json_array_foreach(findings, index, finding)
 	{
 		if (strcmp(cli_text_of(finding, "severity"), "stops") == 0 &&
-				shown++ < STOPS_SHOWN) {
+				++shown <= STOPS_SHOWN) {
 			const char *hint = cli_text_of(finding, "hint");
 			bm_strbuf_clear(&text);
 			bm_strbuf_printf(&text, "%s: %s%s%s", cli_text_of(finding, "object"),
@@ -44,6 +44,11 @@ static void add_stops(struct cli_table *table, const json_t *findings)
 					hint[0] != '\0' ? "; hint: " : "", hint);
 			cli_table_note(table, "stops", bm_strbuf_text(&text));
 		}
+	}
+	if (shown > STOPS_SHOWN) {
+		bm_strbuf_clear(&text);
+		bm_strbuf_printf(&text, "and %zu more", shown - STOPS_SHOWN);
+		cli_table_note(table, "stops", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);
 }
@@ -57,9 +62,14 @@ static void add_findings(struct cli_table *table, const json_t *migration)
 		add_stops(table, findings);
 	}
 	if (json_array_size(findings) > 0) {
-		bm_strbuf_printf(&text,
-				"%zu of preflight; `bucardo-machine plan %s` shows them",
-				json_array_size(findings), cli_text_of(migration, "name"));
+		size_t count = json_array_size(findings), told = cli_finding_groups(findings);
+		bm_strbuf_printf(&text, "%zu of preflight; `bucardo-machine plan %s` shows %s",
+				count, cli_text_of(migration, "name"),
+				count == 1 ? "it" : "them");
+		if (told < count) {
+			bm_strbuf_printf(&text, ", equal ones together: %zu %s", told,
+					told == 1 ? "paragraph" : "paragraphs");
+		}
 		cli_table_note(table, "findings", bm_strbuf_text(&text));
 	}
 	bm_strbuf_finish(&text);
@@ -243,6 +253,22 @@ static void add_replication(struct cli_table *table, const json_t *migration)
 	bm_strbuf_finish(&text);
 }
 
+/* While another try runs what is said of the last one is no state of things. */
+static void add_reason(struct cli_table *table, const json_t *migration)
+{
+	const char *why = cli_text_of(migration, "why"), *hint = cli_text_of(migration, "hint");
+	struct bm_strbuf text = BM_STRBUF_INIT;
+
+	if (is_status(migration, "running") && why[0] != '\0') {
+		bm_strbuf_printf(&text, "%s%s%s", why, hint[0] != '\0' ? "; hint: " : "", hint);
+		cli_table_note(table, "last try failed", bm_strbuf_text(&text));
+	} else {
+		cli_table_note(table, "why", why);
+		cli_table_note(table, "hint", hint);
+	}
+	bm_strbuf_finish(&text);
+}
+
 static void add_notes(struct cli_table *table, const json_t *migration)
 {
 	char span[BM_CLOCK_TEXT_SIZE];
@@ -255,8 +281,7 @@ static void add_notes(struct cli_table *table, const json_t *migration)
 	cli_render_ills(table, migration);
 	cli_render_apart(table, migration);
 	add_replication(table, migration);
-	cli_table_note(table, "why", cli_text_of(migration, "why"));
-	cli_table_note(table, "hint", cli_text_of(migration, "hint"));
+	add_reason(table, migration);
 	if (json_is_integer(json_object_get(migration, "retry_in_msec"))) {
 		bm_strbuf_printf(&text, "in %s (%s, ",
 				cli_text_span(migration, "retry_in_msec", span),

@@ -249,49 +249,6 @@ static void add_kind(const json_t *status, const struct kind *kind, const struct
 	json_decref(shown);
 }
 
-/* Those of a migration are made in capture; after that, or before the journal is read, they are
- * only not looked at yet. */
-static bool has_made_syncs(const json_t *migrations)
-{
-	size_t index, each;
-	const json_t *migration, *phase;
-
-	json_array_foreach((json_t *)(uintptr_t)migrations, index, migration)
-	{
-		json_array_foreach(json_object_get(migration, "phases"), each, phase)
-		{
-			const char *state = cli_text_of(phase, "state");
-			if (is_text(phase, "phase", "capture") &&
-					(strcmp(state, "done") == 0 ||
-							strcmp(state, "unknown") == 0)) {
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-static void add_no_syncs(const json_t *status, struct bm_strbuf *out)
-{
-	if (json_array_size(json_object_get(status, "syncs")) > 0) {
-		return;
-	}
-	if (has_made_syncs(json_object_get(status, "migrations"))) {
-		bm_strbuf_puts(out, "The syncs were not looked at yet.\n");
-	} else if (json_array_size(json_object_get(status, "migrations")) > 0) {
-		cli_text_wrapped("No sync is known yet: migrations make theirs in capture.", 0,
-				0, out);
-	} else if (is_text(status, "state", "ready")) {
-		cli_text_wrapped(
-				"No sync is configured: nothing is replicated yet (`bucardo add "
-				"sync` makes one).",
-				0, 0, out);
-	} else {
-		bm_strbuf_puts(out, "No sync is known (yet).\n");
-	}
-	bm_strbuf_putc(out, '\n');
-}
-
 /* ---- migrations ---- */
 
 /* The worst first: a small screen shows the top. */
@@ -412,7 +369,7 @@ static void add_rest(const json_t *status, const struct cli_view *view, struct b
 	struct summary summary = {BM_STRBUF_INIT, BM_STRBUF_INIT};
 
 	bm_strbuf_putc(out, '\n');
-	add_no_syncs(status, out);
+	cli_render_no_syncs(status, out);
 	for (size_t i = 0; i < BM_COUNT_OF(kinds); i++) {
 		add_kind(status, &kinds[i], view, &summary, out);
 	}

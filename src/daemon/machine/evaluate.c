@@ -254,17 +254,30 @@ static bool has_migration_in_trouble(struct bm_machine *machine, struct evaluati
 	return false;
 }
 
-static bool has_paused_table(struct bm_machine *machine, struct evaluation *result)
+static bool has_trouble_beside(
+		struct bm_machine *machine, bool is_stopped, struct evaluation *result)
 {
 	for (size_t i = 0; i < bm_migrate_count(machine->migrate); i++) {
 		struct bm_migration_view view = bm_migrate_view(machine->migrate, i);
-		if (view.reconcile.trouble[0] != '\0') {
+		if (view.reconcile.trouble[0] != '\0' &&
+				view.reconcile.is_stopped == is_stopped) {
 			WHY(result, "migration '%s': %s", view.name, view.reconcile.trouble);
 			ADVISE(result, "%s; it goes on by itself then", view.reconcile.hint);
 			return true;
 		}
 	}
 	return false;
+}
+
+/* Its syncs fail because of that, and what is said of them would not help. */
+static bool has_stopped_migration(struct bm_machine *machine, struct evaluation *result)
+{
+	return has_trouble_beside(machine, true, result);
+}
+
+static bool has_paused_table(struct bm_machine *machine, struct evaluation *result)
+{
+	return has_trouble_beside(machine, false, result);
 }
 
 /* What the replication should have kept equal. */
@@ -298,6 +311,7 @@ static bool (*const conditions[])(struct bm_machine *machine, struct evaluation 
 		is_restarted_again,
 		has_unit_not_ready,
 		has_no_sample,
+		has_stopped_migration,
 		has_sync_in_trouble,
 		has_migration_in_trouble,
 		has_paused_table,

@@ -174,6 +174,7 @@ static struct bm_beside_view beside_view(const struct beside *beside)
 			.why = or_empty(beside->why),
 			.evidence = or_empty(beside->evidence),
 			.trouble = or_empty(beside->trouble),
+			.is_stopped = beside->is_stopped,
 			.hint = or_empty(beside->hint),
 			.reported_msec = beside->reported_msec};
 }

@@ -17,7 +17,7 @@ export const waiting = rows => (!isNumber(rows) ? "what waits is not known"
 function ofMigration(m) {
   const found = [], name = m.name, add = (tone, what, why, advice) => why && found.push({ tone, what: `${name}: ${what}`, why, hint: advice });
   const stopped = m.reconcile && m.reconcile.stopped;
-  if (m.status !== "live") add(m.status === "failed" ? "bad" : "busy", `${m.phase || ""} ${m.status}`.trim(), m.why, m.hint);
+  if (m.status !== "live") add(m.status === "failed" ? "bad" : "busy", `${m.phase || ""} ${m.status}`.trim() + (m.status === "running" ? ", the last try failed" : ""), m.why, m.hint);
   if (stopped) add("bad", "stopped", stopped.why, stopped.hint);
   if (m.verify && m.verify.trouble) add("bad", "rows differ", m.verify.trouble, m.verify.hint);
   for (const entry of (m.not_in_step || []).filter(isApart)) {

@@ -38,17 +38,26 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-size_t bm_words_names(struct bm_strbuf *out, const char *names)
+/* The words of `text`, which is cut there. */
+static size_t split(char *text, char **list)
 {
-	char *copy = bm_strdup(names), *place = copy, *name;
-	char **list = bm_alloc((strlen(names) / 2 + 1) * sizeof(*list));
 	size_t count = 0;
+	char *word;
 
-	while ((name = strsep(&place, " ")) != NULL) {
-		if (name[0] != '\0') {
-			list[count++] = name;
+	while ((word = strsep(&text, " ")) != NULL) {
+		if (word[0] != '\0') {
+			list[count++] = word;
 		}
 	}
+	return count;
+}
+
+size_t bm_words_names(struct bm_strbuf *out, const char *names)
+{
+	char *copy = bm_strdup(names);
+	char **list = bm_alloc((strlen(names) / 2 + 1) * sizeof(*list));
+	size_t count = split(copy, list);
+
 	qsort(list, count, sizeof(*list), compare_names);
 	for (size_t i = 0; i < count; i++) {
 		bm_strbuf_puts(out, i == 0 ? "" : i + 1 == count ? " and " : ", ");

@@ -130,6 +130,22 @@ static int read_users(struct side *side, struct bm_error *err)
 	return bm_traces_users(side->traces, on_user, side, err);
 }
 
+static void tell_wait(const struct side *side)
+{
+	fprintf(stderr,
+			"bucardo-machine: teardown: %s: a machine was at work there: %s; waiting up to "
+			"%ld s to see that it is gone\n",
+			side->role, bm_strbuf_text(&side->alive), ALIVE_SEC - side->heard_sec);
+}
+
+static int is_alive(const struct side *side, struct bm_error *err)
+{
+	return bm_error_set(err, BM_ERR_PRECONDITION,
+			"a machine is at work there and would make it again: %s; type "
+			"`bucardo-machine teardown NAME` there, or stop it",
+			bm_strbuf_text(&side->alive));
+}
+
 /* One that is heard again lives. One that was stopped, or was made to forget this side, was
  * heard of last a moment ago too: after a minute without a word it is gone. */
 static int wait_for_silence(struct side *side, struct bm_error *err)
@@ -137,11 +153,7 @@ static int wait_for_silence(struct side *side, struct bm_error *err)
 	long before_sec = side->heard_sec;
 
 	if (side->alive.length > 0) {
-		fprintf(stderr,
-				"bucardo-machine: teardown: %s: a machine was at work there: %s; "
-				"waiting up to %ld s to see that it is gone\n",
-				side->role, bm_strbuf_text(&side->alive),
-				ALIVE_SEC - side->heard_sec);
+		tell_wait(side);
 	}
 	while (side->alive.length > 0) {
 		poll(NULL, 0, 1000);
@@ -149,10 +161,7 @@ static int wait_for_silence(struct side *side, struct bm_error *err)
 			return -1;
 		}
 		if (side->alive.length > 0 && side->heard_sec < before_sec) {
-			return bm_error_set(err, BM_ERR_PRECONDITION,
-					"a machine is at work there and would make it again: %s; "
-					"type `bucardo-machine teardown NAME` there, or stop it",
-					bm_strbuf_text(&side->alive));
+			return is_alive(side, err);
 		}
 		before_sec = side->heard_sec;
 	}

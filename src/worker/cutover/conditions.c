@@ -274,25 +274,6 @@ struct known {
 	json_t *tables; /* their names, as those in the conditions */
 };
 
-static bool is_known(const struct known *known, const char *name)
-{
-	size_t i;
-	const json_t *one;
-
-	for (i = 0; i < BM_COUNT_OF(acceptable); i++) {
-		if (strcmp(acceptable[i], name) == 0) {
-			return true;
-		}
-	}
-	json_array_foreach(known->tables, i, one)
-	{
-		if (strcmp(json_string_value(one), name) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static const char *name_at(const void *ctx, size_t i)
 {
 	const struct known *known = ctx;
@@ -302,19 +283,36 @@ static const char *name_at(const void *ctx, size_t i)
 							     i - BM_COUNT_OF(acceptable)));
 }
 
+static bool is_known(const struct known *known, const char *name)
+{
+	const char *one;
+
+	for (size_t i = 0; (one = name_at(known, i)) != NULL; i++) {
+		if (strcmp(one, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_without_schema(const char *table, const char *name)
+{
+	size_t all = strlen(table), length = strlen(name);
+
+	return all > length && table[all - length - 1] == '.' &&
+			strcmp(table + all - length, name) == 0;
+}
+
 /* "log" for public.log, or one that is misspelt a little; NULL: nothing is near. */
 static const char *meant(const struct known *known, const char *name)
 {
-	size_t i, length = strlen(name);
+	size_t i;
 	const json_t *one;
 
 	json_array_foreach(known->tables, i, one)
 	{
-		const char *table = json_string_value(one);
-		size_t all = strlen(table);
-		if (all > length && table[all - length - 1] == '.' &&
-				strcmp(table + all - length, name) == 0) {
-			return table;
+		if (is_without_schema(json_string_value(one), name)) {
+			return json_string_value(one);
 		}
 	}
 	return bm_words_nearest(name, name_at, known);
@@ -337,6 +335,15 @@ static void list_known(const struct known *known, char *out, size_t size)
 	bm_strbuf_finish(&list);
 }
 
+static void add_tables(struct known *known, const struct bm_cutover *c)
+{
+	for (size_t i = 0; i < c->table_count; i++) {
+		if (!is_known(known, c->tables[i].name)) {
+			json_array_append_new(known->tables, json_string(c->tables[i].name));
+		}
+	}
+}
+
 /* Those that are captured, and those without a key. */
 static int read_known(struct bm_phase *phase, struct known *known, struct bm_error *err)
 {
@@ -348,15 +355,23 @@ static int read_known(struct bm_phase *phase, struct known *known, struct bm_err
 			phase, c.from, bm_ready_tables_sql, 1, &phase->request.name, err);
 	int rc = rows != NULL ? bm_cutover_read_tables(&c, err) : -1;
 	known->tables = rows != NULL ? json_loads(PQgetvalue(rows, 0, 0), 0, NULL) : NULL;
-	for (size_t i = 0; rc == 0 && i < c.table_count; i++) {
-		if (!is_known(known, c.tables[i].name)) {
-			json_array_append_new(known->tables, json_string(c.tables[i].name));
-		}
-	}
+	add_tables(known, &c);
 	PQclear(rows);
 	phase->catalog = catalog;
 	bm_cutover_forget_tables(&c);
 	return rc;
+}
+
+static void complain(struct bm_phase *phase, const struct known *known, const char *name,
+		struct bm_error *err)
+{
+	const char *near = meant(known, name);
+
+	list_known(known, phase->hint, sizeof(phase->hint));
+	bm_error_set(err, BM_ERR_PRECONDITION,
+			"nothing that can be accepted is called '%.200s'%s%.200s%s", name,
+			near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
+			near != NULL ? "'?)" : "");
 }
 
 int bm_cutover_know_accepted(struct bm_phase *phase, struct bm_error *err)
@@ -372,13 +387,9 @@ int bm_cutover_know_accepted(struct bm_phase *phase, struct bm_error *err)
 	/* A side that cannot be asked is a condition that is not ready. */
 	bool is_read = read_known(phase, &known, &unasked) == 0;
 	for (; is_read && rc == 0 && *accept != NULL; accept++) {
-		if (!is_known(&known, *accept)) {
-			const char *near = meant(&known, *accept);
-			list_known(&known, phase->hint, sizeof(phase->hint));
-			rc = bm_error_set(err, BM_ERR_PRECONDITION,
-					"nothing that can be accepted is called '%.200s'%s%.200s%s",
-					*accept, near != NULL ? " (did you mean '" : "",
-					near != NULL ? near : "", near != NULL ? "'?)" : "");
+		rc = is_known(&known, *accept) ? 0 : -1;
+		if (rc != 0) {
+			complain(phase, &known, *accept, err);
 		}
 	}
 	json_decref(known.tables);

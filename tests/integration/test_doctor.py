@@ -1,6 +1,7 @@
 """`doctor`: each thing that is wrong is named with evidence and with what to do, and goes when that is done."""
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import subprocess
 
 import pytest
 from support import declared, http
+from support.cgroup import MemoryGroup
+from support.terminal import Terminal
 from support.users import give
 from support.waiting import wait_for
 
@@ -205,6 +208,27 @@ def screen(machine):
     return " ".join(shown.split())
 
 
+def watched(machine, *words):
+    """A person's terminal with `status --watch`, small and large: no line is wrapped, nothing is scrolled away."""
+    argv, env = machine.inside([machine.binary, "status", "--watch"])
+    terminal = Terminal(argv, env={**env, "TERM": "xterm", "NO_COLOR": "1"}, size=(24, 80))
+
+    def last():
+        drawn = terminal.raw().split(b"\x1b[H")[1:-1]
+        return re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", drawn[-1].decode()) if drawn else ""
+
+    try:
+        for rows, columns in ((24, 80), (60, 160)):
+            terminal.resize(rows, columns)
+            wait_for(lambda: all(word in " ".join(last().split()) for word in words), 30, f"{words} at {columns}x{rows}", explain=last)
+            lines = last().replace("\r", "").split("\n")
+            assert len(lines) <= rows and max(map(len, lines)) <= columns, last()
+        terminal.type("\x03")
+        wait_for(lambda: terminal.exit_code is not None, 10, "Ctrl-C ends it")
+    finally:
+        terminal.close()
+
+
 def test_what_is_old_full_or_behind_is_named_and_the_statement_cures_it(pair):
     machine, source, dest = pair
     with contextlib.ExitStack() as stack:
@@ -220,13 +244,15 @@ def test_what_is_old_full_or_behind_is_named_and_the_statement_cures_it(pair):
         shown = wait_for(lambda: (lambda s: s if "doctor: stops, disk on the machine" in s else None)(screen(machine)), 60,
                          "the screen of status says so", explain=lambda: screen(machine))
         assert "`bucardo-machine doctor" in shown, shown
+        watched(machine, "doctor: stops, disk on the machine", "bucardo-machine doctor")
         old = found(machine, "wraparound", "destination", "note", "extra", "VACUUM (FREEZE)")
         behind = found(machine, "sequence", "machine", "degrades", "customer_id_seq")
         deltas = found(machine, "deltas", "source", "note", "orphan", "long_gone")
         https = found(machine, "http-certificate", "machine", "degrades", "ends at 20", machine.folder)
         long = found(machine, "long-transaction", "source", "note", "report", "public.extra")
         untold = found(machine, "receiver", "machine", "degrades", "pager", "out of paper", "notify test pager")
-        assert "notify pager was NOT told since 20" in screen(machine), screen(machine)
+        shown = screen(machine)
+        assert "notify pager was NOT told since 20" in shown and "receiver on the machine" not in shown, shown
         told, = machine.status_json()["receivers"]
         assert told["failures"] >= 3 and told["failing_since"] == untold["evidence"][0]["failing_since"], told
         pager(machine, 0)
@@ -296,6 +322,53 @@ def test_a_tablespace_of_the_destination_that_is_full_is_named(pair, small):
     left_at(small, 100 << 20)
     gone(machine, full, seconds=120)
     wait_for(lambda: dest.value("SELECT count(*) FROM extra", dbname="shop") == 20000, 60, "it goes on by itself")
+
+
+@pytest.mark.full
+def test_a_server_whose_clock_is_another_is_named_and_loses_nothing(pair):
+    machine, source, dest = pair
+    library, = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    dest.stop()
+    dest.wrap = ["env", f"LD_PRELOAD={library}", "FAKETIME=+100s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    dest.start()
+    try:
+        clock = found(machine, "clock", "destination", "degrades", "ahead of the pod's", "chronyc")
+        assert 95 < clock["evidence"][0]["apart_sec"] < 101, clock
+        source.sql("INSERT INTO purchase (amount) VALUES (4711)", dbname="shop")
+        wait_for(lambda: dest.value("SELECT count(*) FROM purchase WHERE amount = 4711", dbname="shop") == 1, 60, "it is carried")
+        assert not all_of(look(machine), "clock", "source")
+    finally:
+        dest.stop()
+        dest.wrap = []
+        dest.start()
+    gone(machine, clock)
+    declared.wait_live(machine)
+
+
+@pytest.mark.full
+def test_a_kid_that_takes_much_of_what_the_pod_may_have_is_named_and_a_restart_cures_it(pair):
+    machine, source, dest = pair
+    group = MemoryGroup("bm-doctor", 600 << 20)
+    if group.path is None:
+        pytest.skip("no control group can be made here")
+    machine.stop()
+    with group.entered():
+        machine.start()
+    declared.wait_live(machine)
+    source.sql("INSERT INTO extra VALUES (-7, repeat('x', 100 << 20))", dbname="shop")
+    wait_for(lambda: dest.value("SELECT length(note) FROM extra WHERE id = -7", dbname="shop") == 100 << 20, 120, "it is carried",
+             explain=machine.log_tail)
+    with group.entered():
+        kid = found(machine, "memory", "machine", None, "KID of app_sync", "the control group allows", "service restart bucardo")
+        assert kid["severity"] in ("degrades", "stops") and kid["evidence"][0]["limit_bytes"] == 600 << 20, kid
+        machine.cli("service", "restart", "bucardo").check()
+        declared.wait_live(machine)
+        gone(machine, kid)
+    source.sql("DELETE FROM extra WHERE id = -7", dbname="shop")
+    machine.stop()
+    machine.start()
+    declared.wait_live(machine)
+    group.close()
 
 
 def test_a_side_that_is_down_is_a_finding_and_what_could_not_be_asked_is_named(pair):

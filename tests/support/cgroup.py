@@ -57,15 +57,21 @@ class Limit:
 
 
 class MemoryGroup:
-    """What the kernel charges a container with."""
+    """What the kernel charges a container with; `limit`, in bytes, is what it may have."""
 
-    def __init__(self, name="bm-bench"):
+    def __init__(self, name="bm-bench", limit=None):
         v1 = "/sys/fs/cgroup/memory"
         self.is_v1 = os.path.isdir(v1)
         self.root = v1 if self.is_v1 else "/sys/fs/cgroup"
         self.path = os.path.join(self.root, name)
         try:
+            if not self.is_v1 and limit:  # the root hands the controller down
+                with open("/sys/fs/cgroup/cgroup.subtree_control", "w", encoding="ascii") as file:
+                    file.write("+memory")
             os.makedirs(self.path, exist_ok=True)
+            if limit:
+                with open(os.path.join(self.path, "memory.limit_in_bytes" if self.is_v1 else "memory.max"), "w", encoding="ascii") as file:
+                    file.write(str(limit))
         except OSError:
             self.path = None
 

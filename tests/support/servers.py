@@ -105,6 +105,7 @@ class Server(Asked):
         self.user, self.password = SUPERUSER, f"secret-of-{name}"
         self.settings = {**SETTINGS, **(settings or {})}
         self.process = None
+        self.wrap = []  # what its program is started by
         os.makedirs(self.folder, mode=0o755)
         give(self.folder)
         self._init()
@@ -157,7 +158,7 @@ class Server(Asked):
             argv += ["-c", f"{name}={value}"]
         prefix = self.netns.prefix() if self.netns else []
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(prefix + as_user(argv, pdeathsig="KILL"), stdout=log,
+            self.process = subprocess.Popen(prefix + as_user(self.wrap + argv, pdeathsig="KILL"), stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL,
                                             cwd=self.folder, start_new_session=True)
 

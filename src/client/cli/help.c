@@ -112,7 +112,7 @@ void cli_render_help(struct bm_strbuf *out)
 		add_task((enum cli_task)task, out);
 	}
 	cli_text_wrapped(
-			"`bucardo-machine help COMMAND` explains one, with its exit codes; 0 is done.",
+			"`help COMMAND` explains one; there are also notify, completion and manual.",
 			0, 0, out);
 }
 

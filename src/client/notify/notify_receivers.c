@@ -145,8 +145,10 @@ static void explain(struct receiver *one, const struct bm_job_result *result)
 			line = strchr(tail, '\n')) {
 		tail = line + 1;
 	}
-	snprintf(one->why, sizeof(one->why), "%s%s%.*s", how, tail[0] != '\0' ? ": " : "",
-			(int)strcspn(tail, "\n"), tail);
+	/* Of our own process for a webhook the code says nothing. */
+	bool is_own = json_object_get(one->definition, "command") == NULL && tail[0] != '\0';
+	snprintf(one->why, sizeof(one->why), "%s%s%.*s", is_own ? "" : how,
+			!is_own && tail[0] != '\0' ? ": " : "", (int)strcspn(tail, "\n"), tail);
 }
 
 /* The first failure, and then fewer and fewer of them. */

@@ -2,6 +2,7 @@
  * `support-bundle`: all that somebody far away needs to see what is wrong, in one archive,
  * without a secret. It asks, and changes nothing.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,32 @@ static char *default_name(void)
 	return bm_format(NAME "-%sZ.tar.gz", at);
 }
 
+static bool can_be_written(const char *output)
+{
+	int file = open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (file >= 0) {
+		close(file);
+	}
+	return file >= 0;
+}
+
+/* Before anything is gathered: whether the archive can stand where it is to be. */
+static int check_place(const char *output, struct bm_error *err)
+{
+	bool is_new = access(output, F_OK) != 0;
+
+	if (strcmp(output, "-") == 0) {
+		return 0;
+	}
+	if (!can_be_written(output)) {
+		return bm_error_set(err, BM_ERR_IO,
+				"cannot write '%s': %m; name another place: --output FILE",
+				output);
+	}
+	return is_new ? unlink(output) : 0;
+}
+
 /* Ctrl-C: what waits ends, and the folder goes. */
 static void on_signal(void *ctx, int signo)
 {
@@ -244,7 +271,7 @@ int cli_support_bundle(const struct cli_call *call)
 	int rc = -1;
 
 	umask(0077);
-	bundle.folder = make_folder(&err);
+	bundle.folder = check_place(output, &err) == 0 ? make_folder(&err) : NULL;
 	if (bundle.folder != NULL && bm_event_begin(&err) == 0 &&
 			(bundle.loop = bm_loop_create(&err)) != NULL) {
 		bm_loop_on_signal(bundle.loop, on_signal, &bundle);

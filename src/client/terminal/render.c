@@ -221,8 +221,14 @@ void cli_render_syncs(const json_t *syncs, bool colour, struct bm_strbuf *out)
 
 static void add_receiver(const json_t *receiver, struct bm_strbuf *out)
 {
-	bm_strbuf_printf(out, "%s%s was NOT told since %s (", out->length > 0 ? "; " : "",
-			cli_text_of(receiver, "name"), cli_text_of(receiver, "failing_since"));
+	const char *since = cli_text_of(receiver, "failing_since");
+
+	bm_strbuf_printf(out, "%s%s was NOT told", out->length > 0 ? "; " : "",
+			cli_text_of(receiver, "name"));
+	if (strlen(since) > 19) {
+		bm_strbuf_printf(out, " since %.10s %.8s UTC", since, since + 11);
+	}
+	bm_strbuf_puts(out, " (");
 	cli_text_failures(receiver, "failures", out);
 	bm_strbuf_printf(out, "): %s", cli_text_of(receiver, "why"));
 }

@@ -79,10 +79,22 @@ static void add_side(json_t *list, enum bm_side side, const PGresult *rows)
 	}
 }
 
+static int add_follower(
+		struct bm_pass *pass, json_t *list, const char *names, struct bm_error *err)
+{
+	enum bm_side side = bm_pass_follower(pass);
+	PGresult *rows = bm_phase_ask(pass->phase, side, room_sql, 1, &names, err);
+
+	if (rows != NULL) {
+		add_side(list, side, rows);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
 static int ask(struct bm_pass *pass, struct bm_error *err)
 {
 	const char *const params[] = {pass->phase->request.name, MOST};
-	enum bm_side follower = bm_pass_follower(pass);
 	PGresult *rows = bm_phase_ask(
 			pass->phase, pass->live, bm_largest_tables_sql, 2, params, err);
 
@@ -91,17 +103,22 @@ static int ask(struct bm_pass *pass, struct bm_error *err)
 	}
 	json_t *list = list_of(rows, pass->live);
 	char *names = names_of(rows);
-	PQclear(rows);
-	rows = bm_phase_ask(
-			pass->phase, follower, room_sql, 1, (const char *const *)&names, err);
-	if (rows != NULL) {
-		add_side(list, follower, rows);
-	}
-	json_object_set_new(pass->phase->evidence, "largest", list);
-	int rc = rows != NULL ? 0 : -1;
+	int rc = add_follower(pass, list, names, err);
 	PQclear(rows);
 	free(names);
+	json_object_set_new(pass->phase->evidence, "largest", list);
 	return rc;
+}
+
+/* When to ask next, after a question that was begun then. */
+static uint64_t next_msec(uint64_t begun)
+{
+	uint64_t now = bm_clock_msec(), rest = (now - begun) * REST_FACTOR;
+
+	if (rest < REST_FIRST_MSEC) {
+		rest = REST_FIRST_MSEC;
+	}
+	return now + (rest < REST_LIMIT_MSEC ? rest : REST_LIMIT_MSEC);
 }
 
 int bm_reconcile_largest_tables(struct bm_pass *pass, struct bm_error *err)
@@ -112,10 +129,7 @@ int bm_reconcile_largest_tables(struct bm_pass *pass, struct bm_error *err)
 		return 0;
 	}
 	int rc = ask(pass, err);
-	uint64_t rest = (bm_clock_msec() - begun) * REST_FACTOR;
-	rest = rest < REST_LIMIT_MSEC ? rest : REST_LIMIT_MSEC;
-	pass->largest_at_msec = bm_clock_msec() +
-			(rest > REST_FIRST_MSEC ? rest : REST_FIRST_MSEC);
+	pass->largest_at_msec = next_msec(begun);
 	if (rc != 0 && err->code == BM_ERR_SQL) {
 		bm_pass_note(pass, "largest tables", err->message);
 		*err = (struct bm_error)BM_ERROR_INIT;

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { age, pill, table } from "./parts.js";
-import { isNumber, number, span } from "./words.js";
+import { isNumber, moment, number, span } from "./words.js";
 
 const notes = pairs => pairs.filter(([, text]) => text);
 
@@ -25,8 +25,8 @@ function units(list) {
 }
 
 function receivers(list) {
-  const rows = list.map(r => ({ key: r.name, cells: [r.name, r.kind, r.failures ? pill("not told", "bad") : pill("told", "good"), r.delivered_at ?? "never"],
-    notes: notes([["why", r.failures ? `${r.why} (failed ${number(r.failures)} in a row, since ${r.failing_since})` : ""], ["what to do", r.failures ? `correct what it names, then \`bucardo-machine notify test ${r.name}\`` : ""]]) }));
+  const rows = list.map(r => ({ key: r.name, cells: [r.name, r.kind, r.failures ? pill("not told", "bad") : pill("told", "good"), moment(r.delivered_at) || "never"],
+    notes: notes([["why", r.failures ? `${r.why} (failed ${number(r.failures)} in a row, since ${moment(r.failing_since)})` : ""], ["what to do", r.failures ? `correct what it names, then \`bucardo-machine notify test ${r.name}\`` : ""]]) }));
   return table("Who is told", [{ name: "Receiver" }, { name: "Kind" }, { name: "State" }, { name: "Last told" }], rows);
 }
 

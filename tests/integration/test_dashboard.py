@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support import http
-from support.declared import view, wait_live, yaml
+from support.declared import view, wait_live, wait_view, yaml
 from support.page import Page
 from support.waiting import wait_for
 
@@ -22,6 +22,14 @@ SHOP = f"""
 """
 
 
+# A second migration, which copies slowly while the other tests run.
+SHELVES = 15
+STOCK = "".join(f"""
+    CREATE TABLE shelf_{n} (id int PRIMARY KEY, what text);
+    INSERT INTO shelf_{n} SELECT g, repeat(md5(g::text), 40) FROM generate_series(1, 1000) g;""" for n in range(SHELVES)) + """
+    ANALYZE; CREATE ROLE loader; ALTER ROLE loader SET session_replication_role = 'replica'"""
+
+
 class Site:
     """A machine that replicates a shop, and its page in the one browser of these tests."""
 
@@ -30,14 +38,18 @@ class Site:
         self.source, self.dest = workshop.server("source"), workshop.server("dest")
         for server in (self.source, self.dest):
             server.create_database("shop")
+            server.create_database("stock")
         self.source.sql(SHOP, dbname="shop")
+        self.source.sql(STOCK, dbname="stock")
+        self.rate = "100kB"
         self.machine = workshop.machine()
         self.machine.write_pgpass(self.source, self.dest)
         self.configure()
         self.machine.start()
 
     def configure(self, more=""):
-        self.machine.write_config(yaml(self.source, self.dest, "shop") + f"http: {{listen: '127.0.0.1:{self.port}'{more}}}\n")
+        stock = "".join(yaml(self.source, self.dest, "stock", "stock").splitlines(True)[2:]) + f"    copy: {{jobs: 1, max_rate: {self.rate}}}\n"
+        self.machine.write_config(yaml(self.source, self.dest, "shop", extra=stock) + f"http: {{listen: '127.0.0.1:{self.port}'{more}}}\n")
 
     @property
     def url(self):
@@ -225,3 +237,41 @@ def test_a_token_is_asked_for_kept_in_this_tab_and_sent_in_a_header(site):
     page.run("sessionStorage.clear()")
     site.configure()
     page.console()
+
+
+def lights(page):
+    """Of the last attempt: how each condition was."""
+    return page.run("return [...document.querySelectorAll('#m-stock .ready h4')].filter(e => e.textContent === 'What it found then')"
+                    ".flatMap(e => [...e.nextElementSibling.children]).map(e => [e.querySelector('b').textContent, e.className.split(' ')[1]])")
+
+
+def test_a_copy_its_estimates_the_lights_and_the_findings_are_there_as_they_come(site):
+    wait_for(lambda: http.ask(site.port, "/api/v1/status").status == 200, 20, "no token is asked for any more")
+    page, machine = site.show(), site.machine
+    copying = wait_view(machine, lambda v: v["phase"] == "copy" and v["progress"]["in_flight"], "it copies", name="stock")
+    page.wait_text("under way", "#m-stock .progress .heat")
+    page.wait_text("public.shelf_", "#m-stock .parts")
+    total = copying["progress"]["pieces_total"]
+    assert len(page.driver.find_elements("css selector", "#m-stock .progress .cell[title]")) == total >= SHELVES
+    page.wait_text("what was said before", "#m-stock .estimates", 60)
+    said = page.text("#m-stock .estimates li")
+    assert "ago: " in said and ("too early" in said or "too late" in said or "as now" in said), said
+    site.rate = "none"
+    site.configure()
+    wait_live(machine, name="stock")
+    page.wait_text("stock is live", ".sentences")
+    result = machine.cli("cutover", "stock", "--rehearse", seconds=60)
+    found = {c["name"]: c["state"] for c in view(machine, "stock")["cutover"]["result"]["conditions"]}
+    wait_for(lambda: lights(page), 20, "the lights are there", explain=lambda: page.text("#m-stock"))
+    tones = {"ready": "good", "accepted": "busy", "not_ready": "bad", "unknown": "busy"}
+    assert dict(lights(page)) == {name: tones[state] for name, state in found.items()}, result.output
+    assert {"good", "bad"} <= set(dict(lights(page)).values()), found
+    wait_view(machine, lambda v: v["doctor"], "the doctor has looked", name="stock")
+    page.wait_text("role loader", "#m-stock .doctor")
+    statement = page.find("#m-stock .doctor button.copy").get_attribute("data-text")
+    assert statement.startswith("ALTER ROLE loader RESET session_replication_role"), statement
+    wait_view(machine, lambda v: (v["reconcile"] or {}).get("largest"), "the sizes are known", name="stock")
+    page.wait_text(f"All {SHELVES} captured tables", "#m-stock")
+    page.run("document.querySelector(\"#m-stock [data-key='largest']\").open = true")
+    assert page.text("[data-key='public.shelf_0']").count("MB") == 2, page.text("[data-key='public.shelf_0']")
+    assert page.complaints() == [] and not [line for line in page.console() if "/api/v1/history" not in line]

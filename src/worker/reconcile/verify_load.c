@@ -12,6 +12,9 @@
 /* One rest is no longer than this, whatever the throttle says. */
 #define REST_MOST_MSEC 10000
 
+/* How often it is asked while it rests. */
+#define LOOK_MSEC 1000
+
 /* A rate is measured over so long at least. */
 #define RATE_MSEC 2000
 
@@ -53,20 +56,35 @@ int bm_verify_load_learn(struct bm_verify_load *load, PGconn *source, struct bm_
 	return 0;
 }
 
+static void look(struct bm_verify_load *load, PGconn *source)
+{
+	struct bm_error err = BM_ERROR_INIT;
+	double answer = ask(source, &err);
+
+	load->asked_msec = bm_clock_msec();
+	if (answer >= 0) {
+		load->answer_msec = answer;
+		bm_throttle_add(&load->throttle, answer, load->asked_msec, load->bytes);
+	}
+}
+
+void bm_verify_load_look(struct bm_verify_load *load, PGconn *source)
+{
+	if (load->has_learned && bm_clock_msec() - load->asked_msec >= LOOK_MSEC) {
+		look(load, source);
+	}
+}
+
 uint64_t bm_verify_load_rest(
 		struct bm_verify_load *load, PGconn *source, uint64_t took_msec, uint64_t bytes)
 {
-	struct bm_error err = BM_ERROR_INIT;
 	uint64_t rest = took_msec * (100 - load->max_load) / load->max_load;
 
 	if (took_msec == 0) {
 		return 0;
 	}
 	load->bytes += bytes;
-	double answer = ask(source, &err);
-	if (answer >= 0) {
-		bm_throttle_add(&load->throttle, answer, bm_clock_msec(), load->bytes);
-	}
+	look(load, source);
 	if (load->throttle.limit > 0) {
 		uint64_t slowed = bytes * 1000 / load->throttle.limit;
 		rest = slowed > rest ? slowed : rest;
@@ -101,7 +119,7 @@ void bm_verify_load_tell(struct bm_verify_load *load, json_t *evidence)
 							? json_integer((json_int_t)throttle
 											  ->limit)
 							: json_null(),
-					"answer_ms", (json_int_t)throttle->typical_msec,
+					"answer_ms", (json_int_t)load->answer_msec,
 					"usual_answer_ms",
 					(json_int_t)throttle->baseline_msec));
 }

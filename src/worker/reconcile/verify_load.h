@@ -27,6 +27,8 @@ struct bm_verify_load {
 	/* Of the rate that is told: since when it is measured, what was read by then, and the
 	 * last one (bytes a second, rests included). */
 	uint64_t since_msec, since_bytes, rate;
+	double answer_msec; /* the last one */
+	uint64_t asked_msec;
 };
 
 /* Learn how soon the source answers, before a pass. */
@@ -35,6 +37,9 @@ int bm_verify_load_learn(struct bm_verify_load *load, PGconn *source, struct bm_
 /* So many bytes were read in `took_msec`: how long to rest now. */
 uint64_t bm_verify_load_rest(struct bm_verify_load *load, PGconn *source, uint64_t took_msec,
 		uint64_t bytes);
+
+/* While it rests: ask once more, where the last question was a second ago. */
+void bm_verify_load_look(struct bm_verify_load *load, PGconn *source);
 
 /* Put member `rate` of docs/status.md, `verify`, into `evidence`. */
 void bm_verify_load_tell(struct bm_verify_load *load, struct json_t *evidence);

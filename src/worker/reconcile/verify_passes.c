@@ -158,6 +158,10 @@ static bool rest(void *ctx, uint64_t took_msec, uint64_t bytes)
 		uint64_t left = end_msec - now;
 		poll(NULL, 0, (int)(left < SLICE_MSEC ? left : SLICE_MSEC));
 		goes_on = may_go_on(watch);
+		source = goes_on ? bm_phase_conn(watch->phase, BM_SIDE_SOURCE, &err) : NULL;
+		if (source != NULL) {
+			bm_verify_load_look(&watch->load, source);
+		}
 	}
 	return goes_on;
 }

@@ -256,6 +256,15 @@ static uint64_t confirm_msec(const struct bm_verify_beside *beside)
 						  : two;
 }
 
+static void set_unproven(json_t *object, const char *because)
+{
+	char *why = bm_format("%s %s seems to differ, %s", text_of(object, "kind"),
+			text_of(object, "name"), because);
+
+	bm_verify_object_set(object, BM_PROOF_UNPROVEN, why);
+	free(why);
+}
+
 /* What differs for the first time is not told yet. */
 static void confirm(struct bm_run *run, enum bm_verify_part which, struct part *part,
 		json_t *objects)
@@ -279,15 +288,12 @@ static void confirm(struct bm_run *run, enum bm_verify_part which, struct part *
 		json_object_set_new(suspects, key, json_integer(first));
 		free(key);
 		if (is_of_a_waiting_table(run, object)) {
-			bm_verify_object_set(object, BM_PROOF_UNPROVEN,
-					"definitions of a table differ that waits or is being "
-					"added");
+			set_unproven(object,
+					"which is of a table that waits or is being added");
 		} else if (now - (uint64_t)first < least) {
 			told = told < 0 ? was_different(run, which) : told;
 			if (told == 0) {
-				bm_verify_object_set(object, BM_PROOF_UNPROVEN,
-						"something seems to differ: it is compared "
-						"once more");
+				set_unproven(object, "which is compared once more");
 			}
 		}
 	}

@@ -55,13 +55,16 @@ struct part {
 
 struct bm_verify_objects {
 	struct part parts[BM_PARTS];
+	/* Tables whose columns differ, or that one side lacks: since when, of the last pass and
+	 * of this one. */
+	json_t *tables, *tables_now;
 };
 
 struct bm_verify_objects *bm_verify_objects_new(void)
 {
 	struct bm_verify_objects *it = bm_alloc(sizeof(*it));
 
-	*it = (struct bm_verify_objects){0};
+	*it = (struct bm_verify_objects){.tables = json_object(), .tables_now = json_object()};
 	for (int i = 0; i < BM_PARTS; i++) {
 		it->parts[i].suspects = json_object();
 	}
@@ -74,6 +77,10 @@ void bm_verify_objects_free(struct bm_verify_objects *it)
 		free(it->parts[i].written[0]);
 		free(it->parts[i].written[1]);
 		json_decref(it->parts[i].suspects);
+	}
+	if (it != NULL) {
+		json_decref(it->tables);
+		json_decref(it->tables_now);
 	}
 	free(it);
 }
@@ -265,6 +272,36 @@ static void set_unproven(json_t *object, const char *because)
 	free(why);
 }
 
+void bm_verify_objects_hold(
+		struct bm_run *run, const struct bm_verify_table *table, json_t *object)
+{
+	const struct bm_verify_beside *beside = run->options->beside;
+	uint64_t now = bm_clock_msec();
+
+	if (beside == NULL || beside->objects == NULL || table->problem == NULL ||
+			!table->is_different) {
+		return;
+	}
+	char *key = bm_format("%s: %s", table->name, table->problem);
+	const json_t *since = json_object_get(beside->objects->tables, key);
+	json_int_t first = since != NULL ? json_integer_value(since) : (json_int_t)now;
+
+	json_object_set_new(beside->objects->tables_now, key, json_integer(first));
+	if (now - (uint64_t)first < confirm_msec(beside)) {
+		char *why = bm_format("%s; it is compared once more", table->problem);
+		bm_verify_object_set(object, BM_PROOF_UNPROVEN, why);
+		free(why);
+	}
+	free(key);
+}
+
+static void end_pass_of_tables(struct bm_verify_objects *it)
+{
+	json_decref(it->tables);
+	it->tables = it->tables_now;
+	it->tables_now = json_object();
+}
+
 /* What differs for the first time is not told yet. */
 static void confirm(struct bm_run *run, enum bm_verify_part which, struct part *part,
 		json_t *objects)
@@ -366,6 +403,9 @@ void bm_verify_objects_pass(struct bm_run *run)
 
 	if (beside->objects == NULL || run->options->only != NULL || !run->keeps_states) {
 		return;
+	}
+	if (!bm_run_is_ended(run)) {
+		end_pass_of_tables(beside->objects);
 	}
 	for (enum bm_verify_part which = 0; which < BM_PARTS; which++) {
 		if (bm_run_is_ended(run) || !bm_run_has_sessions(run)) {

@@ -26,4 +26,9 @@ enum bm_verify_part { BM_PART_DEFINITIONS, BM_PART_SEQUENCES, BM_PART_LARGE_OBJE
 void bm_verify_objects_keep(
 		struct bm_run *run, enum bm_verify_part part, size_t first, size_t last);
 
+/* In the background: a table whose columns differ, or that one side lacks, for the first time
+ * is unproven, and not told yet. */
+void bm_verify_objects_hold(
+		struct bm_run *run, const struct bm_verify_table *table, struct json_t *object);
+
 #endif

@@ -215,6 +215,7 @@ static void end_table(struct bm_run *run, size_t index)
 		json_decref(object);
 		return;
 	}
+	bm_verify_objects_hold(run, &run->catalog.tables[index], object);
 	keep_state(run, &run->catalog.tables[index], object);
 	take(run, object);
 	json_array_append_new(run->objects, object);

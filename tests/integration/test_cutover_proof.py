@@ -128,6 +128,40 @@ def test_a_write_past_a_trigger_that_did_not_fit_the_key_aborts_in_the_freeze(si
     assert sides.dest.value("SELECT count(*) FROM \"Odd name\" WHERE id = 700", dbname=DB) == 1
 
 
+def test_a_table_that_came_later_is_carried_or_nothing_changes_places(sides):
+    """Nobody waits for the next look at the tables: neither `--check`, nor who asks at once."""
+    sides.ready("cutover")
+    sides.source.sql("CREATE TABLE later (id int PRIMARY KEY, v text); INSERT INTO later VALUES (1, 'x')", dbname=DB)
+    run = sides.ask("cutover")
+    assert run.failed and "not ready: new tables: public.later: it came later, and is on one" in run.failed["message"], run.text()
+    for server in (sides.dest, sides.source):
+        server.sql("CREATE TABLE IF NOT EXISTS later (id int PRIMARY KEY, v text)", dbname=DB)
+    run = sides.ask("cutover")
+    assert run.failed and "public.later: it came later, and is not captured" in run.failed["message"], run.text()
+    equal(sides)
+    assert verify_migration(sides.machine, "--wait", "10").code == 0
+    sides.cutover()
+    assert sides.dest.value("SELECT count(*) FROM later", dbname=DB) == 1
+    sides.failback()
+    sides.source.sql("CREATE TABLE keyless (v text); INSERT INTO keyless VALUES ('x')", dbname=DB)
+    run = sides.ask("cutover")
+    assert run.failed and "public.keyless: it came later, and is on one side only" in run.failed["message"], run.text()
+    evidence = sides.start("cutover", "check", number=0, accept=["public.keyless"]).wait(60).evidence
+    assert next(c for c in evidence["conditions"] if c["name"] == "new tables")["state"] == "ready", evidence
+    sides.source.sql("DROP TABLE keyless", dbname=DB)
+
+
+def test_a_table_that_comes_in_the_freeze_aborts_it(sides):
+    sides.ready("cutover")
+    run = sides.start("cutover", budget_msec=3000)
+    with Gate(sides, run):
+        sides.source.sql("CREATE TABLE in_the_freeze (id int PRIMARY KEY); INSERT INTO in_the_freeze VALUES (1)", dbname=DB)
+    run.wait(60)
+    assert run.failed and run.failed["evidence"]["result"] == "aborted", run.text()
+    assert "public.in_the_freeze came while the sides were about to change places" in run.failed["message"], run.text()
+    sides.source.sql("DROP TABLE in_the_freeze", dbname=DB)
+
+
 def applied_keys(sides, count):
     """Keys that were applied and not purged, each of a transaction of its own; the statistics of both tables are of a
     moment in which one transaction had written all: a plan made of them reads all marks for each key."""

@@ -1,4 +1,5 @@
-/* Tables that nobody captures, for want of a key: compared, and copied again, as a whole. */
+/* Tables that nobody captures, for want of a key mostly: compared, and copied again, as a
+ * whole. */
 #include "worker/apply/apply_whole.h"
 
 #include <stdlib.h>
@@ -24,8 +25,7 @@ bool bm_apply_is_whole(const struct bm_apply *apply, const char *name)
 	for (size_t i = 0; i < apply->catalog.count; i++) {
 		const struct bm_verify_table *table = &apply->catalog.tables[i];
 		if (strcmp(table->name, name) == 0) {
-			return table->key_count == 0 && !table->is_view &&
-					table->extension == NULL &&
+			return !table->is_view && table->extension == NULL &&
 					table->pending[bm_apply_side(apply, BM_APPLY_FROM)] ==
 					NULL;
 		}
@@ -166,7 +166,9 @@ static int copy_one(struct bm_apply *apply, const char *name, struct bm_error *e
 	PQclear(gone);
 	const char *list = PQgetvalue(columns, 0, 0);
 	char *copy_out = bm_format("COPY (SELECT %s FROM ONLY %s) TO STDOUT", list, name);
-	char *copy_in = bm_format("COPY %s (%s) FROM STDIN", name, list);
+	/* A table may have no columns, and rows all the same. */
+	char *copy_in = list[0] == '\0' ? bm_format("COPY %s FROM STDIN", name)
+				       : bm_format("COPY %s (%s) FROM STDIN", name, list);
 	struct bm_relay_item item = {.name = name, .copy_out = copy_out, .copy_in = copy_in};
 	int rc = bm_relay_run_until(apply->conns[BM_APPLY_FROM], apply->conns[BM_APPLY_TO],
 			&item, 1, apply->deadline_msec, err);

@@ -1,5 +1,5 @@
 /*
- * apply_whole - tables that nobody captures, for want of a key, made the same as a whole
+ * apply_whole - tables that nobody captures, for want of a key mostly, made the same as a whole
  *
  * Each is summed up on both sides (verify/digest.h); those that differ are emptied on `to`,
  * copied from `from`, and summed up again. For use where nobody writes: the caller's

@@ -146,6 +146,12 @@ int bm_cutover_hooks_finish(struct bm_cutover *c, struct bm_error *err);
 
 /* The tables of `from` that applications may write to (tables.c). */
 int bm_cutover_read_tables(struct bm_cutover *c, struct bm_error *err);
+/* Fails when one of them is not captured yet, and nothing else carries it (tables.c). */
+int bm_cutover_check_new(struct bm_cutover *c, struct bm_error *err);
+/* Fails when there is one that was not there when they were read; afterwards: tells of those
+ * with rows (tables.c). */
+int bm_cutover_refuse_late(struct bm_cutover *c, struct bm_error *err);
+int bm_cutover_tell_late(struct bm_cutover *c, struct bm_error *err);
 /* In which order writers take them is looked at for a moment. */
 int bm_cutover_order_tables(struct bm_cutover *c, struct bm_error *err);
 /* The applier with its sessions `freeze` and `carry` (drain.c). */

@@ -158,6 +158,7 @@ int bm_cutover_arm(struct bm_cutover *c, struct bm_error *err)
 {
 	int rc = bm_cutover_read_tables(c, err);
 
+	rc = rc == 0 ? bm_cutover_check_new(c, err) : -1;
 	if (rc == 0 && c->table_count == 0) {
 		rc = bm_error_set(err, BM_ERR_PRECONDITION, "the %s has no tables",
 				bm_side_name(c->from));
@@ -220,6 +221,7 @@ int bm_cutover_fence(struct bm_cutover *c, struct bm_error *err)
 	if (rc == 0 && c->request->is_manual) {
 		rc = bm_cutover_check_drained(c, err);
 	}
+	rc = rc == 0 ? bm_cutover_refuse_late(c, err) : -1;
 	/* Whoever holds the side's lock decides: that must still be us. */
 	if (rc == 0) {
 		rc = bm_budget_do(c, c->hold, "SELECT 1", 0, NULL, err);

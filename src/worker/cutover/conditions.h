@@ -46,6 +46,13 @@ struct bm_ready_row {
 extern const struct bm_ready_row bm_ready_rows[];
 extern const size_t bm_ready_row_count;
 
+/* So many names stand in a reason. */
+#define BM_READY_MOST_NAMED 5
+
+/* Tables that came later, which nothing carries yet (tables.c). */
+int bm_cutover_look_at_new(
+		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
+
 /* Whether tables without a key can be copied again within the budget (keyless.c). */
 int bm_cutover_look_at_keyless(
 		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);

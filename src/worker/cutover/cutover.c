@@ -97,6 +97,8 @@ static const struct step flipping[] = {
 };
 
 static const struct step after[] = {
+		{"left behind", "looking for tables that came in that moment",
+				bm_cutover_tell_late},
 		{"replicate", "replicating the other way", bm_cutover_wake},
 		{"seen", "waiting for the first run the other way", bm_cutover_seen},
 		{"hooks", "finishing the hooks", bm_cutover_hooks_finish},

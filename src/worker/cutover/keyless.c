@@ -148,15 +148,15 @@ static int measure(struct bm_cutover *c, json_t *condition, struct bm_error *err
 	return rc;
 }
 
-/* More exactly: some that may have none. */
+/* More exactly: tables that nobody captures. */
 static bool has_keyless(struct bm_phase *phase, enum bm_side from, struct bm_error *err)
 {
 	static const char sql[] =
 			"SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid ="
 			" c.relnamespace WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND"
 			" n.nspname NOT IN ('information_schema', 'bucardo', 'bucardo_machine')"
-			" AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND"
-			" i.indisprimary))";
+			" AND NOT EXISTS (SELECT 1 FROM bucardo.machine_captured m"
+			" WHERE to_regclass(m.tablename) = c.oid))";
 	PGresult *row = bm_phase_ask(phase, from, sql, 0, NULL, err);
 	bool has = row != NULL && PQgetvalue(row, 0, 0)[0] == 't';
 

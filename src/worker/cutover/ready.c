@@ -20,9 +20,6 @@
 #define PATIENCE_MSEC 5000
 #define AGAIN_MSEC 250
 
-/* So many names stand in a reason. */
-#define MOST_NAMED 5
-
 enum bm_side bm_cutover_from(const struct bm_phase *phase)
 {
 	return strcmp(phase->request.phase, "failback") == 0 ? BM_SIDE_DESTINATION
@@ -103,13 +100,13 @@ static void take_found(const struct walk *walk, const struct bm_ready_row *row,
 			continue;
 		}
 		hint = found == 0 ? PQgetvalue(rows, i, 2) : hint;
-		if (found++ < MOST_NAMED) {
+		if (found++ < BM_READY_MOST_NAMED) {
 			bm_strbuf_printf(&why, "%s%s: %s", why.length > 0 ? "; " : "", object,
 					PQgetvalue(rows, i, 1));
 		}
 	}
-	if (found > MOST_NAMED) {
-		bm_strbuf_printf(&why, "; and %d more", found - MOST_NAMED);
+	if (found > BM_READY_MOST_NAMED) {
+		bm_strbuf_printf(&why, "; and %d more", found - BM_READY_MOST_NAMED);
 	}
 	if (found + accepted > 0) {
 		snprintf(value, sizeof(value), accepted > 0 ? "%d, %d accepted" : "%d", found,

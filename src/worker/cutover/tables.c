@@ -1,12 +1,20 @@
-/* The tables that are locked and fenced, and the order of their locks. */
+/* The tables that are locked and fenced, the order of their locks, and those that came later.
+ */
 #include "worker/cutover/attempt.h"
 
+#include <jansson.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/protocol/report.h"
 #include "bucardo_machine/alloc.h"
+#include "bucardo_machine/json.h"
 #include "bucardo_machine/libpq.h"
+#include "bucardo_machine/strbuf.h"
+#include "worker/cutover/conditions.h"
+#include "worker/cutover/ready.h"
 #include "worker/schema/selected_tables.h"
 
 /* Looks at what writers hold, before the freeze. */
@@ -17,6 +25,11 @@
 static const char list_sql[] =
 #include "worker/live/sql/fence_tables.sql.inc"
 ;
+/* Those that $1 does not list; and of these the ones that are not empty. */
+static const char late_sql[] =
+"SELECT string_agg(t.name, ', '), string_agg(t.name, ', ') FILTER (WHERE pg_relation_size(t.oid) > 0) FROM ("
+#include "worker/live/sql/fence_tables.sql.inc"
+") t(name, oid, is_fed)";
 static const char held_sql[] =
 #include "worker/cutover/sql/held_tables.sql.inc"
 ;
@@ -117,4 +130,199 @@ int bm_cutover_order_tables(struct bm_cutover *c, struct bm_error *err)
 	free(oids);
 	sort_tables(c);
 	return rc;
+}
+
+/* ---- those that came later ---- */
+
+#define NEW_HINT "it is taken in within seconds: ask again"
+
+static void add_new(json_t *list, const char *table, const char *why, const char *hint)
+{
+	json_array_append_new(list,
+			json_pack("{s:o, s:s, s:o}", "table", bm_json_text(table), "why", why,
+					"hint", bm_json_text(hint)));
+}
+
+/* Of `names`, which nobody captures (with true those that could be), what stands in the way:
+ * what is on both sides and without a key is copied again in the freeze. */
+static int add_uncaptured(
+		struct bm_phase *phase, const json_t *names, json_t *list, struct bm_error *err)
+{
+	char *text = json_dumps(names, JSON_COMPACT);
+	PGresult *rows = bm_phase_ask(phase, bm_cutover_to(phase),
+			"SELECT key, value, to_regclass(key) IS NULL FROM json_each_text($1::json)"
+			" ORDER BY 3 DESC, 1",
+			1, (const char *const *)&text, err);
+
+	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
+		const char *name = PQgetvalue(rows, i, 0);
+		if (PQgetvalue(rows, i, 2)[0] == 't') {
+			char *hint = bm_format(
+					"make it on the %s (a partition is made by itself), "
+					"and ask again; or --accept '%s', and its rows stay "
+					"behind",
+					bm_side_name(bm_cutover_to(phase)), name);
+			add_new(list, name, "it came later, and is on one side only", hint);
+			free(hint);
+		} else if (PQgetvalue(rows, i, 1)[0] == 't') {
+			add_new(list, name, "it came later, and is not captured yet", NEW_HINT);
+		}
+	}
+	free(text);
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
+}
+
+static json_t *read_captured(struct bm_phase *phase, struct bm_error *err)
+{
+	PGresult *rows = bm_phase_ask(phase, bm_cutover_from(phase), bm_ready_tables_sql, 1,
+			&phase->request.name, err);
+	json_t *names = rows != NULL ? json_loads(PQgetvalue(rows, 0, 0), 0, NULL) : NULL;
+	json_t *set = rows != NULL ? json_object() : NULL, *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		json_object_set_new(set, json_string_value(name), json_true());
+	}
+	json_decref(names);
+	PQclear(rows);
+	return set;
+}
+
+/* Tables that nothing carries, {table, why, hint}, without those that a person accepted; NULL
+ * with `err`. */
+static json_t *find_new(struct bm_phase *phase, struct bm_error *err)
+{
+	enum bm_side catalog = phase->catalog;
+	struct bm_selected tables = {0};
+	json_t *list = json_array(), *names = json_object();
+
+	phase->catalog = bm_cutover_from(phase);
+	json_t *captured = read_captured(phase, err);
+	int rc = captured != NULL ? bm_selected_read(phase, &tables, err) : -1;
+	phase->catalog = catalog;
+	for (size_t i = 0; rc == 0 && i < tables.count; i++) {
+		const struct bm_selected_table *table = &tables.tables[i];
+		if (json_object_get(captured, table->quoted) == NULL &&
+				!bm_cutover_is_accepted(phase, table->quoted)) {
+			json_object_set_new(names, table->quoted,
+					json_boolean(table->left_out[0] == '\0'));
+		}
+	}
+	rc = rc == 0 && json_object_size(names) > 0 ? add_uncaptured(phase, names, list, err)
+						    : rc;
+	bm_selected_finish(&tables);
+	json_decref(captured);
+	json_decref(names);
+	if (rc != 0) {
+		json_decref(list);
+	}
+	return rc == 0 ? list : NULL;
+}
+
+static const char *text_of(const json_t *list, size_t index, const char *key)
+{
+	return json_string_value(json_object_get(json_array_get(list, index), key));
+}
+
+int bm_cutover_look_at_new(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+{
+	json_t *list = find_new(phase, err);
+	size_t count = json_array_size(list);
+	struct bm_strbuf why = BM_STRBUF_INIT;
+	char value[24] = "none";
+
+	if (list == NULL) {
+		return -1;
+	}
+	for (size_t i = 0; i < count && i < BM_READY_MOST_NAMED; i++) {
+		bm_strbuf_printf(&why, "%s%s: %s", i == 0 ? "" : "; ",
+				text_of(list, i, "table"), text_of(list, i, "why"));
+	}
+	if (count > 0) {
+		snprintf(value, sizeof(value), "%zu", count);
+	}
+	json_object_set_new(
+			condition, "state", json_string(count == 0 ? "ready" : "not_ready"));
+	json_object_set_new(condition, "value", json_string(value));
+	json_object_set_new(condition, "why", bm_json_text(bm_strbuf_text(&why)));
+	json_object_set_new(condition, "hint",
+			bm_json_text(count == 0 ? "" : text_of(list, 0, "hint")));
+	bm_strbuf_finish(&why);
+	json_decref(list);
+	return 0;
+}
+
+int bm_cutover_check_new(struct bm_cutover *c, struct bm_error *err)
+{
+	json_t *list = find_new(c->phase, err);
+	int rc = list != NULL ? 0 : -1;
+
+	if (json_array_size(list) > 0) {
+		snprintf(c->phase->hint, sizeof(c->phase->hint), "%s",
+				text_of(list, 0, "hint"));
+		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%.200s came meanwhile: %s",
+				text_of(list, 0, "table"), text_of(list, 0, "why"));
+	}
+	json_decref(list);
+	return rc;
+}
+
+/* Tables that were not there when the list was read (PQclear()). */
+static PGresult *ask_late(struct bm_cutover *c, struct bm_error *err)
+{
+	char *outside = bm_selected_outside(c->phase, err);
+	char *known = outside != NULL ? oids_of(c) : NULL;
+	PGresult *names = NULL;
+
+	if (known != NULL) {
+		/* Two arrays as one. */
+		bool is_alone = strcmp(outside, "{}") == 0;
+		char *all = is_alone ? bm_strdup(known)
+				     : bm_format("%.*s,%s", (int)strlen(outside) - 1, outside,
+						       known + 1);
+		names = bm_phase_ask(
+				c->phase, c->from, late_sql, 1, (const char *const *)&all, err);
+		free(all);
+	}
+	free(outside);
+	free(known);
+	if (names == NULL) {
+		bm_error_wrap(err, "looking for new tables of the %s", bm_side_name(c->from));
+	}
+	return names;
+}
+
+int bm_cutover_refuse_late(struct bm_cutover *c, struct bm_error *err)
+{
+	PGresult *names = ask_late(c, err);
+	int rc = names != NULL ? 0 : -1;
+
+	if (rc == 0 && !PQgetisnull(names, 0, 0)) {
+		snprintf(c->phase->hint, sizeof(c->phase->hint), NEW_HINT);
+		rc = bm_error_set(err, BM_ERR_PRECONDITION,
+				"%.300s came while the sides were about to change places",
+				PQgetvalue(names, 0, 0));
+	}
+	PQclear(names);
+	return rc;
+}
+
+int bm_cutover_tell_late(struct bm_cutover *c, struct bm_error *err)
+{
+	PGresult *names = c->table_count > 0 ? ask_late(c, err) : NULL;
+
+	if (names == NULL) {
+		return c->table_count > 0 ? -1 : 0;
+	}
+	snprintf(c->detail, sizeof(c->detail), "%.300s", PQgetvalue(names, 0, 1));
+	if (c->detail[0] != '\0') {
+		bm_report_note("%s came on the %s in the moment of the commit: its rows are not on the "
+			       "%s, copy them (pg_dump --data-only --table=NAME)",
+				c->detail, bm_side_name(c->from), bm_side_name(c->to));
+		json_object_set_new(c->phase->evidence, "left_behind", bm_json_text(c->detail));
+	}
+	PQclear(names);
+	return 0;
 }

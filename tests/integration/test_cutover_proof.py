@@ -162,6 +162,35 @@ def test_a_table_that_comes_in_the_freeze_aborts_it(sides):
     sides.source.sql("DROP TABLE in_the_freeze", dbname=DB)
 
 
+UNSEEN = {
+    "triggers switched off": ("""ALTER TABLE "Odd name" DISABLE TRIGGER ALL; INSERT INTO "Odd name" VALUES ({id}, 'x');
+                              ALTER TABLE "Odd name" ENABLE TRIGGER ALL""", "its trigger bucardo_delta was"),
+    "another type": ("""INSERT INTO "Odd name" VALUES ({id}, 'x'); ALTER TABLE "Odd name" ALTER v TYPE varchar(90)
+                     USING v || 'x'""", "its rows were rewritten"),
+}
+
+
+@pytest.mark.parametrize("is_frozen", [False, True], ids=["before", "in the freeze"])
+@pytest.mark.parametrize("kind", UNSEEN)
+def test_what_changed_behind_the_triggers_keeps_the_sides_where_they_are(sides, kind, is_frozen):
+    statements, why = UNSEEN[kind]
+    statements = statements.format(id=8000 + 2 * list(UNSEEN).index(kind) + is_frozen)
+    sides.ready("cutover")
+    if is_frozen:
+        run = sides.start("cutover", budget_msec=3000)
+        with Gate(sides, run) as gate:
+            gate.execute(statements)
+        run.wait(60)
+        why = "ALTER TABLE, or a switched trigger"
+    else:
+        sides.source.sql("BEGIN;" + statements + "; COMMIT", dbname=DB)
+        run = sides.ask("cutover")
+    assert run.failed and '"Odd name"' in run.failed["message"] and why in run.failed["message"], run.text()
+    if "TYPE" in statements:
+        sides.dest.sql('ALTER TABLE "Odd name" ALTER v TYPE varchar(90)', dbname=DB)
+    equal(sides)
+
+
 def applied_keys(sides, count):
     """Keys that were applied and not purged, each of a transaction of its own; the statistics of both tables are of a
     moment in which one transaction had written all: a plan made of them reads all marks for each key."""

@@ -168,7 +168,7 @@ static int copy_one(struct bm_apply *apply, const char *name, struct bm_error *e
 	char *copy_out = bm_format("COPY (SELECT %s FROM ONLY %s) TO STDOUT", list, name);
 	/* A table may have no columns, and rows all the same. */
 	char *copy_in = list[0] == '\0' ? bm_format("COPY %s FROM STDIN", name)
-				       : bm_format("COPY %s (%s) FROM STDIN", name, list);
+					: bm_format("COPY %s (%s) FROM STDIN", name, list);
 	struct bm_relay_item item = {.name = name, .copy_out = copy_out, .copy_in = copy_in};
 	int rc = bm_relay_run_until(apply->conns[BM_APPLY_FROM], apply->conns[BM_APPLY_TO],
 			&item, 1, apply->deadline_msec, err);

@@ -320,7 +320,7 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 		const char *list, struct bm_error *err)
 {
 	struct bm_phase *phase = capture->phase;
-	int rc = bm_capture_triggers_make(phase, BM_SIDE_SOURCE, group->sync, list, "", err);
+	int rc = bm_capture_triggers_make(phase, BM_SIDE_SOURCE, group->sync, list, NULL, err);
 
 	if (rc != 0 || !phase->request.is_both) {
 		return rc;
@@ -330,7 +330,7 @@ static int make_triggers(struct bm_capture *capture, const struct bm_capture_gro
 			? bm_capture_triggers_make_quiet(
 					  phase, BM_SIDE_DESTINATION, group->sync, list, err)
 			: bm_capture_triggers_make(phase, BM_SIDE_DESTINATION, group->sync,
-					  list, "", err);
+					  list, NULL, err);
 }
 
 /* Those that validate_sync() made just now; `worker observe` goes on with it. */

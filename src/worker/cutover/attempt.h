@@ -39,8 +39,10 @@ struct bm_cutover {
 
 	size_t table_count;
 	struct bm_cutover_table *tables;
-	int64_t serial; /* of the fence of `from` that this attempt raises */
-	int64_t turn;	/* how often the sides have changed places before */
+	struct json_t *prints; /* of those that are captured: names and what ALTER TABLE changes
+				*/
+	int64_t serial;	       /* of the fence of `from` that this attempt raises */
+	int64_t turn;	       /* how often the sides have changed places before */
 
 	uint64_t began_msec;	 /* the lock was requested; 0: not yet */
 	uint64_t held_msec;	 /* writers were held up by attempts that failed */
@@ -152,6 +154,10 @@ int bm_cutover_check_new(struct bm_cutover *c, struct bm_error *err);
  * with rows (tables.c). */
 int bm_cutover_refuse_late(struct bm_cutover *c, struct bm_error *err);
 int bm_cutover_tell_late(struct bm_cutover *c, struct bm_error *err);
+/* Fails when one changed behind its triggers; and, once they are locked, since then (tables.c).
+ */
+int bm_cutover_check_captured(struct bm_cutover *c, struct bm_error *err);
+int bm_cutover_check_prints(struct bm_cutover *c, struct bm_error *err);
 /* In which order writers take them is looked at for a moment. */
 int bm_cutover_order_tables(struct bm_cutover *c, struct bm_error *err);
 /* The applier with its sessions `freeze` and `carry` (drain.c). */
@@ -196,6 +202,9 @@ int bm_cutover_is_open(struct bm_cutover *c, bool *is_open, struct bm_error *err
 
 /* The key, beside BM_FENCE_LOCKS, of the advisory lock of a freeze's transaction. */
 #define BM_CUTOVER_LOCK_FREEZE "3"
+
+/* The function of the fence's triggers refuses nobody: nothing came of the attempt. */
+void bm_cutover_disarm(struct bm_cutover *c);
 
 /* Triggers of the fence of a side that is open again: switched off where that can be had. */
 void bm_cutover_rest(struct bm_cutover *c, enum bm_side side);

@@ -119,18 +119,17 @@ void bm_cutover_rest(struct bm_cutover *c, enum bm_side side)
 	switch_off(c, side, REST_LIMIT_MSEC, &ignored);
 }
 
-/* While no trigger calls it. */
-static int make_function(struct bm_cutover *c, struct bm_error *err)
+static int make_function(struct bm_cutover *c, bool rests, struct bm_error *err)
 {
 	const struct bm_phase_endpoint *to = bm_phase_endpoint(c->phase, c->to);
 	char serial[24], turn[24];
 	char *address = bm_format("%s:%u/%s", to->host, to->port, to->dbname);
-	const char *const params[] = {
-			bm_side_name(c->from), c->phase->request.name, serial, turn, address};
+	const char *const params[] = {bm_side_name(c->from), c->phase->request.name, serial,
+			turn, address, rests ? "t" : "f"};
 
 	snprintf(serial, sizeof(serial), "%" PRId64, c->serial);
 	snprintf(turn, sizeof(turn), "%" PRId64, c->turn);
-	PGresult *rows = bm_phase_ask(c->phase, c->from, refuse_sql, 5, params, err);
+	PGresult *rows = bm_phase_ask(c->phase, c->from, refuse_sql, 6, params, err);
 	free(address);
 	int rc = rows != NULL
 			? bm_phase_do(c->phase, c->from, PQgetvalue(rows, 0, 0), 0, NULL, err)
@@ -154,6 +153,17 @@ static int make_triggers(struct bm_cutover *c, struct bm_error *err)
 	return rc;
 }
 
+void bm_cutover_disarm(struct bm_cutover *c)
+{
+	struct bm_error failed = BM_ERROR_INIT;
+
+	if (make_function(c, true, &failed) != 0) {
+		bm_report_note("the fence's function on the %s was not put to rest (%s): no ENABLE "
+			       "TRIGGER ALL there until the next attempt",
+				bm_side_name(c->from), failed.message);
+	}
+}
+
 int bm_cutover_arm(struct bm_cutover *c, struct bm_error *err)
 {
 	int rc = bm_cutover_read_tables(c, err);
@@ -170,7 +180,7 @@ int bm_cutover_arm(struct bm_cutover *c, struct bm_error *err)
 		rc = bm_record_begin(c, err);
 	}
 	if (rc == 0) {
-		rc = make_function(c, err);
+		rc = make_function(c, false, err); /* while no trigger calls it */
 	}
 	if (rc == 0) {
 		rc = make_triggers(c, err);

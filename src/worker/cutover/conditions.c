@@ -36,6 +36,9 @@ static const char paused_sql[] =
 static const char paused_from_sql[] =
 #include "worker/cutover/sql/ready_paused_from.sql.inc"
 ;
+const char bm_ready_captured_sql[] =
+#include "worker/cutover/sql/ready_captured.sql.inc"
+;
 static const char owed_sql[] =
 #include "worker/cutover/sql/ready_owed.sql.inc"
 ;
@@ -235,6 +238,7 @@ const struct bm_ready_row bm_ready_rows[] = {
   .only_both = true },
 { .name = "paused", .limit = "none", .place = BM_READY_TO, .sql = paused_sql, .feed = paused_from_sql },
 { .name = "new tables", .limit = "all captured", .look = bm_cutover_look_at_new },
+{ .name = "captured", .limit = "all, without a gap", .place = BM_READY_FROM, .sql = bm_ready_captured_sql },
 { .name = "resent", .limit = "none", .place = BM_READY_FROM, .sql = owed_sql, .passes = true },
 { .name = "proven", .limit = "all", .place = BM_READY_SOURCE, .sql = proven_sql, .acceptable = true },
 { .name = "indexes", .limit = "none invalid", .place = BM_READY_TO, .sql = indexes_sql },

@@ -66,4 +66,8 @@ int bm_cutover_look_at_objects(
  * database. */
 extern const char bm_ready_tables_sql[], bm_ready_settings_sql[], bm_ready_control_sql[];
 
+/* Of the side that is left: table, why and hint of those that changed behind our triggers. It
+ * reads setting bucardo_machine.migration. */
+extern const char bm_ready_captured_sql[];
+
 #endif

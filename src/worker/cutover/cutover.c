@@ -242,6 +242,9 @@ static void undo(struct bm_cutover *c)
 {
 	struct bm_error failed = BM_ERROR_INIT;
 
+	if (c->table_count > 0 || c->request->mode == BM_CUTOVER_FINISH) {
+		bm_cutover_disarm(c);
+	}
 	PQfinish(c->hold);
 	c->hold = NULL;
 	if (c->is_quiet && bm_cutover_wake(c, &failed) != 0) {

@@ -254,8 +254,9 @@ static int lock_all(struct bm_cutover *c, struct bm_error *err)
 
 int bm_cutover_lock(struct bm_cutover *c, struct bm_error *err)
 {
-	if (bm_cutover_refuse_late(c, err) != 0) {
+	if (bm_cutover_refuse_late(c, err) != 0 || bm_cutover_check_captured(c, err) != 0) {
 		return -1;
 	}
-	return c->request->is_manual ? go_without(c, err) : lock_all(c, err);
+	int rc = c->request->is_manual ? go_without(c, err) : lock_all(c, err);
+	return rc == 0 ? bm_cutover_check_prints(c, err) : -1;
 }

@@ -30,6 +30,9 @@ static const char late_sql[] =
 "SELECT string_agg(t.name, ', '), string_agg(t.name, ', ') FILTER (WHERE pg_relation_size(t.oid) > 0) FROM ("
 #include "worker/live/sql/fence_tables.sql.inc"
 ") t(name, oid, is_fed)";
+static const char prints_sql[] =
+#include "worker/cutover/sql/captured_prints.sql.inc"
+;
 static const char held_sql[] =
 #include "worker/cutover/sql/held_tables.sql.inc"
 ;
@@ -44,6 +47,8 @@ void bm_cutover_forget_tables(struct bm_cutover *c)
 	free(c->tables);
 	c->tables = NULL;
 	c->table_count = 0;
+	json_decref(c->prints);
+	c->prints = NULL;
 }
 
 int bm_cutover_read_tables(struct bm_cutover *c, struct bm_error *err)
@@ -325,4 +330,69 @@ int bm_cutover_tell_late(struct bm_cutover *c, struct bm_error *err)
 	}
 	PQclear(names);
 	return 0;
+}
+
+/* ---- as they were captured ---- */
+
+static json_t *read_prints(struct bm_cutover *c, struct bm_error *err)
+{
+	PGresult *row = bm_phase_ask(
+			c->phase, c->from, prints_sql, 1, &c->phase->request.name, err);
+	json_t *prints = row != NULL ? json_loads(PQgetvalue(row, 0, 0), 0, NULL) : NULL;
+
+	if (row != NULL && prints == NULL) {
+		bm_error_set(err, BM_ERR_PRECONDITION, "no table of the %s is captured",
+				bm_side_name(c->from));
+	}
+	PQclear(row);
+	return prints;
+}
+
+static int refuse_gap(
+		struct bm_cutover *c, const char *table, const char *why, struct bm_error *err)
+{
+	snprintf(c->phase->hint, sizeof(c->phase->hint),
+			"it is captured again, and all its rows are sent again, within seconds: ask "
+			"again");
+	return bm_error_set(err, BM_ERR_PRECONDITION,
+			"changes of %.200s may have gone unseen: %.300s", table, why);
+}
+
+int bm_cutover_check_captured(struct bm_cutover *c, struct bm_error *err)
+{
+	json_decref(c->prints);
+	c->prints = read_prints(c, err);
+	if (c->prints == NULL ||
+			bm_phase_do(c->phase, c->from,
+					"SELECT set_config('bucardo_machine.migration', $1, false)",
+					1, &c->phase->request.name, err) != 0) {
+		return -1;
+	}
+	PGresult *gaps = bm_phase_ask(c->phase, c->from, bm_ready_captured_sql, 0, NULL, err);
+	int rc = gaps != NULL ? 0 : -1;
+
+	if (rc == 0 && PQntuples(gaps) > 0) {
+		rc = refuse_gap(c, PQgetvalue(gaps, 0, 0), PQgetvalue(gaps, 0, 1), err);
+	}
+	PQclear(gaps);
+	return rc;
+}
+
+int bm_cutover_check_prints(struct bm_cutover *c, struct bm_error *err)
+{
+	json_t *prints = read_prints(c, err), *print;
+	int rc = prints != NULL ? 0 : -1;
+	const char *table;
+
+	json_object_foreach(c->prints, table, print)
+	{
+		if (rc == 0 && !json_equal(json_object_get(prints, table), print)) {
+			rc = refuse_gap(c, table,
+					"ALTER TABLE, or a switched trigger, while the sides were about to "
+					"change places",
+					err);
+		}
+	}
+	json_decref(prints);
+	return rc;
 }

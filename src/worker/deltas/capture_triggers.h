@@ -29,7 +29,8 @@ int bm_capture_triggers_prepare(
 /*
  * Put what is missing on `tables`, a JSON list of {schema, name}, in one transaction; fails
  * with sqlstate 55P03 when a lock was not to be had within half a second. `gap`: why rows may
- * have changed unseen, then all are sent again; "" they did not.
+ * have changed unseen, then all are sent again; "" they did not; NULL nobody has looked:
+ * what was written down of an earlier capture stays, and the watch compares it.
  */
 int bm_capture_triggers_make(struct bm_phase *phase, enum bm_side side, const char *sync,
 		const char *tables, const char *gap, struct bm_error *err);

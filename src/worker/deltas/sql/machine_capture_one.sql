@@ -3,7 +3,8 @@
 -- validate_sync() would make is made here with its names, before it looks: it takes what it finds.
 -- The triggers fire in replica role too, for logical subscriptions and loaders of fixtures, but
 -- not in sessions that apply a migration: see docs/worker-protocol.md. $4: rows may have changed
--- unseen, all are sent again.
+-- unseen, all are sent again; '' they did not; NULL nobody has looked: what an earlier machine wrote down stays, and the watch
+-- compares it.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_one(my_sync text, my_schema text, my_name text,
   my_gap text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
   SET lock_timeout = '500ms' AS $machine$
@@ -70,8 +71,8 @@ BEGIN
     VALUES (my_sync, my_table, bucardo.machine_capture_look(my_sync, my_table, delta),
       bucardo.machine_capture_rows(relation))
     ON CONFLICT (sync, tablename) DO UPDATE SET state = excluded.state, rewrite = excluded.rewrite,
-      since = now() WHERE m.state <> excluded.state OR m.rewrite IS DISTINCT FROM excluded.rewrite
-      OR my_gap <> '';
+      since = now() WHERE my_gap IS NOT NULL AND (m.state <> excluded.state
+      OR m.rewrite IS DISTINCT FROM excluded.rewrite OR my_gap <> '');
   UPDATE bucardo.machine_captured SET state = bucardo.machine_capture_look(sync, my_table, delta)
     WHERE tablename = my_table AND sync = ANY (intact)
     AND state <> bucardo.machine_capture_look(sync, my_table, delta);

@@ -9,7 +9,7 @@ DECLARE
   my_table text := quote_ident(my_schema) || '.' || quote_ident(my_name);
   relation oid := to_regclass(my_table);
 BEGIN
-  PERFORM bucardo.machine_capture_one(my_sync, my_schema, my_name, '');
+  PERFORM bucardo.machine_capture_one(my_sync, my_schema, my_name, NULL);
   IF to_regclass('bucardo_machine.fence') IS NULL
     OR EXISTS (SELECT 1 FROM bucardo.machine_captured WHERE tablename = my_table AND sync <> my_sync)
     OR NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = relation

@@ -113,21 +113,6 @@ def test_a_truncate_that_comes_after_bucardo_rests_is_done_and_the_attempt_goes_
     sides.failback()
 
 
-def test_a_write_past_a_trigger_that_did_not_fit_the_key_aborts_in_the_freeze(sides):
-    """Nothing of it waits: only a note tells (machine_capture_guard)."""
-    sides.ready("cutover")
-    run = sides.start("cutover", budget_msec=3000)
-    with Gate(sides, run) as gate:
-        gate.execute("ALTER TABLE \"Odd name\" RENAME id TO number")
-        gate.execute("INSERT INTO \"Odd name\" VALUES (700, 'past the trigger')")
-        gate.execute("ALTER TABLE \"Odd name\" RENAME number TO id")
-    run.wait(60)
-    assert run.failed and run.failed["evidence"]["result"] == "aborted", run.text()
-    assert '"Odd name"' in run.failed["message"] and "after ALTER TABLE" in run.failed["message"], run.text()
-    equal(sides)
-    assert sides.dest.value("SELECT count(*) FROM \"Odd name\" WHERE id = 700", dbname=DB) == 1
-
-
 def test_a_table_that_came_later_is_carried_or_nothing_changes_places(sides):
     """Nobody waits for the next look at the tables: neither `--check`, nor who asks at once."""
     sides.ready("cutover")
@@ -167,6 +152,9 @@ UNSEEN = {
                               ALTER TABLE "Odd name" ENABLE TRIGGER ALL""", "its trigger bucardo_delta was"),
     "another type": ("""INSERT INTO "Odd name" VALUES ({id}, 'x'); ALTER TABLE "Odd name" ALTER v TYPE varchar(90)
                      USING v || 'x'""", "its rows were rewritten"),
+    # Nothing of it waits: only a note tells (machine_capture_guard).
+    "a key of another name": ("""ALTER TABLE "Odd name" RENAME id TO number; INSERT INTO "Odd name" VALUES ({id}, 'x');
+                              ALTER TABLE "Odd name" RENAME number TO id""", "it was written to after ALTER TABLE"),
 }
 
 

@@ -90,3 +90,23 @@ def test_an_owner_that_comes_back_applies_nothing(world):
     assert rows(dest) == before
     refused = first.cli("accept", "app", "take-over")
     assert refused.code != 0 and "lives" in refused.output, refused.output
+
+
+def test_what_went_past_the_triggers_before_a_take_over_is_sent_again(workshop):
+    """The volume is lost, not the destination: nothing is copied again but what the watch finds."""
+    source, dest = (workshop.server(name) for name in ("source", "dest"))
+    for server in (source, dest):
+        server.create_database("app")
+    source.sql(SCHEMA, dbname="app")
+    first = declared.replicating(workshop, source, dest, "app")
+    first.kill9_everything()
+    source.sql("ALTER TABLE t DISABLE TRIGGER ALL; UPDATE t SET v = 'unseen' WHERE id < 10; DELETE FROM t WHERE id = 20;"
+               "ALTER TABLE t ENABLE TRIGGER ALL;" + SILENT, dbname="app")
+    second = workshop.machine(name="other", installed=True)
+    second.write_pgpass(source, dest)
+    second.write_config(declared.yaml(source, dest, "app"))
+    second.start()
+    declared.wait_view(second, lambda v: any("take-over" in f["hint"] for f in v["findings"]), "it says what can be done", 60)
+    second.cli("accept", "app", "take-over").check()
+    declared.wait_live(second)
+    wait_for(lambda: rows(dest) == rows(source), 60, "all is sent again", explain=second.log_tail)

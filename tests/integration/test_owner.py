@@ -101,7 +101,9 @@ def test_what_went_past_the_triggers_before_a_take_over_is_sent_again(workshop):
     first = declared.replicating(workshop, source, dest, "app")
     first.kill9_everything()
     source.sql("ALTER TABLE t DISABLE TRIGGER ALL; UPDATE t SET v = 'unseen' WHERE id < 10; DELETE FROM t WHERE id = 20;"
-               "ALTER TABLE t ENABLE TRIGGER ALL;" + SILENT, dbname="app")
+               "ALTER TABLE t ENABLE TRIGGER ALL", dbname="app")
+    for server in (source, dest):
+        server.sql(SILENT, dbname="app")
     second = workshop.machine(name="other", installed=True)
     second.write_pgpass(source, dest)
     second.write_config(declared.yaml(source, dest, "app"))

@@ -1,7 +1,9 @@
 """Direction forward is cut over too: without a way back, which is said, or with one that is made before the freeze."""
 
+import contextlib
 import json
 import subprocess
+import threading
 
 import pytest
 from support import compare, declared
@@ -59,6 +61,17 @@ def nothing_of_ours(sides):
         assert server.value("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^bucardo'", dbname=DB) == 0
 
 
+@contextlib.contextmanager
+def held_for(server, seconds):
+    """A run of Bucardo is under way, and has written to the rows of the machine there."""
+    held = server.connect(DB, autocommit=False)
+    held.cursor().execute("UPDATE bucardo.machine_beats SET seen = seen")
+    release = threading.Timer(seconds, held.close)
+    release.start()
+    yield
+    release.join()
+
+
 @pytest.mark.full
 def test_without_a_way_back_it_is_cut_over_and_failback_is_refused(workshop):
     sides = forward(workshop, FORWARD)
@@ -97,7 +110,8 @@ def test_with_a_way_back_it_replicates_the_other_way_and_fails_back(workshop):
         ready(sides, "cutover")
         said = sides.machine.cli("cutover", "app", "--check", seconds=60)
         assert "is made first" in said.output, said.output
-        result = ask(sides, "cutover", "app", "--rehearse")
+        with held_for(sides.dest, 1.5):
+            result = ask(sides, "cutover", "app", "--rehearse")
         assert result["result"] == "rehearsed" and captured(sides.dest) == captured(sides.source) > 0
         ready(sides, "cutover")
         assert ask(sides, "cutover", "app")["result"] == "done"

@@ -159,8 +159,12 @@ static int register_side(struct bm_phase *phase, enum bm_side side, const char *
 {
 	const char *const params[] = {phase->request.name, sync, owner, bm_identity_host()};
 
-	if (bm_phase_do(phase, side, "SELECT bucardo.machine_claim($1, $2, $3, $4)", 4, params,
-			    err) != 0) {
+	/* A run of Bucardo that is under way holds rows of ours, and nobody waits behind us:
+	 * the 100 ms of a cut-over are for the tables of applications. */
+	if (bm_phase_do(phase, side,
+			    "SELECT pg_catalog.set_config('lock_timeout', '60s', true),"
+			    " bucardo.machine_claim($1, $2, $3, $4)",
+			    4, params, err) != 0) {
 		return bm_error_wrap(
 				err, "registering the migration on the %s", bm_side_name(side));
 	}

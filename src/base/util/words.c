@@ -52,6 +52,14 @@ static size_t split(char *text, char **list)
 	return count;
 }
 
+static void put_list(struct bm_strbuf *out, char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		bm_strbuf_puts(out, i == 0 ? "" : i + 1 == count ? " and " : ", ");
+		bm_strbuf_puts(out, list[i]);
+	}
+}
+
 size_t bm_words_names(struct bm_strbuf *out, const char *names)
 {
 	char *copy = bm_strdup(names);
@@ -59,10 +67,7 @@ size_t bm_words_names(struct bm_strbuf *out, const char *names)
 	size_t count = split(copy, list);
 
 	qsort(list, count, sizeof(*list), compare_names);
-	for (size_t i = 0; i < count; i++) {
-		bm_strbuf_puts(out, i == 0 ? "" : i + 1 == count ? " and " : ", ");
-		bm_strbuf_puts(out, list[i]);
-	}
+	put_list(out, list, count);
 	free(list);
 	free(copy);
 	return count;

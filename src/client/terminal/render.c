@@ -276,16 +276,14 @@ static bool is_torn_down(const json_t *migration)
 /* What they had went with them. */
 static bool are_all_torn_down(const json_t *migrations)
 {
-	size_t index;
-	const json_t *migration;
+	size_t count = json_array_size(migrations);
 
-	json_array_foreach((json_t *)(uintptr_t)migrations, index, migration)
-	{
-		if (!is_torn_down(migration)) {
+	for (size_t i = 0; i < count; i++) {
+		if (!is_torn_down(json_array_get(migrations, i))) {
 			return false;
 		}
 	}
-	return json_array_size(migrations) > 0;
+	return count > 0;
 }
 
 /* Those of a migration are made in capture; after that, or before the journal is read, they are

@@ -406,17 +406,22 @@ uint64_t bm_unit_ask(struct bm_unit *u)
 	return wait_msec;
 }
 
-void bm_unit_succeed(struct bm_unit *u, struct bm_unit *before)
+static void inherit(struct bm_unit *u, const struct bm_unit *before)
 {
-	uint64_t now = u->host->now_msec(u->ctx), wait_msec = ask(before);
-
-	bm_asks_note(&before->asks, now);
 	u->asks = before->asks;
 	u->starts = before->starts;
 	u->started_msec = before->started_msec;
 	u->failures = before->failures;
 	u->renewals = before->renewals;
 	memcpy(u->failure, before->failure, sizeof(u->failure));
+}
+
+void bm_unit_succeed(struct bm_unit *u, struct bm_unit *before)
+{
+	uint64_t now = u->host->now_msec(u->ctx), wait_msec = ask(before);
+
+	bm_asks_note(&before->asks, now);
+	inherit(u, before);
 	forgive_for_person(u);
 	u->not_before_msec = wait_msec > 0 ? now + wait_msec : 0;
 }

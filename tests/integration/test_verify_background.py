@@ -268,7 +268,7 @@ def test_ddl_that_is_carried_through_both_sides_is_no_false_alarm(world, rounds)
     random_gap, slow = random.Random(11), False
     with contextlib.closing(source.connect("shop")) as one, contextlib.closing(dest.connect("shop")) as other:
         for i in range(rounds(1, 12)):
-            for statement in ddl(i):
+            for statement in list(ddl(i))[:rounds(2, 11)]:
                 begun = time.monotonic()
                 one.cursor().execute(statement)
                 one.cursor().execute("UPDATE goods SET price = price + 1 WHERE id %% 1000 = %s;"

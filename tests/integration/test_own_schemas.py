@@ -77,6 +77,23 @@ def test_default_privileges_give_away_nothing_that_runs_with_our_rights(sides):
                  explain=lambda s=server: str(s.sql(GIVEN, dbname="shop")))
 
 
+def test_a_table_that_a_stranger_made_before_it_came_is_not_taken_in(sides):
+    machine, source, dest = sides
+    dest.sql("GRANT CREATE ON SCHEMA public TO mal", dbname="shop")
+    machine.write_config(declared.yaml(source, dest, "shop"))
+    machine.start()
+    declared.wait_live(machine)
+    for server, role in ((dest, "mal"), (source, "app")):
+        server.sql(f"CREATE TABLE later (id int PRIMARY KEY); ALTER TABLE later OWNER TO {role}", dbname="shop")
+    source.sql("INSERT INTO later VALUES (1)", dbname="shop")
+    told = declared.wait_view(machine, lambda v: "belongs to role mal" in str(v["reconcile"] and v["reconcile"].get("new")),
+                              "it is told", 60)["reconcile"]["new"]
+    assert told[0]["hint"].endswith("ALTER TABLE public.later OWNER TO app"), told
+    assert dest.value("SELECT count(*) FROM later", dbname="shop") == 0
+    dest.sql("ALTER TABLE later OWNER TO app", dbname="shop")
+    compare.wait_equal(source, dest, "shop", seconds=90)
+
+
 def test_who_holds_the_lock_of_the_sides_for_long_is_told_and_nothing_is_lost(sides):
     machine, source, dest = sides
     machine.write_config(declared.yaml(source, dest, "shop", extra=declared.BY_HAND))

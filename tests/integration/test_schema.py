@@ -230,6 +230,24 @@ def test_without_the_roles_everything_belongs_to_ours_and_is_told(managed, world
     assert compare.differences(source, dest, "roleless") == []
 
 
+def test_what_would_run_with_a_superusers_rights_stops_the_preflight(managed, world):
+    _, source, dest = world
+    more = ("CREATE PROCEDURE run(what text) LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN EXECUTE what; END';"
+            "ALTER PROCEDURE run(text) OWNER TO shop_owner; CREATE VIEW seen AS SELECT 1 AS n; ALTER VIEW seen OWNER TO shop_owner")
+    phases = migration(world, "definers", OWNED + more)
+    run = phases.run("preflight")
+    assert run.failed, run.text()
+    assert run.finding("SECURITY DEFINER of shop_owner", "a superuser", "CREATE ROLE shop_owner")["severity"] == "stops"
+    assert run.finding("views of shop_owner", "public.seen")["severity"] == "degrades"
+    dest.sql("CREATE ROLE shop_owner")
+    run = phases.run("preflight")
+    dest.sql("DROP ROLE shop_owner")
+    assert run.failed is None and "DEFINER" not in run.text(), run.text()
+    phases = managed("unprivileged")
+    source.sql(more, dbname="unprivileged")
+    assert phases.run("preflight").finding("SECURITY DEFINER of shop_owner")["severity"] == "degrades"
+
+
 def test_roles_can_be_mapped_and_grants_dropped(managed, world):
     _, source, dest = world
     dest.sql("CREATE ROLE keeper; GRANT keeper TO carrier; CREATE ROLE stranger")

@@ -14,7 +14,7 @@ struct look {
 	void *ctx;
 	const PGresult *used, *there;
 	char us[200]; /* our role on the destination, quoted */
-	bool may_create;
+	bool may_create, is_superuser;
 };
 
 static void find_missing(struct look *look, int row)
@@ -79,6 +79,9 @@ static bool is_used(const PGresult *used, const char *pair)
 static const char policies_sql[] =
 #include "worker/preflight/sql/restrictive_policies.sql.inc"
 ;
+static const char definers_sql[] =
+#include "worker/preflight/sql/definers.sql.inc"
+;
 /* clang-format on */
 
 /* The roles of the source that the destination will not have, as a JSON array; new. */
@@ -130,6 +133,40 @@ static int find_policies(struct look *look, struct bm_error *err)
 	return rows != NULL ? 0 : -1;
 }
 
+/* What would run with the rights of our role there, for whoever may call it. */
+static int find_definers(struct look *look, struct bm_error *err)
+{
+	char *missing = missing_list(look);
+	PGresult *rows = bm_phase_ask(look->phase, BM_SIDE_SOURCE, definers_sql, 1,
+			(const char *const *)&missing, err);
+	char object[400], why[900], hint[500];
+
+	for (int row = 0; rows != NULL && row < PQntuples(rows); row++) {
+		const char *role = PQgetvalue(rows, row, 0);
+		bool routines = PQgetvalue(rows, row, 1)[0] == 't';
+		snprintf(object, sizeof(object), "%s of %s",
+				routines ? "SECURITY DEFINER" : "views", role);
+		snprintf(why, sizeof(why),
+				"the destination has no such role, so %s (%s in all) would %s with the "
+				"rights of %s there%s, for everybody who may %s",
+				PQgetvalue(rows, row, 3), PQgetvalue(rows, row, 2),
+				routines ? "run" : "read", look->us,
+				look->is_superuser ? ", a superuser" : "",
+				routines ? "call it" : "read it");
+		snprintf(hint, sizeof(hint),
+				"on the destination, before the migration: CREATE ROLE %s; or map it (roles "
+				"in machine.yaml), or create_roles: true",
+				role);
+		look->find(look->ctx,
+				routines && look->is_superuser ? BM_SEVERITY_STOPS
+							       : BM_SEVERITY_DEGRADES,
+				object, why, hint);
+	}
+	PQclear(rows);
+	free(missing);
+	return rows != NULL ? 0 : -1;
+}
+
 static void walk(struct look *look)
 {
 	const struct bm_role_rules *rules = &look->phase->request.roles;
@@ -159,7 +196,7 @@ static void walk(struct look *look)
 static PGresult *ask_there(struct look *look, const PGresult *used, struct bm_error *err)
 {
 	PGresult *us = bm_phase_ask(look->phase, BM_SIDE_DESTINATION,
-			"SELECT quote_ident(rolname), rolsuper OR rolcreaterole FROM pg_roles"
+			"SELECT quote_ident(rolname), rolsuper OR rolcreaterole, rolsuper FROM pg_roles"
 			" WHERE rolname = current_user",
 			0, NULL, err);
 	if (us == NULL) {
@@ -167,6 +204,7 @@ static PGresult *ask_there(struct look *look, const PGresult *used, struct bm_er
 	}
 	snprintf(look->us, sizeof(look->us), "%s", PQgetvalue(us, 0, 0));
 	look->may_create = PQgetvalue(us, 0, 1)[0] == 't';
+	look->is_superuser = PQgetvalue(us, 0, 2)[0] == 't';
 	PQclear(us);
 	char *list = bm_roles_list(&look->phase->request.roles, used);
 	const char *const params[] = {list,
@@ -191,6 +229,7 @@ int bm_preflight_roles(struct bm_phase *phase, bm_preflight_find *find, void *ct
 		walk(&look);
 	}
 	int rc = there != NULL ? find_policies(&look, err) : -1;
+	rc = rc == 0 && !phase->request.roles.drop_owners ? find_definers(&look, err) : rc;
 	PQclear(used);
 	PQclear(there);
 	return rc == 0 ? 0 : bm_error_wrap(err, "looking at the roles");

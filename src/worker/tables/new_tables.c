@@ -31,6 +31,14 @@ static const char chain_sql[] =
 #include "worker/tables/sql/partition_chain.sql.inc"
 ;
 
+static const char owners_sql[] =
+#include "worker/tables/sql/owners.sql.inc"
+;
+
+static const char stranger_sql[] =
+#include "worker/tables/sql/stranger.sql.inc"
+;
+
 static const char make_function[] =
 #include "worker/tables/sql/make_partition.sql.inc"
 ;
@@ -241,6 +249,39 @@ static int request(struct bm_table_check *check, const char *table, struct bm_er
 					      "it was copied, but not captured until now", err);
 }
 
+/* Functions of a table run with the rights of who writes to it: with ours. 1: it is a
+ * stranger's on the follower, which is told; 0, or -1 with `err`. */
+static int is_strangers(struct bm_table_check *check, const char *table, struct bm_error *err)
+{
+	struct bm_phase *phase = check->pass->phase;
+	enum bm_side follower = bm_pass_follower(check->pass);
+	PGresult *owner = bm_phase_ask(phase, check->pass->live, owners_sql, 1, &table, err);
+	char *captured = owner != NULL ? json_dumps(check->captured, JSON_COMPACT) : NULL;
+	const char *live = owner != NULL ? PQgetvalue(owner, 0, 1) : "";
+	const char *const params[] = {
+			table, owner != NULL ? PQgetvalue(owner, 0, 0) : "[]", captured};
+	PGresult *found = owner != NULL
+			? bm_phase_ask(phase, follower, stranger_sql, 3, params, err)
+			: NULL;
+	int rc = found == NULL ? -1 : PQntuples(found) > 0;
+
+	if (rc > 0) {
+		char *why = bm_format(
+				"it belongs to role %s on the %s, and to %s on the %s: its "
+				"functions would run with the machine's rights",
+				PQgetvalue(found, 0, 0), bm_side_name(follower), live,
+				bm_side_name(check->pass->live));
+		report_fresh(check, table, why,
+				bm_format("look what it is; then on the %s: ALTER TABLE %s OWNER TO %s",
+						bm_side_name(follower), table, live));
+		free(why);
+	}
+	PQclear(found);
+	PQclear(owner);
+	free(captured);
+	return rc;
+}
+
 /* Whether it can be captured now; else what is missing is done or told. -1 with `err`. */
 static int prepare_one(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
@@ -252,6 +293,10 @@ static int prepare_one(struct bm_table_check *check, const char *table, struct b
 	}
 	if (there == NULL) {
 		return make_table(check, table, err);
+	}
+	int strange = is_strangers(check, table, err);
+	if (strange != 0) {
+		return strange < 0 ? -1 : 0;
 	}
 	int fits = json_equal(here, there) ? 1 : compare_one(check, table, err);
 	if (fits <= 0) {

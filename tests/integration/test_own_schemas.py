@@ -94,16 +94,24 @@ def test_a_table_that_a_stranger_made_before_it_came_is_not_taken_in(sides):
     compare.wait_equal(source, dest, "shop", seconds=90)
 
 
-def test_who_holds_the_lock_of_the_sides_for_long_is_told_and_nothing_is_lost(sides):
+LOCKS = {  # side, the lock, what is told of it
+    "of the sides": ("dest", "1651860321, 1", "advisory lock (1651860321, 1)"),
+    "of purges": ("source", "7092455166261683833", "nothing that was applied is purged"),
+}
+
+
+@pytest.mark.parametrize("lock", ["of the sides", pytest.param("of purges", marks=pytest.mark.full)])
+def test_who_holds_a_lock_of_ours_for_long_is_told_and_nothing_is_lost(sides, lock):
     machine, source, dest = sides
+    side, keys, words = LOCKS[lock]
     machine.write_config(declared.yaml(source, dest, "shop", extra=declared.BY_HAND))
     machine.start()
     declared.wait_live(machine)
     machine.wait_ready(30)
-    holder = dest.connect("shop")
-    holder.cursor().execute("SET ROLE app; SELECT pg_advisory_lock(1651860321, 1)")
+    holder = {"source": source, "dest": dest}[side].connect("shop")
+    holder.cursor().execute(f"SET ROLE app; SELECT pg_advisory_lock({keys})")
     source.sql("SET session_replication_role = replica; ALTER TABLE t DISABLE TRIGGER ALL; DELETE FROM t WHERE id = 7", dbname="shop")
-    told = wait_for(lambda: "advisory lock (1651860321, 1)" in machine.status_json()["why"] and machine.status_json(), 90,
+    told = wait_for(lambda: words in machine.status_json()["why"] and machine.status_json(), 90,
                     "it is told", explain=machine.log_tail)
     assert f"process {holder.info.backend_pid} (role " in told["why"] and not told["ready"], told["why"]
     holder.close()

@@ -72,6 +72,8 @@ void bm_pass_problem(struct bm_pass *pass, const char *part, const char *text);
 void bm_pass_solved(struct bm_pass *pass, const char *part);
 #define BM_PASS_HELD_UP "the lock of the sides"
 void bm_pass_held_up(struct bm_pass *pass);
+/* Whether somebody keeps deltas from being purged; -1 with `err`. */
+int bm_pass_look_at_purge(struct bm_pass *pass, struct bm_error *err);
 void bm_pass_report_stuck(struct bm_pass *pass);
 
 /* The side that is kept equal to the live one. */

@@ -53,8 +53,7 @@ static const struct {
   " WHERE g.tgenabled = 'A' AND g.tgtype & 12 <> 0 AND NOT g.tgisinternal AND g.tgname !~ '^bucardo_'"
   " AND " USER_SCHEMA " AND c.oid <> ALL (current_setting('bucardo_machine.outside')::oid[]) ORDER BY 1" },
 { "changes of the schema while it replicates", "make them on both sides; the machine says when they"
-  " differ. To rename a column of a key fails the application's writes for some seconds, to drop one for"
-  " good", "SELECT ''" },
+  " differ. Where the columns of a key change all rows of the table may be sent again", "SELECT ''" },
 };
 /* clang-format on */
 

@@ -228,6 +228,9 @@ static int do_pass(struct bm_pass *pass, uint64_t *sequences_msec, struct bm_err
 		rc = do_part(pass, "foreign keys", bm_reconcile_foreign_keys, problems, err);
 	}
 	if (rc == 0) {
+		rc = do_part(pass, "purge", bm_pass_look_at_purge, problems, err);
+	}
+	if (rc == 0) {
 		rc = bm_reconcile_largest_tables(pass, err);
 	}
 	if (rc == 0) {

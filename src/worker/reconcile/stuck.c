@@ -6,13 +6,16 @@
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/fence.h"
 #include "bucardo_machine/json.h"
+#include "worker/deltas/purge_lock.h"
 #include "worker/live/pass.h"
 
 /* A lock of the application's, a server that restarts: over by then. */
 #define STUCK_MSEC 30000
 
+#define PURGE "the lock of purges"
+
 static const char holder_sql[] =
-#include "worker/reconcile/sql/fence_lock_holder.sql.inc"
+#include "worker/reconcile/sql/advisory_lock_holder.sql.inc"
 		;
 
 void bm_pass_problem(struct bm_pass *pass, const char *part, const char *text)
@@ -32,11 +35,19 @@ void bm_pass_solved(struct bm_pass *pass, const char *part)
 	json_object_del(pass->stuck, part);
 }
 
+static PGresult *ask_holder(struct bm_pass *pass, enum bm_side side, const char *class_id,
+		const char *object_id, const char *kind, struct bm_error *err)
+{
+	const char *const params[] = {class_id, object_id, kind};
+
+	return bm_phase_ask(pass->phase, side, holder_sql, 3, params, err);
+}
+
 void bm_pass_held_up(struct bm_pass *pass)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	PGresult *rows = bm_phase_ask(
-			pass->phase, BM_SIDE_DESTINATION, holder_sql, 0, NULL, &ignored);
+	PGresult *rows = ask_holder(pass, BM_SIDE_DESTINATION, BM_FENCE_LOCKS,
+			BM_FENCE_LOCK_SIDE, "2", &ignored);
 	bool is_known = rows != NULL && PQntuples(rows) > 0;
 	char text[600];
 
@@ -47,6 +58,28 @@ void bm_pass_held_up(struct bm_pass *pass)
 			is_known ? PQgetvalue(rows, 0, 0) : "somebody");
 	PQclear(rows);
 	bm_pass_problem(pass, BM_PASS_HELD_UP, text);
+}
+
+int bm_pass_look_at_purge(struct bm_pass *pass, struct bm_error *err)
+{
+	if (!bm_pass_applies(pass)) {
+		return 0;
+	}
+	PGresult *rows = ask_holder(
+			pass, pass->live, BM_PURGE_LOCK_CLASS, BM_PURGE_LOCK_OBJECT, "1", err);
+	char text[600];
+
+	if (rows != NULL && PQntuples(rows) > 0) {
+		snprintf(text, sizeof(text),
+				"nothing that was applied is purged: %s on the %s holds the advisory "
+				"lock " BM_PURGE_LOCK "; end that session",
+				PQgetvalue(rows, 0, 0), bm_side_name(pass->live));
+		bm_pass_problem(pass, PURGE, text);
+	} else if (rows != NULL) {
+		bm_pass_solved(pass, PURGE);
+	}
+	PQclear(rows);
+	return rows != NULL ? 0 : -1;
 }
 
 void bm_pass_report_stuck(struct bm_pass *pass)

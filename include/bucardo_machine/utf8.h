@@ -11,4 +11,12 @@
  */
 size_t bm_utf8_length(const char *text, size_t length);
 
+/*
+ * The bytes of the character at `text`, which ends with a NUL, when it says nothing and drives
+ * whoever shows it: control characters (U+0000 is none, the C1 ones are), and those that change
+ * the direction of what follows (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069); 0
+ * when it is none of these.
+ */
+size_t bm_utf8_control(const char *text);
+
 #endif

@@ -176,6 +176,14 @@ static void test_texts_cannot_drive_the_terminal(void **state)
 			0, &out);
 	assert_string_equal(bm_strbuf_text(&out), "a [2J b \xc3\xa4");
 	bm_strbuf_clear(&out);
+	/* What turns the direction of the rest of a line; the characters around are none. */
+	cli_text_harmless("a\xe2\x80\xae"
+			  "b\xe2\x81\xa6"
+			  "c\xd8\x9c"
+			  "d\xe2\x80\xaf\xe2\x81\xa5",
+			0, &out);
+	assert_string_equal(bm_strbuf_text(&out), "a b c d\xe2\x80\xaf\xe2\x81\xa5");
+	bm_strbuf_clear(&out);
 	cli_text_harmless("\xc3\xa4\xc3\xb6\xc3\xbc", 2, &out);
 	assert_string_equal(bm_strbuf_text(&out), "\xc3\xa4~");
 	bm_strbuf_finish(&out);

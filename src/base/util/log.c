@@ -80,18 +80,18 @@ enum style {
 static size_t encode(char *out, const char *data, size_t size, enum style style)
 {
 	unsigned char c = (unsigned char)data[0];
-	bool control = size == 1 && (c < 0x20 || c == 0x7f);
-	/* U+0080 to U+009F: control characters that terminals obey. */
-	bool high_control = size == 2 && c == 0xc2 && (unsigned char)data[1] < 0xa0;
+	char unit[8] = "";
 
 	if (size == 0) {
 		memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD, the replacement character */
 		return 3;
 	}
-	if (control && style == JSON) {
+	memcpy(unit, data, size);
+	bool control = bm_utf8_control(unit) > 0 || c == 0;
+	if (control && size == 1 && style == JSON) {
 		return (size_t)snprintf(out, 8, "\\u%04x", c);
 	}
-	if (control || high_control) {
+	if (control) {
 		out[0] = ' ';
 		return 1;
 	}

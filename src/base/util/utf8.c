@@ -1,6 +1,8 @@
 /* Checking UTF-8 by the table of well-formed byte sequences (Unicode, table 3-7). */
 #include "bucardo_machine/utf8.h"
 
+#include <string.h>
+
 #include "bucardo_machine/macros.h"
 
 /* Lead bytes first..last start a character of `size`; its second byte is low..high. */
@@ -43,6 +45,35 @@ size_t bm_utf8_length(const char *text, size_t length)
 			}
 		}
 		return form->size;
+	}
+	return 0;
+}
+
+/* clang-format off */
+/* The first `size` - 1 bytes, and the range of the last one. */
+static const struct control {
+	char lead[3];
+	unsigned char size, low, high;
+} controls[] = {
+	{"", 1, 0x01, 0x1f}, {"", 1, 0x7f, 0x7f},
+	{"\xc2", 2, 0x80, 0x9f},
+	{"\xd8", 2, 0x9c, 0x9c},
+	{"\xe2\x80", 3, 0x8e, 0x8f}, {"\xe2\x80", 3, 0xaa, 0xae},
+	{"\xe2\x81", 3, 0xa6, 0xa9},
+};
+/* clang-format on */
+
+size_t bm_utf8_control(const char *text)
+{
+	for (size_t i = 0; i < BM_COUNT_OF(controls); i++) {
+		const struct control *control = &controls[i];
+		size_t lead = control->size - 1u;
+		unsigned char last = strncmp(text, control->lead, lead) == 0
+				? (unsigned char)text[lead]
+				: 0;
+		if (last >= control->low && last <= control->high) {
+			return control->size;
+		}
 	}
 	return 0;
 }

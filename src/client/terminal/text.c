@@ -9,6 +9,7 @@
 #include "bucardo_machine/alloc.h"
 #include "bucardo_machine/clock.h"
 #include "bucardo_machine/macros.h"
+#include "bucardo_machine/utf8.h"
 #include "bucardo_machine/words.h"
 
 const char *cli_text_of(const json_t *object, const char *member)
@@ -49,22 +50,13 @@ size_t cli_text_width(const char *text)
 	return width;
 }
 
-/* C1 controls (U+0080..U+009F) drive terminals too; in UTF-8 they are 0xc2 0x80..0x9f. */
-static size_t control_length(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f) {
-		return 1;
-	}
-	return *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f ? 2 : 0;
-}
-
 void cli_text_harmless(const char *text, size_t limit, struct bm_strbuf *out)
 {
 	size_t width = cli_text_width(text), seen = 0;
 	bool cut = limit > 0 && width > limit;
 
 	for (const char *p = text; *p != '\0'; p++) {
-		size_t control = control_length((const unsigned char *)p);
+		size_t control = bm_utf8_control(p);
 		if (!is_continuation((unsigned char)*p) && cut && seen++ == limit - 1) {
 			bm_strbuf_puts(out, "~");
 			return;

@@ -82,6 +82,19 @@ def test_it_is_ready_once_all_is_compared_and_a_screen_of_80_columns_says_so(pai
     assert "the source is the live side" in conditions["fence"]["why"]
 
 
+def test_a_definition_that_differs_is_a_note(pair):
+    machine, _, dest = pair
+    dest.sql("CREATE INDEX only_here ON customer (name)", dbname="shop")
+    assert machine.cli("verify", "app", seconds=60).code == 5
+    told = check(machine)[1]["definitions"]
+    assert told["state"] == "ready" and told["value"].startswith("different") and told["why"], told
+    shown = " ".join(machine.cli("cutover", "app", "--check", seconds=60).output.split())
+    assert told["why"] in shown and "verify app names them" in shown, shown
+    dest.sql("DROP INDEX only_here", dbname="shop")
+    assert machine.cli("verify", "app", seconds=60).code == 0
+    assert check(machine)[1]["definitions"]["value"] == "equal"
+
+
 @contextlib.contextmanager
 def in_the_way(source, dest):
     """Sessions and objects that keep it from being ready, and what names each of them."""

@@ -45,6 +45,9 @@ static const char owed_sql[] =
 static const char proven_sql[] =
 #include "worker/cutover/sql/ready_proven.sql.inc"
 ;
+static const char definitions_sql[] =
+#include "worker/cutover/sql/ready_definitions.sql.inc"
+;
 static const char indexes_sql[] =
 #include "worker/cutover/sql/ready_indexes.sql.inc"
 ;
@@ -241,6 +244,7 @@ const struct bm_ready_row bm_ready_rows[] = {
 { .name = "captured", .limit = "all, without a gap", .place = BM_READY_FROM, .sql = bm_ready_captured_sql },
 { .name = "resent", .limit = "none", .place = BM_READY_FROM, .sql = owed_sql, .passes = true },
 { .name = "proven", .limit = "all", .place = BM_READY_SOURCE, .sql = proven_sql, .acceptable = true },
+{ .name = "definitions", .limit = "the same, as a note", .place = BM_READY_SOURCE, .sql = definitions_sql },
 { .name = "indexes", .limit = "none invalid", .place = BM_READY_TO, .sql = indexes_sql },
 { .name = "constraints", .limit = "none NOT VALID", .place = BM_READY_TO, .sql = constraints_sql,
   .feed = constraints_from_sql },

@@ -289,7 +289,11 @@ static void test_a_sync_that_its_migration_holds_back_is_not_advised_to_be_activ
 	limits.held = true;
 	assert_int_equal(at(0), BM_HEALTH_STOPPED);
 	assert_null(strstr(bm_strbuf_text(&advice), "bucardo activate"));
-	assert_non_null(strstr(bm_strbuf_text(&why), "migration"));
+	assert_non_null(strstr(bm_strbuf_text(&why), "has not begun to replicate"));
+	limits.is_migration_paused = true;
+	assert_int_equal(at(0), BM_HEALTH_STOPPED);
+	assert_non_null(strstr(bm_strbuf_text(&why), "its migration is paused"));
+	assert_non_null(strstr(bm_strbuf_text(&advice), "bucardo-machine resume"));
 }
 
 static void test_a_sync_whose_tables_are_all_paused_points_to_its_migration(void **state)

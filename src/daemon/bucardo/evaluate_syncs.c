@@ -144,6 +144,7 @@ static void evaluate_sync(struct bm_bucardo *bucardo, const struct bm_sync_sampl
 			.paused_msec = sync != NULL ? sync->paused_msec : 0,
 			.declared = declared != NULL,
 			.held = declared != NULL && !declared->released,
+			.is_migration_paused = declared != NULL && declared->paused,
 			.changing = declared != NULL && declared->changing,
 			.ready_msec = daemon->ready_msec,
 			.escalation = bucardo->options.escalation,

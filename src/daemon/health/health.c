@@ -385,8 +385,13 @@ static bool is_its_migrations(const struct bm_sync_sample *sync,
 		bm_strbuf_puts(why, "its migration is being cut over");
 		return true;
 	}
-	if (sync->active || !limits->held) {
+	if (sync->active || !(limits->held || limits->is_migration_paused)) {
 		return false;
+	}
+	if (limits->is_migration_paused) {
+		bm_strbuf_puts(why, "its migration is paused");
+		bm_strbuf_puts(advice, "`bucardo-machine resume` with its name lets it go on");
+		return true;
 	}
 	bm_strbuf_puts(why, "its migration has not begun to replicate yet");
 	bm_strbuf_puts(advice,

@@ -32,12 +32,13 @@ struct health_limits {
 	bool stopped; /* an operator stopped Bucardo */
 	/* When Bucardo got ready: a stall cannot begin before; 0: it is not ready. */
 	uint64_t ready_msec;
-	bool paused;	      /* by a person, in the master's memory */
-	uint64_t paused_msec; /* since when */
-	bool declared;	      /* a migration of machine.yaml made it */
-	bool held;	      /* its migration has not released it */
-	bool changing;	      /* the sides of its migration change places */
-	bool escalation;      /* stalls are fixed without a person */
+	bool paused;		  /* by a person, in the master's memory */
+	uint64_t paused_msec;	  /* since when */
+	bool declared;		  /* a migration of machine.yaml made it */
+	bool held;		  /* its migration has not released it */
+	bool is_migration_paused; /* by a person, in its definition or by `pause` */
+	bool changing;		  /* the sides of its migration change places */
+	bool escalation;	  /* stalls are fixed without a person */
 };
 
 /* Take in a sample. */

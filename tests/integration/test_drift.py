@@ -158,9 +158,7 @@ def test_a_key_column_that_gets_another_name_is_followed_by_its_trigger(world):
     rename = 'ALTER TABLE keyed RENAME "the part" TO "a Part"'
     source.sql(f"DELETE FROM keyed WHERE id = 7; {rename}", dbname=dbname)
     write = 'UPDATE keyed SET "a Part" = "a Part" + 10 WHERE id < 20'
-    assert not can_write(source, dbname, write), "Bucardo's trigger knows the new name"
-    wait_for(lambda: can_write(source, dbname, write), 40, "the application can write again",
-             explain=machine.log_tail)
+    source.sql(write, dbname=dbname)
     dest.sql(rename, dbname=dbname)
     compare.wait_equal(source, dest, dbname, 60, sequences=False)
     wait_fixed(machine)
@@ -173,9 +171,7 @@ def test_a_table_that_loses_its_key_is_told_and_sent_again_once_it_has_one(world
     for server in (dest, source):
         server.sql("ALTER TABLE lost DROP COLUMN id", dbname=dbname)
     write = "INSERT INTO lost VALUES ('x')"
-    assert not can_write(source, dbname, write)
-    wait_for(lambda: can_write(source, dbname, write), 40, "the application can write again",
-             explain=machine.log_tail)
+    source.sql(write, dbname=dbname)
     found = reconciled(machine, lambda t: paused(t) == {"public.lost"}, "pauses the table")
     assert "it has no key any more on the source" in found["drift"][0]["difference"]
     assert "ADD PRIMARY KEY" in found["drift"][0]["hint"]

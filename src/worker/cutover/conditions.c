@@ -241,6 +241,7 @@ const struct bm_ready_row bm_ready_rows[] = {
   .only_both = true },
 { .name = "paused", .limit = "none", .place = BM_READY_TO, .sql = paused_sql, .feed = paused_from_sql },
 { .name = "new tables", .limit = "all captured", .look = bm_cutover_look_at_new },
+{ .name = "drift", .limit = "none that breaks", .look = bm_cutover_look_at_drift },
 { .name = "captured", .limit = "all, without a gap", .place = BM_READY_FROM, .sql = bm_ready_captured_sql },
 { .name = "resent", .limit = "none", .place = BM_READY_FROM, .sql = owed_sql, .passes = true },
 { .name = "proven", .limit = "all", .place = BM_READY_SOURCE, .sql = proven_sql, .acceptable = true },

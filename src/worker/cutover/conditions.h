@@ -53,6 +53,11 @@ extern const size_t bm_ready_row_count;
 int bm_cutover_look_at_new(
 		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
 
+/* Tables whose definitions differ so that rows cannot be applied, or mean something else, found
+ * now (tables.c). */
+int bm_cutover_look_at_drift(
+		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);
+
 /* Whether tables without a key can be copied again within the budget (keyless.c). */
 int bm_cutover_look_at_keyless(
 		struct bm_phase *phase, struct json_t *condition, struct bm_error *err);

@@ -15,6 +15,7 @@
 #include "bucardo_machine/strbuf.h"
 #include "worker/cutover/conditions.h"
 #include "worker/cutover/ready.h"
+#include "worker/drift/drift.h"
 #include "worker/schema/selected_tables.h"
 
 /* Looks at what writers hold, before the freeze. */
@@ -53,7 +54,7 @@ void bm_cutover_forget_tables(struct bm_cutover *c)
 
 int bm_cutover_read_tables(struct bm_cutover *c, struct bm_error *err)
 {
-	char *outside = bm_selected_outside(c->phase, err);
+	char *outside = bm_selected_outside(c->phase, c->from, err);
 	PGresult *rows = outside != NULL ? bm_phase_ask(c->phase, c->from, list_sql, 1,
 							   (const char *const *)&outside, err)
 					 : NULL;
@@ -231,19 +232,16 @@ static const char *text_of(const json_t *list, size_t index, const char *key)
 	return json_string_value(json_object_get(json_array_get(list, index), key));
 }
 
-int bm_cutover_look_at_new(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+/* Rows of table, `what` and hint, into the members of a condition. */
+static void tell(const json_t *list, const char *what, json_t *condition)
 {
-	json_t *list = find_new(phase, err);
-	size_t count = json_array_size(list);
 	struct bm_strbuf why = BM_STRBUF_INIT;
+	size_t count = json_array_size(list);
 	char value[24] = "none";
 
-	if (list == NULL) {
-		return -1;
-	}
 	for (size_t i = 0; i < count && i < BM_READY_MOST_NAMED; i++) {
 		bm_strbuf_printf(&why, "%s%s: %s", i == 0 ? "" : "; ",
-				text_of(list, i, "table"), text_of(list, i, "why"));
+				text_of(list, i, "table"), text_of(list, i, what));
 	}
 	if (count > 0) {
 		snprintf(value, sizeof(value), "%zu", count);
@@ -255,6 +253,16 @@ int bm_cutover_look_at_new(struct bm_phase *phase, json_t *condition, struct bm_
 	json_object_set_new(condition, "hint",
 			bm_json_text(count == 0 ? "" : text_of(list, 0, "hint")));
 	bm_strbuf_finish(&why);
+}
+
+int bm_cutover_look_at_new(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+{
+	json_t *list = find_new(phase, err);
+
+	if (list == NULL) {
+		return -1;
+	}
+	tell(list, "why", condition);
 	json_decref(list);
 	return 0;
 }
@@ -277,7 +285,7 @@ int bm_cutover_check_new(struct bm_cutover *c, struct bm_error *err)
 /* Tables that were not there when the list was read (PQclear()). */
 static PGresult *ask_late(struct bm_cutover *c, struct bm_error *err)
 {
-	char *outside = bm_selected_outside(c->phase, err);
+	char *outside = bm_selected_outside(c->phase, c->from, err);
 	char *known = outside != NULL ? oids_of(c) : NULL;
 	PGresult *names = NULL;
 
@@ -332,6 +340,48 @@ int bm_cutover_tell_late(struct bm_cutover *c, struct bm_error *err)
 	return 0;
 }
 
+/* ---- as they are on the other side ---- */
+
+/* {table, difference, hint} of what breaks the replication and was not found yet; NULL with
+ * `err`. */
+static json_t *find_drift(struct bm_phase *phase, struct bm_error *err)
+{
+	json_t *captured = read_captured(phase, err);
+	json_t *found = captured != NULL
+			? bm_drift_breaking(phase, bm_cutover_from(phase), captured, err)
+			: NULL;
+
+	json_decref(captured);
+	return found;
+}
+
+int bm_cutover_look_at_drift(struct bm_phase *phase, json_t *condition, struct bm_error *err)
+{
+	json_t *found = find_drift(phase, err);
+
+	if (found == NULL) {
+		return -1;
+	}
+	tell(found, "difference", condition);
+	json_decref(found);
+	return 0;
+}
+
+static int check_drift(struct bm_cutover *c, struct bm_error *err)
+{
+	json_t *found = find_drift(c->phase, err);
+	int rc = found != NULL ? 0 : -1;
+
+	if (json_array_size(found) > 0) {
+		snprintf(c->phase->hint, sizeof(c->phase->hint), "%s",
+				text_of(found, 0, "hint"));
+		rc = bm_error_set(err, BM_ERR_PRECONDITION, "%.200s: %.300s",
+				text_of(found, 0, "table"), text_of(found, 0, "difference"));
+	}
+	json_decref(found);
+	return rc;
+}
+
 /* ---- as they were captured ---- */
 
 static json_t *read_prints(struct bm_cutover *c, struct bm_error *err)
@@ -362,7 +412,7 @@ int bm_cutover_check_captured(struct bm_cutover *c, struct bm_error *err)
 {
 	json_decref(c->prints);
 	c->prints = read_prints(c, err);
-	if (c->prints == NULL ||
+	if (c->prints == NULL || check_drift(c, err) != 0 ||
 			bm_phase_do(c->phase, c->from,
 					"SELECT set_config('bucardo_machine.migration', $1, false)",
 					1, &c->phase->request.name, err) != 0) {

@@ -35,4 +35,12 @@ bool bm_drift_compare(const char *table, enum bm_side live, const struct json_t 
 		const struct json_t *destination, bool exact, struct json_t *out,
 		bool *rewritten);
 
+/*
+ * What breaks of these tables (the keys of `names`) at this moment: an array of rows as
+ * bm_drift_compare() appends them; new, NULL with `err`. Tables that one side lacks are not in
+ * it.
+ */
+struct json_t *bm_drift_breaking(struct bm_phase *phase, enum bm_side live,
+		const struct json_t *names, struct bm_error *err);
+
 #endif

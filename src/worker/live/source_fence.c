@@ -53,7 +53,7 @@ int bm_live_is_source_fenced(struct bm_pass *pass, bool *is_fenced, struct bm_er
 static char *read_tables(struct bm_phase *phase, struct bm_error *err)
 {
 	struct bm_strbuf oids = BM_STRBUF_INIT;
-	char *outside = bm_selected_outside(phase, err);
+	char *outside = bm_selected_outside(phase, BM_SIDE_SOURCE, err);
 	const char *const params[] = {outside};
 	PGresult *rows = outside != NULL
 			? bm_phase_ask(phase, BM_SIDE_SOURCE, tables_sql, 1, params, err)

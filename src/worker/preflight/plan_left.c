@@ -113,7 +113,7 @@ static void add_tables(const struct bm_selected *tables, json_t *left)
 static void add_outside(struct bm_phase *phase, json_t *left)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
-	char *outside = bm_selected_outside(phase, &ignored);
+	char *outside = bm_selected_outside(phase, phase->catalog, &ignored);
 	PGresult *found = outside == NULL
 			? NULL
 			: bm_phase_ask(phase, BM_SIDE_SOURCE,

@@ -195,7 +195,7 @@ int bm_preflight_paths(struct bm_phase *phase, bm_preflight_find *find, void *ct
 {
 	struct looking looking = {.phase = phase, .find = find, .ctx = ctx};
 
-	looking.outside = bm_selected_outside(phase, err);
+	looking.outside = bm_selected_outside(phase, phase->catalog, err);
 	int rc = looking.outside != NULL && read_path(&looking, err) == 0 &&
 					look_at_functions(&looking, err) == 0 &&
 					look_at_operators(&looking, err) == 0 &&

@@ -119,7 +119,7 @@ static PGresult *read_some(struct bm_pass *pass, enum bm_side side, const PGresu
 /* The sequences of a side that are selected by the live side's catalog. */
 static PGresult *read_names(struct bm_pass *pass, enum bm_side side, struct bm_error *err)
 {
-	char *outside = side == pass->live ? bm_selected_outside(pass->phase, err)
+	char *outside = side == pass->live ? bm_selected_outside(pass->phase, side, err)
 					   : bm_strdup("{}");
 	PGresult *names = outside == NULL ? NULL
 					  : bm_phase_ask(pass->phase, side, list_sql, 1,

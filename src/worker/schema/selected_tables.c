@@ -44,9 +44,13 @@ PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err)
 	return rows;
 }
 
-char *bm_selected_outside(struct bm_phase *phase, struct bm_error *err)
+char *bm_selected_outside(struct bm_phase *phase, enum bm_side side, struct bm_error *err)
 {
+	enum bm_side catalog = phase->catalog;
+
+	phase->catalog = side;
 	PGresult *filter = bm_selected_filter(phase, err);
+	phase->catalog = catalog;
 	char *outside = filter != NULL ? bm_table_filter_out(filter) : NULL;
 
 	PQclear(filter);
@@ -55,7 +59,7 @@ char *bm_selected_outside(struct bm_phase *phase, struct bm_error *err)
 
 static PGresult *read_tables(struct bm_phase *phase, struct bm_error *err)
 {
-	char *outside = bm_selected_outside(phase, err);
+	char *outside = bm_selected_outside(phase, phase->catalog, err);
 	char *captured = outside != NULL ? bm_captured_tables(phase, phase->catalog, err)
 					 : NULL;
 	const char *const params[] = {outside, captured};

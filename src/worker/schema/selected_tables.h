@@ -33,8 +33,9 @@ struct bm_selected {
  * without patterns a result without rows. */
 PGresult *bm_selected_filter(struct bm_phase *phase, struct bm_error *err);
 
-/* The relations that they leave out, as a literal of oid[] (free()); NULL with `err`. */
-char *bm_selected_outside(struct bm_phase *phase, struct bm_error *err);
+/* The relations of a side that they leave out, as a literal of oid[] (free()), of no use on the
+ * other side; NULL with `err`. */
+char *bm_selected_outside(struct bm_phase *phase, enum bm_side side, struct bm_error *err);
 
 int bm_selected_read(struct bm_phase *phase, struct bm_selected *out, struct bm_error *err);
 void bm_selected_finish(struct bm_selected *tables);

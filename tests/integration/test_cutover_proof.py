@@ -12,8 +12,8 @@ pytestmark = pytest.mark.timeout(600)
 DB = "app"
 
 
-TYPED = """CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (x int, y int);
-    CREATE TABLE typed (id int PRIMARY KEY, m mood, p pair); INSERT INTO typed VALUES (1, 'sad', ROW(1, 2))"""
+TYPED = """CREATE TYPE mood AS ENUM ('sad', 'happy');
+    CREATE TABLE typed (id int PRIMARY KEY, m mood); INSERT INTO typed VALUES (1, 'sad')"""
 
 
 @pytest.fixture(scope="module", name="sides")
@@ -181,24 +181,20 @@ def test_what_changed_behind_the_triggers_keeps_the_sides_where_they_are(sides, 
     equal(sides)
 
 
-TYPES = {"label": ("ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", "ALTER TYPE mood RENAME VALUE 'blue' TO 'sad'"),
-         "attribute": ("ALTER TYPE pair RENAME ATTRIBUTE x TO a", "ALTER TYPE pair RENAME ATTRIBUTE a TO x")}
-
-
-@pytest.mark.parametrize("kind", TYPES)
-def test_a_type_that_is_another_on_the_side_that_is_left_keeps_the_sides_where_they_are(sides, kind):
+def test_a_label_that_is_another_on_the_side_that_is_left_keeps_the_sides_where_they_are(sides):
+    there, back = ("ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", "ALTER TYPE mood RENAME VALUE 'blue' TO 'sad'")
     sides.ready("cutover")
-    sides.source.sql(TYPES[kind][0], dbname=DB)
+    sides.source.sql(there, dbname=DB)
     run = sides.ask("cutover")
     assert run.failed and "not ready: drift: public.typed: " in run.failed["message"], run.text()
-    sides.source.sql(TYPES[kind][1], dbname=DB)
+    sides.source.sql(back, dbname=DB)
     sides.ready("cutover")
     run = sides.start("cutover", budget_msec=3000)
     with Gate(sides, run) as gate:
-        gate.execute(TYPES[kind][0])
+        gate.execute(there)
     run.wait(60)
     assert run.failed and "a type may have gone unseen" in run.failed["message"], run.text()
-    sides.source.sql(TYPES[kind][1], dbname=DB)
+    sides.source.sql(back, dbname=DB)
     equal(sides)
 
 

@@ -132,6 +132,8 @@ def test_a_table_made_on_the_side_that_was_left_is_fenced_too(sides):
             return True
         return False
     wait_for(refused, 60, "the new table is fenced", every=0.5, explain=sides.machine.log_tail)
+    said = sides.machine.cli("events").output
+    assert "public.late of the source is behind the fence too" in said and "on no other side" in said, said
     # What is no table of this migration is open to those who use it.
     sides.source.sql("INSERT INTO outside.late VALUES (1); DROP SCHEMA outside CASCADE", dbname=DB)
     sides.failback()

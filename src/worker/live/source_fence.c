@@ -72,6 +72,18 @@ static char *read_tables(struct bm_phase *phase, struct bm_error *err)
 	return list;
 }
 
+/* Whether there is anything in it: nobody carries that. */
+static bool has_rows(struct bm_phase *phase, const char *table)
+{
+	struct bm_error ignored = BM_ERROR_INIT;
+	PGresult *row = bm_phase_ask(phase, BM_SIDE_SOURCE,
+			"SELECT pg_relation_size(to_regclass($1)) > 0", 1, &table, &ignored);
+	bool has = row != NULL && PQgetvalue(row, 0, 0)[0] == 't';
+
+	PQclear(row);
+	return has;
+}
+
 static int make_triggers(struct bm_phase *phase, const char *table, const char *sql,
 		struct bm_error *err)
 {
@@ -81,9 +93,13 @@ static int make_triggers(struct bm_phase *phase, const char *table, const char *
 
 	free(text);
 	if (made != NULL) {
-		bm_report_note("%s of the source is behind the fence too: it was made after the "
-			       "cut-over",
-				table);
+		bm_report_note("%s of the source is behind the fence too: it was made %s",
+				table,
+				has_rows(phase, table)
+						? "while the sides changed places, or later, and has "
+						  "rows that are on no other side: look at them, and "
+						  "copy them to the destination"
+						: "after the cut-over");
 	}
 	PQclear(made);
 	return made != NULL ? 0 : bm_error_wrap(err, "%.200s is not behind the fence", table);

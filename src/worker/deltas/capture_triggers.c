@@ -47,6 +47,10 @@ static const char values_function[] =
 #include "worker/deltas/sql/machine_capture_values.sql.inc"
 ;
 
+static const char renew_function[] =
+#include "worker/deltas/sql/machine_capture_renew.sql.inc"
+;
+
 static const char one_function[] =
 #include "worker/deltas/sql/machine_capture_one.sql.inc"
 ;
@@ -76,9 +80,11 @@ static const char *const prepare_steps[] = {
 	"CREATE TABLE IF NOT EXISTS bucardo.machine_missed (relation oid NOT NULL, xid bigint NOT NULL)",
 	"CREATE INDEX IF NOT EXISTS machine_missed_index ON bucardo.machine_missed (relation, xid)",
 	"INSERT INTO bucardo.machine_unlogged DEFAULT VALUES ON CONFLICT DO NOTHING",
+	/* An older machine's has a parameter less. */
+	"DROP FUNCTION IF EXISTS bucardo.machine_capture_watch(json)",
 	base_function, cast_function, guard_function, body_function, code_function, pin_function, truncation_function,
 	look_function, rows_function, values_function, one_function, quiet_function, wake_function,
-	change_function, watch_function,
+	change_function, watch_function, renew_function,
 };
 
 /* What of it a database takes that has no declared sync. */

@@ -194,7 +194,10 @@ int bm_delta_repair_identify(struct bm_phase *phase, enum bm_side side, struct b
 {
 	int rc = bm_phase_do(phase, side, identify_step, 0, NULL, err);
 
-	return rc == 0 ? bm_phase_do(phase, side, "SELECT bucardo.machine_know()", 0, NULL, err)
+	rc = rc == 0 ? bm_phase_do(phase, side, "SELECT bucardo.machine_know()", 0, NULL, err)
+		     : -1;
+	return rc == 0 ? bm_phase_do(phase, side, "SELECT bucardo.machine_capture_renew()", 0,
+					 NULL, err)
 		       : -1;
 }
 

@@ -3,8 +3,8 @@
 -- validate_sync() would make is made here with its names, before it looks: it takes what it finds.
 -- The triggers fire in replica role too, for logical subscriptions and loaders of fixtures, but
 -- not in sessions that apply a migration: see docs/worker-protocol.md. $4: rows may have changed
--- unseen, all are sent again; '' they did not; NULL nobody has looked: what an earlier machine wrote down stays, and the watch
--- compares it.
+-- unseen, all are sent again; '' they did not; NULL nobody has looked: where there is a gap what an earlier machine wrote down
+-- stays, and the watch compares it.
 CREATE OR REPLACE FUNCTION bucardo.machine_capture_one(my_sync text, my_schema text, my_name text,
   my_gap text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
   SET lock_timeout = '500ms' AS $machine$
@@ -15,9 +15,12 @@ DECLARE
   delta text := quote_ident('delta_' || base);
   track text := quote_ident('track_' || base);
   note name := 'bucardo_note_trunc_' || my_sync;
-  is_owner boolean; keys text; intact text[]; t record; verb text;
+  is_owner boolean; keys text; intact text[]; t record; verb text; unseen text;
 BEGIN
   IF relation IS NULL THEN RETURN; END IF;
+  IF my_gap IS NULL AND EXISTS (SELECT 1 FROM bucardo.machine_captured WHERE sync = my_sync AND tablename = my_table) THEN
+    SELECT w.gap INTO unseen FROM bucardo.machine_capture_watch(json_build_array(my_sync), my_table) w;
+  END IF;
   SELECT pg_has_role(relowner, 'USAGE') INTO is_owner FROM pg_class WHERE oid = relation;
   SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO keys FROM pg_attribute
     WHERE attrelid = to_regclass('bucardo.' || delta) AND attnum > 0 AND NOT attisdropped
@@ -71,7 +74,7 @@ BEGIN
     VALUES (my_sync, my_table, bucardo.machine_capture_look(my_sync, my_table, delta),
       bucardo.machine_capture_rows(relation))
     ON CONFLICT (sync, tablename) DO UPDATE SET state = excluded.state, rewrite = excluded.rewrite,
-      since = now() WHERE my_gap IS NOT NULL AND (m.state <> excluded.state
+      since = now() WHERE coalesce(unseen, '') = '' AND (m.state <> excluded.state
       OR m.rewrite IS DISTINCT FROM excluded.rewrite OR my_gap <> '');
   UPDATE bucardo.machine_captured SET state = bucardo.machine_capture_look(sync, my_table, delta)
     WHERE tablename = my_table AND sync = ANY (intact)

@@ -1,4 +1,4 @@
--- machine_capture_watch - tables of these syncs that are not captured as it is written down. `gap`:
+-- machine_capture_watch - tables of these syncs (or one of them alone) that are not captured as it is written down. `gap`:
 -- why rows may have changed unseen since; '' they did not, and only something of ours is to be
 -- renewed (an older machine made it, a key column got another name, its trigger for rows does not
 -- fire always and may). A rewrite of all rows by ALTER TABLE is no change to any trigger: it shows in
@@ -6,7 +6,7 @@
 -- nor is a column that is another one now, or new with a value for all rows (machine_capture_values),
 -- nor a label of an enum, or a part of a composite, that has another's place. A label that has gone is remembered, for it may come
 -- back in another place.
-CREATE OR REPLACE FUNCTION bucardo.machine_capture_watch(my_syncs json)
+CREATE OR REPLACE FUNCTION bucardo.machine_capture_watch(my_syncs json, my_only text DEFAULT NULL)
   RETURNS TABLE (sync text, tablename text, table_schema text, table_name text, gap text)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $machine$
 DECLARE n record; was jsonb; seen jsonb; moved jsonb; now_rows jsonb;
@@ -20,8 +20,8 @@ BEGIN
     JOIN pg_class c ON c.oid = to_regclass(d.tablename) AND c.relkind = 'r'
     JOIN pg_namespace s ON s.oid = c.relnamespace
     -- Of one that lost its key nothing can be captured, and it is told (machine_follow).
-    WHERE NOT EXISTS (SELECT 1 FROM bucardo.machine_keys k WHERE k.name = d.tablename
-      AND k.columns = '{0}') ORDER BY 2 LOOP
+    WHERE (my_only IS NULL OR d.tablename = my_only) AND NOT EXISTS (SELECT 1 FROM bucardo.machine_keys k
+      WHERE k.name = d.tablename AND k.columns = '{0}') ORDER BY 2 LOOP
     seen := bucardo.machine_capture_look(n.sync, n.tablename, n.deltaname);
     SELECT m.state, m.rewrite INTO was, moved FROM bucardo.machine_captured m
       WHERE m.sync = n.sync AND m.tablename = n.tablename;

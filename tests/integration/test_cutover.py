@@ -140,6 +140,20 @@ def test_a_table_made_on_the_side_that_was_left_is_fenced_too(sides):
     sides.source.sql("INSERT INTO late VALUES (0); DROP TABLE late", dbname=DB)
 
 
+@pytest.mark.full
+def test_a_commit_after_which_no_side_was_opened_is_told(sides):
+    """Its machine is gone with its volume, and another one has taken over."""
+    sides.ready("cutover")
+    assert sides.ask("cutover", "rehearse").evidence["result"] == "rehearsed"
+    state = "UPDATE bucardo.machine_cutovers SET state = '{}' WHERE migration = 'app'"
+    sides.source.sql(state.format("fenced"), dbname=DB)
+    told = wait_for(lambda: "no side can be written to" in sides.machine.status_json()["why"] and sides.machine.status_json(),
+                    90, "it is told", explain=sides.machine.log_tail)
+    assert not told["ready"] and "bucardo-machine cutover app finishes it" in told["why"], told["why"]
+    sides.source.sql(state.format("open"), dbname=DB)
+    sides.machine.wait_ready(60)
+
+
 def test_values_that_are_drawn_during_the_freeze_are_not_drawn_again(sides):
     drawn = []
 

@@ -184,7 +184,8 @@ def test_a_hook_before_the_commit_that_fails_aborts(sides, front, place, script,
 
 def test_what_fails_after_the_commit_is_tried_again_until_it_is_done(sides, front, place):
     go, tries = place / "go", place / "tries"
-    sides.dest.sql("CREATE TABLE IF NOT EXISTS public.told (host text, port text, direction text)", dbname=DB)
+    for server in (sides.dest, sides.source):  # one that is on one side only is no way to be ready
+        server.sql("CREATE TABLE IF NOT EXISTS public.told (host text, port text, direction text)", dbname=DB)
     hooks = [command_hook("cache", f"echo x >> {tries}; test -e {go} || {{ echo not yet; exit 1; }}"), front.hook(),
              sql_hook("told", sides.dest, DB, "INSERT INTO public.told SELECT current_setting('bucardo_machine.host'),"
                       " current_setting('bucardo_machine.port'), current_setting('bucardo_machine.direction')")]

@@ -137,7 +137,12 @@ def test_a_table_that_came_later_is_carried_or_nothing_changes_places(sides):
     assert run.failed and "public.keyless: it came later, and is on one side only" in run.failed["message"], run.text()
     evidence = sides.start("cutover", "check", number=0, accept=["public.keyless"]).wait(60).evidence
     assert next(c for c in evidence["conditions"] if c["name"] == "new tables")["state"] == "ready", evidence
-    sides.source.sql("DROP TABLE keyless", dbname=DB)
+    # One that a stranger made there would have its functions called by the copy in the freeze.
+    sides.dest.sql("CREATE ROLE mal; CREATE TABLE keyless (v text); ALTER TABLE keyless OWNER TO mal", dbname=DB)
+    run = sides.ask("cutover")
+    assert run.failed and "on the destination it belongs to role mal" in run.failed["message"], run.text()
+    for server in (sides.source, sides.dest):
+        server.sql("DROP TABLE keyless", dbname=DB)
 
 
 def test_a_table_that_comes_in_the_freeze_aborts_it(sides):

@@ -230,6 +230,8 @@ int bm_cutover_fence(struct bm_cutover *c, struct bm_error *err)
 	}
 	if (rc == 0 && c->request->is_manual) {
 		rc = bm_cutover_check_drained(c, err);
+		/* Nothing was locked when they were asked before. */
+		rc = rc == 0 ? bm_cutover_check_prints(c, err) : -1;
 	}
 	rc = rc == 0 ? bm_cutover_refuse_late(c, err) : -1;
 	/* Whoever holds the side's lock decides: that must still be us. */

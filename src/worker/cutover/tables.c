@@ -31,6 +31,9 @@ static const char late_sql[] =
 "SELECT string_agg(t.name, ', '), string_agg(t.name, ', ') FILTER (WHERE pg_relation_size(t.oid) > 0) FROM ("
 #include "worker/live/sql/fence_tables.sql.inc"
 ") t(name, oid, is_fed)";
+static const char uncaptured_sql[] =
+#include "worker/cutover/sql/uncaptured.sql.inc"
+;
 static const char prints_sql[] =
 #include "worker/cutover/sql/captured_prints.sql.inc"
 ;
@@ -149,32 +152,69 @@ static void add_new(json_t *list, const char *table, const char *why, const char
 					"hint", bm_json_text(hint)));
 }
 
-/* Of `names`, which nobody captures (with true those that could be), what stands in the way:
- * what is on both sides and without a key is copied again in the freeze. */
-static int add_uncaptured(
-		struct bm_phase *phase, const json_t *names, json_t *list, struct bm_error *err)
+enum { NEW_NAME, NEW_COULD, NEW_ABSENT, NEW_STRANGER };
+
+/* A row of uncaptured_sql. */
+static void add_one(struct bm_phase *phase, const PGresult *rows, int row, json_t *list)
 {
-	char *text = json_dumps(names, JSON_COMPACT);
-	PGresult *rows = bm_phase_ask(phase, bm_cutover_to(phase),
-			"SELECT key, value, to_regclass(key) IS NULL FROM json_each_text($1::json)"
-			" ORDER BY 3 DESC, 1",
-			1, (const char *const *)&text, err);
+	const char *name = PQgetvalue(rows, row, NEW_NAME),
+		   *to = bm_side_name(bm_cutover_to(phase));
+	char *why = NULL, *hint = NULL;
+
+	if (PQgetvalue(rows, row, NEW_ABSENT)[0] == 't') {
+		why = bm_strdup("it came later, and is on one side only");
+		hint = bm_format(
+				"make it on the %s (a partition is made by itself), and ask again; or "
+				"--accept '%s', and its rows stay behind",
+				to, name);
+	} else if (PQgetvalue(rows, row, NEW_STRANGER)[0] != '\0') {
+		why = bm_format("on the %s it belongs to role %s: its functions would run with the "
+				"machine's rights",
+				to, PQgetvalue(rows, row, NEW_STRANGER));
+		hint = bm_format(
+				"look what it is; then on the %s: ALTER TABLE %s OWNER TO who owns it "
+				"on the other side; or --accept '%s', and it is left alone",
+				to, name, name);
+	} else if (PQgetvalue(rows, row, NEW_COULD)[0] == 't') {
+		why = bm_strdup("it came later, and is not captured yet");
+		hint = bm_strdup(NEW_HINT);
+	}
+	if (why != NULL) {
+		add_new(list, name, why, hint);
+	}
+	free(why);
+	free(hint);
+}
+
+/* Who owns them on the side that is left, as a JSON object (PQclear()). */
+static PGresult *ask_owners(struct bm_phase *phase, const char *names, struct bm_error *err)
+{
+	return bm_phase_ask(phase, bm_cutover_from(phase),
+			"SELECT coalesce(json_object_agg(k, pg_get_userbyid(c.relowner)), '{}') FROM"
+			" json_object_keys($1::json) k JOIN pg_class c ON c.oid = to_regclass(k)",
+			1, &names, err);
+}
+
+/* Of `names`, which nobody captures (with true those that could be), what stands in the way:
+ * what is on both sides and without a key is copied again in the freeze, with our rights. */
+static int add_uncaptured(struct bm_phase *phase, const json_t *names, const json_t *captured,
+		json_t *list, struct bm_error *err)
+{
+	char *text = json_dumps(names, JSON_COMPACT),
+	     *known = json_dumps(captured, JSON_COMPACT);
+	PGresult *owners = ask_owners(phase, text, err);
+	const char *const params[] = {
+			text, owners != NULL ? PQgetvalue(owners, 0, 0) : "{}", known};
+	PGresult *rows = owners == NULL ? NULL
+					: bm_phase_ask(phase, bm_cutover_to(phase),
+							  uncaptured_sql, 3, params, err);
 
 	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
-		const char *name = PQgetvalue(rows, i, 0);
-		if (PQgetvalue(rows, i, 2)[0] == 't') {
-			char *hint = bm_format(
-					"make it on the %s (a partition is made by itself), "
-					"and ask again; or --accept '%s', and its rows stay "
-					"behind",
-					bm_side_name(bm_cutover_to(phase)), name);
-			add_new(list, name, "it came later, and is on one side only", hint);
-			free(hint);
-		} else if (PQgetvalue(rows, i, 1)[0] == 't') {
-			add_new(list, name, "it came later, and is not captured yet", NEW_HINT);
-		}
+		add_one(phase, rows, i, list);
 	}
 	free(text);
+	free(known);
+	PQclear(owners);
 	PQclear(rows);
 	return rows != NULL ? 0 : -1;
 }
@@ -216,8 +256,9 @@ static json_t *find_new(struct bm_phase *phase, struct bm_error *err)
 					json_boolean(table->left_out[0] == '\0'));
 		}
 	}
-	rc = rc == 0 && json_object_size(names) > 0 ? add_uncaptured(phase, names, list, err)
-						    : rc;
+	rc = rc == 0 && json_object_size(names) > 0
+			? add_uncaptured(phase, names, captured, list, err)
+			: rc;
 	bm_selected_finish(&tables);
 	json_decref(captured);
 	json_decref(names);

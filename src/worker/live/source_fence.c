@@ -19,6 +19,8 @@
 #define SHORT_LOCK "SET LOCAL lock_timeout = '500ms'; "
 #define MAKE_MSEC 5000
 
+#define UNFINISHED "an unfinished cut-over"
+
 /* clang-format off */
 static const char tables_sql[] =
 #include "worker/live/sql/fence_tables.sql.inc"
@@ -130,14 +132,37 @@ static int fence_missing(struct bm_phase *phase, struct bm_error *err)
 	return rc;
 }
 
+/* An attempt that was committed and never opened the other side, of a machine that is gone: for
+ * a moment that is so in each cut-over. */
+static int look_at_unfinished(struct bm_pass *pass, struct bm_error *err)
+{
+	bool is_fenced = false;
+	char text[400];
+
+	if (bm_live_is_source_fenced(pass, &is_fenced, err) != 0) {
+		return -1;
+	}
+	if (is_fenced) {
+		snprintf(text, sizeof(text),
+				"no side can be written to: a cut-over was committed on the source, and "
+				"the destination was never opened; bucardo-machine cutover %s finishes it",
+				pass->phase->request.name);
+		bm_pass_problem(pass, UNFINISHED, text);
+	} else {
+		bm_pass_solved(pass, UNFINISHED);
+	}
+	return 0;
+}
+
 int bm_live_keep_source_fence(struct bm_pass *pass, struct bm_error *err)
 {
 	struct bm_error ignored = BM_ERROR_INIT;
 	bool is_fenced = false;
 
 	if (pass->live != BM_SIDE_DESTINATION) {
-		return 0;
+		return look_at_unfinished(pass, err);
 	}
+	bm_pass_solved(pass, UNFINISHED);
 	int held = bm_live_hold(pass, err);
 	if (held <= 0) {
 		return held;

@@ -71,8 +71,9 @@ static int capture_again(struct bm_table_check *check, enum bm_side side, const 
 	int rc = gap[0] != '\0' && !is_live ? owe_for(pass, side, table, gap, err) : 0;
 
 	if (rc == 0) {
-		rc = bm_capture_triggers_make(
-				pass->phase, side, sync, text, is_live ? gap : "", err);
+		/* What is renewed only may have a gap by now: that stays for the next check. */
+		const char *known = gap[0] == '\0' ? NULL : is_live ? gap : "";
+		rc = bm_capture_triggers_make(pass->phase, side, sync, text, known, err);
 	}
 	free(text);
 	json_decref(list);

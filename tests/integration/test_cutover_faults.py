@@ -124,7 +124,7 @@ def test_a_deadlock_with_a_writer_is_tried_again_and_the_writer_goes_on(sides):
         def write():
             writer.cursor().execute("INSERT INTO \"Odd name\" VALUES (777, 'w')")
             writer.commit()
-        with Gate(sides, run):
+        with Gate(sides, run, '"Odd name"'):
             writer.cursor().execute("UPDATE account SET changed = 777 WHERE id = 1")
             waits = threading.Thread(target=write)
             waits.start()

@@ -251,13 +251,13 @@ class Slow:
 class Gate:
     """The lock's request of an attempt waits in it, so that what comes after it can be made slow."""
 
-    def __init__(self, sides, run):
-        self.sides, self.run = sides, run
+    def __init__(self, sides, run, table="account"):
+        self.sides, self.run, self.table = sides, run, table  # writers take that one first: no deadlock
 
     def __enter__(self):
         self.run.wait_line("progress", "until Bucardo rests")
         self.connection = self.sides.source.connect(self.sides.dbname, autocommit=False)
-        self.execute("LOCK TABLE \"Odd name\" IN ROW EXCLUSIVE MODE")
+        self.execute(f"LOCK TABLE {self.table} IN ROW EXCLUSIVE MODE")
         wait_for(lambda: self.sides.source.value(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bucardo-machine cutover'"
             " AND query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'", dbname=self.sides.dbname), 30, "it waits for the lock",

@@ -141,8 +141,16 @@ def test_a_table_that_came_later_is_carried_or_nothing_changes_places(sides):
     sides.dest.sql("CREATE ROLE mal; CREATE TABLE keyless (v text); ALTER TABLE keyless OWNER TO mal", dbname=DB)
     run = sides.ask("cutover")
     assert run.failed and "on the destination it belongs to role mal" in run.failed["message"], run.text()
+    assert "OWNER TO catalyze" in run.failed["hint"], run.text()
+    # As the machine makes a partition: it belongs there to who owns the table that it is one of.
+    for server, owner in ((sides.source, "catalyze"), (sides.dest, "parent_owner")):
+        server.sql("CREATE ROLE parent_owner; CREATE TABLE parts (v int) PARTITION BY LIST (v); ALTER TABLE parts OWNER TO"
+                   f" parent_owner; CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1); ALTER TABLE parts_1 OWNER TO {owner}",
+                   dbname=DB)
+    evidence = sides.start("cutover", "check", number=0, accept=["public.keyless"]).wait(60).evidence
+    assert next(c for c in evidence["conditions"] if c["name"] == "new tables")["state"] == "ready", evidence
     for server in (sides.source, sides.dest):
-        server.sql("DROP TABLE keyless", dbname=DB)
+        server.sql("DROP TABLE keyless, parts", dbname=DB)
 
 
 def test_a_table_that_comes_in_the_freeze_aborts_it(sides):

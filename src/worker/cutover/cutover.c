@@ -155,8 +155,8 @@ static int do_steps(struct bm_cutover *c, const struct step *steps, size_t count
 	return rc;
 }
 
-/* What is in the way first. */
-static int tell_not_ready(const json_t *conditions, struct bm_error *err)
+/* What is in the way first, and what to do about it. */
+static int tell_not_ready(struct bm_cutover *c, const json_t *conditions, struct bm_error *err)
 {
 	size_t index;
 	const json_t *one;
@@ -165,6 +165,8 @@ static int tell_not_ready(const json_t *conditions, struct bm_error *err)
 	{
 		const char *state = json_string_value(json_object_get(one, "state"));
 		if (strcmp(state, "ready") != 0 && strcmp(state, "accepted") != 0) {
+			snprintf(c->phase->hint, sizeof(c->phase->hint), "%s",
+					json_string_value(json_object_get(one, "hint")));
 			return bm_error_set(err, BM_ERR_PRECONDITION, "not ready: %s: %.500s",
 					json_string_value(json_object_get(one, "name")),
 					json_string_value(json_object_get(one, "why")));
@@ -180,7 +182,7 @@ static int be_ready(struct bm_cutover *c, struct bm_error *err)
 	int rc = bm_cutover_ready(c->phase, conditions, &ready, err);
 
 	if (rc == 0 && !ready) {
-		rc = tell_not_ready(conditions, err);
+		rc = tell_not_ready(c, conditions, err);
 		c->is_not_ready = true;
 	}
 	json_object_set_new(c->phase->evidence, "conditions", conditions);

@@ -17,6 +17,7 @@
 #include "worker/cutover/ready.h"
 #include "worker/drift/drift.h"
 #include "worker/schema/selected_tables.h"
+#include "worker/tables/strangers.h"
 
 /* Looks at what writers hold, before the freeze. */
 #define LOOKS 12
@@ -31,9 +32,6 @@ static const char late_sql[] =
 "SELECT string_agg(t.name, ', '), string_agg(t.name, ', ') FILTER (WHERE pg_relation_size(t.oid) > 0) FROM ("
 #include "worker/live/sql/fence_tables.sql.inc"
 ") t(name, oid, is_fed)";
-static const char uncaptured_sql[] =
-#include "worker/cutover/sql/uncaptured.sql.inc"
-;
 static const char prints_sql[] =
 #include "worker/cutover/sql/captured_prints.sql.inc"
 ;
@@ -145,78 +143,86 @@ int bm_cutover_order_tables(struct bm_cutover *c, struct bm_error *err)
 
 #define NEW_HINT "it is taken in within seconds: ask again"
 
-static void add_new(json_t *list, const char *table, const char *why, const char *hint)
+static void add_new(json_t *list, const char *table, const char *why, char *hint)
 {
 	json_array_append_new(list,
-			json_pack("{s:o, s:s, s:o}", "table", bm_json_text(table), "why", why,
-					"hint", bm_json_text(hint)));
-}
-
-enum { NEW_NAME, NEW_COULD, NEW_ABSENT, NEW_STRANGER };
-
-/* A row of uncaptured_sql. */
-static void add_one(struct bm_phase *phase, const PGresult *rows, int row, json_t *list)
-{
-	const char *name = PQgetvalue(rows, row, NEW_NAME),
-		   *to = bm_side_name(bm_cutover_to(phase));
-	char *why = NULL, *hint = NULL;
-
-	if (PQgetvalue(rows, row, NEW_ABSENT)[0] == 't') {
-		why = bm_strdup("it came later, and is on one side only");
-		hint = bm_format(
-				"make it on the %s (a partition is made by itself), and ask again; or "
-				"--accept '%s', and its rows stay behind",
-				to, name);
-	} else if (PQgetvalue(rows, row, NEW_STRANGER)[0] != '\0') {
-		why = bm_format("on the %s it belongs to role %s: its functions would run with the "
-				"machine's rights",
-				to, PQgetvalue(rows, row, NEW_STRANGER));
-		hint = bm_format(
-				"look what it is; then on the %s: ALTER TABLE %s OWNER TO who owns it "
-				"on the other side; or --accept '%s', and it is left alone",
-				to, name, name);
-	} else if (PQgetvalue(rows, row, NEW_COULD)[0] == 't') {
-		why = bm_strdup("it came later, and is not captured yet");
-		hint = bm_strdup(NEW_HINT);
-	}
-	if (why != NULL) {
-		add_new(list, name, why, hint);
-	}
-	free(why);
+			json_pack("{s:o, s:o, s:o}", "table", bm_json_text(table), "why",
+					bm_json_text(why), "hint", bm_json_text(hint)));
 	free(hint);
 }
 
-/* Who owns them on the side that is left, as a JSON object (PQclear()). */
-static PGresult *ask_owners(struct bm_phase *phase, const char *names, struct bm_error *err)
+static void add_stranger(
+		struct bm_phase *phase, const char *table, const json_t *stranger, json_t *list)
 {
-	return bm_phase_ask(phase, bm_cutover_from(phase),
-			"SELECT coalesce(json_object_agg(k, pg_get_userbyid(c.relowner)), '{}') FROM"
-			" json_object_keys($1::json) k JOIN pg_class c ON c.oid = to_regclass(k)",
-			1, &names, err);
+	const char *to = bm_side_name(bm_cutover_to(phase));
+	char *why = bm_format(
+			"on the %s it belongs to role %s: its functions would run with the "
+			"machine's rights",
+			to, json_string_value(json_object_get(stranger, "role")));
+
+	add_new(list, table, why,
+			bm_format("look what it is; then on the %s: ALTER TABLE %s OWNER TO %s; or "
+				  "--accept '%s', and it is left alone",
+					to, table,
+					json_string_value(json_object_get(stranger, "owner")),
+					table));
+	free(why);
+}
+
+/* Those of `names` that the other side lacks (PQclear()). */
+static PGresult *ask_absent(struct bm_phase *phase, const json_t *names, struct bm_error *err)
+{
+	char *text = json_dumps(names, JSON_COMPACT);
+	PGresult *rows = bm_phase_ask(phase, bm_cutover_to(phase),
+			"SELECT k FROM json_object_keys($1::json) k WHERE to_regclass(k) IS NULL",
+			1, (const char *const *)&text, err);
+
+	free(text);
+	return rows;
+}
+
+static void add_absent(
+		struct bm_phase *phase, json_t *names, const PGresult *absent, json_t *list)
+{
+	for (int i = 0; i < PQntuples(absent); i++) {
+		const char *name = PQgetvalue(absent, i, 0);
+		add_new(list, name, "it came later, and is on one side only",
+				bm_format("make it on the %s (a partition is made by itself), and "
+					  "ask again; or --accept '%s', and its rows stay behind",
+						bm_side_name(bm_cutover_to(phase)), name));
+		json_object_del(names, name);
+	}
 }
 
 /* Of `names`, which nobody captures (with true those that could be), what stands in the way:
  * what is on both sides and without a key is copied again in the freeze, with our rights. */
-static int add_uncaptured(struct bm_phase *phase, const json_t *names, const json_t *captured,
+static int add_uncaptured(struct bm_phase *phase, json_t *names, const json_t *captured,
 		json_t *list, struct bm_error *err)
 {
-	char *text = json_dumps(names, JSON_COMPACT),
-	     *known = json_dumps(captured, JSON_COMPACT);
-	PGresult *owners = ask_owners(phase, text, err);
-	const char *const params[] = {
-			text, owners != NULL ? PQgetvalue(owners, 0, 0) : "{}", known};
-	PGresult *rows = owners == NULL ? NULL
-					: bm_phase_ask(phase, bm_cutover_to(phase),
-							  uncaptured_sql, 3, params, err);
+	PGresult *absent = ask_absent(phase, names, err);
+	json_t *strangers = absent != NULL
+			? bm_strangers(phase, bm_cutover_from(phase), names, captured, err)
+			: NULL;
+	const char *name;
+	json_t *could;
 
-	for (int i = 0; rows != NULL && i < PQntuples(rows); i++) {
-		add_one(phase, rows, i, list);
+	if (strangers != NULL) {
+		add_absent(phase, names, absent, list);
+		json_object_foreach(names, name, could)
+		{
+			const json_t *stranger = json_object_get(strangers, name);
+			if (stranger != NULL) {
+				add_stranger(phase, name, stranger, list);
+			} else if (json_is_true(could)) {
+				add_new(list, name, "it came later, and is not captured yet",
+						bm_strdup(NEW_HINT));
+			}
+		}
 	}
-	free(text);
-	free(known);
-	PQclear(owners);
-	PQclear(rows);
-	return rows != NULL ? 0 : -1;
+	int rc = strangers != NULL ? 0 : -1;
+	json_decref(strangers);
+	PQclear(absent);
+	return rc;
 }
 
 static json_t *read_captured(struct bm_phase *phase, struct bm_error *err)

@@ -21,6 +21,7 @@
 #include "worker/tables/resend.h"
 #include "worker/drift/drift.h"
 #include "worker/tables/table_pause.h"
+#include "worker/tables/strangers.h"
 #include "worker/tables/table_check.h"
 
 /* Tables that are taken in together; one by one when a lock was not to be had. */
@@ -29,14 +30,6 @@
 /* clang-format off */
 static const char chain_sql[] =
 #include "worker/tables/sql/partition_chain.sql.inc"
-;
-
-static const char owners_sql[] =
-#include "worker/tables/sql/owners.sql.inc"
-;
-
-static const char stranger_sql[] =
-#include "worker/tables/sql/stranger.sql.inc"
 ;
 
 static const char make_function[] =
@@ -249,36 +242,30 @@ static int request(struct bm_table_check *check, const char *table, struct bm_er
 					      "it was copied, but not captured until now", err);
 }
 
-/* Functions of a table run with the rights of who writes to it: with ours. 1: it is a
- * stranger's on the follower, which is told; 0, or -1 with `err`. */
+/* 1: it is a stranger's on the follower, which is told; 0, or -1 with `err`. */
 static int is_strangers(struct bm_table_check *check, const char *table, struct bm_error *err)
 {
-	struct bm_phase *phase = check->pass->phase;
-	enum bm_side follower = bm_pass_follower(check->pass);
-	PGresult *owner = bm_phase_ask(phase, check->pass->live, owners_sql, 1, &table, err);
-	char *captured = owner != NULL ? json_dumps(check->captured, JSON_COMPACT) : NULL;
-	const char *live = owner != NULL ? PQgetvalue(owner, 0, 1) : "";
-	const char *const params[] = {
-			table, owner != NULL ? PQgetvalue(owner, 0, 0) : "[]", captured};
-	PGresult *found = owner != NULL
-			? bm_phase_ask(phase, follower, stranger_sql, 3, params, err)
-			: NULL;
-	int rc = found == NULL ? -1 : PQntuples(found) > 0;
+	const struct bm_pass *pass = check->pass;
+	json_t *name = json_pack("{s:b}", table, 1);
+	json_t *found = bm_strangers(pass->phase, pass->live, name, check->captured, err);
+	const json_t *stranger = json_object_get(found, table);
+	int rc = found == NULL ? -1 : stranger != NULL;
 
 	if (rc > 0) {
+		const char *follower = bm_side_name(bm_pass_follower(pass));
+		const char *owner = json_string_value(json_object_get(stranger, "owner"));
 		char *why = bm_format(
 				"it belongs to role %s on the %s, and to %s on the %s: its "
 				"functions would run with the machine's rights",
-				PQgetvalue(found, 0, 0), bm_side_name(follower), live,
-				bm_side_name(check->pass->live));
+				json_string_value(json_object_get(stranger, "role")), follower,
+				owner, bm_side_name(pass->live));
 		report_fresh(check, table, why,
 				bm_format("look what it is; then on the %s: ALTER TABLE %s OWNER TO %s",
-						bm_side_name(follower), table, live));
+						follower, table, owner));
 		free(why);
 	}
-	PQclear(found);
-	PQclear(owner);
-	free(captured);
+	json_decref(name);
+	json_decref(found);
 	return rc;
 }
 

@@ -1,4 +1,8 @@
--- owners - who owns table $1 and the tables that it is a partition of: the first is its own, all as a JSON array. On the live side.
-WITH RECURSIVE up AS (SELECT c.oid, c.relowner, 0 AS n FROM pg_class c WHERE c.oid = to_regclass($1)
-  UNION ALL SELECT p.oid, p.relowner, up.n + 1 FROM up JOIN pg_inherits i ON i.inhrelid = up.oid JOIN pg_class p ON p.oid = i.inhparent)
-SELECT json_agg(pg_get_userbyid(relowner) ORDER BY n), (array_agg(quote_ident(pg_get_userbyid(relowner)) ORDER BY n))[1] FROM up
+-- owners - who owns each table of $1 (JSON: names as keys), then what it is a partition of: a JSON object, name -> roles.
+-- On the live side.
+WITH RECURSIVE up AS (SELECT k.name, c.oid, c.relowner, 0 AS n FROM json_object_keys($1::json) k(name)
+    JOIN pg_class c ON c.oid = to_regclass(k.name)
+  UNION ALL SELECT up.name, p.oid, p.relowner, up.n + 1 FROM up JOIN pg_inherits i ON i.inhrelid = up.oid
+    JOIN pg_class p ON p.oid = i.inhparent)
+SELECT coalesce(json_object_agg(x.name, x.roles), '{}')
+FROM (SELECT name, json_agg(pg_get_userbyid(relowner) ORDER BY n) AS roles FROM up GROUP BY name) x
